@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report_json.h"
+
+#include <stdio.h>
+
+#include "base/problem.h"
+
+#define SECTOR_BYTES 512u
+
+static void on_problem(void *ctx, const struct problem *p)
+{
+	struct json_report *report = ctx;
+	struct json *json = &report->json;
+	char found[PROBLEM_TEXT_MAX], wanted[PROBLEM_TEXT_MAX];
+
+	problem_found(p, found, sizeof(found));
+	problem_wanted(p, wanted, sizeof(wanted));
+	json_newline(json);
+	json_begin_object(json, NULL);
+	json_string(json, "code", problem_name(p));
+	json_string(json, "severity", problem_severity_name(problem_severity(p)));
+	json_bool(json, "repairable", problem_is_repairable(p));
+	if (p->block != PROBLEM_NO_BLOCK) {
+		json_number(json, "block", p->block);
+		json_number(json, "blocks", p->nr_blocks ? p->nr_blocks : 1);
+	}
+	json_string(json, "where", p->where);
+	json_string(json, "what", problem_what(p));
+	json_string(json, "found", *found ? found : NULL);
+	json_string(json, "wanted", *wanted ? wanted : NULL);
+	json_end_object(json);
+}
+
+static void on_error(void *ctx, const char *text)
+{
+	struct json_report *report = ctx;
+
+	if (!*report->error)
+		snprintf(report->error, sizeof(report->error), "%s", text);
+}
+
+int json_report_begin(struct json_report *report, const char *path, struct tool *tool)
+{
+	int r;
+
+	*report = (struct json_report){.error = ""};
+	r = sink_open(&report->sink, NULL, &tool->report);
+	if (r)
+		return r;
+	report->json.sink = &report->sink;
+	json_begin_object(&report->json, NULL);
+	json_string(&report->json, "path", path);
+	json_newline(&report->json);
+	json_begin_array(&report->json, "problems");
+	tool->on_problem = on_problem;
+	tool->on_error = on_error;
+	tool->ctx = report;
+	return 0;
+}
+
+static void view_members(struct json *json, const struct era_check_view *view)
+{
+	const struct superblock *sb = &view->sb;
+
+	json_number(json, "current_era", sb->current_era);
+	json_number(json, "block_size", (uint64_t)sb->data_block_size * SECTOR_BYTES);
+	json_number(json, "nr_blocks", sb->nr_blocks);
+	json_number(json, "writesets", view->nr_writesets);
+	if (view->nr_writesets) {
+		json_number(json, "oldest_writeset", view->oldest_writeset);
+		json_number(json, "newest_writeset", view->newest_writeset);
+	}
+}
+
+static void summary(struct json *json, const struct era_check_result *result)
+{
+	const struct superblock *sb = &result->live.sb;
+
+	json_begin_object(json, "live");
+	view_members(json, &result->live);
+	json_bool(json, "clean", !sb->current_root);
+	json_end_object(json);
+	json_newline(json);
+	if (sb->metadata_snap) {
+		json_begin_object(json, "snapshot");
+		json_number(json, "block", sb->metadata_snap);
+		if (result->snapshot.present)
+			view_members(json, &result->snapshot);
+		json_end_object(json);
+		json_newline(json);
+	}
+	json_begin_object(json, "metadata");
+	json_number(json, "device_blocks", result->device_blocks);
+	json_number(json, "blocks", sb->sm.nr_blocks);
+	json_number(json, "allocated", sb->sm.nr_allocated);
+	if (result->nr_reachable)
+		json_number(json, "reachable", result->nr_reachable);
+	json_end_object(json);
+	json_newline(json);
+}
+
+static const char *status_word(enum exit_status status)
+{
+	static const char *const words[] = {
+		[STATUS_OK] = "sound",          [STATUS_DAMAGED] = "damaged",
+		[STATUS_USAGE] = "usage",       [STATUS_SYSTEM] = "error",
+		[STATUS_NO_ANSWER] = "no answer", [STATUS_UNKNOWN] = "unknown",
+	};
+
+	return words[status];
+}
+
+int json_report_end(struct json_report *report, const struct era_check_result *result,
+		    enum exit_status status, const struct tool *tool)
+{
+	struct json *json = &report->json;
+	int r;
+
+	json_end_array(json);
+	json_newline(json);
+	if (tool->nr_problems > TOOL_MAX_PROBLEMS)
+		json_number(json, "problems_not_shown", tool->nr_problems - TOOL_MAX_PROBLEMS);
+	json_number(json, "fatal", result->nr_fatal);
+	json_number(json, "non_fatal", result->nr_non_fatal);
+	json_number(json, "notes", result->nr_notes);
+	json_newline(json);
+	if (result->live.present)
+		summary(json, result);
+	json_string(json, "status", status_word(status));
+	json_number(json, "exit_status", status);
+	json_string(json, "error", *report->error ? report->error : NULL);
+	json_end_object(json);
+	sink_printf(&report->sink, "\n");
+	r = sink_finish(&report->sink);
+	sink_close(&report->sink);
+	return r;
+}

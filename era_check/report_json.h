@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The result of a check as JSON: the problems as they are found, then a summary. */
+#ifndef ERA_CHECK_REPORT_JSON_H
+#define ERA_CHECK_REPORT_JSON_H
+
+#include "era/check.h"
+#include "output/json.h"
+#include "tools/tool.h"
+
+struct json_report {
+	struct sink sink;
+	struct json json;
+	char error[1024]; /* the first; empty when there was none */
+};
+
+/* Opens standard output and hooks itself into the tool's messages. */
+int json_report_begin(struct json_report *report, const char *path, struct tool *tool) must_check;
+
+/* Writes the summary and closes; returns 0 or an error. */
+int json_report_end(struct json_report *report, const struct era_check_result *result,
+		    enum exit_status status, const struct tool *tool) must_check;
+
+#endif

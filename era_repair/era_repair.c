@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Makes sound dm-era metadata from damaged ones. */
+#include "era/build.h"
+#include "era/stream.h"
+#include "era/view.h"
+#include "tools/tool.h"
+
+struct options {
+	const char *input, *output;
+	bool quiet;
+};
+
+static const struct argp_option option_table[] = {
+	{"input", 'i', "DAMAGED", 0, "Read the metadata on DAMAGED, a device or a file", 0},
+	{"output", 'o', "DEV", 0, "Write new metadata to DEV, another device or file", 0},
+	{"quiet", 'q', NULL, 0, "Print nothing but how much was unknown", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'i':
+		options->input = arg;
+		return 0;
+	case 'o':
+		options->output = arg;
+		return 0;
+	case 'q':
+		options->quiet = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->input)
+			argp_error(state, "no input given (--input)");
+		if (!options->output)
+			argp_error(state, "no output given (--output)");
+		if (options->input && options->output &&
+		    blk_dev_same(options->input, options->output))
+			argp_error(state, "input and output are the same: %s", options->output);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	option_table, parse_option, "-i DAMAGED -o DEV",
+	"Reads what is sound of the dm-era metadata on DAMAGED and makes new metadata on DEV.\v"
+	"What cannot be read counts as written: unknown bits of a writeset as set, all else as "
+	"written in the current era.  The superblock must be sound.\n\n"
+	"Exit status: 0 done and all was known, 1 the superblock is damaged, 2 wrong usage, 3 system "
+	"error, or DEV is too small, 5 done but something was unknown.",
+	NULL, NULL, NULL,
+};
+
+static int rebuild(struct era_view *view, const struct options *options, struct tool *tool,
+		   struct era_losses *losses)
+{
+	struct era_build build;
+	struct era_stream stream;
+	int r = era_build_open(&build, options->output, false, &tool->report);
+
+	if (r)
+		return r;
+	stream = era_build_stream(&build);
+	r = era_stream_view(view, &stream, losses);
+	if (!r)
+		r = era_build_commit(&build);
+	era_build_close(&build);
+	return r;
+}
+
+static int repair(const struct options *options, struct tool *tool)
+{
+	struct era_losses losses = {0, 0};
+	struct era_view view;
+	int r = era_view_open(&view, options->input, ERA_VIEW_REPAIR, &tool->report);
+
+	if (r == ERA_DAMAGED)
+		tool_say(tool, "%s: metadata whose superblock is damaged cannot be repaired; "
+			 "nothing was written", options->input);
+	if (r)
+		return (int)status_of(r);
+	r = rebuild(&view, options, tool, &losses);
+	if (r)
+		r = (int)status_of(r);
+	else
+		r = (int)tool_repair_status(tool, losses.nr_bits + losses.nr_eras, view.nr_problems,
+					    "bits and eras");
+	era_view_close(&view);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct tool tool;
+	int status;
+
+	tool_start(&tool);
+	tool_parse(&argp, argc, argv, &options);
+	tool.path = options.input;
+	tool.quiet = options.quiet;
+	status = repair(&options, &tool);
+	tool_end(&tool);
+	return status;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/bits.h"
+
+void bits_set_range(uint64_t *words, uint64_t first, uint64_t len)
+{
+	uint64_t end = first + len;
+
+	while (first < end && first % BITS_PER_WORD)
+		bits_set(words, first++);
+	for (; first + BITS_PER_WORD <= end; first += BITS_PER_WORD)
+		words[first / BITS_PER_WORD] = ~UINT64_C(0);
+	while (first < end)
+		bits_set(words, first++);
+}
+
+/* Finds a set bit in words XOR flip: flip is 0 to find a set one, all ones to find a clear one. */
+static uint64_t next_bit(const uint64_t *words, uint64_t from, uint64_t nr_bits, uint64_t flip)
+{
+	uint64_t nr_words = bits_words(nr_bits), i, word, found;
+
+	if (from >= nr_bits)
+		return nr_bits;
+	i = from / BITS_PER_WORD;
+	word = (words[i] ^ flip) & ~UINT64_C(0) << (from % BITS_PER_WORD);
+	while (!word) {
+		if (++i == nr_words)
+			return nr_bits;
+		word = words[i] ^ flip;
+	}
+	found = i * BITS_PER_WORD + (uint64_t)__builtin_ctzll(word);
+	return found < nr_bits ? found : nr_bits;
+}
+
+uint64_t bits_next_set(const uint64_t *words, uint64_t from, uint64_t nr_bits)
+{
+	return next_bit(words, from, nr_bits, 0);
+}
+
+uint64_t bits_next_clear(const uint64_t *words, uint64_t from, uint64_t nr_bits)
+{
+	return next_bit(words, from, nr_bits, ~UINT64_C(0));
+}
+
+uint64_t bits_count(const uint64_t *words, uint64_t nr_bits)
+{
+	uint64_t nr_words = bits_words(nr_bits), count = 0;
+
+	for (uint64_t i = 0; i + 1 < nr_words; i++)
+		count += (uint64_t)__builtin_popcountll(words[i]);
+	if (nr_words)
+		count += (uint64_t)__builtin_popcountll(words[nr_words - 1] &
+							bits_last_mask(nr_bits));
+	return count;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Sets of bits in 64-bit words: bit n is bit n % 64 of word n / 64, as in dm-era's writesets. */
+#ifndef ERA_BASE_BITS_H
+#define ERA_BASE_BITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BITS_PER_WORD 64u
+
+static inline uint64_t bits_words(uint64_t nr_bits)
+{
+	return nr_bits / BITS_PER_WORD + (nr_bits % BITS_PER_WORD != 0);
+}
+
+/* The bits of the last word that belong to a set of nr_bits (all, when it is full). */
+static inline uint64_t bits_last_mask(uint64_t nr_bits)
+{
+	unsigned used = (unsigned)(nr_bits % BITS_PER_WORD);
+
+	return used ? (UINT64_C(1) << used) - 1 : ~UINT64_C(0);
+}
+
+static inline bool bits_test(const uint64_t *words, uint64_t bit)
+{
+	return words[bit / BITS_PER_WORD] >> (bit % BITS_PER_WORD) & 1;
+}
+
+static inline void bits_set(uint64_t *words, uint64_t bit)
+{
+	words[bit / BITS_PER_WORD] |= UINT64_C(1) << (bit % BITS_PER_WORD);
+}
+
+/* Sets bits first .. first + len - 1. */
+void bits_set_range(uint64_t *words, uint64_t first, uint64_t len);
+
+/* The first bit at or after `from` that is set (clear), or nr_bits when there is none. */
+uint64_t bits_next_set(const uint64_t *words, uint64_t from, uint64_t nr_bits);
+uint64_t bits_next_clear(const uint64_t *words, uint64_t from, uint64_t nr_bits);
+
+/* How many of the first nr_bits are set. */
+uint64_t bits_count(const uint64_t *words, uint64_t nr_bits);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_MAX 1024
+
+void report_problem(const struct report *rep, const struct problem *p)
+{
+	if (rep && rep->problem)
+		rep->problem(rep->ctx, p);
+}
+
+void report_note(const struct report *rep, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	if (!rep || !rep->note)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	rep->note(rep->ctx, text);
+}
+
+void report_progress(const struct report *rep, uint64_t done, uint64_t total)
+{
+	if (rep && rep->progress)
+		rep->progress(rep->ctx, done, total);
+}
+
+int report_fail(const struct report *rep, int err, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	if (!rep || !rep->error)
+		return err;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	rep->error(rep->ctx, text);
+	return err;
+}
+
+int report_errno(const struct report *rep, const char *path, const char *what)
+{
+	if (errno == EPIPE)
+		return ERA_PIPE;
+	return report_fail(rep, ERA_SYS, "%s: %s: %s", path, what, strerror(errno));
+}
+
+int report_nomem(const struct report *rep)
+{
+	return report_fail(rep, ERA_SYS, "out of memory");
+}

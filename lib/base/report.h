@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How the library speaks: through callbacks that its user gives it.
+ *
+ * A text is one line without its newline, in the form "where: what: found X, wanted Y".  Any
+ * callback may be NULL, and so may the whole report.
+ */
+#ifndef ERA_BASE_REPORT_H
+#define ERA_BASE_REPORT_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+#include "base/problem.h"
+
+struct report {
+	void *ctx;
+	/* Something is wrong with the metadata. */
+	void (*problem)(void *ctx, const struct problem *p);
+	/* The call fails, for the reason in text. */
+	void (*error)(void *ctx, const char *text);
+	/* Nothing fails, but the user wants to know. */
+	void (*note)(void *ctx, const char *text);
+	/* Long work: `done` of `total` (0 when it isn't known). */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+};
+
+void report_problem(const struct report *rep, const struct problem *p);
+void report_note(const struct report *rep, const char *fmt, ...) format_printf(2, 3);
+void report_progress(const struct report *rep, uint64_t done, uint64_t total);
+
+/* Reports an error and returns err, so that a caller can say `return report_fail(...)`. */
+int report_fail(const struct report *rep, int err, const char *fmt, ...) format_printf(3, 4);
+
+/* The same for a failed system call: "path: what: strerror(errno)"; returns ERA_SYS, or ERA_PIPE
+ * without a word when errno is EPIPE. */
+int report_errno(const struct report *rep, const char *path, const char *what);
+
+int report_nomem(const struct report *rep);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A file is first written without a name (O_TMPFILE), so that a program that is killed leaves
+ * nothing behind; it gets a name beside its target and is renamed over it when it is complete.
+ * Where the file system knows no nameless files it has that name from the start.
+ */
+#include "base/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/tmpfile.h"
+
+#define NEW_MODE 0666
+#define NAME_TRIES 100
+
+static const char *shown_path(const struct sink *sink)
+{
+	return sink->path ? sink->path : "standard output";
+}
+
+static int fail(struct sink *sink, const char *what)
+{
+	if (!sink->error)
+		sink->error = report_errno(sink->rep, shown_path(sink), what);
+	return sink->error;
+}
+
+static bool ends_in_gz(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 3 && !strcmp(path + len - 3, ".gz");
+}
+
+static char *folder_of(const char *path)
+{
+	char *copy = strdup(path), *folder = copy ? strdup(dirname(copy)) : NULL;
+
+	free(copy);
+	return folder;
+}
+
+/* A new file's path has no links to resolve but those of its folder. */
+static char *resolve(const char *path)
+{
+	char *target = realpath(path, NULL);
+	struct stat st;
+
+	if (target || errno != ENOENT)
+		return target;
+	if (!lstat(path, &st)) {
+		errno = ENOENT;
+		return NULL;
+	}
+	return strdup(path);
+}
+
+/* The name the file has before it is complete, or for the moment before its renaming. */
+static char *beside(const char *target, unsigned try)
+{
+	char *name;
+
+	if (asprintf(&name, "%s.%ld-%u.tmp", target, (long)getpid(), try) < 0)
+		return NULL;
+	return name;
+}
+
+static int open_temporary(struct sink *sink)
+{
+	char *folder = folder_of(sink->target);
+
+	if (!folder)
+		return report_nomem(sink->rep);
+	sink->fd = tmpfile_open(folder, NEW_MODE);
+	free(folder);
+	for (unsigned try = 0; sink->fd < 0 && try < NAME_TRIES; try++) {
+		sink->named = beside(sink->target, try);
+		if (!sink->named)
+			return report_nomem(sink->rep);
+		sink->fd = open(sink->named, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, NEW_MODE);
+		if (sink->fd >= 0)
+			return 0;
+		free(sink->named);
+		sink->named = NULL;
+		if (errno != EEXIST)
+			break;
+	}
+	return sink->fd < 0 ? fail(sink, "cannot create") : 0;
+}
+
+static int open_path(struct sink *sink)
+{
+	struct stat st;
+
+	if (!stat(sink->path, &st) && !S_ISREG(st.st_mode)) {
+		sink->fd = open(sink->path, O_WRONLY | O_CLOEXEC);
+		return sink->fd < 0 ? fail(sink, "cannot open") : 0;
+	}
+	sink->target = resolve(sink->path);
+	if (!sink->target)
+		return fail(sink, "cannot create");
+	return open_temporary(sink);
+}
+
+static int open_gz(struct sink *sink)
+{
+	int fd = dup(sink->fd);
+
+	if (fd < 0)
+		return fail(sink, "cannot open");
+	sink->gz = gzdopen(fd, "wb");
+	if (sink->gz)
+		return 0;
+	close(fd);
+	return report_nomem(sink->rep);
+}
+
+int sink_open(struct sink *sink, const char *path, const struct report *rep)
+{
+	int r = 0;
+
+	*sink = (struct sink){.rep = rep, .fd = -1, .buffer = malloc(SINK_BUFFER)};
+	if (!sink->buffer)
+		return report_nomem(rep);
+	if (path && strcmp(path, "-")) {
+		sink->path = strdup(path);
+		r = sink->path ? open_path(sink) : report_nomem(rep);
+		if (!r && ends_in_gz(path))
+			r = open_gz(sink);
+	} else {
+		sink->fd = STDOUT_FILENO;
+	}
+	if (r)
+		sink_close(sink);
+	return r;
+}
+
+static ssize_t write_some(struct sink *sink, const char *data, size_t n)
+{
+	ssize_t done;
+
+	if (!sink->gz)
+		return write(sink->fd, data, n);
+	done = gzwrite(sink->gz, data, (unsigned)n);
+	if (!done && !errno)
+		errno = EIO;
+	return done ? done : -1;
+}
+
+static void write_out(struct sink *sink, const char *data, size_t n)
+{
+	while (n && !sink->error) {
+		ssize_t done = write_some(sink, data, n);
+
+		if (done < 0 && errno == EINTR && !sink->gz)
+			continue;
+		if (done < 0) {
+			fail(sink, "cannot write");
+			return;
+		}
+		data += done;
+		n -= (size_t)done;
+	}
+}
+
+void sink_flush_buffer(struct sink *sink)
+{
+	write_out(sink, sink->buffer, sink->nr);
+	sink->nr = 0;
+}
+
+void sink_write(struct sink *sink, const void *data, size_t n)
+{
+	if (n > SINK_BUFFER) {
+		sink_flush_buffer(sink);
+		write_out(sink, data, n);
+		return;
+	}
+	memcpy(sink_room(sink, n), data, n);
+	sink_used(sink, n);
+}
+
+void sink_printf(struct sink *sink, const char *fmt, ...)
+{
+	char *text;
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vasprintf(&text, fmt, args);
+	va_end(args);
+	if (n < 0) {
+		if (!sink->error)
+			sink->error = report_nomem(sink->rep);
+		return;
+	}
+	sink_write(sink, text, (size_t)n);
+	free(text);
+}
+
+static void finish_gz(struct sink *sink)
+{
+	if (!sink->gz)
+		return;
+	errno = EIO;
+	if (gzclose(sink->gz) != Z_OK)
+		fail(sink, "cannot write");
+	sink->gz = NULL;
+}
+
+static void keep_mode_and_owner(struct sink *sink)
+{
+	struct stat old;
+
+	if (stat(sink->target, &old))
+		return;
+	if (fchown(sink->fd, old.st_uid, old.st_gid) && errno != EPERM)
+		fail(sink, "cannot set its owner");
+	if (fchmod(sink->fd, old.st_mode & 07777))
+		fail(sink, "cannot set its mode");
+}
+
+static int give_name(struct sink *sink)
+{
+	for (unsigned try = 0; !sink->named && try < NAME_TRIES; try++) {
+		sink->named = beside(sink->target, try);
+		if (!sink->named)
+			return report_nomem(sink->rep);
+		if (!tmpfile_link(sink->fd, sink->named))
+			return 0;
+		free(sink->named);
+		sink->named = NULL;
+		if (errno != EEXIST)
+			break;
+	}
+	return sink->named ? 0 : fail(sink, "cannot create");
+}
+
+static void flush_folder(const char *path)
+{
+	char *folder = folder_of(path);
+	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	free(folder);
+	if (fd < 0)
+		return;
+	(void)!fsync(fd);
+	close(fd);
+}
+
+static void put_in_place(struct sink *sink)
+{
+	keep_mode_and_owner(sink);
+	if (!sink->error && fsync(sink->fd))
+		fail(sink, "cannot flush");
+	if (sink->error || give_name(sink))
+		return;
+	if (rename(sink->named, sink->target)) {
+		fail(sink, "cannot rename to it");
+		return;
+	}
+	free(sink->named);
+	sink->named = NULL;
+	flush_folder(sink->target);
+}
+
+int sink_finish(struct sink *sink)
+{
+	sink_flush_buffer(sink);
+	finish_gz(sink);
+	if (!sink->error && sink->target)
+		put_in_place(sink);
+	return sink->error;
+}
+
+void sink_close(struct sink *sink)
+{
+	if (!sink->buffer)
+		return;
+	if (sink->gz)
+		(void)gzclose(sink->gz);
+	if (sink->named)
+		unlink(sink->named);
+	if (sink->path && sink->fd >= 0)
+		close(sink->fd);
+	free(sink->named);
+	free(sink->target);
+	free(sink->path);
+	free(sink->buffer);
+	*sink = (struct sink){.fd = -1};
+}

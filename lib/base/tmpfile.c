@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/tmpfile.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int tmpfile_open(const char *folder, mode_t mode)
+{
+	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+}
+
+int tmpfile_link(int fd, const char *path)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, name, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}

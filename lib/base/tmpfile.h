@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files without a name: they vanish with the process, however it ends. */
+#ifndef ERA_BASE_TMPFILE_H
+#define ERA_BASE_TMPFILE_H
+
+#include <sys/types.h>
+
+/* Opens a nameless file in folder for reading and writing.  A file descriptor, or -1 with errno:
+ * EOPNOTSUPP or EISDIR where the file system can't. */
+int tmpfile_open(const char *folder, mode_t mode);
+
+/* Gives it a name that does not exist yet.  0, or -1 with errno. */
+int tmpfile_link(int fd, const char *path);
+
+#endif

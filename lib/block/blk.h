@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A metadata block in memory.  What may be read and what may be written are different types, so
+ * that nobody writes to a block that the last commit reaches. */
+#ifndef ERA_BLOCK_BLK_H
+#define ERA_BLOCK_BLK_H
+
+#include <stdint.h>
+
+struct blk_ro {
+	uint64_t nr;
+	const void *data;
+};
+
+struct blk_rw {
+	uint64_t nr;
+	void *data;
+};
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* crc32c (Castagnoli, reflected) without final inversion, as persistent-data uses it. */
+#ifndef ERA_BLOCK_CRC_H
+#define ERA_BLOCK_CRC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t crc32c(uint32_t init, const void *data, size_t len);
+
+/* The same by a plain table: slow, the reference for the unit test. */
+uint32_t crc32c_plain(uint32_t init, const void *data, size_t len);
+
+#endif

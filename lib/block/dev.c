@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "block/dev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ondisk/era_disk.h"
+
+#define CREATE_MODE 0666
+
+static int fail(struct blk_dev *dev, const char *what)
+{
+	return report_errno(dev->rep, dev->path, what);
+}
+
+static int open_flags(enum blk_access access, bool is_device)
+{
+	int flags = (access == BLK_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+
+	if (is_device)
+		flags |= O_DIRECT | (access == BLK_READ_SHARED ? 0 : O_EXCL);
+	return flags;
+}
+
+static int busy(struct blk_dev *dev)
+{
+	return report_fail(dev->rep, ERA_SYS,
+			   "%s: is in use: stop what uses it, or take a metadata snapshot and read that "
+			   "(--metadata-snapshot)",
+			   dev->path);
+}
+
+static int lock_file(struct blk_dev *dev, enum blk_access access)
+{
+	struct flock lock = {
+		.l_type = access == BLK_WRITE ? F_WRLCK : F_RDLCK,
+		.l_whence = SEEK_SET,
+	};
+
+	if (access == BLK_READ_SHARED || !fcntl(dev->fd, F_OFD_SETLK, &lock))
+		return 0;
+	if (errno == EAGAIN || errno == EACCES)
+		return busy(dev);
+	return fail(dev, "cannot lock");
+}
+
+static int find_size(struct blk_dev *dev, const struct stat *st)
+{
+	uint64_t bytes = (uint64_t)st->st_size;
+
+	if (S_ISBLK(st->st_mode) && ioctl(dev->fd, BLKGETSIZE64, &bytes))
+		return fail(dev, "cannot find its size");
+	dev->nr_blocks = bytes / META_BLOCK_SIZE;
+	return 0;
+}
+
+/* The type is looked at first, since opening a FIFO or a terminal may wait for ever. */
+static int look_and_open(struct blk_dev *dev, enum blk_access access)
+{
+	struct stat st, opened;
+	int r;
+
+	if (stat(dev->path, &st))
+		return fail(dev, "cannot open");
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		return report_fail(dev->rep, ERA_SYS, "%s: Not a block device or regular file",
+				   dev->path);
+	dev->fd = open(dev->path, open_flags(access, S_ISBLK(st.st_mode)) | O_NONBLOCK);
+	if (dev->fd < 0 && errno == EBUSY)
+		return busy(dev);
+	if (dev->fd < 0 || fstat(dev->fd, &opened))
+		return fail(dev, "cannot open");
+	if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))
+		return report_fail(dev->rep, ERA_SYS, "%s: changed while it was being opened",
+				   dev->path);
+	r = S_ISREG(st.st_mode) ? lock_file(dev, access) : 0;
+	return r ? r : find_size(dev, &opened);
+}
+
+static int init(struct blk_dev *dev, const char *path, const struct report *rep)
+{
+	*dev = (struct blk_dev){.fd = -1, .path = strdup(path), .rep = rep};
+	return dev->path ? 0 : report_nomem(rep);
+}
+
+int blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
+		 const struct report *rep)
+{
+	int r = init(dev, path, rep);
+
+	if (!r)
+		r = look_and_open(dev, access);
+	if (r)
+		blk_dev_close(dev);
+	return r;
+}
+
+static int create_file(struct blk_dev *dev, uint64_t nr_blocks)
+{
+	int r;
+
+	dev->fd = open(dev->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
+	if (dev->fd < 0)
+		return fail(dev, "cannot create");
+	dev->created = true;
+	dev->nr_blocks = nr_blocks;
+	r = lock_file(dev, BLK_WRITE);
+	if (!r && ftruncate(dev->fd, (off_t)(nr_blocks * META_BLOCK_SIZE)))
+		r = fail(dev, "cannot set its size");
+	if (r)
+		blk_dev_discard(dev);
+	return r;
+}
+
+int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
+		   const struct report *rep)
+{
+	struct stat st;
+	int r;
+
+	if (!lstat(path, &st) || errno != ENOENT)
+		return blk_dev_open(dev, path, BLK_WRITE, rep);
+	r = init(dev, path, rep);
+	if (!r)
+		r = create_file(dev, nr_blocks);
+	if (r)
+		blk_dev_close(dev);
+	return r;
+}
+
+void blk_dev_close(struct blk_dev *dev)
+{
+	if (!dev->path)
+		return;
+	if (dev->fd >= 0)
+		close(dev->fd);
+	free(dev->path);
+	*dev = (struct blk_dev){.fd = -1};
+}
+
+void blk_dev_discard(struct blk_dev *dev)
+{
+	if (dev->created)
+		unlink(dev->path);
+	dev->created = false;
+}
+
+void *blk_alloc(uint64_t nr)
+{
+	return aligned_alloc(META_BLOCK_SIZE, nr * META_BLOCK_SIZE);
+}
+
+static int read_at(int fd, uint8_t *data, size_t len, off_t at)
+{
+	while (len) {
+		ssize_t n = pread(fd, data, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? errno : EIO;
+		data += n;
+		len -= (size_t)n;
+		at += n;
+	}
+	return 0;
+}
+
+int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
+{
+	dev->progress_done += nr;
+	report_progress(dev->rep, dev->progress_done, dev->progress_total);
+	return read_at(dev->fd, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
+}
+
+int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data)
+{
+	const uint8_t *bytes = data;
+	size_t len = nr * META_BLOCK_SIZE;
+	off_t at = (off_t)(first * META_BLOCK_SIZE);
+
+	while (len) {
+		ssize_t n = pwrite(dev->fd, bytes, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (!n)
+			errno = ENOSPC;
+		if (n <= 0)
+			return fail(dev, "cannot write");
+		bytes += n;
+		len -= (size_t)n;
+		at += n;
+	}
+	return 0;
+}
+
+int blk_dev_flush(struct blk_dev *dev)
+{
+	return fsync(dev->fd) ? fail(dev, "cannot flush") : 0;
+}
+
+bool blk_dev_same(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	if (stat(a, &sa) || stat(b, &sb))
+		return false;
+	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
+		return sa.st_rdev == sb.st_rdev;
+	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}

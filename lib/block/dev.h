@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A metadata device: a block device or a regular file, as an array of metadata blocks.
+ *
+ * A block device is always read and written with O_DIRECT, since the kernel's target writes past
+ * the page cache, and opened exclusively unless it is shared.  A file has an open-file-description
+ * lock instead: shared for readers, exclusive for writers, none when shared.
+ */
+#ifndef ERA_BLOCK_DEV_H
+#define ERA_BLOCK_DEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+
+enum blk_access {
+	BLK_READ,
+	BLK_READ_SHARED, /* others may have it open for writing: a live target's metadata */
+	BLK_WRITE,
+};
+
+struct blk_dev {
+	int fd;
+	bool created; /* by blk_dev_create() */
+	char *path;
+	uint64_t nr_blocks; /* whole metadata blocks it holds */
+	const struct report *rep;
+	uint64_t progress_done, progress_total; /* in metadata blocks; total is the user's to set */
+};
+
+/* Opens an existing device.  rep must live as long as *dev.  Errors are reported. */
+int blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
+		 const struct report *rep) must_check;
+
+/* Opens path for writing; a file that isn't there is created, with nr_blocks blocks. */
+int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
+		   const struct report *rep) must_check;
+
+/* Closes; a closed or zeroed dev is left alone. */
+void blk_dev_close(struct blk_dev *dev);
+
+/* Removes the file again if blk_dev_create() made it. */
+void blk_dev_discard(struct blk_dev *dev);
+
+/* Memory for nr blocks, aligned as O_DIRECT wants it; free() it.  NULL when there is none. */
+void *blk_alloc(uint64_t nr);
+
+/* Reads blocks first .. first + nr - 1, which must be on the device, into data from blk_alloc().
+ * Returns 0 or a positive errno; nothing is reported, since the caller knows what the blocks are. */
+int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data) must_check;
+
+/* Writes likewise; errors are reported. */
+int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data) must_check;
+
+/* All that was written is on the medium when this returns 0. */
+int blk_dev_flush(struct blk_dev *dev) must_check;
+
+/* Do both paths name the same file or device?  A path that names nothing is the same as none. */
+bool blk_dev_same(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * New metadata under construction, away from the device.
+ *
+ * Blocks 1, 2, 3, ... are appended in that order; a small stage stays in memory, a larger one goes
+ * to an unlinked temporary file.  Only a complete stage is copied to a device, so whatever goes
+ * wrong before leaves the device as it was.
+ */
+#ifndef ERA_BLOCK_STAGE_H
+#define ERA_BLOCK_STAGE_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/role.h"
+#include "block/dev.h"
+
+struct blk_stage {
+	const struct report *rep;
+	uint64_t next;  /* the number of the block appended next */
+	uint64_t limit; /* block numbers must be below it */
+	int fd;         /* of the temporary file, or -1 */
+	void *data;     /* the blocks not yet in the file */
+	uint32_t nr_data;
+};
+
+/* limit: how many blocks the device can have, block 0 included. */
+int blk_stage_open(struct blk_stage *stage, uint64_t limit, const struct report *rep) must_check;
+void blk_stage_close(struct blk_stage *stage);
+
+/* Seals data, of META_BLOCK_SIZE bytes, as the next block, and sets *nr to its number.  ERA_SYS
+ * when that is past the limit: "too small". */
+int blk_stage_append(struct blk_stage *stage, void *data, enum blk_role role, uint64_t *nr)
+	must_check;
+
+/* Copies all blocks to their places on the device; block 0 is left alone. */
+int blk_stage_copy(struct blk_stage *stage, struct blk_dev *dev) must_check;
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "block/validate.h"
+
+#include "base/err.h"
+#include "block/crc.h"
+#include "ondisk/era_disk.h"
+
+#define CSUM_INIT 0xffffffffu
+#define CSUM_BYTES 4u
+
+typedef int (*shape_fn)(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
+
+static int check_superblock(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
+static int check_node(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
+static int check_array(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
+
+static const struct shape {
+	uint32_t csum_xor;
+	uint32_t blocknr_offset;
+	uint32_t value_size;
+	shape_fn check;
+} shapes[NR_ROLES] = {
+#define SUPERBLOCK(v) {SUPERBLOCK_CSUM_XOR, offsetof(struct superblock_disk, blocknr), v, check_superblock}
+#define NODE(v) {NODE_CSUM_XOR, offsetof(struct node_disk, blocknr), v, check_node}
+#define ARRAY(v) {ARRAY_CSUM_XOR, offsetof(struct array_block_disk, blocknr), v, check_array}
+	[ROLE_SUPERBLOCK] = SUPERBLOCK(0),
+	[ROLE_SNAPSHOT] = SUPERBLOCK(0),
+	[ROLE_INDEX] = {INDEX_CSUM_XOR, offsetof(struct index_disk, blocknr), 0, NULL},
+	[ROLE_BITMAP] = {BITMAP_CSUM_XOR, offsetof(struct bitmap_disk, blocknr), 0, NULL},
+	[ROLE_REF_NODE] = NODE(sizeof(struct le32)),
+	[ROLE_WRITESET_NODE] = NODE(sizeof(struct writeset_disk)),
+	[ROLE_BITSET_NODE] = NODE(sizeof(struct le64)),
+	[ROLE_BITSET] = ARRAY(WORD_VALUE_SIZE),
+	[ROLE_ERA_NODE] = NODE(sizeof(struct le64)),
+	[ROLE_ERA] = ARRAY(ERA_VALUE_SIZE),
+#undef SUPERBLOCK
+#undef NODE
+#undef ARRAY
+};
+
+uint32_t blk_value_size(enum blk_role role)
+{
+	return shapes[role].value_size;
+}
+
+static uint32_t checksum(const void *data, enum blk_role role)
+{
+	return crc32c(CSUM_INIT, (const uint8_t *)data + CSUM_BYTES, META_BLOCK_SIZE - CSUM_BYTES) ^
+	       shapes[role].csum_xor;
+}
+
+static int damaged(struct problem *p, enum problem_code code, uint64_t nr, uint64_t found,
+		   uint64_t wanted)
+{
+	problem_set(p, code, nr, found, wanted);
+	return ERA_DAMAGED;
+}
+
+static int check_superblock(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+{
+	const struct superblock_disk *sb = data;
+	uint32_t data_sectors = le32_get(sb->data_block_size);
+
+	(void)role;
+	if (le64_get(sb->magic) != ERA_MAGIC)
+		return damaged(p, PROBLEM_MAGIC, nr, le64_get(sb->magic), ERA_MAGIC);
+	if (le32_get(sb->version) != ERA_VERSION)
+		return damaged(p, PROBLEM_VERSION, nr, le32_get(sb->version), ERA_VERSION);
+	if (le32_get(sb->metadata_block_size) != META_BLOCK_SECTORS)
+		return damaged(p, PROBLEM_META_BLOCK_SIZE, nr, le32_get(sb->metadata_block_size),
+			       META_BLOCK_SECTORS);
+	if (!data_sectors || data_sectors % DATA_BLOCK_MIN_SECTORS)
+		return damaged(p, PROBLEM_DATA_BLOCK_SIZE, nr, data_sectors, DATA_BLOCK_MIN_SECTORS);
+	if (le32_get(sb->nr_blocks) > ERA_MAX_BLOCKS)
+		return damaged(p, PROBLEM_NR_BLOCKS, nr, le32_get(sb->nr_blocks), ERA_MAX_BLOCKS);
+	return 0;
+}
+
+static int check_keys(const struct node_disk *node, uint64_t nr, struct problem *p)
+{
+	const struct le64 *keys = (const void *)(node + 1);
+	uint32_t nr_entries = le32_get(node->nr_entries);
+
+	for (uint32_t i = 1; i < nr_entries; i++)
+		if (le64_get(keys[i]) <= le64_get(keys[i - 1]))
+			return damaged(p, PROBLEM_KEY_ORDER, nr, le64_get(keys[i]),
+				       le64_get(keys[i - 1]));
+	return 0;
+}
+
+static int check_node(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+{
+	const struct node_disk *node = data;
+	uint32_t flags = le32_get(node->flags);
+	uint32_t value_size = flags == NODE_LEAF ? shapes[role].value_size : sizeof(struct le64);
+	uint32_t max_entries = NODE_MAX_ENTRIES(value_size);
+
+	if (flags != NODE_INTERNAL && flags != NODE_LEAF)
+		return damaged(p, PROBLEM_NODE_FLAGS, nr, flags, NODE_LEAF);
+	if (le32_get(node->value_size) != value_size)
+		return damaged(p, PROBLEM_VALUE_SIZE, nr, le32_get(node->value_size), value_size);
+	if (le32_get(node->max_entries) != max_entries)
+		return damaged(p, PROBLEM_MAX_ENTRIES, nr, le32_get(node->max_entries), max_entries);
+	if (le32_get(node->nr_entries) > max_entries)
+		return damaged(p, PROBLEM_TOO_MANY_ENTRIES, nr, le32_get(node->nr_entries),
+			       max_entries);
+	if (flags == NODE_INTERNAL && !le32_get(node->nr_entries))
+		return damaged(p, PROBLEM_EMPTY_NODE, nr, 0, 1);
+	return check_keys(node, nr, p);
+}
+
+static int check_array(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+{
+	const struct array_block_disk *array = data;
+	uint32_t value_size = shapes[role].value_size;
+	uint32_t max_entries = ARRAY_MAX_ENTRIES(value_size);
+
+	if (le32_get(array->value_size) != value_size)
+		return damaged(p, PROBLEM_VALUE_SIZE, nr, le32_get(array->value_size), value_size);
+	if (le32_get(array->max_entries) != max_entries)
+		return damaged(p, PROBLEM_MAX_ENTRIES, nr, le32_get(array->max_entries), max_entries);
+	if (le32_get(array->nr_entries) > max_entries)
+		return damaged(p, PROBLEM_TOO_MANY_ENTRIES, nr, le32_get(array->nr_entries),
+			       max_entries);
+	return 0;
+}
+
+int blk_validate(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+{
+	const struct shape *shape = &shapes[role];
+	const struct le32 *csum = data;
+	const struct le64 *blocknr = (const void *)((const uint8_t *)data + shape->blocknr_offset);
+	uint32_t wanted = checksum(data, role);
+
+	if (le32_get(*csum) != wanted)
+		return damaged(p,
+			       role == ROLE_SUPERBLOCK ? PROBLEM_SUPERBLOCK_CHECKSUM
+						       : PROBLEM_CHECKSUM,
+			       nr, le32_get(*csum), wanted);
+	if (le64_get(*blocknr) != nr)
+		return damaged(p, PROBLEM_BLOCKNR, nr, le64_get(*blocknr), nr);
+	return shape->check ? shape->check(data, nr, role, p) : 0;
+}
+
+void blk_seal(void *data, uint64_t nr, enum blk_role role)
+{
+	struct le64 *blocknr = (void *)((uint8_t *)data + shapes[role].blocknr_offset);
+	struct le32 *csum = data;
+
+	*blocknr = le64_make(nr);
+	*csum = le32_make(checksum(data, role));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Checking metadata: all that is reachable, both views of it, and the space map.
+ *
+ * Each problem goes to the report; the check goes on after it.
+ */
+#ifndef ERA_ERA_CHECK_H
+#define ERA_ERA_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+#include "era/superblock.h"
+
+enum era_check_scope {
+	ERA_CHECK_ALL,
+	ERA_CHECK_SUPERBLOCK, /* block 0 alone */
+	ERA_CHECK_SNAPSHOT,   /* what the clone reaches; the device may be live */
+};
+
+/* What was found besides problems. */
+struct era_check_view {
+	bool present;
+	struct superblock sb;
+	uint64_t nr_writesets; /* archived ones */
+	uint32_t oldest_writeset, newest_writeset; /* eras; when there are any */
+};
+
+struct era_check_result {
+	uint64_t device_blocks;
+	struct era_check_view live, snapshot;
+	uint64_t nr_reachable; /* metadata blocks in use, as counted; only for ERA_CHECK_ALL */
+	uint64_t nr_fatal, nr_non_fatal, nr_notes;
+	uint64_t nr_read_errors; /* of the fatal ones */
+};
+
+/* Returns 0 when the check came to its end, whatever it found; ERA_SYS, or ERA_NO_ANSWER when
+ * the snapshot isn't held, or not to the end.  Errors are reported. */
+int era_check(const char *path, enum era_check_scope scope, const struct report *rep,
+	      struct era_check_result *result) must_check;
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the parts of the check share: check.c walks the views, check_space_map.c the space map. */
+#ifndef ERA_ERA_CHECK_INTERNAL_H
+#define ERA_ERA_CHECK_INTERNAL_H
+
+#include "era/check.h"
+#include "pdata/walk.h"
+
+enum blk_info_flags {
+	SEEN_LIVE = 1,
+	SEEN_SNAPSHOT = 2,
+	SEEN_SPACE_MAP = 4,
+	SOUND_AND_FULL = 8, /* an array block that need not be read again for another view */
+	COUNT_IN_TREE = 16, /* its bitmap entry points to the ref-count tree, which has none so far */
+};
+
+/* What is known of a metadata block. */
+struct blk_info {
+	uint32_t refs;    /* pointers found */
+	uint32_t counted; /* what the space map says, or COUNT_UNKNOWN */
+	uint32_t index;   /* of an array block in its array */
+	uint32_t max_era; /* in a block of the era array */
+	uint8_t role;
+	uint8_t flags;
+};
+
+#define COUNT_UNKNOWN UINT32_MAX
+
+struct check {
+	struct blk_dev dev;
+	const struct report *rep;
+	struct era_check_result *result;
+	struct walk walk;
+	struct blk_info *info; /* walk.limit of them */
+	unsigned seen;         /* the flag of the view being walked */
+	const struct superblock *sb; /* of that view */
+	uint64_t nr_array_blocks;    /* of the array being walked */
+};
+
+/* Reports a problem and counts it. */
+void check_problem(struct check *check, const struct problem *p);
+void check_tell(struct check *check, struct problem *p, const char *where, ...)
+	format_printf(3, 4);
+
+/* Walks the space map and compares it with the pointers found. */
+int check_space_map(struct check *check) must_check;
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era/cursor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "ondisk/era_disk.h"
+
+/* The length of the part behind the last one: clear bits without end. */
+#define PAST_THE_END (UINT64_MAX / 2)
+
+uint32_t era_max(const uint8_t *values, uint64_t nr)
+{
+	const struct le32 *eras = (const void *)values;
+	uint32_t max = 0;
+
+	for (uint64_t i = 0; i < nr; i++) {
+		uint32_t era = le32_get(eras[i]);
+
+		max = era > max ? era : max;
+	}
+	return max;
+}
+
+uint64_t writeset_stray_bit(uint64_t last_word, uint32_t nr_bits)
+{
+	uint64_t stray = last_word & ~bits_last_mask(nr_bits);
+
+	if (!stray)
+		return nr_bits;
+	return (bits_words(nr_bits) - 1) * BITS_PER_WORD + (uint64_t)__builtin_ctzll(stray);
+}
+
+void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era)
+{
+	if (is_current)
+		snprintf(name, BTREE_NAME_MAX, "current writeset (era %" PRIu32 ")", era);
+	else
+		snprintf(name, BTREE_NAME_MAX, "%swriteset of era %" PRIu32,
+			 era_view_prefix(snapshot), era);
+}
+
+void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
+			  const struct writeset *ws, uint32_t room)
+{
+	char name[BTREE_NAME_MAX];
+
+	*c = (struct writeset_cursor){.view = view, .ws = *ws};
+	writeset_name(name, view->flags & ERA_VIEW_SNAPSHOT, ws->is_current, ws->era);
+	array_iter_init(&c->it, &view->walk, ROLE_BITSET, ws->root, bits_words(ws->nr_bits), room,
+			name);
+}
+
+void writeset_cursor_free(struct writeset_cursor *c)
+{
+	array_iter_free(&c->it);
+}
+
+/* Bits past the end mean that the bits, or their number, aren't what was once written. */
+static int check_tail(struct writeset_cursor *c)
+{
+	const struct le64 *words = (const void *)c->part.values;
+	struct problem p;
+	uint64_t stray;
+
+	if (c->part.state != ARRAY_KNOWN || c->part.first + c->part.len < c->it.nr_entries)
+		return 0;
+	stray = writeset_stray_bit(le64_get(words[c->part.len - 1]), c->ws.nr_bits);
+	if (stray == c->ws.nr_bits)
+		return 0;
+	c->doubtful_end = true;
+	c->part.state = ARRAY_UNKNOWN;
+	problem_set(&p, PROBLEM_WRITESET_TAIL, c->part.block, stray, c->ws.nr_bits);
+	return walk_problem(&c->view->walk, &p, "%s, block %" PRIu64 " of %" PRIu64,
+			    c->it.tree.name, c->part.index + 1, c->it.nr_blocks);
+}
+
+/* A bitset that doesn't end where nr_bits says leaves open what comes after it. */
+static int next_part(struct writeset_cursor *c)
+{
+	int r = array_iter_next(&c->it, &c->part);
+
+	if (r < 0)
+		return r;
+	if (!r) {
+		c->doubtful_end |= c->it.overlong;
+		c->part = (struct array_part){.first = c->it.nr_entries, .len = PAST_THE_END};
+		return 0;
+	}
+	c->doubtful_end |= c->part.miscounted;
+	return check_tail(c);
+}
+
+static void copy_words(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
+{
+	const struct le64 *from = (const void *)c->part.values;
+
+	from += c->next_word - c->part.first;
+	for (uint32_t i = 0; i < nr; i++)
+		words[i] = le64_get(from[i]);
+}
+
+static uint64_t word_mask(uint32_t first, uint32_t nr)
+{
+	uint64_t mask = nr == BITS_PER_WORD ? ~UINT64_C(0) : (UINT64_C(1) << nr) - 1;
+
+	return mask << first;
+}
+
+static bool is_lost(const struct writeset_cursor *c)
+{
+	if (c->ws.lost)
+		return true;
+	if (c->part.len == PAST_THE_END)
+		return c->doubtful_end;
+	return c->part.state == ARRAY_UNKNOWN;
+}
+
+int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
+			 uint64_t *lost)
+{
+	uint32_t done = 0, n;
+
+	*lost = 0;
+	while (done < nr_words) {
+		while (!c->ws.lost && c->next_word == c->part.first + c->part.len) {
+			int r = next_part(c);
+
+			if (r)
+				return r;
+		}
+		n = nr_words - done;
+		if (!c->ws.lost)
+			n = (uint32_t)min_u64(n, c->part.first + c->part.len - c->next_word);
+		if (is_lost(c)) {
+			memset(words + done, 0xff, n * sizeof(*words));
+			*lost |= word_mask(done, n);
+		} else if (c->part.values) {
+			copy_words(c, n, words + done);
+		} else {
+			memset(words + done, 0, n * sizeof(*words));
+		}
+		done += n;
+		c->next_word += n;
+	}
+	return 0;
+}
+
+int writeset_cursor_finish(struct writeset_cursor *c)
+{
+	int r = 0;
+
+	while (!r && !c->ws.lost && c->part.len != PAST_THE_END)
+		r = next_part(c);
+	return r;
+}
+
+void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t room)
+{
+	bool snapshot = view->flags & ERA_VIEW_SNAPSHOT;
+	struct btree_root root = {
+		.block = view->sb.era_array_root,
+		.holder = snapshot ? view->live.metadata_snap : 0,
+	};
+	char name[BTREE_NAME_MAX];
+
+	*c = (struct era_cursor){.view = view};
+	snprintf(name, sizeof(name), "%sera array", era_view_prefix(snapshot));
+	array_iter_init(&c->it, &view->walk, ROLE_ERA, root, view->sb.nr_blocks, room, name);
+}
+
+void era_cursor_free(struct era_cursor *c)
+{
+	array_iter_free(&c->it);
+}
+
+static int next_era_part(struct era_cursor *c)
+{
+	struct problem p;
+	uint32_t max;
+	int r = array_iter_next(&c->it, &c->part);
+
+	if (r < 0 || c->part.state != ARRAY_KNOWN)
+		return r < 0 ? r : 0;
+	max = era_max(c->part.values, c->part.len);
+	if (max <= c->view->sb.current_era)
+		return 0;
+	c->part.state = ARRAY_UNKNOWN;
+	problem_set(&p, PROBLEM_ERA_AFTER, c->part.block, max, c->view->sb.current_era);
+	return walk_problem(&c->view->walk, &p, "%s, block %" PRIu64 " of %" PRIu64,
+			    c->it.tree.name, c->part.index + 1, c->it.nr_blocks);
+}
+
+static void copy_eras(const struct era_cursor *c, uint32_t nr, uint32_t *eras)
+{
+	const struct le32 *from = (const void *)c->part.values;
+
+	from += c->next - c->part.first;
+	for (uint32_t i = 0; i < nr; i++)
+		eras[i] = le32_get(from[i]);
+}
+
+int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
+		    uint64_t lost[CURSOR_MAX_WORDS])
+{
+	uint32_t done = 0, n;
+
+	memset(lost, 0, CURSOR_MAX_WORDS * sizeof(*lost));
+	while (done < nr) {
+		if (c->next == c->part.first + c->part.len) {
+			int r = next_era_part(c);
+
+			if (r)
+				return r;
+		}
+		n = (uint32_t)min_u64(nr - done, c->part.first + c->part.len - c->next);
+		if (c->part.state == ARRAY_KNOWN) {
+			copy_eras(c, n, eras + done);
+		} else {
+			bits_set_range(lost, done, n);
+			for (uint32_t i = 0; i < n; i++)
+				eras[done + i] = c->view->sb.current_era;
+		}
+		done += n;
+		c->next += n;
+	}
+	return 0;
+}
+
+int era_cursor_finish(struct era_cursor *c)
+{
+	int r = array_iter_next(&c->it, &c->part);
+
+	return r < 0 ? r : 0;
+}

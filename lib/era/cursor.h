@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading a writeset or the era array from its start to its end, in pieces of the caller's size.
+ *
+ * What is unknown (only with ERA_VIEW_REPAIR; else the reading stops) comes as the safe value, a
+ * set bit or the current era, and is marked as lost.
+ */
+#ifndef ERA_ERA_CURSOR_H
+#define ERA_ERA_CURSOR_H
+
+#include "era/view.h"
+#include "pdata/array.h"
+
+/* Words of a piece are numbered by the bits of one word. */
+#define CURSOR_MAX_WORDS 64u
+
+struct writeset_cursor {
+	struct era_view *view;
+	struct writeset ws;
+	struct array_iter it;
+	struct array_part part; /* the one being copied from */
+	uint64_t next_word;
+	bool doubtful_end; /* the bitset contradicts nr_bits: what lies past it is unknown */
+};
+
+/* Takes no memory and reads nothing yet.  room: blocks of the read buffer. */
+void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
+			  const struct writeset *ws, uint32_t room);
+void writeset_cursor_free(struct writeset_cursor *c);
+
+/* Gets the next nr_words (at most CURSOR_MAX_WORDS) words; those past the writeset's end are clear.
+ * Bit i of *lost: words[i] is unknown, and all set. */
+int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
+			 uint64_t *lost) must_check;
+
+/* To be called when all words are read: what the tree holds past them is a problem, too. */
+int writeset_cursor_finish(struct writeset_cursor *c) must_check;
+
+struct era_cursor {
+	struct era_view *view;
+	struct array_iter it;
+	struct array_part part;
+	uint64_t next;
+};
+
+void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t room);
+void era_cursor_free(struct era_cursor *c);
+
+/* Gets the eras of the next nr blocks (at most CURSOR_MAX_WORDS * 64, and never past the view's
+ * nr_blocks).  A bit of lost for each; bits past nr are clear. */
+int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
+		    uint64_t lost[CURSOR_MAX_WORDS]) must_check;
+
+int era_cursor_finish(struct era_cursor *c) must_check;
+
+/* The highest of nr eras as they lie on disk. */
+uint32_t era_max(const uint8_t *values, uint64_t nr);
+
+/* The first bit past nr_bits that is set in the last word of a bitset, or nr_bits. */
+uint64_t writeset_stray_bit(uint64_t last_word, uint32_t nr_bits);
+
+/* "writeset of era 5", "current writeset", with the view's prefix; of BTREE_NAME_MAX bytes. */
+void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era);
+
+#endif

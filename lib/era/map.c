@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A window of 4096 blocks is folded in a few KiB that stay in the processor's cache: the eras of
+ * the array are copied into it, then the writesets' words are laid over them, newest first.  A
+ * block that a newer writeset has named needs no look at older ones (`todo` has the others), so a
+ * stretch that is fully set or fully clear costs a step a word.
+ */
+#include "era/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "era/cursor.h"
+
+#define WINDOW_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
+
+/* All read buffers together have about this many metadata blocks. */
+#define BUFFER_BLOCKS 1024u
+#define BUFFER_MAX_BLOCKS 256u
+
+struct era_map {
+	struct era_view *view;
+	struct era_cursor array;
+	struct writeset_cursor *writesets; /* newest first */
+	size_t nr_writesets;
+	uint64_t next;
+	uint32_t eras[WINDOW_BLOCKS];
+	uint64_t lost[CURSOR_MAX_WORDS];
+	uint64_t todo[CURSOR_MAX_WORDS]; /* blocks that no writeset has named so far */
+};
+
+int era_map_open(struct era_map **out, struct era_view *view)
+{
+	size_t nr = view->nr_writesets;
+	uint32_t room = (uint32_t)min_u64(BUFFER_MAX_BLOCKS, BUFFER_BLOCKS / (nr + 1) + 1);
+	struct era_map *map = calloc(1, sizeof(*map));
+
+	if (map)
+		map->writesets = calloc(nr + 1, sizeof(*map->writesets));
+	if (!map || !map->writesets) {
+		free(map);
+		return report_nomem(view->dev.rep);
+	}
+	map->view = view;
+	map->nr_writesets = nr;
+	era_cursor_init(&map->array, view, room);
+	for (size_t i = 0; i < nr; i++)
+		writeset_cursor_init(&map->writesets[i], view, &view->writesets[nr - 1 - i], room);
+	*out = map;
+	return 0;
+}
+
+void era_map_close(struct era_map *map)
+{
+	if (!map)
+		return;
+	era_cursor_free(&map->array);
+	for (size_t i = 0; i < map->nr_writesets; i++)
+		writeset_cursor_free(&map->writesets[i]);
+	free(map->writesets);
+	free(map);
+}
+
+static void name_all(uint32_t *eras, uint32_t era)
+{
+	for (unsigned i = 0; i < BITS_PER_WORD; i++)
+		eras[i] = eras[i] > era ? eras[i] : era;
+}
+
+/* The blocks in hits were written in era, as a sound word says. */
+static void name_known(struct era_map *map, uint32_t word, uint64_t hits, uint32_t era)
+{
+	uint32_t *eras = map->eras + word * BITS_PER_WORD;
+
+	if (hits == ~UINT64_C(0) && !map->lost[word]) {
+		name_all(eras, era);
+		return;
+	}
+	for (; hits; hits &= hits - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(hits);
+
+		if (era < eras[bit])
+			continue;
+		eras[bit] = era;
+		map->lost[word] &= ~(UINT64_C(1) << bit);
+	}
+}
+
+/* The blocks in hits may have been written in era. */
+static void name_lost(struct era_map *map, uint32_t word, uint64_t hits, uint32_t era)
+{
+	uint32_t *eras = map->eras + word * BITS_PER_WORD;
+
+	for (; hits; hits &= hits - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(hits);
+
+		if (era <= eras[bit])
+			continue;
+		eras[bit] = era;
+		map->lost[word] |= UINT64_C(1) << bit;
+	}
+}
+
+static int fold_writeset(struct era_map *map, struct writeset_cursor *c, uint32_t nr_words)
+{
+	uint64_t words[CURSOR_MAX_WORDS], lost;
+	int r = writeset_cursor_read(c, nr_words, words, &lost);
+
+	if (r)
+		return r;
+	for (uint32_t i = 0; i < nr_words; i++) {
+		uint64_t hits = words[i] & map->todo[i];
+
+		if (!hits)
+			continue;
+		map->todo[i] &= ~hits;
+		if (lost >> i & 1)
+			name_lost(map, i, hits, c->ws.era);
+		else
+			name_known(map, i, hits, c->ws.era);
+	}
+	return 0;
+}
+
+static int finish(struct era_map *map)
+{
+	int r = era_cursor_finish(&map->array);
+
+	for (size_t i = 0; i < map->nr_writesets && !r; i++)
+		r = writeset_cursor_finish(&map->writesets[i]);
+	return r;
+}
+
+int era_map_next(struct era_map *map, struct era_window *window)
+{
+	uint32_t nr = (uint32_t)min_u64(WINDOW_BLOCKS, map->view->sb.nr_blocks - map->next);
+	uint32_t nr_words = (uint32_t)bits_words(nr);
+	int r;
+
+	if (!nr)
+		return finish(map);
+	r = era_cursor_read(&map->array, nr, map->eras, map->lost);
+	memset(map->todo, 0xff, sizeof(map->todo));
+	map->todo[nr_words - 1] = bits_last_mask(nr);
+	for (size_t i = 0; i < map->nr_writesets && !r; i++)
+		r = fold_writeset(map, &map->writesets[i], nr_words);
+	if (r)
+		return r;
+	*window = (struct era_window){map->next, nr, map->eras, map->lost};
+	map->next += nr;
+	return 1;
+}

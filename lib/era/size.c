@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era/size.h"
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "ondisk/era_disk.h"
+#include "pdata/bulk.h"
+
+/* Paths of the writeset tree and the ref-count tree, the index, and what a rebalancing touches. */
+#define TRANSACTION_BLOCKS 24u
+
+static uint64_t tree_blocks(uint64_t nr_leaves)
+{
+	uint64_t total = nr_leaves;
+
+	do {
+		nr_leaves = div_up(nr_leaves, NODE_MAX_ENTRIES(8));
+		total += nr_leaves ? nr_leaves : 1;
+	} while (nr_leaves > 1);
+	return total;
+}
+
+uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks, unsigned nr_snapshots)
+{
+	uint64_t array = tree_blocks(div_up(nr_blocks, ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)));
+	uint64_t bitset =
+		tree_blocks(div_up(bits_words(nr_blocks), ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)));
+	uint64_t need = nr_used + (1 + nr_snapshots) * (array + bitset) + 2 * bitset +
+			TRANSACTION_BLOCKS;
+	uint64_t total = need, space_map = 0;
+
+	/* A larger space map needs a larger device, and twice: once more while it is shadowed. */
+	while (space_map != 2 * space_map_blocks(total)) {
+		space_map = 2 * space_map_blocks(total);
+		total = need + space_map;
+	}
+	return total;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How many metadata blocks dm-era needs. */
+#ifndef ERA_ERA_SIZE_H
+#define ERA_ERA_SIZE_H
+
+#include <stdint.h>
+
+/* How many blocks a device must have whose metadata, without the space map, use nr_used blocks of
+ * it, block 0 included, and track nr_blocks data blocks, so that the kernel can resume them, digest
+ * all writesets, and hold nr_snapshots (0 or 1) metadata snapshots meanwhile.
+ *
+ * Blocks that the last commit or a snapshot reaches are not written again before the next commit,
+ * so a digestion that touches the whole era array needs a second copy of it, and a third one while
+ * a snapshot holds the first.  doc/format.md has the derivation. */
+uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks, unsigned nr_snapshots);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era/superblock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "block/validate.h"
+#include "ondisk/era_disk.h"
+
+static void decode(const struct superblock_disk *disk, struct superblock *sb)
+{
+	*sb = (struct superblock){
+		.csum = le32_get(disk->csum),
+		.flags = le32_get(disk->flags),
+		.sm = {
+			.nr_blocks = le64_get(disk->sm.nr_blocks),
+			.nr_allocated = le64_get(disk->sm.nr_allocated),
+			.index = le64_get(disk->sm.bitmap_root),
+			.ref_tree = le64_get(disk->sm.ref_count_root),
+		},
+		.data_block_size = le32_get(disk->data_block_size),
+		.nr_blocks = le32_get(disk->nr_blocks),
+		.current_era = le32_get(disk->current_era),
+		.current_nr_bits = le32_get(disk->current_writeset.nr_bits),
+		.current_root = le64_get(disk->current_writeset.root),
+		.writeset_tree_root = le64_get(disk->writeset_tree_root),
+		.era_array_root = le64_get(disk->era_array_root),
+		.metadata_snap = le64_get(disk->metadata_snap),
+	};
+}
+
+static void encode(const struct superblock *sb, struct superblock_disk *disk)
+{
+	*disk = (struct superblock_disk){
+		.flags = le32_make(sb->flags),
+		.magic = le64_make(ERA_MAGIC),
+		.version = le32_make(ERA_VERSION),
+		.sm = {
+			.nr_blocks = le64_make(sb->sm.nr_blocks),
+			.nr_allocated = le64_make(sb->sm.nr_allocated),
+			.bitmap_root = le64_make(sb->sm.index),
+			.ref_count_root = le64_make(sb->sm.ref_tree),
+		},
+		.data_block_size = le32_make(sb->data_block_size),
+		.metadata_block_size = le32_make(META_BLOCK_SECTORS),
+		.nr_blocks = le32_make(sb->nr_blocks),
+		.current_era = le32_make(sb->current_era),
+		.current_writeset = {le32_make(sb->current_nr_bits), le64_make(sb->current_root)},
+		.writeset_tree_root = le64_make(sb->writeset_tree_root),
+		.era_array_root = le64_make(sb->era_array_root),
+		.metadata_snap = le64_make(sb->metadata_snap),
+	};
+}
+
+int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct superblock *sb,
+		    struct problem *p)
+{
+	void *data = blk_alloc(1);
+	int r;
+
+	if (!data)
+		return report_nomem(dev->rep);
+	r = blk_dev_read(dev, nr, 1, data);
+	if (r) {
+		problem_set(p, PROBLEM_READ, nr, (uint64_t)r, 0);
+		r = ERA_DAMAGED;
+	} else {
+		r = blk_validate(data, nr, role, p);
+	}
+	if (!r)
+		decode(data, sb);
+	free(data);
+	return r;
+}
+
+static int write_block_zero(struct blk_dev *dev, const void *data)
+{
+	int r = blk_dev_write(dev, 0, 1, data);
+
+	return r ? r : blk_dev_flush(dev);
+}
+
+int superblock_write(struct blk_dev *dev, const struct superblock *sb)
+{
+	void *data = blk_alloc(1);
+	int r;
+
+	if (!data)
+		return report_nomem(dev->rep);
+	memset(data, 0, META_BLOCK_SIZE);
+	encode(sb, data);
+	blk_seal(data, 0, ROLE_SUPERBLOCK);
+	r = write_block_zero(dev, data);
+	free(data);
+	return r;
+}
+
+int superblock_invalidate(struct blk_dev *dev)
+{
+	void *data = blk_alloc(1);
+	int r;
+
+	if (!data)
+		return report_nomem(dev->rep);
+	memset(data, 0xff, META_BLOCK_SIZE);
+	r = write_block_zero(dev, data);
+	free(data);
+	return r;
+}

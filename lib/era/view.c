@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era/view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "ondisk/era_disk.h"
+
+#define RETRIES 20
+#define RETRY_NANOSECONDS 50000000L
+#define XML_SNIFF_BYTES 64
+
+const char *era_view_prefix(bool snapshot)
+{
+	return snapshot ? "metadata snapshot, " : "";
+}
+
+uint64_t era_block_limit(const struct blk_dev *dev)
+{
+	return min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
+}
+
+static bool looks_like_xml(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && strchr(" \t\r\n", text[i]))
+		i++;
+	return i + 1 < len && text[i] == '<' &&
+	       (text[i + 1] == 's' || text[i + 1] == '?' || text[i + 1] == '!');
+}
+
+int era_look_like_metadata(struct blk_dev *dev)
+{
+	char text[XML_SNIFF_BYTES];
+	ssize_t n;
+	void *block;
+	int error = 0;
+
+	if (!dev->nr_blocks) {
+		n = pread(dev->fd, text, sizeof(text), 0);
+	} else {
+		block = blk_alloc(1);
+		if (!block)
+			return report_nomem(dev->rep);
+		error = blk_dev_read(dev, 0, 1, block);
+		memcpy(text, block, sizeof(text));
+		free(block);
+		n = error ? 0 : (ssize_t)sizeof(text);
+	}
+	if (n > 0 && looks_like_xml(text, (size_t)n))
+		return report_fail(dev->rep, ERA_DAMAGED,
+				   "%s: This looks like XML.  This tool only supports the binary "
+				   "metadata format.",
+				   dev->path);
+	if (!dev->nr_blocks)
+		return report_fail(dev->rep, ERA_DAMAGED,
+				   "%s: Metadata device/file too small.  Is this binary metadata?",
+				   dev->path);
+	return 0;
+}
+
+int era_read_live_superblock(struct blk_dev *dev, bool shared, struct superblock *sb,
+			     struct problem *p)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_NANOSECONDS};
+	int tries = shared ? RETRIES : 0;
+	int r = superblock_read(dev, 0, ROLE_SUPERBLOCK, sb, p);
+
+	while (r == ERA_DAMAGED && p->code == PROBLEM_SUPERBLOCK_CHECKSUM && tries--) {
+		nanosleep(&pause, NULL);
+		r = superblock_read(dev, 0, ROLE_SUPERBLOCK, sb, p);
+	}
+	if (r == ERA_DAMAGED)
+		snprintf(p->where, sizeof(p->where), "superblock");
+	return r;
+}
+
+static int check_clone(const struct superblock *live, const struct superblock *clone,
+		       struct problem *p)
+{
+	uint64_t block = live->metadata_snap;
+
+	if (clone->current_era > live->current_era)
+		problem_set(p, PROBLEM_SNAP_ERA, block, clone->current_era, live->current_era);
+	else if (clone->data_block_size != live->data_block_size)
+		problem_set(p, PROBLEM_SNAP_BLOCK_SIZE, block, clone->data_block_size,
+			    live->data_block_size);
+	else if (clone->metadata_snap)
+		problem_set(p, PROBLEM_SNAP_NESTED, block, clone->metadata_snap, 0);
+	else
+		return 0;
+	return ERA_DAMAGED;
+}
+
+int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct superblock *clone,
+		   struct problem *p)
+{
+	uint64_t block = live->metadata_snap, limit = era_block_limit(dev);
+	int r = ERA_DAMAGED;
+
+	if (block >= limit)
+		problem_set(p, PROBLEM_POINTER, 0, block, limit - 1);
+	else
+		r = superblock_read(dev, block, ROLE_SNAPSHOT, clone, p);
+	if (!r)
+		r = check_clone(live, clone, p);
+	if (r == ERA_DAMAGED)
+		snprintf(p->where, sizeof(p->where), "metadata snapshot");
+	return r;
+}
+
+static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
+{
+	struct era_view *view = ctx;
+
+	if (bits_test(view->seen, pointer->block)) {
+		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		return ERA_DAMAGED;
+	}
+	bits_set(view->seen, pointer->block);
+	return WALK_READ;
+}
+
+static int on_problem(void *ctx, const struct problem *p)
+{
+	struct era_view *view = ctx;
+
+	view->nr_problems++;
+	report_problem(view->dev.rep, p);
+	if (view->flags & ERA_VIEW_REPAIR)
+		return 0;
+	return p->code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+}
+
+static int read_superblocks(struct era_view *view)
+{
+	bool snapshot = view->flags & ERA_VIEW_SNAPSHOT;
+	struct problem p;
+	int r;
+
+	r = era_look_like_metadata(&view->dev);
+	if (r)
+		return r;
+	r = era_read_live_superblock(&view->dev, snapshot, &view->live, &p);
+	if (!r)
+		view->sb = view->live;
+	if (!r && snapshot && !view->live.metadata_snap)
+		return report_fail(view->dev.rep, ERA_NO_ANSWER, "%s: no current metadata snap",
+				   view->dev.path);
+	if (!r && snapshot)
+		r = era_read_clone(&view->dev, &view->live, &view->sb, &p);
+	if (r == ERA_DAMAGED)
+		report_problem(view->dev.rep, &p);
+	return r == ERA_DAMAGED && p.code == PROBLEM_READ ? ERA_SYS : r;
+}
+
+static int add_writeset(struct era_view *view, const struct writeset *ws)
+{
+	if (view->nr_writesets == view->room) {
+		size_t room = view->room ? 2 * view->room : 16;
+		struct writeset *grown = realloc(view->writesets, room * sizeof(*grown));
+
+		if (!grown)
+			return report_nomem(view->dev.rep);
+		view->writesets = grown;
+		view->room = room;
+	}
+	view->writesets[view->nr_writesets++] = *ws;
+	return 0;
+}
+
+int writeset_check(const struct superblock *sb, bool has_current, uint64_t block, uint64_t era,
+		   uint32_t nr_bits, struct problem *p)
+{
+	if (era > sb->current_era)
+		problem_set(p, PROBLEM_WRITESET_AFTER, block, era, sb->current_era);
+	else if (has_current && era == sb->current_era)
+		problem_set(p, PROBLEM_WRITESET_TWICE, block, era, sb->current_era);
+	else if (nr_bits > ERA_MAX_BLOCKS)
+		problem_set(p, PROBLEM_WRITESET_BITS, block, nr_bits, ERA_MAX_BLOCKS);
+	else
+		return 0;
+	return ERA_DAMAGED;
+}
+
+/* With repair, a writeset whose era makes no sense counts in the current era. */
+static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, uint32_t i)
+{
+	const struct writeset_disk *disk = (const void *)leaf->values;
+	bool has_current = !(view->flags & ERA_VIEW_SNAPSHOT) && view->sb.current_root;
+	uint64_t era = le64_get(leaf->keys[i]);
+	struct writeset ws = {
+		.era = (uint32_t)min_u64(era, view->sb.current_era),
+		.nr_bits = le32_get(disk[i].nr_bits),
+		.root = {.block = le64_get(disk[i].root), .holder = leaf->block},
+	};
+	struct problem p;
+	int r;
+
+	if (view->nr_writesets >= view->walk.limit) {
+		problem_set(&p, PROBLEM_WRITESET_COUNT, leaf->block, view->nr_writesets + 1,
+			    view->walk.limit);
+		view->writesets_lost = true;
+		return walk_problem(&view->walk, &p, "%swriteset tree",
+				    era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT));
+	}
+	r = writeset_check(&view->sb, has_current, leaf->block, era, ws.nr_bits, &p);
+	if (r) {
+		ws.lost = p.code == PROBLEM_WRITESET_BITS;
+		r = walk_problem(&view->walk, &p, "%swriteset of era %" PRIu64,
+				 era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT), era);
+	}
+	return r ? r : add_writeset(view, &ws);
+}
+
+static int list_tree(struct era_view *view)
+{
+	struct btree_root root = {
+		.block = view->sb.writeset_tree_root,
+		.holder = view->flags & ERA_VIEW_SNAPSHOT ? view->live.metadata_snap : 0,
+	};
+	struct btree_iter it;
+	struct btree_leaf leaf;
+	char name[BTREE_NAME_MAX];
+	int r;
+
+	snprintf(name, sizeof(name), "%swriteset tree",
+		 era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT));
+	btree_iter_init(&it, &view->walk, ROLE_WRITESET_NODE, root, name);
+	while ((r = btree_iter_next(&it, &leaf)) > 0) {
+		for (uint32_t i = 0; i < leaf.nr_entries && r >= 0 && !view->writesets_lost; i++)
+			r = list_writeset(view, &leaf, i);
+		if (r < 0)
+			break;
+	}
+	if (it.nr_damaged)
+		view->writesets_lost = true;
+	btree_iter_free(&it);
+	return r;
+}
+
+static int list_current(struct era_view *view)
+{
+	struct writeset ws = {
+		.era = view->sb.current_era,
+		.nr_bits = view->sb.current_nr_bits,
+		.root = {.block = view->sb.current_root},
+		.is_current = true,
+	};
+	struct problem p;
+	int r = 0;
+
+	if (view->flags & ERA_VIEW_SNAPSHOT || !view->sb.current_root)
+		return 0;
+	if (ws.nr_bits > ERA_MAX_BLOCKS) {
+		ws.lost = true;
+		problem_set(&p, PROBLEM_WRITESET_BITS, 0, ws.nr_bits, ERA_MAX_BLOCKS);
+		r = walk_problem(&view->walk, &p, "current writeset");
+	}
+	return r ? r : add_writeset(view, &ws);
+}
+
+/* A lost part of the tree could have named any block in any era. */
+static int list_lost(struct era_view *view)
+{
+	struct writeset ws = {
+		.era = view->sb.current_era,
+		.nr_bits = view->sb.nr_blocks,
+		.lost = true,
+	};
+
+	return view->writesets_lost ? add_writeset(view, &ws) : 0;
+}
+
+static int by_era(const void *a, const void *b)
+{
+	const struct writeset *x = a, *y = b;
+
+	return (x->era > y->era) - (x->era < y->era);
+}
+
+static int list_writesets(struct era_view *view)
+{
+	int r = list_tree(view);
+
+	if (!r)
+		r = list_current(view);
+	if (!r)
+		r = list_lost(view);
+	if (!r && view->nr_writesets)
+		qsort(view->writesets, view->nr_writesets, sizeof(*view->writesets), by_era);
+	return r;
+}
+
+static int prepare_walk(struct era_view *view)
+{
+	uint64_t limit = era_block_limit(&view->dev);
+
+	view->walk = (struct walk){&view->dev, limit, view, on_pointer, on_problem};
+	view->seen = calloc(bits_words(limit), sizeof(*view->seen));
+	if (!view->seen)
+		return report_nomem(view->dev.rep);
+	bits_set(view->seen, 0);
+	if (view->flags & ERA_VIEW_SNAPSHOT)
+		bits_set(view->seen, view->live.metadata_snap);
+	view->dev.progress_total = min_u64(view->live.sm.nr_allocated, limit);
+	return 0;
+}
+
+/* 1 when the snapshot that was read is still the one that is held, 0 when not. */
+static int still_held(struct blk_dev *dev, const struct superblock *live,
+		      const struct superblock *clone, struct problem *p)
+{
+	struct superblock live_now, clone_now;
+	int r = era_read_live_superblock(dev, true, &live_now, p);
+
+	if (r)
+		return r;
+	if (live_now.metadata_snap != live->metadata_snap)
+		return 0;
+	r = era_read_clone(dev, &live_now, &clone_now, p);
+	return r ? r : clone_now.csum == clone->csum;
+}
+
+int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
+			const struct superblock *clone, int r)
+{
+	struct problem p;
+	int held;
+
+	if (r && r != ERA_DAMAGED)
+		return r;
+	held = still_held(dev, live, clone, &p);
+	if (held > 0)
+		return r;
+	if (held == ERA_DAMAGED && !r)
+		report_problem(dev->rep, &p);
+	if (held < 0)
+		return held;
+	return report_fail(dev->rep, ERA_NO_ANSWER,
+			   "%s: the metadata snapshot was dropped or replaced while it was read",
+			   dev->path);
+}
+
+int era_view_settle(struct era_view *view, int r)
+{
+	if (!(view->flags & ERA_VIEW_SNAPSHOT))
+		return r;
+	return era_snapshot_settle(&view->dev, &view->live, &view->sb, r);
+}
+
+int era_view_open(struct era_view *view, const char *path, unsigned flags,
+		  const struct report *rep)
+{
+	int r;
+
+	*view = (struct era_view){.flags = flags};
+	r = blk_dev_open(&view->dev, path,
+			 flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
+	if (!r)
+		r = read_superblocks(view);
+	if (!r)
+		r = prepare_walk(view);
+	if (!r)
+		r = list_writesets(view);
+	if (r == ERA_DAMAGED && view->live.metadata_snap)
+		r = era_view_settle(view, r);
+	if (r)
+		era_view_close(view);
+	return r;
+}
+
+void era_view_close(struct era_view *view)
+{
+	blk_dev_close(&view->dev);
+	free(view->seen);
+	free(view->writesets);
+	view->seen = NULL;
+	view->writesets = NULL;
+	view->nr_writesets = 0;
+}

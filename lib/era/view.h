@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One view of the metadata, for reading: the live one, or that of the metadata snapshot.
+ *
+ * A view knows its superblock and its writesets (the current one included, for the live view) and
+ * carries the walk that all reading of it goes through.  Each block is read at most once in a
+ * view: a second pointer to it is damage.
+ *
+ * Strict, the first damage ends the reading with ERA_DAMAGED.  With repair, what cannot be read
+ * counts as written: unknown bits of a writeset as set, all else as written in the current era.
+ */
+#ifndef ERA_ERA_VIEW_H
+#define ERA_ERA_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "era/superblock.h"
+#include "pdata/btree.h"
+#include "pdata/walk.h"
+
+enum era_view_flags {
+	ERA_VIEW_SNAPSHOT = 1, /* the metadata snapshot's view; the device is opened shared */
+	ERA_VIEW_REPAIR = 2,
+};
+
+struct writeset {
+	uint32_t era;
+	uint32_t nr_bits;
+	struct btree_root root;
+	bool is_current; /* not archived yet */
+	bool lost;       /* nothing is known of its bits */
+};
+
+struct era_view {
+	struct blk_dev dev;
+	unsigned flags;
+	struct superblock live; /* block 0 */
+	struct superblock sb;   /* the view's own: block 0, or the clone */
+	struct walk walk;
+	uint64_t *seen; /* a bit a metadata block: reached in this view */
+	struct writeset *writesets; /* in the order of their eras */
+	size_t nr_writesets, room;
+	bool writesets_lost;  /* a part of the writeset tree: all blocks may be written */
+	uint64_t nr_problems; /* passed over, with repair */
+};
+
+/* Opens the device, reads the superblock (and the clone) and lists the writesets.  Says
+ * "no current metadata snap" and returns ERA_NO_ANSWER when there is none.  A damaged superblock is
+ * ERA_DAMAGED, also with repair.  All errors are reported.  rep must outlive the view. */
+int era_view_open(struct era_view *view, const char *path, unsigned flags,
+		  const struct report *rep) must_check;
+void era_view_close(struct era_view *view);
+
+/* What a reading of the view that ended with r is worth.  A snapshot that was dropped or replaced
+ * meanwhile makes it ERA_NO_ANSWER, damage or not; else r stands. */
+int era_view_settle(struct era_view *view, int r) must_check;
+
+/* The same for a device whose superblock was `live` and whose snapshot's clone was `clone`. */
+int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
+			const struct superblock *clone, int r) must_check;
+
+/* Reads the live superblock of an open device.  On a shared device one that fails its checksum is
+ * read again for up to a second, since it may be just being written. */
+int era_read_live_superblock(struct blk_dev *dev, bool shared, struct superblock *sb,
+			     struct problem *p) must_check;
+
+/* Refuses what is no metadata by its size or its first bytes, with words that scripts know. */
+int era_look_like_metadata(struct blk_dev *dev) must_check;
+
+/* Reads the clone that live points to.  0, ERA_DAMAGED with *p set (where included), or ERA_SYS. */
+int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct superblock *clone,
+		   struct problem *p) must_check;
+
+/* The highest block number that may be followed, plus one. */
+uint64_t era_block_limit(const struct blk_dev *dev);
+
+/* Checks one entry of the writeset tree.  ERA_DAMAGED sets *p but `where`. */
+int writeset_check(const struct superblock *sb, bool has_current, uint64_t block, uint64_t era,
+		   uint32_t nr_bits, struct problem *p) must_check;
+
+/* "metadata snapshot, " for a snapshot's view, else "". */
+const char *era_view_prefix(bool snapshot);
+
+#endif

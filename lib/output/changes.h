@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Lists of changed blocks, in all the formats that era_invalidate prints. */
+#ifndef ERA_OUTPUT_CHANGES_H
+#define ERA_OUTPUT_CHANGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/sink.h"
+
+enum change_unit {
+	UNIT_BYTES,
+	UNIT_SECTORS,
+	UNIT_BLOCKS,
+};
+
+struct changes {
+	const uint64_t *bits; /* a bit a block: changed */
+	uint32_t nr_blocks;
+	uint64_t block_size;  /* bytes */
+	uint64_t device_size; /* bytes, or 0: not known; nothing listed lies past it */
+	enum change_unit unit; /* for the formats that have one */
+	uint32_t since, current_era;
+	bool from_snapshot;
+	uint32_t snapshot_era;
+	uint64_t nr_unknown; /* blocks among them that are listed since their era is unknown */
+};
+
+struct change_format {
+	const char *name;
+	bool has_unit, in_bytes;
+	void (*write)(struct sink *sink, const struct changes *changes);
+};
+
+/* NULL when there is none of that name. */
+const struct change_format *change_format_find(const char *name);
+
+/* Do all figures of this format fit?  0, or ERA_DAMAGED when the block size is out of reason. */
+int changes_check(const struct changes *changes, const struct change_format *format,
+		  const struct report *rep) must_check;
+
+#endif

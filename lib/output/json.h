@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Writing JSON to a sink: commas and escapes are seen to, nesting is the caller's business. */
+#ifndef ERA_OUTPUT_JSON_H
+#define ERA_OUTPUT_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/sink.h"
+
+struct json {
+	struct sink *sink;
+	bool need_comma;
+};
+
+/* key is NULL inside an array and at the top. */
+void json_begin_object(struct json *json, const char *key);
+void json_end_object(struct json *json);
+void json_begin_array(struct json *json, const char *key);
+void json_end_array(struct json *json);
+void json_number(struct json *json, const char *key, uint64_t value);
+void json_bool(struct json *json, const char *key, bool value);
+/* text NULL is null; bytes that aren't ASCII are escaped as Latin-1. */
+void json_string(struct json *json, const char *key, const char *text);
+/* Starts a new line before the next value. */
+void json_newline(struct json *json);
+
+#endif

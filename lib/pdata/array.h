@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading an array, block by block.
+ *
+ * An array of nr_entries values is a btree from the index of an array block to its block number;
+ * all blocks but the last are full.  The iterator yields parts that together cover exactly
+ * entries 0 .. nr_entries - 1, in order: what is damaged or missing comes as an unknown part, when
+ * the walk goes on after it.
+ * Source in the kernel: drivers/md/persistent-data/dm-array.c.
+ */
+#ifndef ERA_PDATA_ARRAY_H
+#define ERA_PDATA_ARRAY_H
+
+#include "block/window.h"
+#include "pdata/btree.h"
+
+enum array_part_state {
+	ARRAY_KNOWN,
+	ARRAY_UNKNOWN, /* damaged or missing */
+	ARRAY_SKIPPED, /* the walk said WALK_SKIP */
+};
+
+struct array_part {
+	enum array_part_state state;
+	uint64_t first, len;   /* entries */
+	uint64_t index, block; /* of the array block; block is 0 when it is missing */
+	bool miscounted;       /* unknown because a sound block has another number of entries */
+	const uint8_t *values; /* of a known part; good until the next call */
+};
+
+struct array_iter {
+	struct btree_iter tree;
+	struct blk_window window;
+	enum blk_role role;
+	uint64_t nr_entries, nr_blocks, next_index;
+	uint32_t per_block;
+	struct btree_leaf leaf;
+	uint32_t leaf_pos;
+	uint64_t damage_told; /* nodes that were left out and are told of already */
+	bool overlong;        /* the tree has blocks past the end */
+};
+
+/* role is that of the array's blocks: ROLE_BITSET or ROLE_ERA.  Of room blocks is the buffer that
+ * it reads them through, allocated with the first read. */
+void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role role,
+		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name);
+void array_iter_free(struct array_iter *it);
+
+/* 1, 0 at the end, or what the walk stopped with. */
+int array_iter_next(struct array_iter *it, struct array_part *part) must_check;
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading a btree, leaf by leaf in the order of its keys.
+ *
+ * Every node is validated, its keys must ascend and lie in the range that its parent gives it.
+ * Since the ranges of siblings don't overlap and a node has a key of its own range, a cycle or a
+ * node with several parents fails that check; the depth is limited besides.
+ *
+ * A damaged node is handed to the walk; when the walk goes on, what lies under it is left out.
+ * Source in the kernel: drivers/md/persistent-data/dm-btree.c.
+ */
+#ifndef ERA_PDATA_BTREE_H
+#define ERA_PDATA_BTREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/le.h"
+#include "pdata/walk.h"
+
+#define BTREE_MAX_DEPTH 16
+#define BTREE_NAME_MAX 64
+
+struct btree_leaf {
+	uint64_t block;
+	uint32_t nr_entries;
+	const struct le64 *keys;
+	const uint8_t *values; /* nr_entries of the role's value size */
+	bool shared;           /* reached through another view before */
+};
+
+struct btree_level {
+	void *node;
+	uint64_t block, end_key; /* keys in it are below end_key */
+	uint32_t next, nr_entries;
+	bool is_leaf, shared;
+};
+
+struct btree_iter {
+	struct walk *walk;
+	enum blk_role role;
+	char name[BTREE_NAME_MAX];
+	uint64_t root, holder;
+	bool root_shared, started;
+	unsigned depth;
+	uint64_t nr_damaged; /* nodes left out so far */
+	struct btree_level level[BTREE_MAX_DEPTH];
+};
+
+struct btree_root {
+	uint64_t block;
+	uint64_t holder;    /* the block that holds the pointer to it */
+	bool holder_shared; /* and whether that was reached through another view before */
+};
+
+/* Takes no memory and reads nothing yet.  name stands in problems: "era array". */
+void btree_iter_init(struct btree_iter *it, struct walk *walk, enum blk_role role,
+		     struct btree_root root, const char *name);
+void btree_iter_free(struct btree_iter *it);
+
+/* Gets the next leaf, good until the next call.  1, 0 at the end, or what the walk stopped with.
+ * The leaf of an empty tree has no entries. */
+int btree_iter_next(struct btree_iter *it, struct btree_leaf *leaf) must_check;
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pdata/bulk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "block/validate.h"
+#include "ondisk/era_disk.h"
+
+static int level_open(struct btree_build *b)
+{
+	struct btree_build_level *level = &b->level[b->nr_levels];
+	uint32_t value_size = b->nr_levels ? sizeof(struct le64) : blk_value_size(b->role);
+	uint32_t max = NODE_MAX_ENTRIES(value_size);
+
+	level->keys = calloc(2 * (size_t)max, sizeof(*level->keys));
+	level->values = calloc(2 * (size_t)max, value_size);
+	if (!level->keys || !level->values)
+		return report_nomem(b->stage->rep);
+	level->max = max;
+	level->value_size = value_size;
+	b->nr_levels++;
+	return 0;
+}
+
+/* Writes the first nr entries of a level as a node. */
+static int write_node(struct btree_build *b, unsigned depth, uint32_t nr, uint64_t *block)
+{
+	struct btree_build_level *level = &b->level[depth];
+	struct node_disk *node = blk_alloc(1);
+	struct le64 *keys;
+	int r;
+
+	if (!node)
+		return report_nomem(b->stage->rep);
+	memset(node, 0, META_BLOCK_SIZE);
+	node->flags = le32_make(depth ? NODE_INTERNAL : NODE_LEAF);
+	node->nr_entries = le32_make(nr);
+	node->max_entries = le32_make(level->max);
+	node->value_size = le32_make(level->value_size);
+	keys = (void *)(node + 1);
+	for (uint32_t i = 0; i < nr; i++)
+		keys[i] = le64_make(level->keys[i]);
+	memcpy(keys + level->max, level->values, (size_t)nr * level->value_size);
+	r = blk_stage_append(b->stage, node, b->role, block);
+	free(node);
+	return r;
+}
+
+static int level_add(struct btree_build *b, unsigned depth, uint64_t key, const void *value);
+
+/* Turns the first nr entries into a node and tells the level above of it. */
+static int push_up(struct btree_build *b, unsigned depth, uint32_t nr)
+{
+	struct btree_build_level *level = &b->level[depth];
+	uint64_t first_key = level->keys[0], block;
+	struct le64 child;
+	int r = write_node(b, depth, nr, &block);
+
+	if (r)
+		return r;
+	level->nr -= nr;
+	memmove(level->keys, level->keys + nr, level->nr * sizeof(*level->keys));
+	memmove(level->values, level->values + (size_t)nr * level->value_size,
+		(size_t)level->nr * level->value_size);
+	child = le64_make(block);
+	return level_add(b, depth + 1, first_key, &child);
+}
+
+static int level_add(struct btree_build *b, unsigned depth, uint64_t key, const void *value)
+{
+	struct btree_build_level *level = &b->level[depth];
+	int r = 0;
+
+	if (depth == b->nr_levels)
+		r = level_open(b);
+	if (!r && level->nr == 2 * level->max)
+		r = push_up(b, depth, level->max);
+	if (r)
+		return r;
+	level->keys[level->nr] = key;
+	memcpy(level->values + (size_t)level->nr * level->value_size, value, level->value_size);
+	level->nr++;
+	return 0;
+}
+
+int btree_build_begin(struct btree_build *b, struct blk_stage *stage, enum blk_role role)
+{
+	*b = (struct btree_build){.stage = stage, .role = role};
+	return level_open(b);
+}
+
+int btree_build_add(struct btree_build *b, uint64_t key, const void *value)
+{
+	return level_add(b, 0, key, value);
+}
+
+/* Levels may grow while those below them are finished. */
+int btree_build_finish(struct btree_build *b, uint64_t *root)
+{
+	int r = 0;
+
+	for (unsigned depth = 0; depth + 1 < BTREE_MAX_DEPTH && !r; depth++) {
+		struct btree_build_level *level = &b->level[depth];
+
+		if (level->nr > level->max)
+			r = push_up(b, depth, level->nr / 2);
+		if (!r && depth + 1 == b->nr_levels)
+			return write_node(b, depth, level->nr, root);
+		if (!r)
+			r = push_up(b, depth, level->nr);
+	}
+	return r;
+}
+
+void btree_build_free(struct btree_build *b)
+{
+	for (unsigned i = 0; i < BTREE_MAX_DEPTH; i++) {
+		free(b->level[i].keys);
+		free(b->level[i].values);
+	}
+	*b = (struct btree_build){0};
+}
+
+int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_role role)
+{
+	*b = (struct array_build){
+		.role = role,
+		.per_block = ARRAY_MAX_ENTRIES(blk_value_size(role)),
+		.block = blk_alloc(1),
+	};
+	if (!b->block)
+		return report_nomem(stage->rep);
+	return btree_build_begin(&b->tree, stage,
+				 role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE);
+}
+
+static int write_array_block(struct array_build *b)
+{
+	struct array_block_disk *block = b->block;
+	uint32_t value_size = blk_value_size(b->role);
+	size_t used = sizeof(*block) + (size_t)b->nr_entries * value_size;
+	struct le64 pointer;
+	uint64_t nr;
+	int r;
+
+	memset((uint8_t *)b->block + used, 0, META_BLOCK_SIZE - used);
+	block->max_entries = le32_make(b->per_block);
+	block->nr_entries = le32_make(b->nr_entries);
+	block->value_size = le32_make(value_size);
+	r = blk_stage_append(b->tree.stage, b->block, b->role, &nr);
+	if (r)
+		return r;
+	b->nr_entries = 0;
+	pointer = le64_make(nr);
+	return btree_build_add(&b->tree, b->next_index++, &pointer);
+}
+
+int array_build_add(struct array_build *b, const void *values, uint32_t nr)
+{
+	uint32_t value_size = blk_value_size(b->role);
+	const uint8_t *from = values;
+
+	while (nr) {
+		uint32_t n = (uint32_t)min_u64(nr, b->per_block - b->nr_entries);
+		uint8_t *to = (uint8_t *)b->block + sizeof(struct array_block_disk);
+
+		memcpy(to + (size_t)b->nr_entries * value_size, from, (size_t)n * value_size);
+		from += (size_t)n * value_size;
+		b->nr_entries += n;
+		nr -= n;
+		if (b->nr_entries == b->per_block) {
+			int r = write_array_block(b);
+
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int array_build_finish(struct array_build *b, uint64_t *root)
+{
+	int r = b->nr_entries ? write_array_block(b) : 0;
+
+	return r ? r : btree_build_finish(&b->tree, root);
+}
+
+void array_build_free(struct array_build *b)
+{
+	btree_build_free(&b->tree);
+	free(b->block);
+	b->block = NULL;
+}
+
+static int build_ref_tree(struct blk_stage *stage, uint64_t *root)
+{
+	struct btree_build tree;
+	int r = btree_build_begin(&tree, stage, ROLE_REF_NODE);
+
+	if (!r)
+		r = btree_build_finish(&tree, root);
+	btree_build_free(&tree);
+	return r;
+}
+
+/* A bitmap whose first `used` entries have count 1: the low bit of an entry is its odd one. */
+static int build_bitmap(struct blk_stage *stage, uint32_t used, struct index_entry_disk *entry)
+{
+	struct bitmap_disk *bitmap = blk_alloc(1);
+	uint64_t nr;
+	int r;
+
+	if (!bitmap)
+		return report_nomem(stage->rep);
+	memset(bitmap, 0, META_BLOCK_SIZE);
+	for (uint32_t e = 0; e < used; e++)
+		((uint8_t *)bitmap->words)[e / 4] |= (uint8_t)(2u << (2 * (e % 4)));
+	r = blk_stage_append(stage, bitmap, ROLE_BITMAP, &nr);
+	free(bitmap);
+	if (r)
+		return r;
+	entry->blocknr = le64_make(nr);
+	entry->nr_free = le32_make(BITMAP_ENTRIES - used);
+	entry->none_free_before = le32_make(used);
+	return 0;
+}
+
+static int build_index(struct blk_stage *stage, uint64_t nr_blocks, uint64_t nr_used,
+		       struct index_disk *index, uint64_t *nr)
+{
+	uint64_t nr_bitmaps = div_up(nr_blocks, BITMAP_ENTRIES);
+
+	memset(index, 0, sizeof(*index));
+	for (uint64_t i = 0; i < nr_bitmaps; i++) {
+		uint64_t used = min_u64(nr_used, BITMAP_ENTRIES);
+		int r = build_bitmap(stage, (uint32_t)used, &index->entry[i]);
+
+		if (r)
+			return r;
+		nr_used -= used;
+	}
+	return blk_stage_append(stage, index, ROLE_INDEX, nr);
+}
+
+int space_map_build(struct blk_stage *stage, uint64_t nr_blocks, struct space_map_root *sm)
+{
+	uint64_t nr_used = stage->next + space_map_blocks(nr_blocks);
+	struct index_disk *index = blk_alloc(1);
+	int r = index ? build_ref_tree(stage, &sm->ref_tree) : report_nomem(stage->rep);
+
+	if (!r)
+		r = build_index(stage, nr_blocks, nr_used, index, &sm->index);
+	free(index);
+	sm->nr_blocks = nr_blocks;
+	sm->nr_allocated = nr_used;
+	return r;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Building new trees, arrays and a space map in one pass, from entries in ascending order.
+ *
+ * A level of a btree keeps up to two nodes of entries back, so that its last two nodes share what
+ * is left evenly and none but the root is less than half full.
+ */
+#ifndef ERA_PDATA_BULK_H
+#define ERA_PDATA_BULK_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/role.h"
+#include "block/stage.h"
+#include "pdata/btree.h"
+#include "pdata/space_map.h"
+
+struct btree_build_level {
+	uint64_t *keys;
+	uint8_t *values;
+	uint32_t nr, max, value_size;
+};
+
+struct btree_build {
+	struct blk_stage *stage;
+	enum blk_role role;
+	unsigned nr_levels;
+	struct btree_build_level level[BTREE_MAX_DEPTH];
+};
+
+int btree_build_begin(struct btree_build *b, struct blk_stage *stage, enum blk_role role)
+	must_check;
+/* Keys ascend; value has the role's value size. */
+int btree_build_add(struct btree_build *b, uint64_t key, const void *value) must_check;
+/* Sets *root; an empty tree is an empty leaf. */
+int btree_build_finish(struct btree_build *b, uint64_t *root) must_check;
+/* To be called however it went; also on one that is zero. */
+void btree_build_free(struct btree_build *b);
+
+struct array_build {
+	struct btree_build tree;
+	enum blk_role role;
+	uint32_t per_block, nr_entries;
+	uint64_t next_index;
+	void *block; /* being filled */
+};
+
+int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_role role) must_check;
+/* Adds nr values, in the form they have on disk: le32 or le64 as the role says. */
+int array_build_add(struct array_build *b, const void *values, uint32_t nr) must_check;
+int array_build_finish(struct array_build *b, uint64_t *root) must_check;
+void array_build_free(struct array_build *b);
+
+/* Writes the last blocks of the stage: a space map for nr_blocks in which block 0 and all of the
+ * stage are in use, once each. */
+int space_map_build(struct blk_stage *stage, uint64_t nr_blocks, struct space_map_root *sm)
+	must_check;
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reads metadata from XML, strictly, as a stream of events.
+ *
+ * Refused, with line and column: elements and attributes that are unknown, missing or given twice;
+ * numbers that aren't plain decimals in range; bits, marked runs, blocks and writesets that don't
+ * ascend, or lack one; an era after the current one; text; a document type.  So the stream is
+ * consistent as era/stream.h wants it, in memory that doesn't depend on the input.
+ */
+#ifndef ERA_XML_READER_H
+#define ERA_XML_READER_H
+
+#include "base/compiler.h"
+#include "base/source.h"
+#include "era/stream.h"
+
+/* Errors are reported.  When it fails, the stream has ended somewhere before `end`. */
+int xml_read(struct source *source, const struct era_stream *to) must_check;
+
+#endif
