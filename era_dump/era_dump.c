@@ -49,6 +49,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->path)
 			argp_error(state, "no metadata device given");
+		tool_check_output(state, options->path, options->output);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -76,6 +76,7 @@ static void check_options(struct argp_state *state, const struct options *option
 		argp_error(state, "no era given (--written-since)");
 	if (options->has_snapshot_era && !options->snapshot)
 		argp_error(state, "--snapshot-era needs --metadata-snapshot");
+	tool_check_output(state, options->path, options->output);
 	if (options->has_unit && !options->format->has_unit)
 		argp_error(state, "--unit is for --format ranges only");
 }
@@ -156,18 +157,18 @@ static int check_snapshot(struct era_view *view, const struct options *options)
 }
 
 /* The device's size must be one that has just these blocks. */
-static int check_size(const struct era_view *view, const struct options *options)
+static bool size_fits(const struct era_view *view, const struct options *options, struct tool *tool)
 {
 	uint64_t block_size = (uint64_t)view->sb.data_block_size * SECTOR_BYTES;
 
 	if (!options->device_size ||
 	    div_up(options->device_size, block_size) == view->sb.nr_blocks)
-		return 0;
-	report_fail(view->dev.rep, ERA_DAMAGED,
-		    "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu32
-		    " blocks of %" PRIu64 " bytes",
-		    view->dev.path, options->device_size, view->sb.nr_blocks, block_size);
-	return (int)STATUS_USAGE;
+		return true;
+	tool_say(tool,
+		 "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu32
+		 " blocks of %" PRIu64 " bytes",
+		 options->path, options->device_size, view->sb.nr_blocks, block_size);
+	return false;
 }
 
 static int print(const struct era_view *view, const struct options *options,
@@ -202,10 +203,10 @@ static enum exit_status invalidate(struct era_view *view, const struct options *
 				   struct tool *tool)
 {
 	struct era_changes changes = {NULL, 0};
-	int r = check_size(view, options);
+	int r;
 
-	if (r)
-		return (enum exit_status)r;
+	if (!size_fits(view, options, tool))
+		return STATUS_USAGE;
 	r = check_snapshot(view, options);
 	if (!r)
 		r = era_changes_allowed(view, options->since);

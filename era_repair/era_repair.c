@@ -39,9 +39,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "no input given (--input)");
 		if (!options->output)
 			argp_error(state, "no output given (--output)");
-		if (options->input && options->output &&
-		    blk_dev_same(options->input, options->output))
-			argp_error(state, "input and output are the same: %s", options->output);
+		tool_check_output(state, options->input, options->output);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -244,6 +245,24 @@ uint64_t tool_parse_size(struct argp_state *state, const char *option, const cha
 	argp_error(state, "%s: found '%s', wanted a size in bytes, or with one of the suffixes s k M G T",
 		   option, text);
 	return 0;
+}
+
+/* Two names of one device or file; a name that stands for nothing is like no other. */
+static bool is_same(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	if (stat(a, &sa) || stat(b, &sb))
+		return false;
+	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
+		return sa.st_rdev == sb.st_rdev;
+	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+void tool_check_output(struct argp_state *state, const char *input, const char *output)
+{
+	if (input && output && is_same(input, output))
+		argp_error(state, "input and output are the same: %s", output);
 }
 
 enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint64_t nr_problems,

@@ -49,6 +49,9 @@ uint32_t tool_parse_u32(struct argp_state *state, const char *option, const char
 /* A size in bytes: a number with k, M, G, T (of 1024) or s (512-byte sectors). */
 uint64_t tool_parse_size(struct argp_state *state, const char *option, const char *text);
 
+/* An output that is the input, by whatever name, is an error on the command line. */
+void tool_check_output(struct argp_state *state, const char *input, const char *output);
+
 /* The status of a program that reads with repair: 5, and its line, when something was unknown. */
 enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint64_t nr_problems,
 				    const char *what);

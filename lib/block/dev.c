@@ -205,14 +205,3 @@ int blk_dev_flush(struct blk_dev *dev)
 {
 	return fsync(dev->fd) ? fail(dev, "cannot flush") : 0;
 }
-
-bool blk_dev_same(const char *a, const char *b)
-{
-	struct stat sa, sb;
-
-	if (stat(a, &sa) || stat(b, &sb))
-		return false;
-	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
-		return sa.st_rdev == sb.st_rdev;
-	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}

@@ -58,7 +58,4 @@ int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *
 /* All that was written is on the medium when this returns 0. */
 int blk_dev_flush(struct blk_dev *dev) must_check;
 
-/* Do both paths name the same file or device?  A path that names nothing is the same as none. */
-bool blk_dev_same(const char *a, const char *b);
-
 #endif

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "output/json.h"
 
-#include <inttypes.h>
 #include <string.h>
+
+#include "base/decimal.h"
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
 
 static void quoted(struct json *json, const char *text)
 {
 	sink_write(json->sink, "\"", 1);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text) {
+		size_t len = 0;
 
-		if (c == '"' || c == '\\')
-			sink_printf(json->sink, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			sink_printf(json->sink, "\\u%04x", c);
-		else
-			sink_write(json->sink, text, 1);
+		while (is_plain((unsigned char)text[len]))
+			len++;
+		sink_write(json->sink, text, len);
+		text += len;
+		if (*text)
+			sink_printf(json->sink, "\\u%04x", (unsigned char)*text++);
 	}
 	sink_write(json->sink, "\"", 1);
 }
@@ -66,8 +72,14 @@ void json_end_array(struct json *json)
 
 void json_number(struct json *json, const char *key, uint64_t value)
 {
+	struct decimal number;
+	char text[DECIMAL_MAX];
+	char *end;
+
 	begin_value(json, key);
-	sink_printf(json->sink, "%" PRIu64, value);
+	decimal_set(&number, value);
+	end = decimal_put(&number, text);
+	sink_write(json->sink, text, (size_t)(end - text));
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bits, decimals, checked arithmetic and the problem table. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "base/decimal.h"
+#include "base/problem.h"
+#include "base/role.h"
+
+#define NR_BITS 300u
+
+static void model_bits(const uint8_t *model, uint64_t *words)
+{
+	memset(words, 0, bits_words(NR_BITS) * sizeof(*words));
+	for (unsigned i = 0; i < NR_BITS; i++)
+		if (model[i])
+			bits_set(words, i);
+}
+
+static uint64_t model_next(const uint8_t *model, uint64_t from, uint8_t value, uint64_t nr)
+{
+	while (from < nr && model[from] != value)
+		from++;
+	return from < nr ? from : nr;
+}
+
+static void bits_find_what_a_loop_finds(void **state)
+{
+	uint64_t words[(NR_BITS + 63) / 64], seed = 7;
+	uint8_t model[NR_BITS];
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		uint64_t count = 0, nr = 1 + unit_random(&seed) % NR_BITS;
+		unsigned density = 1 + unit_random(&seed) % 8;
+
+		for (unsigned i = 0; i < NR_BITS; i++)
+			model[i] = unit_random(&seed) % density == 0;
+		model_bits(model, words);
+		for (uint64_t i = 0; i < nr; i++) {
+			count += model[i];
+			assert_int_equal(bits_test(words, i), model[i]);
+			assert_int_equal(bits_next_set(words, i, nr), model_next(model, i, 1, nr));
+			assert_int_equal(bits_next_clear(words, i, nr), model_next(model, i, 0, nr));
+		}
+		assert_int_equal(bits_count(words, nr), count);
+		assert_int_equal(bits_next_set(words, nr, nr), nr);
+	}
+}
+
+static void ranges_set_just_their_bits(void **state)
+{
+	uint64_t words[(NR_BITS + 63) / 64], seed = 9;
+
+	(void)state;
+	for (int round = 0; round < 500; round++) {
+		uint64_t first = unit_random(&seed) % NR_BITS;
+		uint64_t len = unit_random(&seed) % (NR_BITS - first + 1);
+
+		memset(words, 0, sizeof(words));
+		bits_set_range(words, first, len);
+		for (uint64_t i = 0; i < NR_BITS; i++)
+			assert_int_equal(bits_test(words, i), i >= first && i < first + len);
+	}
+}
+
+static void decimals_count_as_printf_prints(void **state)
+{
+	static const uint64_t starts[] = {0, 5, 95, 998, 99990, 4294967280u, UINT64_C(9999999999999990)};
+	char text[64], wanted[32];
+	struct decimal d;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+		memset(&d, 0, sizeof(d));
+		decimal_set(&d, starts[i]);
+		for (uint64_t n = starts[i]; n < starts[i] + 250; n++) {
+			*decimal_put(&d, text) = '\0';
+			snprintf(wanted, sizeof(wanted), "%llu", (unsigned long long)n);
+			assert_string_equal(text, wanted);
+			decimal_next(&d);
+		}
+	}
+}
+
+static void overflow_leaves_the_result_alone(void **state)
+{
+	uint64_t out = 42;
+
+	(void)state;
+	assert_false(checked_add(UINT64_MAX, 1, &out));
+	assert_false(checked_mul(UINT64_MAX / 2, 3, &out));
+	assert_int_equal(out, 42);
+	assert_true(checked_add(UINT64_MAX - 1, 1, &out));
+	assert_true(out == UINT64_MAX);
+	assert_true(checked_mul(UINT64_C(1) << 32, UINT64_C(1) << 31, &out));
+	assert_true(out == UINT64_C(1) << 63);
+	assert_int_equal(div_up(0, 5), 0);
+	assert_int_equal(div_up(10, 5), 2);
+	assert_int_equal(div_up(11, 5), 3);
+}
+
+static void every_problem_has_its_words(void **state)
+{
+	char line[PROBLEM_LINE_MAX];
+	struct problem p;
+
+	(void)state;
+	for (int code = 0; code < NR_PROBLEMS; code++) {
+		problem_set(&p, (enum problem_code)code, 17, 1, 2);
+		snprintf(p.where, sizeof(p.where), "here");
+		assert_non_null(problem_name(&p));
+		assert_non_null(problem_what(&p));
+		problem_line(&p, line, sizeof(line));
+		assert_int_equal(strncmp(line, "block 17: here: ", 16), 0);
+		assert_null(strchr(line, '\n'));
+	}
+	for (int role = 0; role < NR_ROLES; role++)
+		assert_non_null(blk_role_name((enum blk_role)role));
+}
+
+static void problem_line_reads_well(void **state)
+{
+	char line[PROBLEM_LINE_MAX];
+	struct problem p;
+
+	(void)state;
+	problem_set(&p, PROBLEM_KEY_HIGH, 12, 40, 30);
+	p.nr_blocks = 3;
+	snprintf(p.where, sizeof(p.where), "era array, root");
+	problem_line(&p, line, sizeof(line));
+	assert_string_equal(line, "blocks 12 to 14: era array, root: key past its parent's range: "
+				  "found 40, wanted below 30");
+	p.block = PROBLEM_NO_BLOCK;
+	problem_line(&p, line, sizeof(line));
+	assert_string_equal(line, "era array, root: key past its parent's range: found 40, wanted "
+				  "below 30");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bits_find_what_a_loop_finds),
+		cmocka_unit_test(ranges_set_just_their_bits),
+		cmocka_unit_test(decimals_count_as_printf_prints),
+		cmocka_unit_test(overflow_leaves_the_result_alone),
+		cmocka_unit_test(every_problem_has_its_words),
+		cmocka_unit_test(problem_line_reads_well),
+	};
+
+	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
