@@ -93,22 +93,23 @@ static int spill(struct blk_stage *stage)
 
 int blk_stage_append(struct blk_stage *stage, void *data, enum blk_role role, uint64_t *nr)
 {
-	int r;
+	int r = 0;
 
-	if (stage->next >= stage->limit)
+	if (stage->next >= SPACE_MAP_MAX_BLOCKS)
 		return report_fail(stage->rep, ERA_SYS,
-				   "the metadata need more than the %" PRIu64
-				   " blocks of 4096 bytes that the output has: it is too small",
-				   stage->limit);
-	if (stage->nr_data == STAGE_BLOCKS) {
+				   "the metadata need more than %" PRIu64
+				   " blocks of 4096 bytes, the most that dm-era can use",
+				   SPACE_MAP_MAX_BLOCKS);
+	*nr = stage->next++;
+	if (*nr >= stage->limit)
+		return 0;
+	if (stage->nr_data == STAGE_BLOCKS)
 		r = spill(stage);
-		if (r)
-			return r;
-	}
-	blk_seal(data, stage->next, role);
+	if (r)
+		return r;
+	blk_seal(data, *nr, role);
 	memcpy((uint8_t *)stage->data + (size_t)stage->nr_data++ * META_BLOCK_SIZE, data,
 	       META_BLOCK_SIZE);
-	*nr = stage->next++;
 	return 0;
 }
 

@@ -18,22 +18,24 @@
 struct blk_stage {
 	const struct report *rep;
 	uint64_t next;  /* the number of the block appended next */
-	uint64_t limit; /* block numbers must be below it */
+	uint64_t limit; /* blocks from here on are counted, not kept */
 	int fd;         /* of the temporary file, or -1 */
 	void *data;     /* the blocks not yet in the file */
 	uint32_t nr_data;
 };
 
-/* limit: how many blocks the device can have, block 0 included. */
+/* limit: how many blocks the device has, block 0 included.  A stage that outgrows it can't be
+ * copied any more, but tells how large a device it would need. */
 int blk_stage_open(struct blk_stage *stage, uint64_t limit, const struct report *rep) must_check;
 void blk_stage_close(struct blk_stage *stage);
 
 /* Seals data, of META_BLOCK_SIZE bytes, as the next block, and sets *nr to its number.  ERA_SYS
- * when that is past the limit: "too small". */
+ * when it is more than any space map can count. */
 int blk_stage_append(struct blk_stage *stage, void *data, enum blk_role role, uint64_t *nr)
 	must_check;
 
-/* Copies all blocks to their places on the device; block 0 is left alone. */
+/* Copies all blocks, which must be within the limit, to their places on the device; block 0 is
+ * left alone. */
 int blk_stage_copy(struct blk_stage *stage, struct blk_dev *dev) must_check;
 
 #endif
