@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A metadata block in memory.  What may be read and what may be written are different types, so
+/* A metadata block in memory, META_BLOCK_SIZE bytes.  What may be read and what may be written are different types, so
  * that nobody writes to a block that the last commit reaches. */
 #ifndef ERA_BLOCK_BLK_H
 #define ERA_BLOCK_BLK_H

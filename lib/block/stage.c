@@ -91,7 +91,7 @@ static int spill(struct blk_stage *stage)
 	return r;
 }
 
-int blk_stage_append(struct blk_stage *stage, void *data, enum blk_role role, uint64_t *nr)
+int blk_stage_append(struct blk_stage *stage, struct blk_rw *blk, enum blk_role role)
 {
 	int r = 0;
 
@@ -100,15 +100,15 @@ int blk_stage_append(struct blk_stage *stage, void *data, enum blk_role role, ui
 				   "the metadata need more than %" PRIu64
 				   " blocks of 4096 bytes, the most that dm-era can use",
 				   SPACE_MAP_MAX_BLOCKS);
-	*nr = stage->next++;
-	if (*nr >= stage->limit)
+	blk->nr = stage->next++;
+	if (blk->nr >= stage->limit)
 		return 0;
 	if (stage->nr_data == STAGE_BLOCKS)
 		r = spill(stage);
 	if (r)
 		return r;
-	blk_seal(data, *nr, role);
-	memcpy((uint8_t *)stage->data + (size_t)stage->nr_data++ * META_BLOCK_SIZE, data,
+	blk_seal(*blk, role);
+	memcpy((uint8_t *)stage->data + (size_t)stage->nr_data++ * META_BLOCK_SIZE, blk->data,
 	       META_BLOCK_SIZE);
 	return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "base/compiler.h"
 #include "base/role.h"
+#include "block/blk.h"
 #include "block/dev.h"
 
 struct blk_stage {
@@ -29,10 +30,9 @@ struct blk_stage {
 int blk_stage_open(struct blk_stage *stage, uint64_t limit, const struct report *rep) must_check;
 void blk_stage_close(struct blk_stage *stage);
 
-/* Seals data, of META_BLOCK_SIZE bytes, as the next block, and sets *nr to its number.  ERA_SYS
+/* Seals blk->data as the next block, and sets blk->nr to its number.  ERA_SYS
  * when it is more than any space map can count. */
-int blk_stage_append(struct blk_stage *stage, void *data, enum blk_role role, uint64_t *nr)
-	must_check;
+int blk_stage_append(struct blk_stage *stage, struct blk_rw *blk, enum blk_role role) must_check;
 
 /* Copies all blocks, which must be within the limit, to their places on the device; block 0 is
  * left alone. */

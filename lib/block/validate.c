@@ -125,28 +125,28 @@ static int check_array(const void *data, uint64_t nr, enum blk_role role, struct
 	return 0;
 }
 
-int blk_validate(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+int blk_validate(struct blk_ro blk, enum blk_role role, struct problem *p)
 {
 	const struct shape *shape = &shapes[role];
-	const struct le32 *csum = data;
-	const struct le64 *blocknr = (const void *)((const uint8_t *)data + shape->blocknr_offset);
-	uint32_t wanted = checksum(data, role);
+	const struct le32 *csum = blk.data;
+	const struct le64 *own_nr = (const void *)((const uint8_t *)blk.data + shape->blocknr_offset);
+	uint32_t wanted = checksum(blk.data, role);
 
 	if (le32_get(*csum) != wanted)
 		return damaged(p,
 			       role == ROLE_SUPERBLOCK ? PROBLEM_SUPERBLOCK_CHECKSUM
 						       : PROBLEM_CHECKSUM,
-			       nr, le32_get(*csum), wanted);
-	if (le64_get(*blocknr) != nr)
-		return damaged(p, PROBLEM_BLOCKNR, nr, le64_get(*blocknr), nr);
-	return shape->check ? shape->check(data, nr, role, p) : 0;
+			       blk.nr, le32_get(*csum), wanted);
+	if (le64_get(*own_nr) != blk.nr)
+		return damaged(p, PROBLEM_BLOCKNR, blk.nr, le64_get(*own_nr), blk.nr);
+	return shape->check ? shape->check(blk.data, blk.nr, role, p) : 0;
 }
 
-void blk_seal(void *data, uint64_t nr, enum blk_role role)
+void blk_seal(struct blk_rw blk, enum blk_role role)
 {
-	struct le64 *blocknr = (void *)((uint8_t *)data + shapes[role].blocknr_offset);
-	struct le32 *csum = data;
+	struct le64 *own_nr = (void *)((uint8_t *)blk.data + shapes[role].blocknr_offset);
+	struct le32 *csum = blk.data;
 
-	*blocknr = le64_make(nr);
-	*csum = le32_make(checksum(data, role));
+	*own_nr = le64_make(blk.nr);
+	*csum = le32_make(checksum(blk.data, role));
 }

@@ -13,15 +13,16 @@
 #include "base/compiler.h"
 #include "base/problem.h"
 #include "base/role.h"
+#include "block/blk.h"
 
-/* Checks one block of META_BLOCK_SIZE bytes, read from block number nr, for its role: checksum,
+/* Checks one block, read from block number blk.nr, for its role: checksum,
  * own number, kind, counts and value size, the ascent of a node's keys, and a superblock's own
  * figures.  Pointers and ranges of keys are the walker's business.
  * Returns 0, or ERA_DAMAGED with all of *p set but `where`. */
-int blk_validate(const void *data, uint64_t nr, enum blk_role role, struct problem *p) must_check;
+int blk_validate(struct blk_ro blk, enum blk_role role, struct problem *p) must_check;
 
-/* Makes a block of that role valid at block nr: writes its own number, then its checksum. */
-void blk_seal(void *data, uint64_t nr, enum blk_role role);
+/* Makes a block of that role valid at block blk.nr: writes its own number, then its checksum. */
+void blk_seal(struct blk_rw blk, enum blk_role role);
 
 /* Size of the values in a node's leaves or in an array block of that role. */
 uint32_t blk_value_size(enum blk_role role);

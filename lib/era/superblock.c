@@ -65,7 +65,7 @@ int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct
 		problem_set(p, PROBLEM_READ, nr, (uint64_t)r, 0);
 		r = ERA_DAMAGED;
 	} else {
-		r = blk_validate(data, nr, role, p);
+		r = blk_validate((struct blk_ro){nr, data}, role, p);
 	}
 	if (!r)
 		decode(data, sb);
@@ -89,7 +89,7 @@ int superblock_write(struct blk_dev *dev, const struct superblock *sb)
 		return report_nomem(dev->rep);
 	memset(data, 0, META_BLOCK_SIZE);
 	encode(sb, data);
-	blk_seal(data, 0, ROLE_SUPERBLOCK);
+	blk_seal((struct blk_rw){0, data}, ROLE_SUPERBLOCK);
 	r = write_block_zero(dev, data);
 	free(data);
 	return r;

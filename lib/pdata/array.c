@@ -59,7 +59,7 @@ static int read_block(struct array_iter *it, uint64_t index, struct blk_ro *blk,
 		problem_set(p, PROBLEM_READ, pointer.block, (uint64_t)error, 0);
 		return ERA_DAMAGED;
 	}
-	return blk_validate(blk->data, blk->nr, it->role, p);
+	return blk_validate(*blk, it->role, p);
 }
 
 static int check_entries(const struct blk_ro *blk, uint64_t wanted, struct problem *p)

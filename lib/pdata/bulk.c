@@ -29,6 +29,7 @@ static int write_node(struct btree_build *b, unsigned depth, uint32_t nr, uint64
 {
 	struct btree_build_level *level = &b->level[depth];
 	struct node_disk *node = blk_alloc(1);
+	struct blk_rw blk = {.data = node};
 	struct le64 *keys;
 	int r;
 
@@ -43,7 +44,8 @@ static int write_node(struct btree_build *b, unsigned depth, uint32_t nr, uint64
 	for (uint32_t i = 0; i < nr; i++)
 		keys[i] = le64_make(level->keys[i]);
 	memcpy(keys + level->max, level->values, (size_t)nr * level->value_size);
-	r = blk_stage_append(b->stage, node, b->role, block);
+	r = blk_stage_append(b->stage, &blk, b->role);
+	*block = blk.nr;
 	free(node);
 	return r;
 }
@@ -141,19 +143,19 @@ static int write_array_block(struct array_build *b)
 	struct array_block_disk *block = b->block;
 	uint32_t value_size = blk_value_size(b->role);
 	size_t used = sizeof(*block) + (size_t)b->nr_entries * value_size;
+	struct blk_rw blk = {.data = b->block};
 	struct le64 pointer;
-	uint64_t nr;
 	int r;
 
 	memset((uint8_t *)b->block + used, 0, META_BLOCK_SIZE - used);
 	block->max_entries = le32_make(b->per_block);
 	block->nr_entries = le32_make(b->nr_entries);
 	block->value_size = le32_make(value_size);
-	r = blk_stage_append(b->tree.stage, b->block, b->role, &nr);
+	r = blk_stage_append(b->tree.stage, &blk, b->role);
 	if (r)
 		return r;
 	b->nr_entries = 0;
-	pointer = le64_make(nr);
+	pointer = le64_make(blk.nr);
 	return btree_build_add(&b->tree, b->next_index++, &pointer);
 }
 
@@ -209,7 +211,7 @@ static int build_ref_tree(struct blk_stage *stage, uint64_t *root)
 static int build_bitmap(struct blk_stage *stage, uint32_t used, struct index_entry_disk *entry)
 {
 	struct bitmap_disk *bitmap = blk_alloc(1);
-	uint64_t nr;
+	struct blk_rw blk = {.data = bitmap};
 	int r;
 
 	if (!bitmap)
@@ -217,11 +219,11 @@ static int build_bitmap(struct blk_stage *stage, uint32_t used, struct index_ent
 	memset(bitmap, 0, META_BLOCK_SIZE);
 	for (uint32_t e = 0; e < used; e++)
 		((uint8_t *)bitmap->words)[e / 4] |= (uint8_t)(2u << (2 * (e % 4)));
-	r = blk_stage_append(stage, bitmap, ROLE_BITMAP, &nr);
+	r = blk_stage_append(stage, &blk, ROLE_BITMAP);
 	free(bitmap);
 	if (r)
 		return r;
-	entry->blocknr = le64_make(nr);
+	entry->blocknr = le64_make(blk.nr);
 	entry->nr_free = le32_make(BITMAP_ENTRIES - used);
 	entry->none_free_before = le32_make(used);
 	return 0;
@@ -231,17 +233,21 @@ static int build_index(struct blk_stage *stage, uint64_t nr_blocks, uint64_t nr_
 		       struct index_disk *index, uint64_t *nr)
 {
 	uint64_t nr_bitmaps = div_up(nr_blocks, BITMAP_ENTRIES);
+	struct blk_rw blk = {.data = index};
+	int r;
 
 	memset(index, 0, sizeof(*index));
 	for (uint64_t i = 0; i < nr_bitmaps; i++) {
 		uint64_t used = min_u64(nr_used, BITMAP_ENTRIES);
-		int r = build_bitmap(stage, (uint32_t)used, &index->entry[i]);
 
+		r = build_bitmap(stage, (uint32_t)used, &index->entry[i]);
 		if (r)
 			return r;
 		nr_used -= used;
 	}
-	return blk_stage_append(stage, index, ROLE_INDEX, nr);
+	r = blk_stage_append(stage, &blk, ROLE_INDEX);
+	*nr = blk.nr;
+	return r;
 }
 
 int space_map_build(struct blk_stage *stage, uint64_t nr_blocks, struct space_map_root *sm)

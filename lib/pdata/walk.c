@@ -25,7 +25,7 @@ int walk_read(struct walk *walk, uint64_t block, enum blk_role role, void *data,
 		problem_set(p, PROBLEM_READ, block, (uint64_t)r, 0);
 		return ERA_DAMAGED;
 	}
-	return blk_validate(data, block, role, p);
+	return blk_validate((struct blk_ro){block, data}, role, p);
 }
 
 int walk_problem(struct walk *walk, struct problem *p, const char *where, ...)

@@ -13,6 +13,16 @@
 
 static uint8_t block[META_BLOCK_SIZE];
 
+static struct blk_ro read_from(uint64_t nr)
+{
+	return (struct blk_ro){nr, block};
+}
+
+static struct blk_rw sealed_at(uint64_t nr)
+{
+	return (struct blk_rw){nr, block};
+}
+
 static void put32(size_t offset, uint32_t value)
 {
 	struct le32 le = le32_make(value);
@@ -91,21 +101,21 @@ static void sound_blocks_pass_in_their_role_only(void **state)
 	(void)state;
 	for (int role = ROLE_SUPERBLOCK; role < NR_ROLES; role++) {
 		make((enum blk_role)role);
-		blk_seal(block, BLOCK, (enum blk_role)role);
-		assert_int_equal(blk_validate(block, BLOCK, (enum blk_role)role, &p), 0);
-		assert_int_equal(blk_validate(block, BLOCK + 1, (enum blk_role)role, &p),
+		blk_seal(sealed_at(BLOCK), (enum blk_role)role);
+		assert_int_equal(blk_validate(read_from(BLOCK), (enum blk_role)role, &p), 0);
+		assert_int_equal(blk_validate(read_from(BLOCK + 1), (enum blk_role)role, &p),
 				 ERA_DAMAGED);
 		assert_int_equal(p.code, PROBLEM_BLOCKNR);
 		assert_int_equal(p.found, BLOCK);
 		assert_int_equal(p.wanted, BLOCK + 1);
 	}
 	make(ROLE_BITSET);
-	blk_seal(block, BLOCK, ROLE_BITSET);
-	assert_int_equal(blk_validate(block, BLOCK, ROLE_ERA, &p), ERA_DAMAGED);
+	blk_seal(sealed_at(BLOCK), ROLE_BITSET);
+	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_ERA, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_VALUE_SIZE);
 	make(ROLE_BITMAP);
-	blk_seal(block, BLOCK, ROLE_BITMAP);
-	assert_int_equal(blk_validate(block, BLOCK, ROLE_INDEX, &p), ERA_DAMAGED);
+	blk_seal(sealed_at(BLOCK), ROLE_BITMAP);
+	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_INDEX, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_CHECKSUM);
 }
 
@@ -115,14 +125,14 @@ static void every_byte_counts_for_the_checksum(void **state)
 
 	(void)state;
 	make(ROLE_ERA);
-	blk_seal(block, BLOCK, ROLE_ERA);
+	blk_seal(sealed_at(BLOCK), ROLE_ERA);
 	for (size_t i = 0; i < sizeof(block); i++) {
 		block[i] ^= 0x10;
-		assert_int_equal(blk_validate(block, BLOCK, ROLE_ERA, &p), ERA_DAMAGED);
+		assert_int_equal(blk_validate(read_from(BLOCK), ROLE_ERA, &p), ERA_DAMAGED);
 		assert_int_equal(p.code, PROBLEM_CHECKSUM);
 		block[i] ^= 0x10;
 	}
-	assert_int_equal(blk_validate(block, BLOCK, ROLE_ERA, &p), 0);
+	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_ERA, &p), 0);
 }
 
 #define SB(field) offsetof(struct superblock_disk, field)
@@ -176,8 +186,8 @@ static void every_field_is_checked(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		make(cases[i].role);
 		put32(cases[i].offset, cases[i].value);
-		blk_seal(block, BLOCK, cases[i].role);
-		assert_int_equal(blk_validate(block, BLOCK, cases[i].role, &p), ERA_DAMAGED);
+		blk_seal(sealed_at(BLOCK), cases[i].role);
+		assert_int_equal(blk_validate(read_from(BLOCK), cases[i].role, &p), ERA_DAMAGED);
 		assert_int_equal(p.code, cases[i].code);
 		assert_int_equal(p.block, BLOCK);
 	}
@@ -190,16 +200,16 @@ static void internal_nodes_hold_pointers(void **state)
 	(void)state;
 	make(ROLE_WRITESET_NODE);
 	put32(NODE(flags), NODE_INTERNAL);
-	blk_seal(block, BLOCK, ROLE_WRITESET_NODE);
-	assert_int_equal(blk_validate(block, BLOCK, ROLE_WRITESET_NODE, &p), ERA_DAMAGED);
+	blk_seal(sealed_at(BLOCK), ROLE_WRITESET_NODE);
+	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_WRITESET_NODE, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_VALUE_SIZE);
 	put32(NODE(value_size), 8);
 	put32(NODE(max_entries), 252);
-	blk_seal(block, BLOCK, ROLE_WRITESET_NODE);
-	assert_int_equal(blk_validate(block, BLOCK, ROLE_WRITESET_NODE, &p), 0);
+	blk_seal(sealed_at(BLOCK), ROLE_WRITESET_NODE);
+	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_WRITESET_NODE, &p), 0);
 	put32(NODE(nr_entries), 0);
-	blk_seal(block, BLOCK, ROLE_WRITESET_NODE);
-	assert_int_equal(blk_validate(block, BLOCK, ROLE_WRITESET_NODE, &p), ERA_DAMAGED);
+	blk_seal(sealed_at(BLOCK), ROLE_WRITESET_NODE);
+	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_WRITESET_NODE, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_EMPTY_NODE);
 }
 

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# The host's side of the real-kernel tests: runs scenarios in a guest (a Linux kernel that is an
+# ordinary program) and learns from the guest's console what must be true of the metadata it left.
+#
+# A scenario is a file of shell functions, read by both sides:
+#	metadata=256K			size of the metadata device
+#	boot_1() boot_2() ...		run in the guest, one boot each, on the same metadata
+#	before_1() before_2() ...	run here before that boot, in the scenario's folder
+# The folder of a run holds metadata, console.N, log (the history, of all boots), truth and
+# truth.snap. A before_N may write the file "start": what is true before the log begins.
+
+kernel_dir=${BASH_SOURCE[0]%/*}
+kernel_dir=$(cd "$kernel_dir" && pwd)
+guest_seconds=${ERA_GUEST_SECONDS:-120}
+guest_megabytes=128
+
+# A folder for the guest's memory: its pages are mapped executable.
+guest_memory_dir() {
+	local dir probe free
+	for dir in /dev/shm "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+		probe=$(mktemp -d "$dir/era.XXXXXX" 2>/dev/null) || continue
+		cp /bin/true "$probe/true" && "$probe/true" && free=$(df -Pm "$probe" | awk 'END { print $4 }')
+		rm -rf "$probe"
+		if [ "${free:-0}" -gt $((guest_megabytes * 2)) ]; then
+			echo "$dir"
+			return
+		fi
+		free=
+	done 2>/dev/null
+	return 1
+}
+
+need_kernel() {
+	need linux.uml /bin/busybox dmsetup chrt timeout
+	guest_memory_dir >/dev/null || skip_test "no folder for $guest_megabytes MB of guest memory"
+}
+
+# guest_boot DIR SCENARIO N [WORD=VALUE...]: boots once on DIR/metadata; further words are variables
+# in the guest. Fails unless the function boot_N came to its end and the target did not complain.
+guest_boot() {
+	local dir=$1 scenario=$2 boot=$3 console=$1/console.$3 memory era status=0
+	memory=$(guest_memory_dir) || return
+	case $dir$scenario in
+	*[[:space:]]*) echo "a guest can't be told of a path with blanks: $dir $scenario" >&2; return 1 ;;
+	esac
+	touch "$dir/log"
+	era=$(cat "$dir/start" "$dir/log" 2>/dev/null |
+		awk '/^#/ { era = $9 } $2 == "era" { era = $3 } END { print era + 0 }')
+
+	(cd "$dir" && TMPDIR=$memory exec timeout -k 5 "$guest_seconds" linux.uml \
+		mem=${guest_megabytes}M rootfstype=hostfs rootflags=/ ro quiet uml_dir="$PWD/" \
+		con=null con0=null,fd:1 ubd0=metadata init="$kernel_dir/init.sh" \
+		scenario="$scenario" boot="$boot" era="$era" tools="$era_path" "${@:4}") \
+		</dev/null >"$console" 2>&1 || status=$?
+	sed -i 's/\r$//' "$console"
+	grep '^truth: ' "$console" >>"$dir/log" || :
+
+	if ! grep -q '^guest: done' "$console"; then
+		echo "boot $boot of ${scenario##*/} did not reach its end (status $status):" >&2
+	elif grep -q '^device-mapper: ' "$console"; then
+		echo "boot $boot of ${scenario##*/}: the target complains:" >&2
+	else
+		return 0
+	fi
+	tail -n 40 "$console" >&2
+	return 1
+}
+
+guest_truth() {
+	local old=()
+	[ ! -e "$1/start" ] || old=("$1/start")
+	awk -v out="$1/truth" -f "$kernel_dir/truth.awk" "${old[@]}" "$1/log"
+}
+
+# guest_run SCENARIO DIR: all boots of a scenario in the new folder DIR.
+guest_run() (
+	scenario=$(realpath "$1")
+	mkdir -p "$2" && cd "$2" || exit
+	# shellcheck source=/dev/null
+	. "$scenario" || exit
+	# shellcheck disable=SC2154
+	truncate -s "$metadata" metadata || exit
+	for ((n = 1; ; n++)); do
+		declare -F "boot_$n" >/dev/null || break
+		if declare -F "before_$n" >/dev/null; then
+			"before_$n" || exit
+		fi
+		guest_boot "$PWD" "$scenario" "$n" || exit
+	done
+	guest_truth "$PWD"
+)
+
+# works_on DIR TRUTH [WORD=VALUE...]: the kernel resumes DIR/metadata, of which TRUTH is true, with an origin of the
+# same size, works on all of it, and stops cleanly. DIR/truth is what is true then.
+works_on() {
+	local dir=$1 truth=$2 sectors block
+	sectors=$(truth_field sectors "$truth")
+	block=$(truth_field block "$truth")
+	cp "$truth" "$dir/start"
+	guest_boot "$dir" "$kernel_dir/work-on.sh" 1 sectors="$sectors" block="$block" "${@:3}" ||
+		return
+	guest_truth "$dir"
+}
+
+# scenario NAME: what a real kernel wrote is read right; what we restore from it, the kernel works
+# on, and it is still sound and true.
+scenario() {
+	local dir=$BATS_TEST_TMPDIR/$1 copy=$BATS_TEST_TMPDIR/copy
+	need_kernel
+	need_ours era_check era_dump era_invalidate era_restore
+	guest_run "$kernel_dir/scenarios/$1.sh" "$dir" || return
+	image_is_true "$dir/metadata" "$dir/truth" || return
+
+	mkdir "$copy"
+	dump_is_restored "$dir/metadata" "$copy/metadata" || return
+	works_on "$copy" "$dir/truth" || return
+	image_is_true "$copy/metadata" "$copy/truth"
+}

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# The origin shrinks while a writeset that is longer waits for digestion.
+
+metadata=256K
+
+boot_1() {
+	era_create 8192 8
+	era_write 0
+	era_write 500 100
+	era_write 1023
+	era_remove
+}
+
+boot_2() {
+	era_create 4120 8 1
+	era_expect_writesets 1
+	crash
+}

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# Any metadata, resumed and worked on, so that whatever is wrong with its space map or trees shows:
+# each array block is written to, old eras and new ones are digested to the end, a metadata snapshot
+# comes and goes (not with $snapshot=no), and the device is stopped. $sectors and $block are the
+# origin's, from the host.
+
+array_block=1018
+
+boot_1() {
+	era_create "$sectors" "$block"
+	era_status
+	nr_blocks=$(((sectors + block - 1) / block))
+
+	at=0
+	while [ $at -lt $nr_blocks ]; do
+		era_write_sectors $((at * block)) 1
+		at=$((at + array_block))
+	done
+	for round in 1 2 3; do
+		era_checkpoint
+		era_status
+		era_write_sectors $((nr_blocks * round / 4 * block)) 1
+	done
+	era_digest
+	[ "$snapshot" = no ] || era_take_snapshot
+	era_write_sectors 0 1
+	era_checkpoint
+	era_digest
+	[ "$snapshot" = no ] || era_drop_snapshot
+	era_write_sectors $(((nr_blocks - 1) * block)) 1
+	era_remove
+}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What all bats files share. "make check" sets abs_top_srcdir and abs_top_builddir; by hand they are
+# found from where this file lies. Our programs come first in PATH, from the build tree, or from
+# $ERA_BIN_DIR (folders with colons between) to test installed ones. The distribution has programs
+# of the same names: they are reached as "$PEER_DIR/era_check", and never through PATH.
+
+abs_top_srcdir=${abs_top_srcdir:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
+abs_top_builddir=${abs_top_builddir:-$abs_top_srcdir}
+era_path=${ERA_BIN_DIR:-$(printf ':%s' "$abs_top_builddir"/era_*)}
+era_path=${era_path#:}
+PATH=$era_path:$abs_top_builddir/tests/lib:$PATH
+export PATH
+
+for PEER_DIR in /usr/sbin /sbin /usr/local/sbin; do
+	[ ! -x "$PEER_DIR/era_check" ] || break
+done
+
+# skip_test REASON: on CI nothing may be skipped.
+skip_test() {
+	if [ "${CI:-}" = true ]; then
+		echo "$1"
+		return 1
+	fi
+	skip "$1"
+}
+
+# need TOOL...: skips the test when one is missing. A name with a slash is a file.
+need() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || skip_test "needs $tool"
+	done
+}
+
+# need_ours PROGRAM...: the program must be ours. One that isn't built is a failure.
+need_ours() {
+	local tool found
+	for tool; do
+		found=$(command -v "$tool") || found=nothing
+		case :$era_path:$abs_top_builddir/tests/lib: in
+		*:"${found%/*}":*) ;;
+		*) echo "$tool is not built: found $found"; return 1 ;;
+		esac
+	done
+}
+
+# status_is N COMMAND...: stdout goes through, stderr is kept in $stderr, and shown when the exit
+# status is another one.
+status_is() {
+	local want=$1 got=0
+	shift
+	stderr=$BATS_TEST_TMPDIR/stderr
+	"$@" 2>"$stderr" || got=$?
+	[ "$got" = "$want" ] && return
+	printf '%q ' "$@" >&2
+	printf '\nexit status %d, wanted %d\n' "$got" "$want" >&2
+	cat "$stderr" >&2
+	return 1
+}
+
+# fails COMMAND...: "! COMMAND" in the middle of a test would not end it.
+fails() {
+	if "$@"; then
+		printf '%q ' "$@" >&2
+		echo "did not fail" >&2
+		return 1
+	fi
+}
+
+# The folder of this test alone; bats removes it.
+scratch() {
+	cd "$BATS_TEST_TMPDIR" || return
+}

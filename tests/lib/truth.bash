@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# Compares what our programs say of an image with what is known to be true of it: a truth file as
+# tests/kernel/truth.awk writes them. Every comparison is exact: a block too many is wrong, too.
+
+# truth_field NAME TRUTH: sectors, block, nr_blocks or era.
+truth_field() {
+	awk -v name="$1" '{ for (i = 2; i < NF; i += 2) if ($i == name) print $(i + 1); exit }' "$2"
+}
+
+# truth_since N TRUTH: the blocks written since era N, as era_invalidate prints ranges of blocks.
+truth_since() {
+	awk -v since="$1" '
+		function flush() { if (len) print first, len; len = 0 }
+		/^#/ { next }
+		$3 < since { flush(); next }
+		!len { first = $1 }
+		{ len += $2 - $1 + 1 }
+		END { flush() }' "$2"
+}
+
+# Both of era_invalidate's elements as ranges of blocks.
+xml_to_ranges() {
+	awk -F '"' '/<range / { print $2, $4 - $2 } /<block / { print $2, 1 }'
+}
+
+# The dump with the writesets folded in, as a truth file without the origin's length.
+logical_to_truth() {
+	awk -F '"' '
+		function flush() { if (len) print first, first + len - 1, era; len = 0 }
+		/<superblock / { print "# block", $4, "nr_blocks", $6, "era", $8; next }
+		/<writeset/ { print "a writeset in a logical dump" }
+		!/<era block=/ { next }
+		len && $4 == era && $2 == first + len { len++; next }
+		{ flush(); first = $2; era = $4; len = 1 }
+		END { flush() }'
+}
+
+# same WHAT WANTED GOT
+same() {
+	cmp -s "$2" "$3" && return
+	echo "$1: truth (-) and answer (+):" >&2
+	diff -u "$2" "$3" | head -n 40 >&2
+	return 1
+}
+
+# answers_are_true IMAGE TRUTH [-m]: era_invalidate for every N that can be asked for, and the one
+# after, in two formats; era_dump --logical. With -m of the metadata snapshot.
+answers_are_true() {
+	local image=$1 truth=$2 snap=("${@:3}")
+	local dir=$BATS_TEST_TMPDIR/answers era n last
+	mkdir -p "$dir"
+	era=$(truth_field era "$truth")
+	last=$((era + 1 - ${#snap[@]}))
+
+	for ((n = 0; n <= last; n++)); do
+		truth_since "$n" "$truth" >"$dir/want"
+		status_is 0 era_invalidate --written-since "$n" --format ranges --unit blocks \
+			"${snap[@]}" "$image" >"$dir/got" || return
+		same "written since $n" "$dir/want" "$dir/got" || return
+		((n % (era / 4 + 1) == 0)) || continue
+		status_is 0 era_invalidate --written-since "$n" "${snap[@]}" "$image" >"$dir/xml" || return
+		xml_to_ranges <"$dir/xml" >"$dir/got"
+		same "written since $n, XML" "$dir/want" "$dir/got" || return
+	done
+
+	status_is 4 era_invalidate --written-since "$n" "${snap[@]}" "$image" >"$dir/got" || return
+	same "written since $n, which can't be known" /dev/null "$dir/got" || return
+	logical_is_true "$@"
+}
+
+# logical_is_true IMAGE TRUTH [-m]: the last era of every block, in one question.
+logical_is_true() {
+	local dir=$BATS_TEST_TMPDIR/answers
+	mkdir -p "$dir"
+	status_is 0 era_dump --logical "${@:3}" "$1" >"$dir/xml" || return
+	sed '1s/ sectors [0-9]*//' "$2" >"$dir/want"
+	logical_to_truth <"$dir/xml" >"$dir/got"
+	same "era_dump --logical" "$dir/want" "$dir/got"
+}
+
+# image_is_sound IMAGE: and nothing is said of it but notes on what is harmless.
+image_is_sound() {
+	status_is 0 era_check "$1" >/dev/null || return
+	grep -v ': note: ' "$stderr" >&2 || return 0
+	return 1
+}
+
+# image_is_true IMAGE TRUTH: sound, and true, and so is its metadata snapshot if TRUTH.snap says
+# that it holds one.
+image_is_true() {
+	image_is_sound "$1" || return
+	answers_are_true "$1" "$2" || return
+	if [ -e "$2.snap" ]; then
+		status_is 0 era_check -m "$1" >/dev/null && answers_are_true "$1" "$2.snap" -m
+	else
+		status_is 4 era_invalidate --written-since 0 -m "$1" >/dev/null
+	fi
+}
+
+# dump_is_restored IMAGE COPY: through XML into COPY, which dumps as the same bytes.
+dump_is_restored() {
+	local dir=$BATS_TEST_TMPDIR/restored
+	mkdir -p "$dir"
+	status_is 0 era_dump "$1" >"$dir/first.xml" || return
+	status_is 0 era_restore -q -i "$dir/first.xml" -o "$2" || return
+	status_is 0 era_dump "$2" >"$dir/second.xml" || return
+	same "dump of the restored copy" "$dir/first.xml" "$dir/second.xml"
+}
