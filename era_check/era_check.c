@@ -92,8 +92,9 @@ static void say_sound(const struct era_check_result *result, const char *path)
 	const struct superblock *sb = &result->live.sb;
 
 	printf("%s: sound: era %" PRIu32 ", %" PRIu32 " blocks of %" PRIu32
-	       " sectors, %" PRIu64 " archived writesets%s%s\n",
+	       " sectors, %" PRIu64 " archived writeset%s%s%s\n",
 	       path, sb->current_era, sb->nr_blocks, sb->data_block_size, result->live.nr_writesets,
+	       result->live.nr_writesets == 1 ? "" : "s",
 	       sb->current_root ? ", not stopped cleanly" : "",
 	       sb->metadata_snap ? ", metadata snapshot held" : "");
 }

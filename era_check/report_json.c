@@ -65,6 +65,8 @@ static void view_members(struct json *json, const struct era_check_view *view)
 	json_number(json, "current_era", sb->current_era);
 	json_number(json, "block_size", (uint64_t)sb->data_block_size * SECTOR_BYTES);
 	json_number(json, "nr_blocks", sb->nr_blocks);
+	if (!view->walked)
+		return;
 	json_number(json, "writesets", view->nr_writesets);
 	if (view->nr_writesets) {
 		json_number(json, "oldest_writeset", view->oldest_writeset);

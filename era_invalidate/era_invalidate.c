@@ -103,6 +103,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_DEVICE_SIZE:
 		options->device_size = tool_parse_size(state, "--device-size", arg);
+		if (!options->device_size)
+			argp_error(state, "--device-size: found 0, wanted at least 1");
 		return 0;
 	case 'm':
 		options->snapshot = true;

@@ -18,6 +18,7 @@
 #define BAR_AFTER_MS 1000
 #define BAR_EVERY_MS 100
 #define BAR_WIDTH 40
+#define KEY_USAGE 0x200
 
 enum exit_status status_of(int err)
 {
@@ -110,7 +111,7 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 	uint64_t now = now_ms();
 	int filled;
 
-	if (!total || now - tool->started < BAR_AFTER_MS || now - tool->shown < BAR_EVERY_MS)
+	if (tool->quiet || !total || now - tool->started < BAR_AFTER_MS || now - tool->shown < BAR_EVERY_MS)
 		return;
 	tool->shown = now;
 	tool->bar_drawn = true;
@@ -158,7 +159,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 	case 'V':
 		print_version(stdout);
 		exit(STATUS_OK);
-	case 'U':
+	case KEY_USAGE:
 		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
 		return 0;
 	case ARGP_KEY_INIT:
@@ -173,13 +174,12 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
 	static const struct argp_option common[] = {
 		{"help", 'h', NULL, 0, "Print this help", -1},
-		{"usage", 'U', NULL, OPTION_HIDDEN, NULL, -1},
+		{"usage", KEY_USAGE, NULL, 0, "Print a short usage message", -1},
 		{"version", 'V', NULL, 0, "Print the version", -1},
 		{0},
 	};
 	const struct argp_child children[] = {{argp, 0, NULL, 0}, {0}};
-	const struct argp all = {common, parse_common, argp->args_doc, argp->doc, children, NULL,
-				 NULL};
+	const struct argp all = {common, parse_common, NULL, NULL, children, NULL, NULL};
 
 	argp_err_exit_status = STATUS_USAGE;
 	argp_parse(&all, argc, argv, ARGP_NO_HELP, NULL, input);
@@ -270,6 +270,11 @@ enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint
 {
 	if (!nr_unknown && !nr_problems)
 		return STATUS_OK;
+	if (!nr_unknown) {
+		tool_always(tool, "%s: damage was passed over, but nothing in the answer is unknown",
+			    tool->path);
+		return STATUS_UNKNOWN;
+	}
 	tool_always(tool, "%s: %" PRIu64 " %s could not be read and count as written", tool->path,
 		    nr_unknown, what);
 	return STATUS_UNKNOWN;

@@ -28,12 +28,12 @@ static int open_flags(enum blk_access access, bool is_device)
 	return flags;
 }
 
-static int busy(struct blk_dev *dev)
+static int busy(struct blk_dev *dev, enum blk_access access)
 {
-	return report_fail(dev->rep, ERA_SYS,
-			   "%s: is in use: stop what uses it, or take a metadata snapshot and read that "
-			   "(--metadata-snapshot)",
-			   dev->path);
+	return report_fail(dev->rep, ERA_SYS, "%s: is in use%s", dev->path,
+			   access == BLK_WRITE ? ""
+					       : ": stop what uses it, or take a metadata snapshot "
+						 "and read that (--metadata-snapshot)");
 }
 
 static int lock_file(struct blk_dev *dev, enum blk_access access)
@@ -46,7 +46,7 @@ static int lock_file(struct blk_dev *dev, enum blk_access access)
 	if (access == BLK_READ_SHARED || !fcntl(dev->fd, F_OFD_SETLK, &lock))
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
-		return busy(dev);
+		return busy(dev, access);
 	return fail(dev, "cannot lock");
 }
 
@@ -73,7 +73,7 @@ static int look_and_open(struct blk_dev *dev, enum blk_access access)
 				   dev->path);
 	dev->fd = open(dev->path, open_flags(access, S_ISBLK(st.st_mode)) | O_NONBLOCK);
 	if (dev->fd < 0 && errno == EBUSY)
-		return busy(dev);
+		return busy(dev, access);
 	if (dev->fd < 0 || fstat(dev->fd, &opened))
 		return fail(dev, "cannot open");
 	if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))

@@ -135,7 +135,7 @@ static int too_small(struct era_build *build, uint64_t needed)
 			   "%s: too small: has %" PRIu64 " blocks of 4096 bytes, needs %" PRIu64
 			   " (%" PRIu64 " bytes)%s",
 			   build->path, build->dev.nr_blocks, needed, needed * META_BLOCK_SIZE,
-			   build->tight ? "" : " for the kernel to work on them (see --tight)");
+			   build->tight ? "" : " for the kernel to work on them");
 }
 
 /* How large the device is to be, in blocks, and whether it is large enough. */

@@ -247,6 +247,7 @@ static int check_view(struct check *check, struct era_check_view *view, unsigned
 
 	check->seen = seen;
 	check->sb = &view->sb;
+	view->walked = true;
 	snprintf(name, sizeof(name), "%sera array", era_view_prefix(seen == SEEN_SNAPSHOT));
 	r = check_writeset_tree(check, view, holder);
 	if (!r && seen == SEEN_LIVE)
@@ -299,9 +300,11 @@ static int check_held_snapshot(struct check *check)
 		return report_fail(check->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
 				   check->dev.path);
 	r = check_snapshot(check);
-	if (!r && result->snapshot.present)
-		r = era_snapshot_settle(&check->dev, &result->live.sb, &result->snapshot.sb, 0);
-	return r;
+	if (r)
+		return r;
+	r = era_snapshot_settle(&check->dev, &result->live.sb, &result->snapshot.sb,
+				result->nr_fatal ? ERA_DAMAGED : 0);
+	return r == ERA_DAMAGED ? 0 : r;
 }
 
 static int prepare(struct check *check)

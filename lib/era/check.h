@@ -22,7 +22,8 @@ enum era_check_scope {
 
 /* What was found besides problems. */
 struct era_check_view {
-	bool present;
+	bool present; /* sb could be read */
+	bool walked;  /* the figures below are set */
 	struct superblock sb;
 	uint64_t nr_writesets; /* archived ones */
 	uint32_t oldest_writeset, newest_writeset; /* eras; when there are any */

@@ -59,6 +59,16 @@ void writeset_cursor_free(struct writeset_cursor *c)
 	array_iter_free(&c->it);
 }
 
+static void set_doubtful_end(struct writeset_cursor *c)
+{
+	struct era_view *view = c->view;
+
+	c->doubtful_end = true;
+	view->open_end = min_u64(view->open_end, c->ws.nr_bits);
+	if (view->open_end_era < c->ws.era)
+		view->open_end_era = c->ws.era;
+}
+
 /* Bits past the end mean that the bits, or their number, aren't what was once written. */
 static int check_tail(struct writeset_cursor *c)
 {
@@ -71,7 +81,7 @@ static int check_tail(struct writeset_cursor *c)
 	stray = writeset_stray_bit(le64_get(words[c->part.len - 1]), c->ws.nr_bits);
 	if (stray == c->ws.nr_bits)
 		return 0;
-	c->doubtful_end = true;
+	set_doubtful_end(c);
 	c->part.state = ARRAY_UNKNOWN;
 	problem_set(&p, PROBLEM_WRITESET_TAIL, c->part.block, stray, c->ws.nr_bits);
 	return walk_problem(&c->view->walk, &p, "%s, block %" PRIu64 " of %" PRIu64,
@@ -86,11 +96,13 @@ static int next_part(struct writeset_cursor *c)
 	if (r < 0)
 		return r;
 	if (!r) {
-		c->doubtful_end |= c->it.overlong;
+		if (c->it.overlong)
+			set_doubtful_end(c);
 		c->part = (struct array_part){.first = c->it.nr_entries, .len = PAST_THE_END};
 		return 0;
 	}
-	c->doubtful_end |= c->part.miscounted;
+	if (c->part.miscounted)
+		set_doubtful_end(c);
 	return check_tail(c);
 }
 

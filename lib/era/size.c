@@ -9,12 +9,15 @@
 /* Paths of the writeset tree and the ref-count tree, the index, and what a rebalancing touches. */
 #define TRANSACTION_BLOCKS 24u
 
+/* The kernel grows an array block by block, which leaves the nodes of its tree half full. */
+#define NODE_ENTRIES (NODE_MAX_ENTRIES(8) / 2)
+
 static uint64_t tree_blocks(uint64_t nr_leaves)
 {
 	uint64_t total = nr_leaves;
 
 	do {
-		nr_leaves = div_up(nr_leaves, NODE_MAX_ENTRIES(8));
+		nr_leaves = div_up(nr_leaves, NODE_ENTRIES);
 		total += nr_leaves ? nr_leaves : 1;
 	} while (nr_leaves > 1);
 	return total;

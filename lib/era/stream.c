@@ -130,6 +130,21 @@ static int stream_writeset(struct era_view *view, size_t first, const struct era
 	return r;
 }
 
+/* Blocks that a writeset may have named past its end: its stream ended before them, so that they
+ * get their era here. */
+static void apply_open_end(const struct era_view *view, uint64_t first, uint32_t nr, uint32_t *eras,
+			   uint64_t *lost)
+{
+	uint64_t from = view->open_end > first ? view->open_end - first : 0;
+
+	for (uint64_t i = from; i < nr; i++) {
+		if (eras[i] >= view->open_end_era)
+			continue;
+		eras[i] = view->open_end_era;
+		bits_set(lost, i);
+	}
+}
+
 static int stream_eras(struct era_view *view, const struct era_stream *to, struct stretch *s)
 {
 	uint64_t lost[CURSOR_MAX_WORDS];
@@ -144,6 +159,7 @@ static int stream_eras(struct era_view *view, const struct era_stream *to, struc
 		r = era_cursor_read(&c, nr, eras, lost);
 		if (r)
 			break;
+		apply_open_end(view, block, nr, eras, lost);
 		stretch_add_bits(s, block, lost, nr);
 		r = to->eras(to->ctx, eras, nr);
 	}

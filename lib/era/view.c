@@ -362,7 +362,7 @@ int era_view_open(struct era_view *view, const char *path, unsigned flags,
 {
 	int r;
 
-	*view = (struct era_view){.flags = flags};
+	*view = (struct era_view){.flags = flags, .open_end = UINT64_MAX};
 	r = blk_dev_open(&view->dev, path,
 			 flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
 	if (!r)

@@ -43,6 +43,10 @@ struct era_view {
 	struct writeset *writesets; /* in the order of their eras */
 	size_t nr_writesets, room;
 	bool writesets_lost;  /* a part of the writeset tree: all blocks may be written */
+	/* With repair: bitsets that contradict their nr_bits may have had more.  Blocks from open_end
+	 * on may have been written in any era up to open_end_era. */
+	uint64_t open_end;
+	uint32_t open_end_era;
 	uint64_t nr_problems; /* passed over, with repair */
 };
 

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "xml/parse.h"
+
+#include <expat.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+#define CHUNK_BYTES (64 << 10)
+#define TOKEN_MAX_BYTES (256 << 10) /* expat keeps a token whole */
+
+void xml_stop(struct xml_parser *parser, int error)
+{
+	if (!error)
+		return;
+	if (!parser->error)
+		parser->error = error;
+	XML_StopParser(parser->expat, XML_FALSE);
+}
+
+void xml_invalid(struct xml_parser *parser, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (parser->error)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	report_fail(parser->source->rep, ERA_DAMAGED, "%s: line %lu, column %lu: %s",
+		    parser->source->name, (unsigned long)XML_GetCurrentLineNumber(parser->expat),
+		    (unsigned long)XML_GetCurrentColumnNumber(parser->expat) + 1, text);
+	xml_stop(parser, ERA_DAMAGED);
+}
+
+static const struct xml_element *element_inside(const struct xml_parser *parser, int place)
+{
+	for (size_t i = 0; i < parser->nr_elements; i++)
+		if (parser->elements[i].inside == place)
+			return &parser->elements[i];
+	return NULL;
+}
+
+static bool parse_number(const char *text, uint64_t max, uint64_t *value)
+{
+	uint64_t n = 0;
+
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		if (!checked_mul(n, 10, &n) || !checked_add(n, (uint64_t)(*text - '0'), &n))
+			return false;
+		if (n > max)
+			return false;
+	}
+	*value = n;
+	return true;
+}
+
+static bool parse_value(struct xml_parser *parser, const struct xml_attribute *attribute,
+			const char *text, struct xml_value *value)
+{
+	value->text = text;
+	switch (attribute->form) {
+	case XML_TEXT:
+		return true;
+	case XML_TRUTH:
+		value->number = !strcmp(text, "true");
+		if (value->number || !strcmp(text, "false"))
+			return true;
+		xml_invalid(parser, "%s: found '%.40s', wanted 'true' or 'false'", attribute->name,
+			    text);
+		return false;
+	case XML_NUMBER:
+		if (parse_number(text, attribute->max, &value->number))
+			return true;
+		xml_invalid(parser, "%s: found '%.40s', wanted a number from 0 to %" PRIu64,
+			    attribute->name, text, attribute->max);
+		return false;
+	}
+	return false;
+}
+
+static int find_attribute(const struct xml_element *element, const char *name)
+{
+	for (int i = 0; i < XML_MAX_ATTRIBUTES && element->attributes[i].name; i++)
+		if (!strcmp(element->attributes[i].name, name))
+			return i;
+	return -1;
+}
+
+/* expat itself refuses an attribute given twice. */
+static bool parse_attributes(struct xml_parser *parser, const struct xml_element *element,
+			     const XML_Char **pairs, struct xml_value *values)
+{
+	for (; *pairs; pairs += 2) {
+		int i = find_attribute(element, pairs[0]);
+
+		if (i < 0) {
+			xml_invalid(parser, "unknown attribute '%.40s' of <%s>", pairs[0],
+				    element->name);
+			return false;
+		}
+		if (!parse_value(parser, &element->attributes[i], pairs[1], &values[i]))
+			return false;
+	}
+	for (int i = 0; i < XML_MAX_ATTRIBUTES && element->attributes[i].name; i++) {
+		if (values[i].text)
+			continue;
+		xml_invalid(parser, "attribute '%s' of <%s> is missing", element->attributes[i].name,
+			    element->name);
+		return false;
+	}
+	return true;
+}
+
+static void on_start(void *ctx, const XML_Char *name, const XML_Char **pairs)
+{
+	struct xml_value values[XML_MAX_ATTRIBUTES] = {{0, NULL}};
+	struct xml_parser *parser = ctx;
+
+	parser->last_event = parser->bytes;
+	if (parser->error)
+		return;
+	for (size_t i = 0; i < parser->nr_elements; i++) {
+		const struct xml_element *element = &parser->elements[i];
+
+		if (element->parent != parser->place || strcmp(element->name, name))
+			continue;
+		if (parse_attributes(parser, element, pairs, values)) {
+			parser->place = element->inside;
+			element->begin(parser->ctx, values);
+		}
+		return;
+	}
+	if (parser->place)
+		xml_invalid(parser, "unexpected <%.40s> in <%s>", name,
+			    element_inside(parser, parser->place)->name);
+	else
+		xml_invalid(parser, "found <%.40s>, wanted <%s>", name, parser->elements[0].name);
+}
+
+static void on_end(void *ctx, const XML_Char *name)
+{
+	struct xml_parser *parser = ctx;
+	const struct xml_element *element = element_inside(parser, parser->place);
+
+	(void)name;
+	parser->last_event = parser->bytes;
+	if (parser->error)
+		return;
+	parser->place = element->parent;
+	if (element->end)
+		element->end(parser->ctx);
+}
+
+static void on_text(void *ctx, const XML_Char *text, int len)
+{
+	struct xml_parser *parser = ctx;
+
+	parser->last_event = parser->bytes;
+	for (int i = 0; i < len && !parser->error; i++)
+		if (!strchr(" \t\r\n", text[i]))
+			xml_invalid(parser, "unexpected text");
+}
+
+static void on_doctype(void *ctx, const XML_Char *name, const XML_Char *sysid,
+		       const XML_Char *pubid, int has_subset)
+{
+	(void)name;
+	(void)sysid;
+	(void)pubid;
+	(void)has_subset;
+	xml_invalid(ctx, "document types are not accepted");
+}
+
+static void on_comment(void *ctx, const XML_Char *text)
+{
+	struct xml_parser *parser = ctx;
+
+	(void)text;
+	parser->last_event = parser->bytes;
+}
+
+static void parse_chunk(struct xml_parser *parser, const char *chunk, int len)
+{
+	enum XML_Status status;
+
+	parser->bytes += (uint64_t)len;
+	status = XML_Parse(parser->expat, chunk, len, len == 0);
+	if (parser->error)
+		return;
+	if (status != XML_STATUS_OK)
+		xml_invalid(parser, "not well-formed XML: %s",
+			    XML_ErrorString(XML_GetErrorCode(parser->expat)));
+	else if (parser->bytes - parser->last_event > TOKEN_MAX_BYTES)
+		xml_invalid(parser, "a piece of XML longer than %d bytes", TOKEN_MAX_BYTES);
+}
+
+static int parse_all(struct xml_parser *parser)
+{
+	char *chunk = malloc(CHUNK_BYTES);
+	int n = 1;
+
+	if (!chunk)
+		return report_nomem(parser->source->rep);
+	while (n > 0 && !parser->error) {
+		n = source_read(parser->source, chunk, CHUNK_BYTES);
+		if (n >= 0)
+			parse_chunk(parser, chunk, n);
+		report_progress(parser->source->rep, parser->bytes, parser->source->size);
+	}
+	free(chunk);
+	return n < 0 ? n : parser->error;
+}
+
+int xml_parse(struct xml_parser *parser)
+{
+	XML_Parser expat = XML_ParserCreate("UTF-8");
+	int r;
+
+	if (!expat)
+		return report_nomem(parser->source->rep);
+	parser->expat = expat;
+	XML_SetUserData(expat, parser);
+	XML_SetElementHandler(expat, on_start, on_end);
+	XML_SetCharacterDataHandler(expat, on_text);
+	XML_SetStartDoctypeDeclHandler(expat, on_doctype);
+	XML_SetCommentHandler(expat, on_comment);
+	r = parse_all(parser);
+	XML_ParserFree(expat);
+	return r;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Strict parsing of XML by a table of elements, on top of expat.
+ *
+ * The table says which element may stand in which, and what attributes it has.  Everything else is
+ * refused with line and column: unknown, missing or repeated elements' attributes, numbers that
+ * aren't plain decimals in range, text between elements, a document type.  Memory doesn't depend
+ * on the input.
+ */
+#ifndef ERA_XML_PARSE_H
+#define ERA_XML_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/source.h"
+
+#define XML_MAX_ATTRIBUTES 6
+
+enum xml_form {
+	XML_NUMBER, /* 0 to max */
+	XML_TRUTH,  /* "true" or "false": 1 or 0 */
+	XML_TEXT,   /* whatever */
+};
+
+struct xml_attribute {
+	const char *name;
+	enum xml_form form;
+	uint64_t max;
+};
+
+struct xml_value {
+	uint64_t number;
+	const char *text; /* as it stands in the input, entities resolved */
+};
+
+/* Places are numbers of the table's own; the outside of the document is 0. */
+struct xml_element {
+	const char *name;
+	int parent, inside;
+	struct xml_attribute attributes[XML_MAX_ATTRIBUTES];
+	void (*begin)(void *ctx, const struct xml_value *values); /* in the attributes' order */
+	void (*end)(void *ctx); /* or NULL */
+};
+
+struct xml_parser {
+	struct source *source;
+	const struct xml_element *elements;
+	size_t nr_elements;
+	void *ctx;
+	void *expat;
+	int place, error;
+	uint64_t bytes, last_event;
+};
+
+/* Parses all of source.  The caller sets source, elements, nr_elements and ctx, the rest is zero.
+ * Returns 0, or the first error; all are reported. */
+int xml_parse(struct xml_parser *parser) must_check;
+
+/* To be called from begin and end: the input is invalid, with the place in it. */
+void xml_invalid(struct xml_parser *parser, const char *fmt, ...) format_printf(2, 3);
+
+/* The same for an error that is reported already; 0 is none. */
+void xml_stop(struct xml_parser *parser, int error);
+
+static inline bool xml_failed(const struct xml_parser *parser)
+{
+	return parser->error != 0;
+}
+
+#endif
