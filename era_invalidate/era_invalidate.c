@@ -1,143 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Lists the blocks written since an era. */
 #include <inttypes.h>
-#include <string.h>
 
+#include "base/bits.h"
 #include "base/checked.h"
 #include "base/sink.h"
+#include "base/source.h"
 #include "era/changes.h"
 #include "era/view.h"
+#include "options.h"
+#include "output/cache.h"
 #include "output/changes.h"
 #include "tools/tool.h"
 
 #define SECTOR_BYTES 512u
-
-enum option_keys {
-	KEY_WRITTEN_SINCE = 0x100,
-	KEY_SNAPSHOT_ERA,
-	KEY_FORMAT,
-	KEY_UNIT,
-	KEY_DEVICE_SIZE,
-};
-
-struct options {
-	const char *path, *output;
-	bool snapshot, repair, has_since, has_snapshot_era, has_unit;
-	uint32_t since, snapshot_era;
-	const struct change_format *format;
-	enum change_unit unit;
-	uint64_t device_size;
-};
-
-static const struct argp_option option_table[] = {
-	{"written-since", KEY_WRITTEN_SINCE, "ERA", 0,
-	 "List the blocks written in ERA or later (required; 0: all blocks)", 0},
-	{"metadata-snapshot", 'm', NULL, 0,
-	 "Read the metadata snapshot; the device may be in use", 0},
-	{"snapshot-era", KEY_SNAPSHOT_ERA, "ERA", 0, "Refuse a snapshot of another era", 0},
-	{"repair", 'r', NULL, 0, "Read damaged metadata: what is unknown is listed", 0},
-	{"format", KEY_FORMAT, "FORMAT", 0, "xml (default), json, ranges or bitmap", 0},
-	{"unit", KEY_UNIT, "UNIT", 0, "Of --format ranges: bytes (default), sectors or blocks", 0},
-	{"device-size", KEY_DEVICE_SIZE, "SIZE", 0,
-	 "Size of the tracked device: its last block may be partial", 0},
-	{"output", 'o', "FILE", 0, "Write to FILE, not to standard output", 0},
-	{0},
-};
-
-static enum change_unit parse_unit(struct argp_state *state, const char *text)
-{
-	static const char *const names[] = {
-		[UNIT_BYTES] = "bytes",
-		[UNIT_SECTORS] = "sectors",
-		[UNIT_BLOCKS] = "blocks",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i], text))
-			return (enum change_unit)i;
-	argp_error(state, "--unit: found '%s', wanted bytes, sectors or blocks", text);
-	return UNIT_BYTES;
-}
-
-static const struct change_format *parse_format(struct argp_state *state, const char *text)
-{
-	const struct change_format *format = change_format_find(text);
-
-	if (!format)
-		argp_error(state, "--format: found '%s', wanted xml, json, ranges or bitmap", text);
-	return format;
-}
-
-static void check_options(struct argp_state *state, const struct options *options)
-{
-	if (!options->path)
-		argp_error(state, "no metadata device given");
-	if (!options->has_since)
-		argp_error(state, "no era given (--written-since)");
-	if (options->has_snapshot_era && !options->snapshot)
-		argp_error(state, "--snapshot-era needs --metadata-snapshot");
-	tool_check_output(state, options->path, options->output);
-	if (options->has_unit && !options->format->has_unit)
-		argp_error(state, "--unit is for --format ranges only");
-}
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case KEY_WRITTEN_SINCE:
-		options->since = tool_parse_u32(state, "--written-since", arg);
-		options->has_since = true;
-		return 0;
-	case KEY_SNAPSHOT_ERA:
-		options->snapshot_era = tool_parse_u32(state, "--snapshot-era", arg);
-		options->has_snapshot_era = true;
-		return 0;
-	case KEY_FORMAT:
-		options->format = parse_format(state, arg);
-		return 0;
-	case KEY_UNIT:
-		options->unit = parse_unit(state, arg);
-		options->has_unit = true;
-		return 0;
-	case KEY_DEVICE_SIZE:
-		options->device_size = tool_parse_size(state, "--device-size", arg);
-		if (!options->device_size)
-			argp_error(state, "--device-size: found 0, wanted at least 1");
-		return 0;
-	case 'm':
-		options->snapshot = true;
-		return 0;
-	case 'r':
-		options->repair = true;
-		return 0;
-	case 'o':
-		options->output = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->path)
-			argp_error(state, "found a second device '%s', wanted one", arg);
-		options->path = arg;
-		return 0;
-	case ARGP_KEY_END:
-		check_options(state, options);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	option_table, parse_option, "--written-since ERA DEV",
-	"Lists the blocks that were written in ERA or later, as the dm-era metadata on DEV, a device "
-	"or a file, tell.\v"
-	"Nothing is printed before all that the answer depends on has been read and is sound.\n\n"
-	"Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no safe answer: no such "
-	"snapshot, or ERA is too late: take every block as written, 5 done but something was unknown "
-	"and is listed (--repair).",
-	NULL, NULL, NULL,
-};
 
 static int check_snapshot(struct era_view *view, const struct options *options)
 {
@@ -158,19 +34,80 @@ static int check_snapshot(struct era_view *view, const struct options *options)
 	return 0;
 }
 
+static uint64_t block_bytes(const struct era_view *view)
+{
+	return (uint64_t)view->sb.data_block_size * SECTOR_BYTES;
+}
+
 /* The device's size must be one that has just these blocks. */
 static bool size_fits(const struct era_view *view, const struct options *options, struct tool *tool)
 {
-	uint64_t block_size = (uint64_t)view->sb.data_block_size * SECTOR_BYTES;
-
 	if (!options->device_size ||
-	    div_up(options->device_size, block_size) == view->sb.nr_blocks)
+	    div_up(options->device_size, block_bytes(view)) == view->sb.nr_blocks)
 		return true;
 	tool_say(tool,
 		 "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu32
 		 " blocks of %" PRIu64 " bytes",
-		 options->path, options->device_size, view->sb.nr_blocks, block_size);
+		 options->path, options->device_size, view->sb.nr_blocks, block_bytes(view));
 	return false;
+}
+
+/* The kernel gives blocks that a device has grown by era 0, whatever they held before. */
+static void add_grown(const struct era_view *view, const struct options *options,
+		      struct era_changes *found)
+{
+	uint64_t first = options->old_size / block_bytes(view);
+
+	if (options->has_old_size && first < view->sb.nr_blocks)
+		bits_set_range(found->bits, first, view->sb.nr_blocks - first);
+}
+
+/* Without a look at the cache's own metadata nobody knows; XML can be made of any. */
+static int check_cache(const struct options *options, struct cache_superblock *sb,
+		       const struct report *rep)
+{
+	int r;
+
+	if (!options->cache_metadata) {
+		report_note(rep, "whether the cache was stopped cleanly was not checked "
+				 "(--cache-metadata)");
+		return 0;
+	}
+	r = cache_superblock_read(options->cache_metadata, sb, rep);
+	if (r || sb->clean)
+		return r;
+	if (options->cache_format == CACHE_MESSAGES)
+		return report_fail(rep, ERA_NO_ANSWER,
+				   "%s: the cache was not stopped cleanly: the kernel takes all of it "
+				   "as dirty; restore it from the mappings that are not stale "
+				   "(--format cache-xml)",
+				   options->cache_metadata);
+	report_note(rep, "%s: the cache was not stopped cleanly: its mappings are safe to restore "
+			 "only if it was in writethrough mode", options->cache_metadata);
+	return 0;
+}
+
+static int write_cache(const struct changes *changes, const struct options *options,
+		       struct sink *sink, const struct report *rep)
+{
+	struct cache_superblock sb;
+	struct cache_question question = {
+		.changes = changes,
+		.format = options->cache_format,
+		.allow_dirty = options->allow_dirty,
+		.superblock = options->cache_metadata ? &sb : NULL,
+		.rep = rep,
+	};
+	struct source mappings;
+	int r = check_cache(options, &sb, rep);
+
+	if (!r)
+		r = source_open(&mappings, options->cache_mappings, rep);
+	if (r)
+		return r;
+	r = cache_write_stale(&mappings, &question, sink);
+	source_close(&mappings);
+	return r;
 }
 
 static int print(const struct era_view *view, const struct options *options,
@@ -179,7 +116,7 @@ static int print(const struct era_view *view, const struct options *options,
 	struct changes changes = {
 		.bits = found->bits,
 		.nr_blocks = view->sb.nr_blocks,
-		.block_size = (uint64_t)view->sb.data_block_size * SECTOR_BYTES,
+		.block_size = block_bytes(view),
 		.device_size = options->device_size,
 		.unit = options->unit,
 		.since = options->since,
@@ -189,14 +126,18 @@ static int print(const struct era_view *view, const struct options *options,
 		.nr_unknown = found->nr_unknown,
 	};
 	struct sink sink;
-	int r = changes_check(&changes, options->format, view->dev.rep);
+	int r = options->format ? changes_check(&changes, options->format, view->dev.rep) : 0;
 
 	if (!r)
 		r = sink_open(&sink, options->output, view->dev.rep);
 	if (r)
 		return r;
-	options->format->write(&sink, &changes);
-	r = sink_finish(&sink);
+	if (options->format)
+		options->format->write(&sink, &changes);
+	else
+		r = write_cache(&changes, options, &sink, view->dev.rep);
+	if (!r)
+		r = sink_finish(&sink);
 	sink_close(&sink);
 	return r;
 }
@@ -214,8 +155,10 @@ static enum exit_status invalidate(struct era_view *view, const struct options *
 		r = era_changes_allowed(view, options->since);
 	if (!r)
 		r = era_view_settle(view, era_changes_read(view, options->since, &changes));
-	if (!r)
+	if (!r) {
+		add_grown(view, options, &changes);
 		r = print(view, options, &changes);
+	}
 	era_changes_free(&changes);
 	if (r)
 		return status_of(r);
@@ -224,15 +167,15 @@ static enum exit_status invalidate(struct era_view *view, const struct options *
 
 int main(int argc, char **argv)
 {
-	struct options options = {.format = change_format_find("xml")};
 	enum exit_status status;
+	struct options options;
 	struct era_view view;
 	struct tool tool;
 	unsigned flags;
 	int r;
 
 	tool_start(&tool);
-	tool_parse(&argp, argc, argv, &options);
+	options_parse(&options, argc, argv);
 	tool.path = options.path;
 	flags = (options.snapshot ? ERA_VIEW_SNAPSHOT : 0) | (options.repair ? ERA_VIEW_REPAIR : 0);
 	r = era_view_open(&view, options.path, flags, &tool.report);

@@ -19,6 +19,8 @@
 #define BAR_EVERY_MS 100
 #define BAR_WIDTH 40
 #define KEY_USAGE 0x200
+#define SECTOR_BYTES 512u
+#define BLOCK_UNIT_BYTES 4096u
 
 enum exit_status status_of(int err)
 {
@@ -193,6 +195,15 @@ void tool_end(struct tool *tool)
 			 tool->path, tool->nr_problems - TOOL_MAX_PROBLEMS, TOOL_MAX_PROBLEMS);
 }
 
+enum exit_status tool_flush_stdout(struct tool *tool)
+{
+	if (!fflush(stdout))
+		return STATUS_OK;
+	if (errno != EPIPE)
+		tool_say(tool, "standard output: cannot write: %s", strerror(errno));
+	return STATUS_SYSTEM;
+}
+
 /* Plain decimal digits, up to the first other character. */
 static bool parse_digits(const char **text, uint64_t *value)
 {
@@ -245,6 +256,38 @@ uint64_t tool_parse_size(struct argp_state *state, const char *option, const cha
 	argp_error(state, "%s: found '%s', wanted a size in bytes, or with one of the suffixes s k M G T",
 		   option, text);
 	return 0;
+}
+
+uint64_t tool_parse_device_size(struct argp_state *state, const char *option, const char *text)
+{
+	uint64_t bytes = tool_parse_size(state, option, text);
+
+	if (bytes % SECTOR_BYTES)
+		argp_error(state, "%s: found '%s', wanted a multiple of %u bytes", option, text,
+			   SECTOR_BYTES);
+	return bytes;
+}
+
+uint32_t tool_parse_block_size(struct argp_state *state, const char *option, const char *text)
+{
+	uint64_t bytes = tool_parse_size(state, option, text);
+
+	if (!bytes || bytes % BLOCK_UNIT_BYTES || bytes / SECTOR_BYTES > UINT32_MAX)
+		argp_error(state, "%s: found '%s', wanted a positive multiple of %u bytes", option,
+			   text, BLOCK_UNIT_BYTES);
+	return (uint32_t)(bytes / SECTOR_BYTES);
+}
+
+uint32_t tool_count_blocks(struct argp_state *state, uint64_t device_bytes, uint32_t block_sectors)
+{
+	uint64_t nr = div_up(device_bytes, (uint64_t)block_sectors * SECTOR_BYTES);
+
+	if (nr > INT32_MAX)
+		argp_error(state,
+			   "a device of %" PRIu64 " bytes has %" PRIu64
+			   " blocks of that size, more than the %d that dm-era can track",
+			   device_bytes, nr, INT32_MAX);
+	return (uint32_t)nr;
 }
 
 /* Two names of one device or file; a name that stands for nothing is like no other. */

@@ -40,6 +40,9 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* Says how many problems weren't printed, and clears the progress bar. */
 void tool_end(struct tool *tool);
 
+/* To be called after printing with stdio: 0, or STATUS_SYSTEM when it could not be written. */
+enum exit_status tool_flush_stdout(struct tool *tool);
+
 /* Prints "program: text", quiet or not. */
 void tool_always(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
 void tool_say(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
@@ -48,6 +51,13 @@ void tool_say(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
 uint32_t tool_parse_u32(struct argp_state *state, const char *option, const char *text);
 /* A size in bytes: a number with k, M, G, T (of 1024) or s (512-byte sectors). */
 uint64_t tool_parse_size(struct argp_state *state, const char *option, const char *text);
+
+/* The same, of whole sectors. */
+uint64_t tool_parse_device_size(struct argp_state *state, const char *option, const char *text);
+/* The same, of a data block of dm-era: a positive multiple of 4 KiB.  Returns it in sectors. */
+uint32_t tool_parse_block_size(struct argp_state *state, const char *option, const char *text);
+/* How many blocks of block_sectors track a device of so many bytes; exits when it is too many. */
+uint32_t tool_count_blocks(struct argp_state *state, uint64_t device_bytes, uint32_t block_sectors);
 
 /* An output that is the input, by whatever name, is an error on the command line. */
 void tool_check_output(struct argp_state *state, const char *input, const char *output);

@@ -22,15 +22,10 @@
 #define NEW_MODE 0666
 #define NAME_TRIES 100
 
-static const char *shown_path(const struct sink *sink)
-{
-	return sink->path ? sink->path : "standard output";
-}
-
 static int fail(struct sink *sink, const char *what)
 {
 	if (!sink->error)
-		sink->error = report_errno(sink->rep, shown_path(sink), what);
+		sink->error = report_errno(sink->rep, sink->shown, what);
 	return sink->error;
 }
 
@@ -124,23 +119,41 @@ static int open_gz(struct sink *sink)
 	return report_nomem(sink->rep);
 }
 
+static int init(struct sink *sink, const char *shown, int fd, const struct report *rep)
+{
+	*sink = (struct sink){.rep = rep, .shown = shown, .fd = fd, .buffer = malloc(SINK_BUFFER)};
+	return sink->buffer ? 0 : report_nomem(rep);
+}
+
+static int open_file(struct sink *sink, const char *path)
+{
+	int r;
+
+	sink->path = strdup(path);
+	if (!sink->path)
+		return report_nomem(sink->rep);
+	sink->shown = sink->path;
+	r = open_path(sink);
+	return !r && ends_in_gz(path) ? open_gz(sink) : r;
+}
+
 int sink_open(struct sink *sink, const char *path, const struct report *rep)
 {
-	int r = 0;
+	bool is_file = path && strcmp(path, "-");
+	int r = init(sink, "standard output", is_file ? -1 : STDOUT_FILENO, rep);
 
-	*sink = (struct sink){.rep = rep, .fd = -1, .buffer = malloc(SINK_BUFFER)};
-	if (!sink->buffer)
-		return report_nomem(rep);
-	if (path && strcmp(path, "-")) {
-		sink->path = strdup(path);
-		r = sink->path ? open_path(sink) : report_nomem(rep);
-		if (!r && ends_in_gz(path))
-			r = open_gz(sink);
-	} else {
-		sink->fd = STDOUT_FILENO;
-	}
+	if (!r && is_file)
+		r = open_file(sink, path);
 	if (r)
 		sink_close(sink);
+	return r;
+}
+
+int sink_open_spool(struct sink *sink, const struct report *rep)
+{
+	int r = init(sink, tmpfile_scratch_folder(), -1, rep);
+
+	sink->is_spool = true;
 	return r;
 }
 
@@ -158,6 +171,10 @@ static ssize_t write_some(struct sink *sink, const char *data, size_t n)
 
 static void write_out(struct sink *sink, const char *data, size_t n)
 {
+	if (sink->is_spool && sink->fd < 0)
+		sink->fd = tmpfile_open_scratch();
+	if (sink->fd < 0)
+		fail(sink, "cannot create a temporary file");
 	while (n && !sink->error) {
 		ssize_t done = write_some(sink, data, n);
 
@@ -176,6 +193,28 @@ void sink_flush_buffer(struct sink *sink)
 {
 	write_out(sink, sink->buffer, sink->nr);
 	sink->nr = 0;
+}
+
+int sink_unspool(struct sink *spool, struct sink *to)
+{
+	off_t at = 0;
+	ssize_t n = 0;
+
+	if (spool->fd < 0 && !spool->error) {
+		sink_write(to, spool->buffer, spool->nr);
+		return to->error;
+	}
+	sink_flush_buffer(spool);
+	while (!spool->error && !to->error) {
+		n = pread(spool->fd, spool->buffer, SINK_BUFFER, at);
+		if (n < 0)
+			fail(spool, "cannot read back a temporary file");
+		if (n <= 0)
+			break;
+		sink_write(to, spool->buffer, (size_t)n);
+		at += n;
+	}
+	return spool->error ? spool->error : to->error;
 }
 
 void sink_write(struct sink *sink, const void *data, size_t n)
@@ -290,7 +329,7 @@ void sink_close(struct sink *sink)
 		(void)gzclose(sink->gz);
 	if (sink->named)
 		unlink(sink->named);
-	if (sink->path && sink->fd >= 0)
+	if (sink->fd >= 0 && sink->fd != STDOUT_FILENO)
 		close(sink->fd);
 	free(sink->named);
 	free(sink->target);

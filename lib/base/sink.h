@@ -19,7 +19,9 @@
 
 struct sink {
 	const struct report *rep;
-	char *path;      /* as the user says it; NULL for standard output */
+	const char *shown; /* for messages */
+	char *path;      /* NULL for standard output and a spool */
+	bool is_spool;
 	char *target;    /* links resolved, when a temporary file will replace it; else NULL */
 	char *named;     /* the name the temporary file has, if any */
 	int fd;
@@ -33,6 +35,12 @@ struct sink {
  * and renamed to it by sink_finish(), with the old one's mode and owner; anything else is written
  * in place.  A name that ends in .gz is compressed. */
 int sink_open(struct sink *sink, const char *path, const struct report *rep) must_check;
+
+/* A sink whose text waits in memory, or in a nameless file, for sink_unspool(). */
+int sink_open_spool(struct sink *sink, const struct report *rep) must_check;
+
+/* Copies a spool's text to another sink.  0, or the error that either met. */
+int sink_unspool(struct sink *spool, struct sink *to) must_check;
 
 /* A place for up to n (at most SINK_BUFFER) bytes, good until the next call. */
 static inline char *sink_room(struct sink *sink, size_t n);

@@ -2,9 +2,7 @@
 #include "block/stage.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,29 +36,6 @@ void blk_stage_close(struct blk_stage *stage)
 	stage->data = NULL;
 }
 
-/* Nameless files aren't known to every file system. */
-static int open_temporary(const char *folder)
-{
-	char path[4096];
-	int fd = tmpfile_open(folder, 0600);
-
-	if (fd >= 0)
-		return fd;
-	if (snprintf(path, sizeof(path), "%s/era-XXXXXX", folder) >= (int)sizeof(path))
-		return -1;
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
-
-static const char *temporary_folder(void)
-{
-	const char *folder = getenv("TMPDIR");
-
-	return folder && *folder ? folder : "/var/tmp";
-}
-
 static int write_all(struct blk_stage *stage, const uint8_t *data, size_t len)
 {
 	while (len) {
@@ -69,7 +44,7 @@ static int write_all(struct blk_stage *stage, const uint8_t *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return report_errno(stage->rep, temporary_folder(),
+			return report_errno(stage->rep, tmpfile_scratch_folder(),
 					    "cannot write a temporary file");
 		data += n;
 		len -= (size_t)n;
@@ -82,9 +57,9 @@ static int spill(struct blk_stage *stage)
 	int r;
 
 	if (stage->fd < 0)
-		stage->fd = open_temporary(temporary_folder());
+		stage->fd = tmpfile_open_scratch();
 	if (stage->fd < 0)
-		return report_errno(stage->rep, temporary_folder(),
+		return report_errno(stage->rep, tmpfile_scratch_folder(),
 				    "cannot create a temporary file");
 	r = write_all(stage, stage->data, (size_t)stage->nr_data * META_BLOCK_SIZE);
 	stage->nr_data = 0;
@@ -126,7 +101,7 @@ static int read_back(struct blk_stage *stage, uint32_t nr, off_t at)
 		if (!n)
 			errno = EIO;
 		if (n <= 0)
-			return report_errno(stage->rep, temporary_folder(),
+			return report_errno(stage->rep, tmpfile_scratch_folder(),
 					    "cannot read back a temporary file");
 		done += (size_t)n;
 	}

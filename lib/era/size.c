@@ -23,11 +23,26 @@ static uint64_t tree_blocks(uint64_t nr_leaves)
 	return total;
 }
 
+static uint64_t array_blocks(uint32_t nr_blocks)
+{
+	return tree_blocks(div_up(nr_blocks, ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)));
+}
+
+static uint64_t bitset_blocks(uint32_t nr_blocks)
+{
+	return tree_blocks(div_up(bits_words(nr_blocks), ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)));
+}
+
+uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets)
+{
+	uint64_t tree = tree_blocks(div_up(nr_writesets, NODE_MAX_ENTRIES(12)));
+
+	return 1 + array_blocks(nr_blocks) + nr_writesets * bitset_blocks(nr_blocks) + tree;
+}
+
 uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks, unsigned nr_snapshots)
 {
-	uint64_t array = tree_blocks(div_up(nr_blocks, ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)));
-	uint64_t bitset =
-		tree_blocks(div_up(bits_words(nr_blocks), ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)));
+	uint64_t array = array_blocks(nr_blocks), bitset = bitset_blocks(nr_blocks);
 	uint64_t need = nr_used + (1 + nr_snapshots) * (array + bitset) + 2 * bitset +
 			TRANSACTION_BLOCKS;
 	uint64_t total = need, space_map = 0;

@@ -14,4 +14,8 @@
  * a snapshot holds the first.  doc/format.md has the derivation. */
 uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks, unsigned nr_snapshots);
 
+/* How many blocks the metadata of nr_blocks data blocks and nr_writesets undigested writesets use,
+ * the current one among them, without the space map. */
+uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets);
+
 #endif

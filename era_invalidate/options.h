@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef ERA_INVALIDATE_OPTIONS_H
+#define ERA_INVALIDATE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "output/cache.h"
+#include "output/changes.h"
+
+struct options {
+	const char *path, *output;
+	bool snapshot, repair, has_since, has_snapshot_era, has_unit, has_old_size, allow_dirty;
+	uint32_t since, snapshot_era;
+	const struct change_format *format; /* NULL for the formats of a cache */
+	enum cache_format cache_format;
+	enum change_unit unit;
+	uint64_t device_size; /* 0: not given */
+	uint64_t old_size;
+	const char *cache_mappings, *cache_metadata;
+};
+
+/* Ends the program when the command line is wrong. */
+void options_parse(struct options *options, int argc, char **argv);
+
+#endif
