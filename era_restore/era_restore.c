@@ -67,7 +67,7 @@ static int read_xml(const char *path, struct era_build *build, struct tool *tool
 
 	if (r)
 		return r;
-	r = xml_read(&source, &stream);
+	r = xml_read(&source, &stream, XML_READ_FAST);
 	source_close(&source);
 	return r;
 }

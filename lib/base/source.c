@@ -8,7 +8,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define BUFFER_BYTES (256u << 10)
+/* A read of at least twice this goes to the reader's own memory. */
+#define BUFFER_BYTES (64u << 10)
 
 int source_open(struct source *source, const char *path, const struct report *rep)
 {
@@ -43,8 +44,10 @@ int source_read(struct source *source, void *data, unsigned size)
 
 	errno = 0;
 	n = gzread(source->gz, data, size);
-	if (n > 0)
+	if (n > 0) {
+		source->done = (uint64_t)gzoffset(source->gz);
 		return n;
+	}
 	gzerror(source->gz, &error);
 	if (error == Z_OK || error == Z_STREAM_END)
 		return 0;

@@ -14,6 +14,7 @@ struct source {
 	const struct report *rep;
 	const char *name; /* for messages */
 	void *gz;
+	uint64_t done; /* bytes of the file read so far, about */
 	uint64_t size; /* of the file, 0 when it isn't known */
 };
 

@@ -10,7 +10,7 @@
 
 #include "base/checked.h"
 
-#define CHUNK_BYTES (64 << 10)
+#define BUFFER_BYTES (256u << 10)
 #define TOKEN_MAX_BYTES (256 << 10) /* expat keeps a token whole */
 
 void xml_stop(struct xml_parser *parser, int error)
@@ -33,7 +33,8 @@ void xml_invalid(struct xml_parser *parser, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	report_fail(parser->source->rep, ERA_DAMAGED, "%s: line %lu, column %lu: %s",
-		    parser->source->name, (unsigned long)XML_GetCurrentLineNumber(parser->expat),
+		    parser->source->name,
+		    (unsigned long)(XML_GetCurrentLineNumber(parser->expat) + parser->lines_skipped),
 		    (unsigned long)XML_GetCurrentColumnNumber(parser->expat) + 1, text);
 	xml_stop(parser, ERA_DAMAGED);
 }
@@ -121,12 +122,18 @@ static bool parse_attributes(struct xml_parser *parser, const struct xml_element
 	return true;
 }
 
+static void note_event(struct xml_parser *parser)
+{
+	parser->event_end = (uint64_t)(XML_GetCurrentByteIndex(parser->expat) +
+				       XML_GetCurrentByteCount(parser->expat));
+}
+
 static void on_start(void *ctx, const XML_Char *name, const XML_Char **pairs)
 {
 	struct xml_value values[XML_MAX_ATTRIBUTES] = {{0, NULL}};
 	struct xml_parser *parser = ctx;
 
-	parser->last_event = parser->bytes;
+	note_event(parser);
 	if (parser->error)
 		return;
 	for (size_t i = 0; i < parser->nr_elements; i++) {
@@ -153,7 +160,7 @@ static void on_end(void *ctx, const XML_Char *name)
 	const struct xml_element *element = element_inside(parser, parser->place);
 
 	(void)name;
-	parser->last_event = parser->bytes;
+	note_event(parser);
 	if (parser->error)
 		return;
 	parser->place = element->parent;
@@ -165,7 +172,7 @@ static void on_text(void *ctx, const XML_Char *text, int len)
 {
 	struct xml_parser *parser = ctx;
 
-	parser->last_event = parser->bytes;
+	note_event(parser);
 	for (int i = 0; i < len && !parser->error; i++)
 		if (!strchr(" \t\r\n", text[i]))
 			xml_invalid(parser, "unexpected text");
@@ -186,39 +193,94 @@ static void on_comment(void *ctx, const XML_Char *text)
 	struct xml_parser *parser = ctx;
 
 	(void)text;
-	parser->last_event = parser->bytes;
+	note_event(parser);
 }
 
-static void parse_chunk(struct xml_parser *parser, const char *chunk, int len)
+/* What waits to be parsed: text[begin .. end - 1]. */
+struct buffer {
+	char *text;
+	size_t begin, end;
+	bool at_line_start, at_end_of_input;
+};
+
+static void feed(struct xml_parser *parser, struct buffer *buffer, size_t len)
 {
+	const char *text = buffer->text + buffer->begin;
+	bool is_final = buffer->at_end_of_input && buffer->begin + len == buffer->end;
 	enum XML_Status status;
 
-	parser->bytes += (uint64_t)len;
-	status = XML_Parse(parser->expat, chunk, len, len == 0);
+	parser->fed += len;
+	buffer->begin += len;
+	buffer->at_line_start = len && text[len - 1] == '\n';
+	status = XML_Parse(parser->expat, text, (int)len, is_final);
 	if (parser->error)
 		return;
 	if (status != XML_STATUS_OK)
 		xml_invalid(parser, "not well-formed XML: %s",
 			    XML_ErrorString(XML_GetErrorCode(parser->expat)));
-	else if (parser->bytes - parser->last_event > TOKEN_MAX_BYTES)
+	else if (parser->fed - parser->event_end > TOKEN_MAX_BYTES)
 		xml_invalid(parser, "a piece of XML longer than %d bytes", TOKEN_MAX_BYTES);
+}
+
+static bool take_lines(struct xml_parser *parser, struct buffer *buffer)
+{
+	uint64_t lines = 0;
+	size_t taken;
+
+	if (!parser->take_lines || !buffer->at_line_start || parser->event_end != parser->fed)
+		return false;
+	taken = parser->take_lines(parser->ctx, parser->place, buffer->text + buffer->begin,
+				   buffer->end - buffer->begin, &lines);
+	buffer->begin += taken;
+	parser->lines_skipped += lines;
+	return taken > 0;
+}
+
+/* A line by expat while there may be lines to take behind it, else all there is. */
+static size_t next_len(const struct xml_parser *parser, const struct buffer *buffer)
+{
+	const char *text = buffer->text + buffer->begin;
+	size_t len = buffer->end - buffer->begin;
+	const char *newline = parser->take_lines ? memchr(text, '\n', len) : NULL;
+
+	return newline ? (size_t)(newline - text) + 1 : len;
+}
+
+static void parse_buffer(struct xml_parser *parser, struct buffer *buffer)
+{
+	do {
+		if (!take_lines(parser, buffer))
+			feed(parser, buffer, next_len(parser, buffer));
+	} while (!parser->error && buffer->begin < buffer->end);
+}
+
+static int fill(struct xml_parser *parser, struct buffer *buffer)
+{
+	int n = source_read(parser->source, buffer->text, BUFFER_BYTES);
+
+	if (n < 0)
+		return n;
+	buffer->begin = 0;
+	buffer->end = (size_t)n;
+	buffer->at_end_of_input = !n;
+	report_progress(parser->source->rep, parser->source->done, parser->source->size);
+	return 0;
 }
 
 static int parse_all(struct xml_parser *parser)
 {
-	char *chunk = malloc(CHUNK_BYTES);
-	int n = 1;
+	struct buffer buffer = {.text = malloc(BUFFER_BYTES)};
+	int r = 0;
 
-	if (!chunk)
+	if (!buffer.text)
 		return report_nomem(parser->source->rep);
-	while (n > 0 && !parser->error) {
-		n = source_read(parser->source, chunk, CHUNK_BYTES);
-		if (n >= 0)
-			parse_chunk(parser, chunk, n);
-		report_progress(parser->source->rep, parser->bytes, parser->source->size);
+	while (!r && !parser->error && !buffer.at_end_of_input) {
+		r = fill(parser, &buffer);
+		if (!r)
+			parse_buffer(parser, &buffer);
 	}
-	free(chunk);
-	return n < 0 ? n : parser->error;
+	free(buffer.text);
+	return r ? r : parser->error;
 }
 
 int xml_parse(struct xml_parser *parser)

@@ -6,6 +6,10 @@
  * refused with line and column: unknown, missing or repeated elements' attributes, numbers that
  * aren't plain decimals in range, text between elements, a document type.  Memory doesn't depend
  * on the input.
+ *
+ * Lines that the table's owner can read faster need not go through expat.  They may be left out of
+ * what it sees whenever it is between two tokens, since elements without content change nothing of
+ * its state.
  */
 #ifndef ERA_XML_PARSE_H
 #define ERA_XML_PARSE_H
@@ -47,12 +51,17 @@ struct xml_element {
 
 struct xml_parser {
 	struct source *source;
+	/* May be NULL.  Called between two lines inside an element: reads as many whole lines at text
+	 * as it understands, and returns how many bytes and, in *lines, how many lines those are. */
+	size_t (*take_lines)(void *ctx, int place, const char *text, size_t len, uint64_t *lines);
 	const struct xml_element *elements;
 	size_t nr_elements;
 	void *ctx;
 	void *expat;
 	int place, error;
-	uint64_t bytes, last_event;
+	uint64_t fed;           /* bytes given to expat */
+	uint64_t event_end;     /* how far of them expat has made events */
+	uint64_t lines_skipped; /* that expat hasn't seen */
 };
 
 /* Parses all of source.  The caller sets source, elements, nr_elements and ctx, the rest is zero.

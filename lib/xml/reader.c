@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
+#include "xml/lines.h"
 #include "xml/parse.h"
 
 #define PIECE_WORDS 64u
@@ -264,7 +265,58 @@ static const struct xml_element elements[] = {
 	{"era", IN_ERA_ARRAY, IN_ERA, {U32("block"), U32("era")}, begin_era, NULL},
 };
 
-int xml_read(struct source *source, const struct era_stream *to)
+/* Bits are read in pieces that fill the words. */
+static void take_bits(struct reader *r, struct lines *lines)
+{
+	uint64_t left;
+
+	if (r->form == MARKED_RUNS)
+		return;
+	do {
+		send_words(r, r->next);
+		left = r->first_bit + PIECE_WORDS * BITS_PER_WORD - r->next;
+		lines->max = (uint32_t)min_u64(left, r->nr_bits - r->next);
+		left = lines->max;
+		lines_take_bits(lines, r->words, r->next - r->first_bit);
+		r->next = lines->next;
+		if (lines->max < left)
+			r->form = ONE_A_BIT;
+	} while (left && !lines->max && !xml_failed(&r->xml));
+}
+
+static void take_eras(struct reader *r, struct lines *lines)
+{
+	uint32_t room;
+
+	do {
+		if (r->nr_eras == PIECE_ERAS)
+			send_eras(r);
+		room = PIECE_ERAS - r->nr_eras;
+		room = (uint32_t)min_u64(room, r->header.nr_blocks - r->next);
+		lines->max = room;
+		lines_take_eras(lines, r->header.current_era, r->eras + r->nr_eras);
+		r->nr_eras += room - lines->max;
+		r->next = lines->next;
+	} while (room && !lines->max && !xml_failed(&r->xml));
+}
+
+static size_t take_lines(void *ctx, int place, const char *text, size_t len, uint64_t *nr)
+{
+	struct reader *r = ctx;
+	struct lines lines = {.text = text, .end = text + len, .next = r->next};
+	uint64_t before = r->next;
+
+	if (place == IN_WRITESET)
+		take_bits(r, &lines);
+	else if (place == IN_ERA_ARRAY)
+		take_eras(r, &lines);
+	else
+		return 0;
+	*nr = r->next - before;
+	return (size_t)(lines.text - text);
+}
+
+int xml_read(struct source *source, const struct era_stream *to, enum xml_read_how how)
 {
 	struct reader *r = calloc(1, sizeof(*r));
 	int result;
@@ -273,6 +325,7 @@ int xml_read(struct source *source, const struct era_stream *to)
 		return report_nomem(source->rep);
 	r->to = to;
 	r->xml = (struct xml_parser){.source = source,
+				     .take_lines = how == XML_READ_FAST ? take_lines : NULL,
 				     .elements = elements,
 				     .nr_elements = ARRAY_SIZE(elements),
 				     .ctx = r};

@@ -14,7 +14,12 @@
 #include "base/source.h"
 #include "era/stream.h"
 
+enum xml_read_how {
+	XML_READ_FAST,
+	XML_READ_PLAIN, /* all of it by expat: the same result, slowly; for tests */
+};
+
 /* Errors are reported.  When it fails, the stream has ended somewhere before `end`. */
-int xml_read(struct source *source, const struct era_stream *to) must_check;
+int xml_read(struct source *source, const struct era_stream *to, enum xml_read_how how) must_check;
 
 #endif
