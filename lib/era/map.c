@@ -4,14 +4,21 @@
  * the array are copied into it, then the writesets' words are laid over them, newest first.  A
  * block that a newer writeset has named needs no look at older ones (`todo` has the others), so a
  * stretch that is fully set or fully clear costs a step a word.
+ *
+ * A cursor takes some KiB.  Of more writesets than MAX_CURSORS the oldest are folded beforehand, so
+ * many at a time, into a nameless file that then stands in for the era array.
  */
 #include "era/map.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "base/tmpfile.h"
 #include "era/cursor.h"
 
 #define WINDOW_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
@@ -20,20 +27,29 @@
 #define BUFFER_BLOCKS 1024u
 #define BUFFER_MAX_BLOCKS 256u
 
+/* Of the cursors that are open at one time. */
+#define MAX_CURSORS 512u
+
+/* A folded window, in memory and in the file of a pass. */
+struct fold {
+	uint32_t eras[WINDOW_BLOCKS];
+	uint64_t lost[CURSOR_MAX_WORDS];
+};
+
 struct era_map {
 	struct era_view *view;
 	struct era_cursor array;
+	int base; /* a file of folds to read instead of the array, or -1 */
 	struct writeset_cursor *writesets; /* newest first */
 	size_t nr_writesets;
 	uint64_t next;
-	uint32_t eras[WINDOW_BLOCKS];
-	uint64_t lost[CURSOR_MAX_WORDS];
+	struct fold fold;
 	uint64_t todo[CURSOR_MAX_WORDS]; /* blocks that no writeset has named so far */
 };
 
-int era_map_open(struct era_map **out, struct era_view *view)
+/* A map of nr writesets from first on; base is the map's to close. */
+static int create(struct era_map **out, struct era_view *view, size_t first, size_t nr, int base)
 {
-	size_t nr = view->nr_writesets;
 	uint32_t room = (uint32_t)min_u64(BUFFER_MAX_BLOCKS, BUFFER_BLOCKS / (nr + 1) + 1);
 	struct era_map *map = calloc(1, sizeof(*map));
 
@@ -41,13 +57,17 @@ int era_map_open(struct era_map **out, struct era_view *view)
 		map->writesets = calloc(nr + 1, sizeof(*map->writesets));
 	if (!map || !map->writesets) {
 		free(map);
+		if (base >= 0)
+			close(base);
 		return report_nomem(view->dev.rep);
 	}
 	map->view = view;
+	map->base = base;
 	map->nr_writesets = nr;
 	era_cursor_init(&map->array, view, room);
 	for (size_t i = 0; i < nr; i++)
-		writeset_cursor_init(&map->writesets[i], view, &view->writesets[nr - 1 - i], room);
+		writeset_cursor_init(&map->writesets[i], view, &view->writesets[first + nr - 1 - i],
+				     room);
 	*out = map;
 	return 0;
 }
@@ -59,6 +79,8 @@ void era_map_close(struct era_map *map)
 	era_cursor_free(&map->array);
 	for (size_t i = 0; i < map->nr_writesets; i++)
 		writeset_cursor_free(&map->writesets[i]);
+	if (map->base >= 0)
+		close(map->base);
 	free(map->writesets);
 	free(map);
 }
@@ -72,9 +94,9 @@ static void name_all(uint32_t *eras, uint32_t era)
 /* The blocks in hits were written in era, as a sound word says. */
 static void name_known(struct era_map *map, uint32_t word, uint64_t hits, uint32_t era)
 {
-	uint32_t *eras = map->eras + word * BITS_PER_WORD;
+	uint32_t *eras = map->fold.eras + word * BITS_PER_WORD;
 
-	if (hits == ~UINT64_C(0) && !map->lost[word]) {
+	if (hits == ~UINT64_C(0) && !map->fold.lost[word]) {
 		name_all(eras, era);
 		return;
 	}
@@ -84,14 +106,14 @@ static void name_known(struct era_map *map, uint32_t word, uint64_t hits, uint32
 		if (era < eras[bit])
 			continue;
 		eras[bit] = era;
-		map->lost[word] &= ~(UINT64_C(1) << bit);
+		map->fold.lost[word] &= ~(UINT64_C(1) << bit);
 	}
 }
 
 /* The blocks in hits may have been written in era. */
 static void name_lost(struct era_map *map, uint32_t word, uint64_t hits, uint32_t era)
 {
-	uint32_t *eras = map->eras + word * BITS_PER_WORD;
+	uint32_t *eras = map->fold.eras + word * BITS_PER_WORD;
 
 	for (; hits; hits &= hits - 1) {
 		unsigned bit = (unsigned)__builtin_ctzll(hits);
@@ -99,7 +121,7 @@ static void name_lost(struct era_map *map, uint32_t word, uint64_t hits, uint32_
 		if (era <= eras[bit])
 			continue;
 		eras[bit] = era;
-		map->lost[word] |= UINT64_C(1) << bit;
+		map->fold.lost[word] |= UINT64_C(1) << bit;
 	}
 }
 
@@ -126,11 +148,34 @@ static int fold_writeset(struct era_map *map, struct writeset_cursor *c, uint32_
 
 static int finish(struct era_map *map)
 {
-	int r = era_cursor_finish(&map->array);
+	int r = map->base < 0 ? era_cursor_finish(&map->array) : 0;
 
 	for (size_t i = 0; i < map->nr_writesets && !r; i++)
 		r = writeset_cursor_finish(&map->writesets[i]);
 	return r;
+}
+
+static int read_fold(struct era_map *map)
+{
+	const struct iovec parts[] = {
+		{map->fold.eras, sizeof(map->fold.eras)},
+		{map->fold.lost, sizeof(map->fold.lost)},
+	};
+	ssize_t n = readv(map->base, parts, 2);
+
+	if (n == (ssize_t)sizeof(map->fold))
+		return 0;
+	if (n >= 0)
+		errno = EIO;
+	return report_errno(map->view->dev.rep, tmpfile_scratch_folder(),
+			    "cannot read back a temporary file");
+}
+
+static int read_base(struct era_map *map, uint32_t nr)
+{
+	if (map->base >= 0)
+		return read_fold(map);
+	return era_cursor_read(&map->array, nr, map->fold.eras, map->fold.lost);
 }
 
 int era_map_next(struct era_map *map, struct era_window *window)
@@ -141,14 +186,71 @@ int era_map_next(struct era_map *map, struct era_window *window)
 
 	if (!nr)
 		return finish(map);
-	r = era_cursor_read(&map->array, nr, map->eras, map->lost);
+	r = read_base(map, nr);
 	memset(map->todo, 0xff, sizeof(map->todo));
 	map->todo[nr_words - 1] = bits_last_mask(nr);
 	for (size_t i = 0; i < map->nr_writesets && !r; i++)
 		r = fold_writeset(map, &map->writesets[i], nr_words);
 	if (r)
 		return r;
-	*window = (struct era_window){map->next, nr, map->eras, map->lost};
+	*window = (struct era_window){map->next, nr, map->fold.eras, map->fold.lost};
 	map->next += nr;
 	return 1;
+}
+
+static int write_folds(struct era_map *map, int fd)
+{
+	struct era_window window;
+	int r;
+
+	while ((r = era_map_next(map, &window)) > 0) {
+		ssize_t n = write(fd, &map->fold, sizeof(map->fold));
+
+		if (n == (ssize_t)sizeof(map->fold))
+			continue;
+		if (n >= 0)
+			errno = ENOSPC;
+		return report_errno(map->view->dev.rep, tmpfile_scratch_folder(),
+				    "cannot write a temporary file");
+	}
+	return r;
+}
+
+/* Folds MAX_CURSORS writesets from first on over the file *base, if any, into a new one. */
+static int pass(struct era_view *view, size_t first, int *base)
+{
+	int fd = tmpfile_open_scratch();
+	struct era_map *map;
+	int r;
+
+	if (fd < 0)
+		return report_errno(view->dev.rep, tmpfile_scratch_folder(),
+				    "cannot create a temporary file");
+	r = create(&map, view, first, MAX_CURSORS, *base);
+	*base = -1;
+	if (!r) {
+		r = write_folds(map, fd);
+		era_map_close(map);
+	}
+	if (r || lseek(fd, 0, SEEK_SET)) {
+		close(fd);
+		return r;
+	}
+	*base = fd;
+	return 0;
+}
+
+int era_map_open(struct era_map **map, struct era_view *view)
+{
+	size_t first = 0;
+	int base = -1;
+
+	while (view->nr_writesets - first > MAX_CURSORS) {
+		int r = pass(view, first, &base);
+
+		if (r)
+			return r;
+		first += MAX_CURSORS;
+	}
+	return create(map, view, first, view->nr_writesets - first, base);
 }

@@ -7,7 +7,7 @@
  * that name it.  (In what the kernel writes, a writeset's era is never below the array's value;
  * taking the highest also keeps the answer safe where it is.)
  *
- * Memory depends on the number of writesets, not on that of blocks.
+ * Memory depends on neither the number of blocks nor, past some hundreds, that of writesets.
  */
 #ifndef ERA_ERA_MAP_H
 #define ERA_ERA_MAP_H
@@ -28,7 +28,7 @@ struct era_window {
 
 struct era_map;
 
-/* The view must outlive the map.  Opening reads nothing. */
+/* The view must outlive the map. */
 int era_map_open(struct era_map **map, struct era_view *view) must_check;
 void era_map_close(struct era_map *map);
 

@@ -19,7 +19,7 @@
 #include "era/map.h"
 #include "era/stream.h"
 
-#define MAX_WRITESETS 300u
+#define MAX_WRITESETS 1200u
 #define MAX_WORDS 1200u
 
 struct model_writeset {
@@ -287,7 +287,17 @@ static void trees_with_levels(void **state)
 
 	(void)state;
 	try(300000, 2, &seed);
-	try(900, MAX_WRITESETS, &seed);
+	try(900, 300, &seed);
+}
+
+/* More than the map has cursors for at a time. */
+static void writesets_in_passes(void **state)
+{
+	uint64_t seed = 6;
+
+	(void)state;
+	try(4200, 513, &seed);
+	try(5000, MAX_WRITESETS, &seed);
 }
 
 static int make_path(void **state)
@@ -310,6 +320,7 @@ int main(void)
 		cmocka_unit_test(sizes_at_the_edges),
 		cmocka_unit_test(random_sizes),
 		cmocka_unit_test(trees_with_levels),
+		cmocka_unit_test(writesets_in_passes),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, make_path, remove_path);
