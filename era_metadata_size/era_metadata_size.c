@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	tool_start(&tool);
 	tool_parse(&argp, argc, argv, &options);
 	nr = era_size_with_room(era_size_used(options.nr_blocks, options.nr_writesets),
-				options.nr_blocks, 1);
+				options.nr_blocks);
 	if (nr > META_MAX_BLOCKS) {
 		tool_say(&tool,
 			 "needs %" PRIu64 " blocks of %u bytes, more than the %" PRIu64

@@ -123,16 +123,19 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 	fflush(stderr);
 }
 
-/* A file opened later must not become standard output by accident. */
+/* A file opened later must not become standard output by accident.  What stands in for a closed
+ * descriptor fails, so that an answer that nobody gets isn't taken for given. */
 static void open_standard_descriptors(void)
 {
-	int fd;
+	static const int useless[] = {
+		[STDIN_FILENO] = O_WRONLY,
+		[STDOUT_FILENO] = O_RDONLY,
+		[STDERR_FILENO] = O_WRONLY,
+	};
 
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	for (int fd = 0; fd < (int)ARRAY_SIZE(useless); fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", useless[fd]) != fd)
+			_exit(STATUS_SYSTEM);
 }
 
 void tool_start(struct tool *tool)

@@ -3,12 +3,15 @@
  * A file is first written without a name (O_TMPFILE), so that a program that is killed leaves
  * nothing behind; it gets a name beside its target and is renamed over it when it is complete.
  * Where the file system knows no nameless files it has that name from the start.
+ *
+ * A name that stands for a descriptor is that descriptor, with its place in the file.
  */
 #include "base/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,10 +95,35 @@ static int open_temporary(struct sink *sink)
 	return sink->fd < 0 ? fail(sink, "cannot create") : 0;
 }
 
+/* The descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, or -1. */
+static int descriptor_of(const char *path)
+{
+	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+	char *end;
+	long fd;
+
+	if (!strcmp(path, "/dev/stdout"))
+		return STDOUT_FILENO;
+	if (!strcmp(path, "/dev/stderr"))
+		return STDERR_FILENO;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		if (strncmp(path, folders[i], strlen(folders[i])))
+			continue;
+		fd = strtol(path + strlen(folders[i]), &end, 10);
+		return *end || fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+	}
+	return -1;
+}
+
 static int open_path(struct sink *sink)
 {
+	int descriptor = descriptor_of(sink->path);
 	struct stat st;
 
+	if (descriptor >= 0) {
+		sink->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+		return sink->fd < 0 ? fail(sink, "cannot open") : 0;
+	}
 	if (!stat(sink->path, &st) && !S_ISREG(st.st_mode)) {
 		sink->fd = open(sink->path, O_WRONLY | O_CLOEXEC);
 		return sink->fd < 0 ? fail(sink, "cannot open") : 0;

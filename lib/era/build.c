@@ -142,17 +142,15 @@ static int too_small(struct era_build *build, uint64_t needed)
 static int find_size(struct era_build *build, uint64_t *nr_blocks)
 {
 	uint64_t used = build->stage.next;
-	uint64_t needed;
+	uint64_t needed = era_size_with_room(used, build->sb.nr_blocks);
 
 	if (!build->exists) {
-		*nr_blocks = era_size_with_room(used, build->sb.nr_blocks, 1);
-		if (*nr_blocks > SPACE_MAP_MAX_BLOCKS)
-			*nr_blocks = SPACE_MAP_MAX_BLOCKS;
+		*nr_blocks = min_u64(needed, SPACE_MAP_MAX_BLOCKS);
 		return 0;
 	}
 	*nr_blocks = min_u64(build->dev.nr_blocks, SPACE_MAP_MAX_BLOCKS);
-	needed = build->tight ? used + space_map_blocks(*nr_blocks)
-			      : era_size_with_room(used, build->sb.nr_blocks, 0);
+	if (build->tight)
+		needed = used + space_map_blocks(*nr_blocks);
 	return needed > *nr_blocks ? too_small(build, needed) : 0;
 }
 

@@ -100,8 +100,7 @@ static void check_tail(struct check *check, const struct array_iter *it,
 
 	if (part->first + part->len < it->nr_entries)
 		return;
-	stray = writeset_stray_bit(le64_get(words[part->len - 1]), nr_bits);
-	if (stray == nr_bits)
+	if (!writeset_has_stray_bit(le64_get(words[part->len - 1]), nr_bits, &stray))
 		return;
 	problem_set(&p, PROBLEM_WRITESET_TAIL, part->block, stray, nr_bits);
 	check_tell(check, &p, "%s, block %" PRIu64 " of %" PRIu64, it->tree.name, part->index + 1,

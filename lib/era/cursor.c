@@ -25,13 +25,14 @@ uint32_t era_max(const uint8_t *values, uint64_t nr)
 	return max;
 }
 
-uint64_t writeset_stray_bit(uint64_t last_word, uint32_t nr_bits)
+bool writeset_has_stray_bit(uint64_t last_word, uint32_t nr_bits, uint64_t *bit)
 {
 	uint64_t stray = last_word & ~bits_last_mask(nr_bits);
 
 	if (!stray)
-		return nr_bits;
-	return (bits_words(nr_bits) - 1) * BITS_PER_WORD + (uint64_t)__builtin_ctzll(stray);
+		return false;
+	*bit = (bits_words(nr_bits) - 1) * BITS_PER_WORD + (uint64_t)__builtin_ctzll(stray);
+	return true;
 }
 
 void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era)
@@ -78,8 +79,7 @@ static int check_tail(struct writeset_cursor *c)
 
 	if (c->part.state != ARRAY_KNOWN || c->part.first + c->part.len < c->it.nr_entries)
 		return 0;
-	stray = writeset_stray_bit(le64_get(words[c->part.len - 1]), c->ws.nr_bits);
-	if (stray == c->ws.nr_bits)
+	if (!writeset_has_stray_bit(le64_get(words[c->part.len - 1]), c->ws.nr_bits, &stray))
 		return 0;
 	set_doubtful_end(c);
 	c->part.state = ARRAY_UNKNOWN;

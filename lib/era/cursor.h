@@ -56,8 +56,9 @@ int era_cursor_finish(struct era_cursor *c) must_check;
 /* The highest of nr eras as they lie on disk. */
 uint32_t era_max(const uint8_t *values, uint64_t nr);
 
-/* The first bit past nr_bits that is set in the last word of a bitset, or nr_bits. */
-uint64_t writeset_stray_bit(uint64_t last_word, uint32_t nr_bits);
+/* Has the last word of a bitset a bit set at nr_bits or past it?  The first of them is put into
+ * *bit. */
+bool writeset_has_stray_bit(uint64_t last_word, uint32_t nr_bits, uint64_t *bit);
 
 /* "writeset of era 5", "current writeset", with the view's prefix; of BTREE_NAME_MAX bytes. */
 void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era);

@@ -40,11 +40,10 @@ uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets)
 	return 1 + array_blocks(nr_blocks) + nr_writesets * bitset_blocks(nr_blocks) + tree;
 }
 
-uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks, unsigned nr_snapshots)
+uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks)
 {
 	uint64_t array = array_blocks(nr_blocks), bitset = bitset_blocks(nr_blocks);
-	uint64_t need = nr_used + (1 + nr_snapshots) * (array + bitset) + 2 * bitset +
-			TRANSACTION_BLOCKS;
+	uint64_t need = nr_used + 2 * (array + bitset) + 2 * bitset + TRANSACTION_BLOCKS;
 	uint64_t total = need, space_map = 0;
 
 	/* A larger space map needs a larger device, and twice: once more while it is shadowed. */

@@ -188,6 +188,22 @@ static void on_doctype(void *ctx, const XML_Char *name, const XML_Char *sysid,
 	xml_invalid(ctx, "document types are not accepted");
 }
 
+static void on_cdata_begin(void *ctx)
+{
+	struct xml_parser *parser = ctx;
+
+	note_event(parser);
+	parser->in_cdata = true;
+}
+
+static void on_cdata_end(void *ctx)
+{
+	struct xml_parser *parser = ctx;
+
+	note_event(parser);
+	parser->in_cdata = false;
+}
+
 static void on_comment(void *ctx, const XML_Char *text)
 {
 	struct xml_parser *parser = ctx;
@@ -227,7 +243,8 @@ static bool take_lines(struct xml_parser *parser, struct buffer *buffer)
 	uint64_t lines = 0;
 	size_t taken;
 
-	if (!parser->take_lines || !buffer->at_line_start || parser->event_end != parser->fed)
+	if (!parser->take_lines || !buffer->at_line_start || parser->in_cdata ||
+	    parser->event_end != parser->fed)
 		return false;
 	taken = parser->take_lines(parser->ctx, parser->place, buffer->text + buffer->begin,
 				   buffer->end - buffer->begin, &lines);
@@ -296,6 +313,7 @@ int xml_parse(struct xml_parser *parser)
 	XML_SetCharacterDataHandler(expat, on_text);
 	XML_SetStartDoctypeDeclHandler(expat, on_doctype);
 	XML_SetCommentHandler(expat, on_comment);
+	XML_SetCdataSectionHandler(expat, on_cdata_begin, on_cdata_end);
 	r = parse_all(parser);
 	XML_ParserFree(expat);
 	return r;

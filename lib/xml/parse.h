@@ -62,6 +62,7 @@ struct xml_parser {
 	uint64_t fed;           /* bytes given to expat */
 	uint64_t event_end;     /* how far of them expat has made events */
 	uint64_t lines_skipped; /* that expat hasn't seen */
+	bool in_cdata;          /* what looks like elements is text */
 };
 
 /* Parses all of source.  The caller sets source, elements, nr_elements and ctx, the rest is zero.

@@ -47,6 +47,28 @@ era_create() {
 	era_rolled
 }
 
+# The oldest era of which the committed metadata hold a writeset, the current one included; the era to
+# come when there is none. What is older is in the era array alone.
+era_oldest() {
+	root=$(le_words 0 200 4)
+	if [ "$(era_writesets)" != 0 ]; then
+		le_words "$((root))" 32 4
+	elif [ $(($(le_words 0 192 4))) != 0 ]; then
+		echo "$era"
+	else
+		echo $((era + 1))
+	fi
+}
+
+# era_start SECTORS BLOCK: as era_create, after any history that ended with the target removed or a
+# crash. Which eras are pending past the end of a smaller origin is seen from the metadata, which
+# nobody changes meanwhile.
+era_start() {
+	oldest=$(($(era_oldest)))
+	truth digested "$oldest"
+	era_create "$1" "$2" "$oldest"
+}
+
 # era_resize SECTORS [PENDING]: in place, with PENDING as above.
 era_resize() {
 	sectors=$1
@@ -82,6 +104,21 @@ era_write_sectors() {
 # era_write BLOCK [COUNT]: whole data blocks, one direct write for all of them.
 era_write() {
 	era_write_sectors $(($1 * block)) $((${2:-1} * block))
+}
+
+# era_write_all "FIRST COUNT"...: these sectors, all at once.
+era_write_all() {
+	for write; do
+		# shellcheck disable=SC2086
+		era_write_sectors $write &
+	done
+	wait
+}
+
+# A read marks nothing.
+era_read_sectors() {
+	dd if="$target" of=/dev/null bs=$(($2 * 512)) count=1 iflag=direct,skip_bytes \
+		skip=$(($1 * 512)) 2>/run/dd || die "read $1 $2: $(cat /run/dd)"
 }
 
 era_message() {
@@ -144,6 +181,19 @@ era_hurry() {
 
 era_expect_writesets() {
 	[ "$(era_writesets)" -ge "$1" ] || die "$(era_writesets) writesets are left, wanted $1"
+}
+
+# crash_writing USECONDS BLOCK...: the power fails that much later, while these blocks are written one
+# after the other. Of one of them it may not be known whether it was marked.
+crash_writing() {
+	delay=$1
+	shift
+	for at; do
+		truth maybe $((at * block)) 1
+		era_write_sectors $((at * block)) 1
+	done &
+	usleep "$delay"
+	crash
 }
 
 # The power fails: nothing is stopped or flushed.

@@ -92,25 +92,28 @@ guest_run() (
 	guest_truth "$PWD"
 )
 
-# works_on DIR TRUTH [WORD=VALUE...]: the kernel resumes DIR/metadata, of which TRUTH is true, with an origin of the
+# works_on DIR TRUTH: the kernel resumes DIR/metadata, of which TRUTH is true, with an origin of the
 # same size, works on all of it, and stops cleanly. DIR/truth is what is true then.
 works_on() {
 	local dir=$1 truth=$2 sectors block
 	sectors=$(truth_field sectors "$truth")
 	block=$(truth_field block "$truth")
 	cp "$truth" "$dir/start"
-	guest_boot "$dir" "$kernel_dir/work-on.sh" 1 sectors="$sectors" block="$block" "${@:3}" ||
-		return
+	guest_boot "$dir" "$kernel_dir/work-on.sh" 1 sectors="$sectors" block="$block" || return
 	guest_truth "$dir"
 }
 
-# scenario NAME: what a real kernel wrote is read right; what we restore from it, the kernel works
-# on, and it is still sound and true.
 scenario() {
-	local dir=$BATS_TEST_TMPDIR/$1 copy=$BATS_TEST_TMPDIR/copy
+	local dir=$BATS_TEST_TMPDIR/$1
 	need_kernel
 	need_ours era_check era_dump era_invalidate era_restore
-	guest_run "$kernel_dir/scenarios/$1.sh" "$dir" || return
+	guest_run "$kernel_dir/scenarios/$1.sh" "$dir" && outcome_is_true "$dir"
+}
+
+# outcome_is_true DIR: what a real kernel wrote is read right; what we restore from it, the kernel
+# works on, and it is still sound and true.
+outcome_is_true() {
+	local dir=$1 copy=$1/copy
 	image_is_true "$dir/metadata" "$dir/truth" || return
 
 	mkdir "$copy"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # era_restore refuses a device on which the kernel could not work: the smallest that it accepts is
-# enough to resume and to digest all writesets, and a much smaller one is not.
+# enough to resume, to digest all writesets and to hold a snapshot, and a much smaller one is not.
 
 load ../lib/common
 load ../lib/truth
@@ -33,7 +33,7 @@ restore_just_fitting() {
 just_fits() {
 	local truth=$abs_top_srcdir/tests/images/$1/truth
 	restore_just_fitting "$1" 0
-	works_on "$work" "$truth" snapshot=no
+	works_on "$work" "$truth"
 	image_is_true "$work/metadata" "$work/truth"
 }
 
@@ -55,8 +55,8 @@ just_fits() {
 }
 
 @test "with --tight the kernel runs out of space" {
-	restore_just_fitting 004-undigested 40 --tight
-	run works_on "$work" "$abs_top_srcdir/tests/images/004-undigested/truth" snapshot=no
+	restore_just_fitting 004-undigested 64 --tight
+	run works_on "$work" "$abs_top_srcdir/tests/images/004-undigested/truth"
 	[ "$status" -ne 0 ]
 	grep -q 'unable to allocate new metadata block' "$work/console.1"
 }

@@ -3,7 +3,8 @@
 # What is true of a device after a history: the last era in which each data block was written.
 #	awk -v out=TRUTH -f truth.awk [OLD_TRUTH] LOG
 # OLD_TRUTH is what was true before LOG, the "truth: ..." lines of guest.sh. Writes TRUTH, and
-# TRUTH.snap when the history ends with a metadata snapshot held:
+# TRUTH.snap when the history ends with a metadata snapshot held, and TRUTH.maybe when it ends in the
+# middle of a write, as what is true if the write was marked:
 #	# sectors 32768 block 8 nr_blocks 4096 era 5
 #	0 9 2
 #	10 4095 0
@@ -14,8 +15,8 @@ function ceil_div(a, b) {
 	return int((a + b - 1) / b)
 }
 
-function save(file, what, nr, now,	b, start) {
-	printf "# sectors %d block %d nr_blocks %d era %d\n", sectors, block, nr, now > file
+function save(file, what, origin, nr, now,	b, start) {
+	printf "# sectors %d block %d nr_blocks %d era %d\n", origin, block, nr, now > file
 	for (b = start = 0; b < nr; b++)
 		if (b + 1 == nr || what[b] + 0 != what[b + 1] + 0) {
 			print start, b, what[b] + 0 > file
@@ -25,9 +26,16 @@ function save(file, what, nr, now,	b, start) {
 }
 
 function forget(first, before,	b) {
-	for (b in last)
-		if (b + 0 >= first && (before == "" || last[b] < before))
-			delete last[b]
+	for (b = first + 0; b <= top; b++)
+		if (before == "" || last[b] < before)
+			last[b] = 0
+}
+
+function written(first, count,	b) {
+	for (b = int(first / block); b * block < first + count; b++)
+		last[b] = era
+	if (b > top)
+		top = b
 }
 
 $1 == "#" {
@@ -38,11 +46,13 @@ $1 == "#" {
 $1 != "truth:" {
 	for (b = $1; b <= $2; b++)
 		last[b] = $3
+	top = b
 	next
 }
 
 $2 == "load" {
 	sectors = $3; block = $4
+	maybe = ""
 }
 
 $2 == "resume" {
@@ -55,18 +65,24 @@ $2 == "era" {
 	era = $3
 }
 
+$2 == "maybe" {
+	maybe = $3
+	count = $4
+}
+
 $2 == "write" {
-	for (b = int($3 / block); b * block < $3 + $4; b++)
-		last[b] = era
+	written($3, $4)
+	maybe = ""
 }
 
 $2 == "digested" {
-	forget(nr_blocks, "")
+	forget(nr_blocks, $3)
 }
 
 $2 == "snap" {
 	for (b = 0; b < nr_blocks; b++)
 		snap[b] = last[b]
+	snap_sectors = sectors
 	snap_blocks = nr_blocks
 	snap_era = era
 }
@@ -76,7 +92,11 @@ $2 == "drop" {
 }
 
 END {
-	save(out, last, nr_blocks, era)
+	save(out, last, sectors, nr_blocks, era)
 	if (snap_era)
-		save(out ".snap", snap, snap_blocks, snap_era)
+		save(out ".snap", snap, snap_sectors, snap_blocks, snap_era)
+	if (maybe != "") {
+		written(maybe, count)
+		save(out ".maybe", last, sectors, nr_blocks, era)
+	}
 }

@@ -185,6 +185,7 @@ static void mutate(uint64_t *seed)
 		"",  " ",   "\n",   "\t", "0",      "9",  "\"", "'", "<", ">", "/>", "-",
 		"&", "&#49;", "<!-- x -->", "\r\n", "x", "<bit block=\"1\" value=\"true\"/>",
 		"<?pi?>", "true", "=", "<![CDATA[ ]]>", "</writeset>",
+		"<![CDATA[", "]]>", "<!--", "-->", "<?", "?>", "\n<![CDATA[\n", "\n]]>\n",
 	};
 	size_t at = unit_random(seed) % len;
 	const char *piece = pieces[unit_random(seed) % (sizeof(pieces) / sizeof(*pieces))];
@@ -216,6 +217,33 @@ static void move_line(uint64_t *seed)
 		replace_at((size_t)(line - text), n, "");
 	if (unit_random(seed) % 2)
 		replace_at((size_t)(line - text), 0, copy);
+}
+
+/* Whole lines in what begins and ends on lines of its own. */
+static void lines_that_are_no_elements(void **state)
+{
+	static const char *const around[][2] = {
+		{"<![CDATA[\n", "]]>\n"}, {"<!--\n", "-->\n"}, {"<?pi\n", "?>\n"}, {"<bit a='\n", "'/>\n"},
+	};
+	uint64_t seed = 5;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(around) / sizeof(*around); i++) {
+		for (unsigned line = 1; line < 30; line++) {
+			char *at;
+
+			make_text(8, 0, &seed);
+			at = text;
+			for (unsigned n = 0; n < line && at; n++)
+				at = memchr(at, '\n', len - (size_t)(at - text)) + 1;
+			if ((size_t)(at - text) + 60 > len)
+				continue;
+			replace_at((size_t)(at - text), 0, around[i][0]);
+			at = memchr(at + strlen(around[i][0]), '\n', 100);
+			replace_at((size_t)(at + 1 - text), 0, around[i][1]);
+			assert_int_equal(both_ways(), ERA_DAMAGED);
+		}
+	}
 }
 
 static void changed_text_is_read_the_same(void **state)
@@ -262,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonical_text_is_read_the_same),
 		cmocka_unit_test(lines_across_a_buffers_end),
+		cmocka_unit_test(lines_that_are_no_elements),
 		cmocka_unit_test(changed_text_is_read_the_same),
 	};
 
