@@ -1,0 +1,318 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Where output goes: -o FILE is the old file or the whole new one, whatever happens; what is no
+# regular file is written in place.
+
+load ../lib/common
+load ../lib/cases
+load ../lib/damage
+
+setup_file() {
+	unpack_images
+	export images=$BATS_FILE_TMPDIR/images
+}
+
+setup() {
+	need_ours "${programs[@]}"
+	scratch
+	mkdir work
+	cp "$images/002-crash" meta
+	cp meta bad
+	era_dump meta >dump.want
+	era_invalidate --written-since 1 meta >list.want
+	head -c 9000 /dev/urandom >old
+}
+
+# writer NAME: sets $command to a program that prints, and $want to what it prints.
+writer() {
+	case $1 in
+	dump) command=(era_dump meta) want=dump.want ;;
+	invalidate) command=(era_invalidate --written-since 1 meta) want=list.want ;;
+	esac
+}
+
+files_in() {
+	find "$1" -mindepth 1 -printf '%f\n' | sort | tr '\n' ' '
+}
+
+# each_writer COMMAND: for both, in a new folder.
+each_writer() {
+	local writer
+	for writer in dump invalidate; do
+		rm -rf work && mkdir work
+		writer "$writer"
+		"$@" || wrong "$writer" || return
+	done
+}
+
+new_file() {
+	(umask "$1" && status_is 0 "${command[@]}" -o work/out) && cmp work/out "$want" &&
+		[ "$(files_in work)" = "out " ] && [ "$(stat -c %a work/out)" = "$2" ]
+}
+
+@test "a new file, with the mode that umask gives" {
+	each_writer new_file 022 644
+	each_writer new_file 077 600
+	each_writer new_file 002 664
+}
+
+old_file() {
+	cp old work/out
+	chmod "$1" work/out
+	status_is 0 "${command[@]}" --output=work/out && cmp work/out "$want" &&
+		[ "$(files_in work)" = "out " ] && [ "$(stat -c %a work/out)" = "$1" ]
+}
+
+@test "a file that is there keeps its mode" {
+	for mode in 640 600 444 755 666; do
+		each_writer old_file "$mode"
+	done
+}
+
+@test "a file that is there keeps its owner" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	for writer in dump invalidate; do
+		writer "$writer"
+		cp old work/out
+		chown 65534:65534 work/out
+		status_is 0 "${command[@]}" -o work/out
+		cmp work/out "$want"
+		[ "$(stat -c %u:%g work/out)" = 65534:65534 ]
+	done
+}
+
+linked() {
+	mkdir work/there
+	cp old work/there/file
+	chmod 640 work/there/file
+	ln -s there/file work/link
+	ln -s link work/linklink
+	status_is 0 "${command[@]}" -o work/linklink && cmp work/there/file "$want" &&
+		[ -L work/linklink ] && [ "$(readlink work/link)" = there/file ] &&
+		[ "$(stat -c %a work/there/file)" = 640 ] &&
+		[ "$(files_in work)" = "file link linklink there " ]
+}
+
+@test "through links: they stay, and what they name is replaced" {
+	each_writer linked
+}
+
+@test "a link to what is not there yet" {
+	dangling() {
+		ln -s new work/link
+		exit_status "${command[@]}" -o work/link
+		one_of 0 3 && [ -L work/link ] || return
+		[ "$status" = 3 ] || cmp work/new "$want"
+	}
+	each_writer dangling
+}
+
+@test "other names of a file keep the old one" {
+	hard() {
+		cp old work/out
+		ln work/out work/other
+		status_is 0 "${command[@]}" -o work/out && cmp work/out "$want" && cmp work/other old
+	}
+	each_writer hard
+}
+
+@test "3: a folder that is missing, or in the way" {
+	missing() {
+		status_is 3 "${command[@]}" -o work/no/out && status_is 3 "${command[@]}" -o work &&
+			status_is 3 "${command[@]}" -o work/ && [ "$(files_in work)" = "" ]
+	}
+	each_writer missing
+}
+
+@test "1: a failing run leaves the old file, and nothing else" {
+	local block n=0 failed=0
+	for block in $(used_blocks meta); do
+		[ "$block" != 0 ] || continue
+		cp meta bad
+		head -c 4096 /dev/zero | dd of=bad bs=4096 seek="$block" conv=notrunc status=none
+		n=$((n + 1))
+		for command in "era_dump" "era_dump --logical" "era_invalidate --written-since 1"; do
+			cp -p old work/out
+			# shellcheck disable=SC2086
+			exit_status $command -o work/out bad
+			one_of 0 1
+			[ "$status" = 0 ] || { cmp work/out old; failed=$((failed + 1)); }
+			[ "$(files_in work)" = "out " ]
+			rm work/out
+			# shellcheck disable=SC2086
+			exit_status $command -o work/out bad
+			one_of 0 1
+			[ "$status" = 0 ] || [ "$(files_in work)" = "" ]
+			rm -f work/*
+		done
+	done
+	# 12 used blocks beside the superblock; four of them are of the space map.
+	[ "$n" = 12 ]
+	[ "$failed" -ge 20 ]
+}
+
+@test "1: on stdout a failing dump has no closing tag" {
+	local n=0
+	for block in $(used_blocks meta); do
+		[ "$block" != 0 ] || continue
+		cp meta bad
+		head -c 4096 /dev/zero | dd of=bad bs=4096 seek="$block" conv=notrunc status=none
+		exit_status era_dump bad >stdout
+		one_of 0 1
+		if [ "$status" = 1 ]; then
+			fails grep -q '</superblock>' stdout
+			n=$((n + 1))
+		else
+			cmp stdout dump.want
+		fi
+	done
+	[ "$n" -ge 7 ]
+}
+
+@test "killed in the middle: the file is as it was" {
+	local n=0 killed=0 delay
+	cp "$images/027-many-writesets" large
+	era_dump large >large.want
+	for delay in .005 .01 .015 .02 .03 .04 .05 .07 .1 .2 .4 5; do
+		cp old work/out
+		status=0
+		timeout -s KILL "$delay" era_dump -o work/out large || status=$?
+		n=$((n + 1))
+		if cmp -s work/out large.want; then
+			continue
+		fi
+		[ "$status" = 137 ]
+		cmp work/out old
+		killed=$((killed + 1))
+	done
+	cmp work/out large.want
+	[ "$n" = 12 ]
+	[ "$killed" -ge 1 ]
+}
+
+@test "killed while XML comes in: what is restored to is as it was" {
+	mkfifo fifo
+	cp meta old.meta
+	era_dump "$images/013-levels" | head -c 9000000 >half.xml
+	timeout -s KILL 2 era_restore -q -i fifo -o meta 3>&- &
+	{ cat half.xml; sleep .1; kill -9 $!; } >fifo
+	wait $! || status=$?
+	[ "$status" = 137 ]
+	cmp meta old.meta
+	status_is 0 era_check -q meta
+	[ "$(find . -name '*half*' -o -name '.*' ! -name . | wc -l)" = 1 ]
+}
+
+@test "stopped by a signal: nothing is left, the old file stays" {
+	cp "$images/027-many-writesets" large
+	for signal in INT TERM HUP; do
+		cp old work/out
+		status=0
+		timeout -s "$signal" .02 era_dump -o work/out large || status=$?
+		cmp -s work/out old || cmp work/out <(era_dump large)
+	done
+}
+
+@test "/dev/stdout, - and a FIFO are written in place" {
+	in_place() {
+		local reader
+		"${command[@]}" -o /dev/stdout >work/a && cmp work/a "$want" || return
+		"${command[@]}" -o - >work/b && cmp work/b "$want" && [ ! -e ./- ] || return
+		"${command[@]}" -o /dev/stdout | cmp - "$want" || return
+		"${command[@]}" -o - | cmp - "$want" || return
+		mkfifo work/fifo
+		timeout 10 cat work/fifo >work/c 3>&- &
+		reader=$!
+		status_is 0 timeout 10 "${command[@]}" -o work/fifo && wait $reader &&
+			[ -p work/fifo ] && cmp work/c "$want" && [ "$(files_in work)" = "a b c fifo " ]
+	}
+	each_writer in_place
+}
+
+@test "/dev/stdout appends where the shell says so" {
+	echo first >both
+	era_dump -o /dev/stdout meta >>both
+	era_dump -o - meta >>both
+	cmp both <(echo first; cat dump.want dump.want)
+}
+
+@test "/dev/null stays what it is" {
+	status_is 0 era_dump -o /dev/null meta
+	[ -c /dev/null ]
+}
+
+@test "a name that ends in .gz is compressed" {
+	compressed() {
+		cp old work/out.gz
+		chmod 640 work/out.gz
+		status_is 0 "${command[@]}" -o work/out.gz && gzip -t work/out.gz &&
+			gzip -dc work/out.gz | cmp - "$want" && [ "$(stat -c %a work/out.gz)" = 640 ] &&
+			[ "$(files_in work)" = "out.gz " ]
+	}
+	writer dump
+	compressed
+	rm work/*
+	status_is 0 era_dump --compact -o work/runs.xml.gz meta
+	status_is 0 era_restore -q -i work/runs.xml.gz -o copy
+	era_dump copy | cmp - dump.want
+	# Not compressed: .gz elsewhere in the name, and what is on stdout.
+	status_is 0 era_dump -o work/out.gz.xml meta
+	cmp work/out.gz.xml dump.want
+	cp meta meta.gz
+	era_dump meta.gz | cmp - dump.want
+}
+
+@test "1: a failing run leaves an old .gz, and no new one" {
+	bad=$(($(od -An -tu8 -j 208 -N 8 meta)))
+	cp meta bad
+	head -c 4096 /dev/zero | dd of=bad bs=4096 seek="$bad" conv=notrunc status=none
+	cp old work/out.gz
+	status_is 1 era_dump -o work/out.gz bad
+	cmp work/out.gz old
+	rm work/out.gz
+	status_is 1 era_dump -o work/out.gz bad
+	[ "$(files_in work)" = "" ]
+}
+
+@test "3: no room for the file: the old one stays, nothing is left" {
+	no_room() {
+		cp old work/out
+		(ulimit -f 1 && trap '' XFSZ && status_is 3 "${command[@]}" -o work/out) &&
+			cmp work/out old && [ "$(files_in work)" = "out " ]
+	}
+	writer dump
+	no_room
+}
+
+@test "a folder without permission to write in: 3, and the old file stays" {
+	local dir as=()
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	cp meta old "$dir"
+	if [ "$(id -u)" = 0 ]; then
+		need setpriv
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+		"${as[@]}" test -x "$(command -v era_dump)" || skip_test "nobody can't reach the programs"
+	fi
+	chmod 444 "$dir/old"
+	chmod 555 "$dir"
+	status_is 3 "${as[@]}" era_dump -o "$dir/new" "$dir/meta"
+	status_is 3 "${as[@]}" era_dump -o "$dir/old" "$dir/meta"
+	cmp "$dir/old" old
+	[ "$(files_in "$dir")" = "meta old " ]
+	rm -rf "$dir"
+}
+
+@test "no file of a reading program is changed, not even its times" {
+	local before after
+	chmod 444 meta
+	touch -d 2001-01-01 meta
+	before=$(stat -c '%Y %Z %s %a' meta)
+	era_check -q meta
+	era_dump meta | cmp - dump.want
+	era_invalidate --written-since 1 meta | cmp - list.want
+	era_repair -q -i meta -o repaired
+	after=$(stat -c '%Y %Z %s %a' meta)
+	[ "$before" = "$after" ]
+}

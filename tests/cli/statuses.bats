@@ -1,0 +1,445 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The exit status table, over all programs, and the words that scripts look for; what closed
+# descriptors, full devices, closed pipes and locks do.
+
+load ../lib/common
+load ../lib/cases
+load ../lib/xml
+
+setup_file() {
+	unpack_images
+	export images=$BATS_FILE_TMPDIR/images
+}
+
+setup() {
+	need_ours "${programs[@]}"
+	scratch
+	cp "$images/002-crash" meta
+	cp "$images/022-snapshot-moved-on" snapped
+	sample_bits >good.xml
+	touch -r good.xml before
+}
+
+# readers FILE: sets $command to the way each program reads metadata from FILE, one a call.
+reader() {
+	case $1 in
+	check) command=(era_check "$2") ;;
+	check-super) command=(era_check --super-block-only "$2") ;;
+	check-json) command=(era_check --json "$2") ;;
+	check-snap) command=(era_check -m "$2") ;;
+	dump) command=(era_dump "$2") ;;
+	dump-o) command=(era_dump -o out "$2") ;;
+	dump-snap) command=(era_dump --metadata-snapshot "$2") ;;
+	dump-repair) command=(era_dump --repair "$2") ;;
+	dump-logical) command=(era_dump --logical "$2") ;;
+	invalidate) command=(era_invalidate --written-since 1 "$2") ;;
+	invalidate-o) command=(era_invalidate --written-since 1 --output out "$2") ;;
+	invalidate-json) command=(era_invalidate --written-since 1 --format json "$2") ;;
+	invalidate-snap) command=(era_invalidate -m --written-since 1 "$2") ;;
+	invalidate-repair) command=(era_invalidate --repair --written-since 1 "$2") ;;
+	repair) command=(era_repair -i "$2" -o out) ;;
+	esac
+}
+
+all_readers="check check-super check-json check-snap dump dump-o dump-snap dump-repair dump-logical
+	invalidate invalidate-o invalidate-json invalidate-snap invalidate-repair repair"
+
+# every_reader FILE WORDS STATUS...: says WORDS, prints nothing, ends with one of STATUS.
+every_reader() {
+	untraced every_untraced "$@"
+}
+
+every_untraced() {
+	local file=$1 words=$2 name n=0 bad=0
+	shift 2
+	for name in $all_readers; do
+		reader "$name" "$file"
+		exit_status timeout 10 "${command[@]}" >stdout </dev/null
+		n=$((n + 1))
+		one_of "$@" && says "$words" && [ ! -e out ] &&
+			{ [ ! -s stdout ] || [ "$name" = check-json ] || wrong "prints:"; } && continue
+		wrong "failed: $file: ${command[*]}" || bad=$((bad + 1))
+		rm -f out
+	done
+	[ "$n" -ge 12 ] && [ "$bad" = 0 ]
+}
+
+usage_error() {
+	local line=$1
+	# shellcheck disable=SC2086
+	eval "set -- $line"
+	exit_status timeout 10 "$@" >stdout </dev/null
+	one_of 2 && { [ ! -s stdout ] || wrong "prints on stdout:"; } &&
+		{ [ -s "$stderr" ] || wrong "no word on stderr"; } &&
+		says "$1" && cmp meta "$images/002-crash" && [ ! -e out ]
+}
+
+@test "2: the command line is wrong" {
+	cases 45 usage_error <<-'EOF'
+		era_check
+		era_check meta meta
+		era_check --nonsense meta
+		era_check -x meta
+		era_check --json=yes meta
+		era_check --written-since 1 meta
+		era_dump
+		era_dump meta meta
+		era_dump --nonsense meta
+		era_dump -x meta
+		era_dump meta -o
+		era_dump --metadata-snapshot=1 meta
+		era_restore
+		era_restore -i good.xml
+		era_restore -o out
+		era_restore -i good.xml -o out extra
+		era_restore -i good.xml -o
+		era_restore --nonsense -i good.xml -o out
+		era_invalidate
+		era_invalidate meta
+		era_invalidate --written-since 1
+		era_invalidate --written-since meta
+		era_invalidate --written-since 1 meta meta
+		era_invalidate --written-since '' meta
+		era_invalidate --written-since x meta
+		era_invalidate --written-since 1x meta
+		era_invalidate --written-since -1 meta
+		era_invalidate --written-since 1.5 meta
+		era_invalidate --written-since ' 1' meta
+		era_invalidate --written-since 99999999999999999999999 meta
+		era_invalidate --written-since 1 --format meta
+		era_invalidate --written-since 1 --format yaml meta
+		era_invalidate --written-since 1 --format '' meta
+		era_invalidate --written-since 1 --format dm-cache meta
+		era_invalidate --written-since 1 --format ranges --unit pages meta
+		era_invalidate --written-since 1 --device-size x meta
+		era_invalidate --written-since 1 --device-size -1 meta
+		era_invalidate --written-since 1 --device-size '' meta
+		era_invalidate --written-since 1 -m --snapshot-era x snapped
+		era_invalidate --written-since 1 --nonsense meta
+		era_repair
+		era_repair -i meta
+		era_repair -o out
+		era_repair -i meta -o out extra
+		era_repair --nonsense -i meta -o out
+	EOF
+}
+
+@test "0: help and version, from every program" {
+	local program n=0
+	for program in "${programs[@]}"; do
+		for option in -h --help --usage -V --version; do
+			status_is 0 "$program" "$option" >stdout
+			silent
+			grep -q "$program" stdout
+			n=$((n + 1))
+		done
+		status_is 0 "$program" -V | grep -q '[0-9]\.[0-9]'
+		status_is 0 "$program" --help >stdout
+		[ "$(grep -c '^Exit status' stdout)" = 1 ]
+		fails grep -q "^Usage:.*DEV DEV" stdout
+	done
+	[ "$n" = 25 ]
+}
+
+@test "3: a file that is not there, a folder, a FIFO, a device of characters" {
+	every_reader missing "No such file or directory" 3
+	every_reader no/such/folder "No such file or directory" 3
+	ln -s nowhere dangling
+	every_reader dangling "No such file or directory" 3
+	mkdir folder
+	every_reader folder "Not a block device or regular file" 3
+	mkfifo fifo
+	every_reader fifo "Not a block device or regular file" 3
+	every_reader /dev/null "Not a block device or regular file" 3
+	every_reader /dev/zero "Not a block device or regular file" 3
+}
+
+@test "3: permission denied" {
+	local dir program as=()
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	cp meta good.xml "$dir"
+	chmod 644 "$dir"/*
+	if [ "$(id -u)" = 0 ]; then
+		need setpriv
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+		"${as[@]}" test -x "$(command -v era_check)" || skip_test "nobody can't reach the programs"
+	fi
+	cd "$dir"
+	status_is 0 "${as[@]}" era_check -q "$dir/meta"
+	chmod 0 meta
+	for program in "era_check" "era_dump" "era_dump -m" "era_invalidate --written-since 0" \
+		"era_repair -o /nowhere/out -i" "era_restore -i good.xml -o" \
+		"era_restore -o /nowhere/out -i"; do
+		# shellcheck disable=SC2086
+		status_is 3 "${as[@]}" $program "$dir/meta" >"$BATS_TEST_TMPDIR/stdout"
+		says "Permission denied"
+		[ ! -s "$BATS_TEST_TMPDIR/stdout" ]
+	done
+	chmod 444 meta
+	status_is 3 "${as[@]}" era_restore -i good.xml -o meta
+	says "Permission denied"
+	status_is 0 "${as[@]}" era_check -q meta
+	cmp meta "$images/002-crash"
+	rm -r "$dir"
+}
+
+@test "too small, and XML where metadata are wanted" {
+	: >empty
+	every_reader empty "Metadata device/file too small.  Is this binary metadata?" 1 3
+	head -c 4095 meta >short
+	every_reader short "Metadata device/file too small.  Is this binary metadata?" 1 3
+	every_reader good.xml "This looks like XML.  This tool only supports the binary metadata format." 1 3
+	random_xml 4 >long.xml
+	[ "$(wc -c <long.xml)" -gt 8192 ]
+	every_reader long.xml "This looks like XML.  This tool only supports the binary metadata format." 1 3
+	sed -i '1i<?xml version="1.0"?>' long.xml
+	every_reader long.xml "This looks like XML.  This tool only supports the binary metadata format." 1 3
+}
+
+@test "1: a bad checksum in the superblock" {
+	head -c 262144 /dev/zero >zero
+	every_reader zero "bad checksum in superblock" 1
+	printf 'x' | dd of=meta bs=1 seek=300 conv=notrunc status=none
+	# A snapshot is tried for a second before its superblock is called damaged: once is enough.
+	all_readers=$(printf "%s\n" $all_readers | grep -v snap)
+	every_reader meta "bad checksum in superblock" 1
+}
+
+@test "4: no metadata snapshot is held" {
+	local name n=0
+	for name in check-snap dump-snap invalidate-snap; do
+		reader "$name" meta
+		status_is 4 "${command[@]}" >stdout
+		says "no current metadata snap"
+		[ ! -s stdout ]
+		n=$((n + 1))
+		reader "$name" snapped
+		status_is 0 "${command[@]}" >stdout
+	done
+	[ "$n" = 3 ]
+}
+
+@test "3: restore and repair can't read or write" {
+	mkfifo fifo
+	mkdir folder
+	status_is 3 era_restore -i missing.xml -o out
+	says "No such file or directory"
+	status_is 3 era_restore -i folder -o out
+	status_is 3 era_restore -i good.xml -o no/such/folder
+	[ ! -e out ]
+	for out in folder fifo /dev/null /dev/full; do
+		status_is 3 timeout 10 era_restore -i good.xml -o "$out"
+		says "Not a block device or regular file"
+		status_is 3 timeout 10 era_repair -i meta -o "$out"
+		says "Not a block device or regular file"
+	done
+	truncate -s 8192 small
+	for command in "era_restore -i good.xml" "era_restore --tight -i good.xml" "era_repair -i meta"; do
+		# shellcheck disable=SC2086
+		status_is 3 $command -o small
+		cmp small <(head -c 8192 /dev/zero)
+	done
+	# No room: the limit of a file's size stands for a full disk.
+	(ulimit -f 64 && trap '' XFSZ && status_is 3 era_restore -i good.xml -o limited)
+	[ ! -e limited ] || fails era_check -q limited
+}
+
+@test "restore says the size it needs, and makes files of it; --tight takes what just holds the bytes" {
+	local size
+	truncate -s 49152 less
+	cp less less.was
+	status_is 3 era_restore -i good.xml -o less
+	cmp less less.was
+	[[ $(cat "$stderr") =~ \(([0-9]+)\ bytes\) ]]
+	size=${BASH_REMATCH[1]}
+	truncate -s "$size" less
+	status_is 0 era_restore -q -i good.xml -o less
+	[ "$(stat -c %s less)" = "$size" ]
+
+	truncate -s $((size - 4096)) less
+	cp less less.was
+	status_is 3 era_restore -i good.xml -o less
+	cmp less less.was
+	status_is 0 era_restore -q --tight -i good.xml -o less
+	[ "$(stat -c %s less)" = $((size - 4096)) ]
+	status_is 0 era_check -q less
+	era_dump less | cmp - good.xml
+
+	truncate -s 10M more
+	status_is 0 era_restore -q -i good.xml -o more
+	[ "$(stat -c %s more)" = 10485760 ]
+
+	status_is 0 era_restore -q -i good.xml -o fresh
+	[ "$(stat -c %s fresh)" = "$size" ]
+}
+
+@test "3: a full device" {
+	local n=0
+	for command in "era_dump meta" "era_dump --logical meta" "era_dump -o /dev/full meta" \
+		"era_invalidate --written-since 1 meta" "era_invalidate --written-since 1 --format json meta" \
+		"era_invalidate --written-since 1 --format ranges meta" \
+		"era_invalidate --written-since 1 --format bitmap meta" \
+		"era_invalidate --written-since 1 -o /dev/full meta" "era_check --json meta"; do
+		# shellcheck disable=SC2086
+		status_is 3 $command >/dev/full
+		says "No space left on device"
+		n=$((n + 1))
+	done
+	[ "$n" = 9 ]
+}
+
+@test "3, and not a word: a pipe that nobody reads" {
+	local n=0
+	cp "$images/013-levels" large
+	for command in "era_dump large" "era_dump --logical large" "era_dump -o /dev/stdout large" \
+		"era_invalidate --written-since 1 --format ranges meta" "era_invalidate --written-since 1 meta" \
+		"era_invalidate --written-since 1 --format json meta" \
+		"era_invalidate --written-since 1 --format bitmap meta" "era_check --json meta"; do
+		# The reader is gone before the program starts.
+		# shellcheck disable=SC2086
+		{ sleep .02; exit_status $command; echo "$status" >got; } | :
+		[ "$(cat got)" = 3 ]
+		[ ! -s "$BATS_TEST_TMPDIR/stderr" ]
+		n=$((n + 1))
+	done
+	[ "$n" = 8 ]
+}
+
+@test "quiet is quiet, whatever happens" {
+	quiet() {
+		# shellcheck disable=SC2086
+		exit_status timeout 10 $2 >stdout
+		one_of "$1" && silent && [ ! -s stdout ]
+	}
+	cp meta bad
+	printf x | dd of=bad bs=1 seek=300 conv=notrunc status=none
+	gzip -k good.xml
+	sed 9d good.xml >bad.xml
+	cases 21 quiet <<-'EOF'
+		0 | era_check -q meta
+		0 | era_check --quiet snapped
+		0 | era_check -q -m snapped
+		1 | era_check -q bad
+		1 | era_check -q --super-block-only bad
+		1 | era_check -q --ignore-non-fatal-errors bad
+		3 | era_check -q missing
+		3 | era_check -q /dev/null
+		4 | era_check -q -m meta
+		0 | era_restore -q -i good.xml -o out
+		0 | era_restore -q -i good.xml.gz -o out
+		1 | era_restore --quiet -i bad.xml -o out
+		1 | era_restore -q -i meta -o out
+		3 | era_restore -q -i missing -o out
+		3 | era_restore -q -i good.xml -o /dev/null
+		3 | era_restore -q -i good.xml -o good.xml.gz
+		0 | era_repair -q -i meta -o out1
+		0 | era_repair --quiet -i snapped -o out2
+		1 | era_repair -q -i bad -o out
+		3 | era_repair -q -i missing -o out
+		3 | era_repair -q -i meta -o /dev/null
+	EOF
+}
+
+@test "closed descriptors do no harm" {
+	local command redirection n=0
+	sed 9d good.xml >bad.xml
+	head -c 4096 /dev/zero | dd of=snapped bs=4096 seek=50 conv=notrunc status=none
+	cp snapped snapped.was
+	for redirection in "<&-" ">&-" "2>&-" "<&- >&-" ">&- 2>&-" "<&- >&- 2>&-"; do
+		for command in "era_check meta" "era_check snapped" "era_check --json snapped" \
+			"era_check missing" "era_dump meta" "era_dump snapped" "era_dump -r snapped" \
+			"era_dump -o dump meta" "era_invalidate --written-since 1 meta" \
+			"era_invalidate --written-since 1 -r snapped" "era_invalidate --written-since 9 meta" \
+			"era_repair -i meta -o repaired" "era_restore -i good.xml -o restored" \
+			"era_restore -i bad.xml -o restored2"; do
+			eval "timeout 10 $command 3>&- $redirection" >stdout 2>stderr || status=$?
+			[[ " 0 1 2 3 4 5 " == *" ${status:-0} "* ]]
+			cmp meta "$images/002-crash"
+			cmp snapped snapped.was
+			[ ! -e dump ] || { cmp dump <(era_dump meta) && rm dump; }
+			[ ! -e repaired ] || { era_check -q repaired && rm repaired; }
+			[ ! -e restored ] || { era_dump restored | cmp - good.xml && rm restored; }
+			[ ! -e restored2 ]
+			n=$((n + 1))
+		done
+	done
+	[ "$n" = 84 ]
+}
+
+@test "closed stdout: what can't be printed is not done" {
+	status_is 3 era_dump meta >&-
+	status_is 3 era_invalidate --written-since 1 meta >&-
+	status_is 3 era_check --json meta >&-
+	status_is 3 era_restore -i - -o out <&-
+	cmp meta "$images/002-crash"
+}
+
+@test "3: a file that is in use; the metadata snapshot takes no lock" {
+	test_tool ofdlock
+	# The lock that the test holds does what locks do.
+	fails ofdlock write meta ofdlock read meta true
+	fails ofdlock read meta ofdlock write meta true
+	status_is 0 ofdlock read meta ofdlock read meta true
+
+	locked() {
+		cp "$images/022-snapshot-moved-on" snapped
+		# shellcheck disable=SC2086
+		exit_status ofdlock "$1" snapped timeout 10 $3 >stdout
+		one_of "$2" || return
+		[ "$2" = 0 ] || { says "in use" && [ ! -s stdout ] && [ ! -e out ] || return; }
+		rm -f out
+		cmp snapped "$images/022-snapshot-moved-on"
+	}
+	cases 18 locked <<-'EOF'
+		write | 3 | era_check snapped
+		write | 3 | era_check --super-block-only snapped
+		write | 3 | era_dump snapped
+		write | 3 | era_dump -r snapped
+		write | 3 | era_dump -o out snapped
+		write | 3 | era_invalidate --written-since 1 snapped
+		write | 3 | era_repair -i snapped -o out
+		write | 3 | era_repair -i meta -o snapped
+		write | 3 | era_restore -i good.xml -o snapped
+		read | 3 | era_restore -i good.xml -o snapped
+		read | 3 | era_repair -i meta -o snapped
+		read | 0 | era_check snapped
+		read | 0 | era_dump snapped
+		read | 0 | era_invalidate --written-since 1 snapped
+		read | 0 | era_repair -i snapped -o out
+		write | 0 | era_check -m snapped
+		write | 0 | era_dump -m snapped
+		write | 0 | era_invalidate -m --written-since 1 snapped
+	EOF
+}
+
+@test "era_repair: input and output must differ, by any name" {
+	same_file() {
+		exit_status era_repair -i "$1" -o "$2"
+		one_of 2 3 && [ -s "$stderr" ] && cmp meta "$images/002-crash"
+	}
+	ln -s meta link
+	ln meta hard
+	cases 5 same_file <<-'EOF'
+		meta | meta
+		meta | ./meta
+		meta | link
+		link | meta
+		meta | hard
+	EOF
+}
+
+@test "output over the input is refused" {
+	status_is 3 era_restore -i good.xml -o good.xml || status_is 2 era_restore -i good.xml -o good.xml
+	cmp good.xml <(sample_bits)
+	ln -s meta link
+	for command in "era_dump -o meta meta" "era_dump -o link meta" \
+		"era_invalidate --written-since 1 -o meta meta" "era_invalidate --written-since 1 -o meta link"; do
+		# shellcheck disable=SC2086
+		exit_status $command
+		cmp meta "$images/002-crash" || { cp "$images/002-crash" meta; wrong "$command"; }
+		one_of 2 3
+	done
+}
