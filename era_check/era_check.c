@@ -3,76 +3,50 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/compiler.h"
 #include "era/check.h"
 #include "report_json.h"
+#include "tools/options.h"
 #include "tools/tool.h"
-
-enum option_keys {
-	KEY_SUPER_BLOCK_ONLY = 0x100,
-	KEY_IGNORE_NON_FATAL,
-	KEY_JSON,
-};
 
 struct options {
 	const char *path;
 	bool quiet, superblock_only, ignore_non_fatal, snapshot, json;
 };
 
-static const struct argp_option option_table[] = {
-	{"quiet", 'q', NULL, 0, "Print nothing, only return the exit status", 0},
-	{"super-block-only", KEY_SUPER_BLOCK_ONLY, NULL, 0, "Check the superblock alone", 0},
-	{"ignore-non-fatal-errors", KEY_IGNORE_NON_FATAL, NULL, 0,
-	 "Succeed when no problem is fatal (leaks, counts that are too high)", 0},
-	{"metadata-snapshot", 'm', NULL, 0,
-	 "Check only what the metadata snapshot reaches; the device may be in use", 0},
-	{"json", KEY_JSON, NULL, 0, "Print problems and a summary as JSON on standard output", 0},
-	{0},
+static const struct option_row rows[] = {
+	{"quiet", 'q', NULL, "Print nothing, only return the exit status", OPTION_FLAG,
+	 offsetof(struct options, quiet), 0, NULL, false},
+	{"super-block-only", 0, NULL, "Check the superblock alone", OPTION_FLAG,
+	 offsetof(struct options, superblock_only), 0, NULL, false},
+	{"ignore-non-fatal-errors", 0, NULL,
+	 "Succeed when no problem is fatal (leaks, counts that are too high)", OPTION_FLAG,
+	 offsetof(struct options, ignore_non_fatal), 0, NULL, false},
+	{"metadata-snapshot", 'm', NULL,
+	 "Check only what the metadata snapshot reaches; the device may be in use", OPTION_FLAG,
+	 offsetof(struct options, snapshot), 0, NULL, false},
+	{"json", 0, NULL, "Print problems and a summary as JSON on standard output", OPTION_FLAG,
+	 offsetof(struct options, json), 0, NULL, false},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static void check_options(struct argp_state *state, void *input)
 {
-	struct options *options = state->input;
+	const struct options *options = input;
 
-	switch (key) {
-	case 'q':
-		options->quiet = true;
-		return 0;
-	case KEY_SUPER_BLOCK_ONLY:
-		options->superblock_only = true;
-		return 0;
-	case KEY_IGNORE_NON_FATAL:
-		options->ignore_non_fatal = true;
-		return 0;
-	case 'm':
-		options->snapshot = true;
-		return 0;
-	case KEY_JSON:
-		options->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->path)
-			argp_error(state, "found a second device '%s', wanted one", arg);
-		options->path = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->path)
-			argp_error(state, "no metadata device given");
-		if (options->snapshot && options->superblock_only)
-			argp_error(state, "--metadata-snapshot and --super-block-only exclude each "
-					  "other");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (options->snapshot && options->superblock_only)
+		argp_error(state, "--metadata-snapshot and --super-block-only exclude each other");
 }
 
-static const struct argp argp = {
-	option_table, parse_option, "DEV",
-	"Checks the dm-era metadata on DEV, a device or a file: all that is reachable, the metadata "
-	"snapshot, and every reference count.\v"
-	"Exit status: 0 sound, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
-	"held.",
-	NULL, NULL, NULL,
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.takes_device = true,
+	.args_doc = "DEV",
+	.doc = "Checks the dm-era metadata on DEV, a device or a file: all that is reachable, the metadata "
+	       "snapshot, and every reference count.\v"
+	       "Exit status: 0 sound, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
+	       "held.",
+	.check = check_options,
 };
 
 static enum exit_status find_status(int r, const struct era_check_result *result,
@@ -132,7 +106,7 @@ int main(int argc, char **argv)
 	int r;
 
 	tool_start(&tool);
-	tool_parse(&argp, argc, argv, &options);
+	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.path;
 	tool.quiet = options.quiet;
 	r = options.json ? json_report_begin(&json, options.path, &tool) : 0;

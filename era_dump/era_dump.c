@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Prints dm-era metadata as XML. */
+#include "base/compiler.h"
 #include "base/sink.h"
 #include "era/stream.h"
 #include "era/view.h"
+#include "tools/options.h"
 #include "tools/tool.h"
 #include "xml/writer.h"
 
@@ -11,57 +13,35 @@ struct options {
 	bool repair, logical, compact, snapshot;
 };
 
-static const struct argp_option option_table[] = {
-	{"repair", 'r', NULL, 0, "Read damaged metadata: what is unknown counts as written", 0},
-	{"logical", 'l', NULL, 0, "Fold all writesets into the era array", 0},
-	{"compact", 'c', NULL, 0, "Print runs of set bits instead of each bit", 0},
-	{"metadata-snapshot", 'm', NULL, 0,
-	 "Dump the metadata snapshot; the device may be in use", 0},
-	{"output", 'o', "FILE", 0, "Write to FILE, not to standard output", 0},
-	{0},
+static const struct option_row rows[] = {
+	{"repair", 'r', NULL, "Read damaged metadata: what is unknown counts as written", OPTION_FLAG,
+	 offsetof(struct options, repair), 0, NULL, false},
+	{"logical", 'l', NULL, "Fold all writesets into the era array", OPTION_FLAG,
+	 offsetof(struct options, logical), 0, NULL, false},
+	{"compact", 'c', NULL, "Print runs of set bits instead of each bit", OPTION_FLAG,
+	 offsetof(struct options, compact), 0, NULL, false},
+	{"metadata-snapshot", 'm', NULL, "Dump the metadata snapshot; the device may be in use",
+	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
+	{"output", 'o', "FILE", "Write to FILE, not to standard output", OPTION_TEXT,
+	 offsetof(struct options, output), 0, NULL, false},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static void check_options(struct argp_state *state, void *input)
 {
-	struct options *options = state->input;
+	const struct options *options = input;
 
-	switch (key) {
-	case 'r':
-		options->repair = true;
-		return 0;
-	case 'l':
-		options->logical = true;
-		return 0;
-	case 'c':
-		options->compact = true;
-		return 0;
-	case 'm':
-		options->snapshot = true;
-		return 0;
-	case 'o':
-		options->output = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->path)
-			argp_error(state, "found a second device '%s', wanted one", arg);
-		options->path = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->path)
-			argp_error(state, "no metadata device given");
-		tool_check_output(state, options->path, options->output);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	options_check_output(state, options->path, options->output);
 }
 
-static const struct argp argp = {
-	option_table, parse_option, "DEV",
-	"Prints the dm-era metadata on DEV, a device or a file, as XML.\v"
-	"Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
-	"held, 5 done but something was unknown (--repair).",
-	NULL, NULL, NULL,
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.takes_device = true,
+	.args_doc = "DEV",
+	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.\v"
+	       "Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
+	       "held, 5 done but something was unknown (--repair).",
+	.check = check_options,
 };
 
 static int write_view(struct era_view *view, struct sink *sink, const struct options *options,
@@ -103,7 +83,7 @@ int main(int argc, char **argv)
 	int r;
 
 	tool_start(&tool);
-	tool_parse(&argp, argc, argv, &options);
+	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.path;
 	flags = (options.snapshot ? ERA_VIEW_SNAPSHOT : 0) | (options.repair ? ERA_VIEW_REPAIR : 0);
 	r = era_view_open(&view, options.path, flags, &tool.report);

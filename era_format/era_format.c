@@ -4,15 +4,10 @@
 
 #include "base/checked.h"
 #include "era/build.h"
+#include "tools/options.h"
 #include "tools/tool.h"
 
 #define PIECE_BLOCKS 4096u
-
-enum option_keys {
-	KEY_BLOCK_SIZE = 0x100,
-	KEY_DEVICE_SIZE,
-	KEY_ERA,
-};
 
 struct options {
 	const char *path;
@@ -21,68 +16,38 @@ struct options {
 	bool has_block_size, has_device_size, quiet;
 };
 
-static const struct argp_option option_table[] = {
-	{"block-size", KEY_BLOCK_SIZE, "SIZE", 0, "Size of a data block (required)", 0},
-	{"device-size", KEY_DEVICE_SIZE, "SIZE", 0, "Size of the tracked device (required)", 0},
-	{"era", KEY_ERA, "ERA", 0,
-	 "All blocks count as written in ERA, and it is the current one (default: 0)", 0},
-	{"quiet", 'q', NULL, 0, "Print nothing", 0},
-	{0},
+static const struct option_row rows[] = {
+	{"block-size", 0, "SIZE", "Size of a data block (required)", OPTION_BLOCK_SIZE,
+	 offsetof(struct options, block_sectors), offsetof(struct options, has_block_size), NULL, true},
+	{"device-size", 0, "SIZE", "Size of the tracked device (required)", OPTION_SIZE,
+	 offsetof(struct options, device_size), offsetof(struct options, has_device_size), NULL, true},
+	{"era", 0, "ERA", "All blocks count as written in ERA, and it is the current one (default: 0)",
+	 OPTION_U32, offsetof(struct options, era), 0, NULL, false},
+	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
+	 false},
 };
 
-static void check_options(struct argp_state *state, struct options *options)
+static void check_options(struct argp_state *state, void *input)
 {
-	if (!options->path)
-		argp_error(state, "no metadata device given");
-	if (!options->has_block_size)
-		argp_error(state, "no block size given (--block-size)");
-	if (!options->has_device_size)
-		argp_error(state, "no size of the tracked device given (--device-size)");
-	options->nr_blocks = tool_count_blocks(state, options->device_size, options->block_sectors);
+	struct options *options = input;
+
+	options->nr_blocks =
+		options_count_blocks(state, options->device_size, options->block_sectors);
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct options *options = state->input;
-
-	switch (key) {
-	case KEY_BLOCK_SIZE:
-		options->block_sectors = tool_parse_block_size(state, "--block-size", arg);
-		options->has_block_size = true;
-		return 0;
-	case KEY_DEVICE_SIZE:
-		options->device_size = tool_parse_device_size(state, "--device-size", arg);
-		options->has_device_size = true;
-		return 0;
-	case KEY_ERA:
-		options->era = tool_parse_u32(state, "--era", arg);
-		return 0;
-	case 'q':
-		options->quiet = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->path)
-			argp_error(state, "found a second device '%s', wanted one", arg);
-		options->path = arg;
-		return 0;
-	case ARGP_KEY_END:
-		check_options(state, options);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	option_table, parse_option, "--block-size SIZE --device-size SIZE DEV",
-	"Makes new dm-era metadata on DEV, a device or a file, for a device to be tracked.  What was "
-	"on DEV is lost.\v"
-	"Metadata made anew know nothing of eras that were remembered before.  With an ERA past all "
-	"of them, each gets the safe answer: all blocks.\n\n"
-	"A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, T.  A file "
-	"that does not exist is created.\n\n"
-	"Exit status: 0 done, 2 wrong usage, 3 system error, or DEV is too small.",
-	NULL, NULL, NULL,
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.takes_device = true,
+	.args_doc = "--block-size SIZE --device-size SIZE DEV",
+	.doc = "Makes new dm-era metadata on DEV, a device or a file, for a device to be tracked.  What was "
+	       "on DEV is lost.\v"
+	       "Metadata made anew know nothing of eras that were remembered before.  With an ERA past all "
+	       "of them, each gets the safe answer: all blocks.\n\n"
+	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, T.  A file "
+	       "that does not exist is created.\n\n"
+	       "Exit status: 0 done, 2 wrong usage, 3 system error, or DEV is too small.",
+	.check = check_options,
 };
 
 static int feed_array(const struct era_stream *to, const struct options *options)
@@ -132,7 +97,7 @@ int main(int argc, char **argv)
 	int r;
 
 	tool_start(&tool);
-	tool_parse(&argp, argc, argv, &options);
+	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.path;
 	tool.quiet = options.quiet;
 	r = format(&options, &tool);

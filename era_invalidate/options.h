@@ -10,11 +10,13 @@
 
 struct options {
 	const char *path, *output;
-	bool snapshot, repair, has_since, has_snapshot_era, has_unit, has_old_size, allow_dirty;
+	bool snapshot, repair, has_since, has_snapshot_era, has_unit, has_device_size, has_old_size,
+		allow_dirty;
 	uint32_t since, snapshot_era;
 	const struct change_format *format; /* NULL for the formats of a cache */
 	enum cache_format cache_format;
-	enum change_unit unit;
+	unsigned format_index;
+	unsigned unit; /* enum change_unit */
 	uint64_t device_size; /* 0: not given */
 	uint64_t old_size;
 	const char *cache_mappings, *cache_metadata;

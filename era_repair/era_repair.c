@@ -1,59 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Makes sound dm-era metadata from damaged ones. */
+#include "base/compiler.h"
 #include "era/build.h"
 #include "era/stream.h"
 #include "era/view.h"
+#include "tools/options.h"
 #include "tools/tool.h"
 
 struct options {
+	const char *path; /* not used */
 	const char *input, *output;
 	bool quiet;
 };
 
-static const struct argp_option option_table[] = {
-	{"input", 'i', "DAMAGED", 0, "Read the metadata on DAMAGED, a device or a file", 0},
-	{"output", 'o', "DEV", 0, "Write new metadata to DEV, another device or file", 0},
-	{"quiet", 'q', NULL, 0, "Print nothing but how much was unknown", 0},
-	{0},
+static const struct option_row rows[] = {
+	{"input", 'i', "DAMAGED", "Read the metadata on DAMAGED, a device or a file", OPTION_TEXT,
+	 offsetof(struct options, input), 0, NULL, true},
+	{"output", 'o', "DEV", "Write new metadata to DEV, another device or file", OPTION_TEXT,
+	 offsetof(struct options, output), 0, NULL, true},
+	{"quiet", 'q', NULL, "Print nothing but how much was unknown", OPTION_FLAG,
+	 offsetof(struct options, quiet), 0, NULL, false},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static void check_options(struct argp_state *state, void *input)
 {
-	struct options *options = state->input;
+	const struct options *options = input;
 
-	switch (key) {
-	case 'i':
-		options->input = arg;
-		return 0;
-	case 'o':
-		options->output = arg;
-		return 0;
-	case 'q':
-		options->quiet = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->input)
-			argp_error(state, "no input given (--input)");
-		if (!options->output)
-			argp_error(state, "no output given (--output)");
-		tool_check_output(state, options->input, options->output);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	options_check_output(state, options->input, options->output);
 }
 
-static const struct argp argp = {
-	option_table, parse_option, "-i DAMAGED -o DEV",
-	"Reads what is sound of the dm-era metadata on DAMAGED and makes new metadata on DEV.\v"
-	"What cannot be read counts as written: unknown bits of a writeset as set, all else as "
-	"written in the current era.  The superblock must be sound.\n\n"
-	"Exit status: 0 done and all was known, 1 the superblock is damaged, 2 wrong usage, 3 system "
-	"error, or DEV is too small, 5 done but something was unknown.",
-	NULL, NULL, NULL,
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.args_doc = "-i DAMAGED -o DEV",
+	.doc = "Reads what is sound of the dm-era metadata on DAMAGED and makes new metadata on DEV.\v"
+	       "What cannot be read counts as written: unknown bits of a writeset as set, all else as "
+	       "written in the current era.  The superblock must be sound.\n\n"
+	       "Exit status: 0 done and all was known, 1 the superblock is damaged, 2 wrong usage, 3 system "
+	       "error, or DEV is too small, 5 done but something was unknown.",
+	.check = check_options,
 };
 
 static int rebuild(struct era_view *view, const struct options *options, struct tool *tool,
@@ -101,7 +86,7 @@ int main(int argc, char **argv)
 	int status;
 
 	tool_start(&tool);
-	tool_parse(&argp, argc, argv, &options);
+	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.input;
 	tool.quiet = options.quiet;
 	status = repair(&options, &tool);

@@ -1,62 +1,45 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Makes dm-era metadata from XML. */
+#include "base/compiler.h"
 #include "base/source.h"
 #include "era/build.h"
+#include "tools/options.h"
 #include "tools/tool.h"
 #include "xml/reader.h"
 
 struct options {
+	const char *path; /* not used */
 	const char *input, *output;
 	bool quiet, tight;
 };
 
-static const struct argp_option option_table[] = {
-	{"input", 'i', "XML", 0, "Read XML, plain or compressed with gzip ('-': standard input)", 0},
-	{"output", 'o', "DEV", 0, "Write the metadata to DEV, a device or a file", 0},
-	{"quiet", 'q', NULL, 0, "Print nothing", 0},
-	{"tight", 't', NULL, 0, "Accept a DEV that has no room for the kernel to work", 0},
-	{0},
+static const struct option_row rows[] = {
+	{"input", 'i', "XML", "Read XML, plain or compressed with gzip ('-': standard input)",
+	 OPTION_TEXT, offsetof(struct options, input), 0, NULL, true},
+	{"output", 'o', "DEV", "Write the metadata to DEV, a device or a file", OPTION_TEXT,
+	 offsetof(struct options, output), 0, NULL, true},
+	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
+	 false},
+	{"tight", 't', NULL, "Accept a DEV that has no room for the kernel to work", OPTION_FLAG,
+	 offsetof(struct options, tight), 0, NULL, false},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static void check_options(struct argp_state *state, void *input)
 {
-	struct options *options = state->input;
+	const struct options *options = input;
 
-	switch (key) {
-	case 'i':
-		options->input = arg;
-		return 0;
-	case 'o':
-		options->output = arg;
-		return 0;
-	case 'q':
-		options->quiet = true;
-		return 0;
-	case 't':
-		options->tight = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->input)
-			argp_error(state, "no input given (--input)");
-		if (!options->output)
-			argp_error(state, "no output given (--output)");
-		tool_check_output(state, options->input, options->output);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	options_check_output(state, options->input, options->output);
 }
 
-static const struct argp argp = {
-	option_table, parse_option, "-i XML -o DEV",
-	"Makes dm-era metadata on DEV from XML that era_dump has printed.\v"
-	"DEV is written only when all of XML has been read and is valid; a file that does not exist "
-	"is created.\n\n"
-	"Exit status: 0 done, 1 invalid XML, 2 wrong usage, 3 system error, or DEV is too small.",
-	NULL, NULL, NULL,
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.args_doc = "-i XML -o DEV",
+	.doc = "Makes dm-era metadata on DEV from XML that era_dump has printed.\v"
+	       "DEV is written only when all of XML has been read and is valid; a file that does not exist "
+	       "is created.\n\n"
+	       "Exit status: 0 done, 1 invalid XML, 2 wrong usage, 3 system error, or DEV is too small.",
+	.check = check_options,
 };
 
 static int read_xml(const char *path, struct era_build *build, struct tool *tool)
@@ -93,7 +76,7 @@ int main(int argc, char **argv)
 	int r;
 
 	tool_start(&tool);
-	tool_parse(&argp, argc, argv, &options);
+	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.output;
 	tool.quiet = options.quiet;
 	r = restore(&options, &tool);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,9 +17,6 @@
 #define BAR_AFTER_MS 1000
 #define BAR_EVERY_MS 100
 #define BAR_WIDTH 40
-#define KEY_USAGE 0x200
-#define SECTOR_BYTES 512u
-#define BLOCK_UNIT_BYTES 4096u
 
 enum exit_status status_of(int err)
 {
@@ -149,47 +145,6 @@ void tool_start(struct tool *tool)
 		tool->report.progress = on_progress;
 }
 
-static void print_version(FILE *out)
-{
-	fprintf(out, "%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
-}
-
-static error_t parse_common(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	switch (key) {
-	case 'h':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
-		return 0;
-	case 'V':
-		print_version(stdout);
-		exit(STATUS_OK);
-	case KEY_USAGE:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
-		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = state->input;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
-{
-	static const struct argp_option common[] = {
-		{"help", 'h', NULL, 0, "Print this help", -1},
-		{"usage", KEY_USAGE, NULL, 0, "Print a short usage message", -1},
-		{"version", 'V', NULL, 0, "Print the version", -1},
-		{0},
-	};
-	const struct argp_child children[] = {{argp, 0, NULL, 0}, {0}};
-	const struct argp all = {common, parse_common, NULL, NULL, children, NULL, NULL};
-
-	argp_err_exit_status = STATUS_USAGE;
-	argp_parse(&all, argc, argv, ARGP_NO_HELP, NULL, input);
-}
-
 void tool_end(struct tool *tool)
 {
 	clear_bar(tool);
@@ -205,110 +160,6 @@ enum exit_status tool_flush_stdout(struct tool *tool)
 	if (errno != EPIPE)
 		tool_say(tool, "standard output: cannot write: %s", strerror(errno));
 	return STATUS_SYSTEM;
-}
-
-/* Plain decimal digits, up to the first other character. */
-static bool parse_digits(const char **text, uint64_t *value)
-{
-	uint64_t n = 0;
-	const char *c = *text;
-
-	for (; *c >= '0' && *c <= '9'; c++)
-		if (!checked_mul(n, 10, &n) || !checked_add(n, (uint64_t)(*c - '0'), &n))
-			return false;
-	if (c == *text)
-		return false;
-	*text = c;
-	*value = n;
-	return true;
-}
-
-uint32_t tool_parse_u32(struct argp_state *state, const char *option, const char *text)
-{
-	const char *rest = text;
-	uint64_t value = 0;
-
-	if (!parse_digits(&rest, &value) || *rest || value > UINT32_MAX)
-		argp_error(state, "%s: found '%s', wanted a number from 0 to %" PRIu32, option, text,
-			   UINT32_MAX);
-	return (uint32_t)value;
-}
-
-uint64_t tool_parse_size(struct argp_state *state, const char *option, const char *text)
-{
-	static const struct {
-		char suffix;
-		uint64_t factor;
-	} units[] = {
-		{'\0', 1},
-		{'s', 512},
-		{'k', UINT64_C(1) << 10},
-		{'K', UINT64_C(1) << 10},
-		{'M', UINT64_C(1) << 20},
-		{'G', UINT64_C(1) << 30},
-		{'T', UINT64_C(1) << 40},
-	};
-	const char *rest = text;
-	uint64_t value = 0;
-
-	if (parse_digits(&rest, &value) && (!*rest || !rest[1]))
-		for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-			if (units[i].suffix == *rest && checked_mul(value, units[i].factor, &value) &&
-			    value <= INT64_MAX)
-				return value;
-	argp_error(state, "%s: found '%s', wanted a size in bytes, or with one of the suffixes s k M G T",
-		   option, text);
-	return 0;
-}
-
-uint64_t tool_parse_device_size(struct argp_state *state, const char *option, const char *text)
-{
-	uint64_t bytes = tool_parse_size(state, option, text);
-
-	if (bytes % SECTOR_BYTES)
-		argp_error(state, "%s: found '%s', wanted a multiple of %u bytes", option, text,
-			   SECTOR_BYTES);
-	return bytes;
-}
-
-uint32_t tool_parse_block_size(struct argp_state *state, const char *option, const char *text)
-{
-	uint64_t bytes = tool_parse_size(state, option, text);
-
-	if (!bytes || bytes % BLOCK_UNIT_BYTES || bytes / SECTOR_BYTES > UINT32_MAX)
-		argp_error(state, "%s: found '%s', wanted a positive multiple of %u bytes", option,
-			   text, BLOCK_UNIT_BYTES);
-	return (uint32_t)(bytes / SECTOR_BYTES);
-}
-
-uint32_t tool_count_blocks(struct argp_state *state, uint64_t device_bytes, uint32_t block_sectors)
-{
-	uint64_t nr = div_up(device_bytes, (uint64_t)block_sectors * SECTOR_BYTES);
-
-	if (nr > INT32_MAX)
-		argp_error(state,
-			   "a device of %" PRIu64 " bytes has %" PRIu64
-			   " blocks of that size, more than the %d that dm-era can track",
-			   device_bytes, nr, INT32_MAX);
-	return (uint32_t)nr;
-}
-
-/* Two names of one device or file; a name that stands for nothing is like no other. */
-static bool is_same(const char *a, const char *b)
-{
-	struct stat sa, sb;
-
-	if (stat(a, &sa) || stat(b, &sb))
-		return false;
-	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
-		return sa.st_rdev == sb.st_rdev;
-	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}
-
-void tool_check_output(struct argp_state *state, const char *input, const char *output)
-{
-	if (input && output && is_same(input, output))
-		argp_error(state, "input and output are the same: %s", output);
 }
 
 enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint64_t nr_problems,

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Command lines as tables.
+ *
+ * A program has a struct of options that begins with `const char *path`, and a row for each option
+ * that says where in the struct its value goes.  What is wrong with a command line ends the
+ * program with status 2 and a message.  -h, --usage and -V are everybody's.
+ */
+#ifndef ERA_TOOLS_OPTIONS_H
+#define ERA_TOOLS_OPTIONS_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_form {
+	OPTION_FLAG,        /* bool */
+	OPTION_TEXT,        /* const char * */
+	OPTION_U32,         /* uint32_t */
+	OPTION_SIZE,        /* uint64_t: bytes, a multiple of 512 */
+	OPTION_BLOCK_SIZE,  /* uint32_t: sectors, of a positive multiple of 4 KiB */
+	OPTION_CHOICE,      /* unsigned: the index of one of `choices` */
+};
+
+struct option_row {
+	const char *name;
+	char key; /* of the short form, or 0 */
+	const char *arg, *help;
+	enum option_form form;
+	size_t value;               /* offset of the value in the options */
+	size_t given;               /* offset of a bool that is set with it, or 0 */
+	const char *const *choices; /* ended by NULL */
+	bool required;
+};
+
+struct option_table {
+	const struct option_row *rows;
+	size_t nr_rows;
+	bool takes_device; /* one argument that is no option: goes to path, and must be there */
+	const char *args_doc, *doc;
+	/* May be NULL: what the rows can't say.  Errors go to argp_error(). */
+	void (*check)(struct argp_state *state, void *options);
+};
+
+/* Errors end the program. */
+void options_parse_table(const struct option_table *table, int argc, char **argv, void *options);
+
+/* How many blocks of block_sectors track a device of so many bytes; too many are an error. */
+uint32_t options_count_blocks(struct argp_state *state, uint64_t device_bytes,
+			      uint32_t block_sectors);
+
+/* An output that is the input, by whatever name, is an error. */
+void options_check_output(struct argp_state *state, const char *input, const char *output);
+
+#endif
