@@ -63,18 +63,18 @@ static void add_grown(const struct era_view *view, const struct options *options
 }
 
 /* Without a look at the cache's own metadata nobody knows; XML can be made of any. */
-static int check_cache(const struct options *options, struct cache_superblock *sb,
+static int check_cache(const struct options *options, struct cache_metadata *metadata,
 		       const struct report *rep)
 {
 	int r;
 
 	if (!options->cache_metadata) {
-		report_note(rep, "whether the cache was stopped cleanly was not checked "
-				 "(--cache-metadata)");
+		report_note(rep, "whether the cache was stopped cleanly, and what is dirty in its metadata "
+				 "of version 2, was not checked (--cache-metadata)");
 		return 0;
 	}
-	r = cache_superblock_read(options->cache_metadata, sb, rep);
-	if (r || sb->clean)
+	r = cache_metadata_read(options->cache_metadata, metadata, rep);
+	if (r || metadata->clean)
 		return r;
 	if (options->cache_format == CACHE_MESSAGES)
 		return report_fail(rep, ERA_NO_ANSWER,
@@ -90,23 +90,24 @@ static int check_cache(const struct options *options, struct cache_superblock *s
 static int write_cache(const struct changes *changes, const struct options *options,
 		       struct sink *sink, const struct report *rep)
 {
-	struct cache_superblock sb;
+	struct cache_metadata metadata = {0};
 	struct cache_question question = {
 		.changes = changes,
 		.format = options->cache_format,
 		.allow_dirty = options->allow_dirty,
-		.superblock = options->cache_metadata ? &sb : NULL,
+		.metadata = options->cache_metadata ? &metadata : NULL,
 		.rep = rep,
 	};
 	struct source mappings;
-	int r = check_cache(options, &sb, rep);
+	int r = check_cache(options, &metadata, rep);
 
 	if (!r)
 		r = source_open(&mappings, options->cache_mappings, rep);
-	if (r)
-		return r;
-	r = cache_write_stale(&mappings, &question, sink);
-	source_close(&mappings);
+	if (!r) {
+		r = cache_write_stale(&mappings, &question, sink);
+		source_close(&mappings);
+	}
+	cache_metadata_free(&metadata);
 	return r;
 }
 

@@ -76,6 +76,8 @@ static void check_options(struct argp_state *state, void *input)
 		argp_error(state, "--unit is for --format ranges only");
 	check_cache_options(state, options);
 	options_check_output(state, options->path, options->output);
+	options_check_output(state, options->cache_mappings, options->output);
+	options_check_output(state, options->cache_metadata, options->output);
 }
 
 static const struct option_table table = {

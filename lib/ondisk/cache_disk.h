@@ -12,7 +12,8 @@
 #define CACHE_CSUM_XOR 9031977u
 #define CACHE_MAGIC UINT64_C(0x18c403)
 #define CACHE_FLAG_CLEAN_SHUTDOWN 1u
-#define CACHE_FLAG_NEEDS_CHECK 2u
+#define CACHE_MAX_VERSION 2u
+#define CACHE_VERSION_DIRTY_BITS 2u
 
 struct cache_superblock_disk {
 	struct le32 csum;
@@ -32,10 +33,15 @@ struct cache_superblock_disk {
 	struct le32 data_block_size; /* sectors */
 	struct le32 metadata_block_size;
 	struct le32 cache_blocks;
+	struct le32 compat_flags[3];
+	struct le32 statistics[4];
+	struct le32 policy_version[3];
+	struct le64 dirty_root; /* version 2: a bitset */
 };
 
 _Static_assert(offsetof(struct cache_superblock_disk, magic) == 32, "magic");
 _Static_assert(offsetof(struct cache_superblock_disk, data_block_size) == 232, "data_block_size");
 _Static_assert(offsetof(struct cache_superblock_disk, cache_blocks) == 240, "cache_blocks");
+_Static_assert(offsetof(struct cache_superblock_disk, dirty_root) == 284, "dirty_root");
 
 #endif

@@ -54,17 +54,17 @@ static void put_escaped(struct sink *sink, const char *text)
 
 static int check_sizes(const struct cache_job *job, const struct cache_header *header)
 {
-	const struct cache_superblock *sb = job->question->superblock;
+	const struct cache_metadata *metadata = job->question->metadata;
 
-	if (!sb || (sb->block_size == header->block_size &&
-		    sb->nr_cache_blocks == header->nr_cache_blocks))
+	if (!metadata || (metadata->block_size == header->block_size &&
+			  metadata->nr_cache_blocks == header->nr_cache_blocks))
 		return 0;
 	return report_fail(job->question->rep, ERA_DAMAGED,
 			   "the mappings are of a cache of %" PRIu32 " blocks of %" PRIu32
 			   " sectors, the cache metadata of one of %" PRIu32 " blocks of %" PRIu32
 			   " sectors",
-			   header->nr_cache_blocks, header->block_size, sb->nr_cache_blocks,
-			   sb->block_size);
+			   header->nr_cache_blocks, header->block_size, metadata->nr_cache_blocks,
+			   metadata->block_size);
 }
 
 static int on_begin(void *ctx, const struct cache_header *header)
@@ -107,9 +107,17 @@ static bool is_changed(const struct cache_job *job, uint64_t origin_block)
 	return bits_next_set(changes->bits, first, last) < last;
 }
 
+static bool is_dirty(const struct cache_job *job, const struct cache_mapping *mapping)
+{
+	const struct cache_metadata *metadata = job->question->metadata;
+
+	return mapping->dirty ||
+	       (metadata && metadata->dirty && bits_test(metadata->dirty, mapping->cache_block));
+}
+
 static bool is_stale(struct cache_job *job, const struct cache_mapping *mapping)
 {
-	if (mapping->dirty) {
+	if (is_dirty(job, mapping)) {
 		if (job->nr_dirty++ < DIRTY_NAMED && !job->question->allow_dirty)
 			report_note(job->question->rep,
 				    "cache block %" PRIu32 " (origin block %" PRIu64 ") is dirty",

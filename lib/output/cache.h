@@ -15,8 +15,8 @@
 #include "base/compiler.h"
 #include "base/sink.h"
 #include "base/source.h"
-#include "block/cache_superblock.h"
 #include "output/changes.h"
+#include "pdata/cache_metadata.h"
 
 enum cache_format {
 	CACHE_MESSAGES, /* arguments of `dmsetup message`: invalidate_cblocks ... */
@@ -26,8 +26,8 @@ enum cache_format {
 struct cache_question {
 	const struct changes *changes;
 	enum cache_format format;
-	bool allow_dirty;                      /* dirty blocks count as stale */
-	const struct cache_superblock *superblock; /* to compare the sizes with, or NULL */
+	bool allow_dirty; /* dirty blocks count as stale */
+	const struct cache_metadata *metadata; /* of the cache, or NULL: not looked into */
 	const struct report *rep;
 };
 

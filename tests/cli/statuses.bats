@@ -165,7 +165,7 @@ usage_error() {
 	if [ "$(id -u)" = 0 ]; then
 		need setpriv
 		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-		"${as[@]}" test -x "$(command -v era_check)" || skip_test "nobody can't reach the programs"
+		programs_for_all "$dir"
 	fi
 	cd "$dir"
 	status_is 0 "${as[@]}" era_check -q "$dir/meta"

@@ -73,3 +73,16 @@ fails() {
 scratch() {
 	cd "$BATS_TEST_TMPDIR" || return
 }
+
+# programs_for_all DIR: copies our programs into DIR/bin and puts it first in PATH, for a user who
+# may not be able to reach the build tree.
+programs_for_all() {
+	local program
+	mkdir "$1/bin"
+	for program in "$abs_top_builddir"/era_*/; do
+		program=$(basename "$program")
+		cp "$(command -v "$program")" "$1/bin"
+	done
+	chmod -R a+rX "$1/bin"
+	PATH=$1/bin:$PATH
+}
