@@ -14,6 +14,8 @@ enum place {
 	IN_MAPPING,
 	IN_HINTS,
 	IN_HINT,
+	IN_DISCARDS,
+	IN_DISCARD,
 };
 
 struct cache_reader {
@@ -116,6 +118,13 @@ static void begin_hint(void *ctx, const struct xml_value *values)
 					      values[1].text));
 }
 
+/* What is discarded on the origin only saves the cache work: nothing is lost without it. */
+static void ignore(void *ctx, const struct xml_value *values)
+{
+	(void)ctx;
+	(void)values;
+}
+
 #define TEXT(name) {name, XML_TEXT, 0}
 #define U32(name) {name, XML_NUMBER, UINT32_MAX}
 #define U63(name) {name, XML_NUMBER, INT64_MAX}
@@ -129,6 +138,8 @@ static const struct xml_element elements[] = {
 	 {U32("cache_block"), U63("origin_block"), {"dirty", XML_TRUTH, 0}}, begin_mapping, NULL},
 	{"hints", IN_SUPERBLOCK, IN_HINTS, {TEXT(NULL)}, begin_hints, NULL},
 	{"hint", IN_HINTS, IN_HINT, {U32("cache_block"), TEXT("data")}, begin_hint, NULL},
+	{"discards", IN_SUPERBLOCK, IN_DISCARDS, {TEXT(NULL)}, ignore, NULL},
+	{"discard", IN_DISCARDS, IN_DISCARD, {U63("dbegin"), U63("dend")}, ignore, NULL},
 };
 
 int cache_read(struct source *source, const struct cache_stream *to)

@@ -35,7 +35,7 @@ struct cache_stream {
 
 /* What comes is checked: sizes are whole sectors, a cache block is in the cache and is mapped once,
  * and there is a list of mappings.  Errors are reported; those of the stream are its own to report.
- * Takes a bit of memory for each cache block. */
+ * Discards are left out.  Takes a bit of memory for each cache block. */
 int cache_read(struct source *source, const struct cache_stream *to) must_check;
 
 #endif
