@@ -52,15 +52,17 @@ backup() {
 	cp "backup.$((gen - 1))" "backup.$gen"
 	add_ranges "ranges.$gen" "snapshot.$gen" "backup.$gen"
 	lost=$(nr_different "snapshot.$gen" "backup.$gen")
-	words=$(awk -v bytes=$block_bytes '{ n += $2 / bytes } END { print n + 0 " of '$((disk_bytes / block_bytes))' blocks in " NR " ranges" }' "ranges.$gen")
-	echo "# generation $gen: $words, $lost wrong, in flight: $(figure "$gen")" >&3
+	words=$(awk -v bytes=$block_bytes '
+		{ n += $2 / bytes }
+		END { print n + 0, "blocks in", NR, "ranges copied" }' "ranges.$gen")
+	echo "# generation $gen: $words, $lost wrong; writes in flight: $(figure "$gen")" >&3
 }
 
 # What the guest counted for a generation.
 figure() {
-	local before after era
-	read -r before after era < <(sed -n "s/^figure: $1 //p" console.*)
-	[ -z "$before" ] || echo "$before, after the step $after"
+	local before after
+	read -r before after _ < <(sed -n "s/^figure: $1 //p" console.*)
+	echo "${before:-none}, at the storage snapshot ${after:-none}"
 }
 
 # full G: the first one.
@@ -79,7 +81,7 @@ nothing_lost() {
 	done
 }
 
-# A storage snapshot was never made with a write in flight.
+# nothing_in_flight G...: there were writes in flight, and none when the storage snapshot was made.
 nothing_in_flight() {
 	local gen
 	for gen; do
@@ -97,9 +99,9 @@ nothing_in_flight() {
 
 @test "the same with a checkpoint loses writes that were in flight" {
 	local gen total=0
-	boot 1 from=0 to=3 order=checkpoint
+	boot 1 from=0 to=2 order=checkpoint
 	full 0
-	for gen in 1 2 3; do
+	for gen in 1 2; do
 		backup "$gen"
 		total=$((total + lost))
 	done
@@ -121,8 +123,8 @@ offline() {
 	[ "$(era_check --json metadata | jq .live.clean)" = false ]
 	offline 2
 	nothing_lost 2
-	boot 2 from=3 to=4 order=suspend
-	nothing_lost 3 4
+	boot 2 from=3 to=3 order=suspend
+	nothing_lost 3
 }
 
 @test "a resize: all that is past the smallest size is written" {

@@ -21,7 +21,8 @@ target=/dev/mapper/era
 drivers=/usr/lib/uml/modules/$(uname -r)/kernel/drivers
 block=8
 disk_sectors=16384
-milliseconds=1000
+milliseconds=500
+PATH=$tools:$PATH
 
 make_stack() {
 	insmod "$drivers/md/dm-delay.ko"
@@ -68,7 +69,7 @@ stop_writers() {
 # Some time of a generation's life.
 write_some() {
 	: >/run/written
-	while [ "$(wc -l </run/written)" -lt 8 ]; do
+	while [ "$(wc -l </run/written)" -lt 6 ]; do
 		usleep 100000
 	done
 }
@@ -128,7 +129,7 @@ written_since() {
 	shift 2
 	dmsetup message era 0 take_metadata_snap
 	status=0
-	"$tools/era_invalidate" -m --written-since "$since" --format ranges "$@" "$metadata_dev" \
+	era_invalidate -m --written-since "$since" --format ranges "$@" "$metadata_dev" \
 		>"$store/$list" 2>"$store/said" || status=$?
 	dmsetup message era 0 drop_metadata_snap
 }

@@ -12,6 +12,7 @@
 # In a boot of its own (boot_2) metadata on a disk run out.
 
 metadata=4K
+PATH=$tools:$PATH
 array_block=1018
 drivers=/usr/lib/uml/modules/$(uname -r)/kernel/drivers
 
@@ -79,7 +80,7 @@ busy() {
 	digest dropped
 	dmsetup remove everywhere
 	era_remove
-	"$tools/era_check" -q "$metadata_dev" || die "era_check"
+	era_check -q "$metadata_dev" || die "era_check"
 	rmmod brd
 	echo "case: $1 $2 $3 $4 $used $peak $total $when"
 }
@@ -98,10 +99,10 @@ said() {
 	[ -s /run/out ] || echo "said: $status: "
 }
 
-# The metadata on the disk hold what the target needs at rest, but not a second copy of the era array,
-# which a digestion needs.
+# The metadata on the disk have room for what the target needs at rest, but not for a second copy of
+# the era array, which a digestion takes.
 boot_2() {
-	era_create 2097152 8
+	era_create 524288 8
 	make_everywhere
 	era_write 1 10
 	write_everywhere
