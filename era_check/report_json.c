@@ -58,7 +58,8 @@ int json_report_begin(struct json_report *report, const char *path, struct tool 
 	return 0;
 }
 
-static void view_members(struct json *json, const struct era_check_view *view)
+/* has_current: there is a writeset that isn't archived yet. */
+static void view_members(struct json *json, const struct era_check_view *view, bool has_current)
 {
 	const struct superblock *sb = &view->sb;
 
@@ -68,10 +69,11 @@ static void view_members(struct json *json, const struct era_check_view *view)
 	if (!view->walked)
 		return;
 	json_number(json, "writesets", view->nr_writesets);
-	if (view->nr_writesets) {
-		json_number(json, "oldest_writeset", view->oldest_writeset);
-		json_number(json, "newest_writeset", view->newest_writeset);
-	}
+	if (!view->nr_writesets && !has_current)
+		return;
+	json_number(json, "oldest_writeset",
+		    view->nr_writesets ? view->oldest_writeset : sb->current_era);
+	json_number(json, "newest_writeset", has_current ? sb->current_era : view->newest_writeset);
 }
 
 static void summary(struct json *json, const struct era_check_result *result)
@@ -79,7 +81,7 @@ static void summary(struct json *json, const struct era_check_result *result)
 	const struct superblock *sb = &result->live.sb;
 
 	json_begin_object(json, "live");
-	view_members(json, &result->live);
+	view_members(json, &result->live, sb->current_root);
 	json_bool(json, "clean", !sb->current_root);
 	json_end_object(json);
 	json_newline(json);
@@ -87,14 +89,18 @@ static void summary(struct json *json, const struct era_check_result *result)
 		json_begin_object(json, "snapshot");
 		json_number(json, "block", sb->metadata_snap);
 		if (result->snapshot.present)
-			view_members(json, &result->snapshot);
+			view_members(json, &result->snapshot, false);
 		json_end_object(json);
-		json_newline(json);
+	} else {
+		json_string(json, "snapshot", NULL);
 	}
+	json_newline(json);
 	json_begin_object(json, "metadata");
 	json_number(json, "device_blocks", result->device_blocks);
 	json_number(json, "blocks", sb->sm.nr_blocks);
 	json_number(json, "allocated", sb->sm.nr_allocated);
+	if (sb->sm.nr_allocated <= sb->sm.nr_blocks)
+		json_number(json, "free", sb->sm.nr_blocks - sb->sm.nr_allocated);
 	if (result->nr_reachable)
 		json_number(json, "reachable", result->nr_reachable);
 	json_end_object(json);

@@ -11,6 +11,7 @@
 #define META_BLOCK_BYTES 4096u
 #define META_MAX_BLOCKS UINT64_C(4161600)
 #define DEFAULT_WRITESETS 2u
+#define NR_VIEWS 2u /* the live one and a snapshot's, which may have different writesets */
 
 struct options {
 	const char *path; /* not used */
@@ -58,12 +59,12 @@ int main(int argc, char **argv)
 {
 	struct options options = {.nr_writesets = DEFAULT_WRITESETS};
 	struct tool tool;
-	uint64_t nr;
+	uint64_t used, nr;
 
 	tool_start(&tool);
 	options_parse_table(&table, argc, argv, &options);
-	nr = era_size_with_room(era_size_used(options.nr_blocks, options.nr_writesets),
-				options.nr_blocks);
+	used = era_size_used(options.nr_blocks, NR_VIEWS * (uint64_t)options.nr_writesets);
+	nr = era_size_with_room(used, options.nr_blocks);
 	if (nr > META_MAX_BLOCKS) {
 		tool_say(&tool,
 			 "needs %" PRIu64 " blocks of %u bytes, more than the %" PRIu64

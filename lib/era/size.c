@@ -7,7 +7,7 @@
 #include "pdata/bulk.h"
 
 /* Paths of the writeset tree and the ref-count tree, the index, and what a rebalancing touches. */
-#define TRANSACTION_BLOCKS 24u
+#define TRANSACTION_BLOCKS 12u
 
 /* The kernel grows an array block by block, which leaves the nodes of its tree half full. */
 #define NODE_ENTRIES (NODE_MAX_ENTRIES(8) / 2)

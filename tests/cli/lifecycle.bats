@@ -39,9 +39,9 @@ tells() {
 		0 | 001-clean-stop | .live.clean and .status == "sound" and .error == null
 		0 | 002-crash | (.live.clean|not) and .problems == []
 		0 | 004-undigested | .live.writesets > 1 and .live.oldest_writeset < .live.newest_writeset
-		0 | 002-crash | .live.writesets == 0 and (.live|has("oldest_writeset")|not)
+		0 | 002-crash | .live.writesets == 0 and .live.oldest_writeset == 3 and .live.newest_writeset == 3
 		0 | 020-snapshot-held | .snapshot.current_era > 0 and .snapshot.block > 0
-		0 | 021-snapshot-dropped | has("snapshot")|not
+		0 | 021-snapshot-dropped | .snapshot == null
 		0 | 022-snapshot-moved-on | .snapshot.current_era == 8 and .live.current_era == 12
 		0 | 022-snapshot-moved-on | .snapshot.oldest_writeset == 1 and .snapshot.newest_writeset == 7
 		0 | -m 022-snapshot-moved-on | .snapshot.current_era == 8 and .snapshot.writesets == 7
@@ -88,7 +88,7 @@ tells() {
 	printf x | dd of=bad bs=1 seek=300 conv=notrunc status=none
 	cases 5 tells <<-'EOF'
 		4 | -m meta | .status == "no answer" and (.error|test("no current metadata snap"))
-		4 | -m meta | .live.current_era > 0 and (has("snapshot")|not)
+		4 | -m meta | .live.current_era > 0 and .snapshot == null
 		1 | bad | .status == "damaged" and .fatal > 0 and .problems[0].code != null
 		3 | missing | .status == "error" and (.error|test("No such file"))
 		1 | short | .status == "damaged" and .error != null

@@ -35,6 +35,7 @@ write_everywhere() {
 look() {
 	# shellcheck disable=SC2046
 	set -- "$1" $(dmsetup status era)
+	[ "$5" != Error ] || die "$1: the target can't tell"
 	used=${6%/*} total=${6#*/}
 	[ "$used" -le "$peak" ] || peak=$used when=$1
 }
