@@ -47,8 +47,8 @@ era_create() {
 	era_rolled
 }
 
-# The oldest era of which the committed metadata hold a writeset, the current one included; the era to
-# come when there is none. What is older is in the era array alone.
+# The oldest era of which the committed metadata hold a writeset, the current one included; the era
+# to come when there is none. What is older is in the era array alone.
 era_oldest() {
 	root=$(le_words 0 200 4)
 	if [ "$(era_writesets)" != 0 ]; then
@@ -61,12 +61,17 @@ era_oldest() {
 }
 
 # era_start SECTORS BLOCK: as era_create, after any history that ended with the target removed or a
-# crash. Which eras are pending past the end of a smaller origin is seen from the metadata, which
-# nobody changes meanwhile.
+# crash.
 era_start() {
-	oldest=$(($(era_oldest)))
-	truth digested "$oldest"
+	era_look "$1" "$2"
 	era_create "$1" "$2" "$oldest"
+}
+
+# era_look SECTORS BLOCK: which eras will be pending past the end of a smaller origin is seen from
+# the metadata, as long as nobody changes them. Sets $oldest for era_create.
+era_look() {
+	oldest=$(($(era_oldest)))
+	truth starting "$1" "$2" "$oldest"
 }
 
 # era_resize SECTORS [PENDING]: in place, with PENDING as above.
@@ -141,6 +146,15 @@ era_drop_snapshot() {
 	truth drop
 }
 
+# Takes a metadata snapshot, or drops the one that is held.
+era_toggle_snapshot() {
+	if [ $(($(le_words 0 216 4))) = 0 ]; then
+		era_take_snapshot
+	else
+		era_drop_snapshot
+	fi
+}
+
 # Where a status does no harm.
 era_status() {
 	# shellcheck disable=SC2046
@@ -183,23 +197,32 @@ era_expect_writesets() {
 	[ "$(era_writesets)" -ge "$1" ] || die "$(era_writesets) writesets are left, wanted $1"
 }
 
-# crash_writing USECONDS BLOCK...: the power fails that much later, while these blocks are written one
-# after the other. Of one of them it may not be known whether it was marked.
-crash_writing() {
-	delay=$1
-	shift
-	for at; do
-		truth maybe $((at * block)) 1
-		era_write_sectors $((at * block)) 1
-	done &
-	usleep "$delay"
-	crash
-}
-
 # The power fails: nothing is stopped or flushed.
 crash() {
 	[ -b "$target" ] || die "nothing is active that could crash"
+	fail_power
+}
+
+fail_power() {
 	echo "guest: done"
 	poweroff -nf
 	sleep 60
+}
+
+# crash_during USECONDS COMMAND...: the power fails that much later, while the commands are carried
+# out one after the other. Of one of them it may not be known whether it was done.
+crash_during() {
+	delay=$1
+	shift
+	for work; do
+		$work
+	done &
+	usleep "$delay"
+	fail_power
+}
+
+# A write to one block that says what it is about to do.
+era_write_maybe() {
+	truth maybe "$1" 1
+	era_write_sectors "$1" 1
 }

@@ -4,15 +4,15 @@
 # Random histories: random_history SEED prints a scenario, always the same one for a seed.
 #
 # What happens in a boot is drawn from lists of words, where a likely word stands more than once; a
-# word is a function do_WORD here that prints lines for the guest and keeps what later draws must
-# know ($sectors and $held, the metadata snapshot). What can't be known here, such as how far the
-# target has digested when the origin shrinks, the guest finds out (era_start in guest.sh).
+# word is a function do_WORD here that prints lines for the guest. What can't be known here, such as
+# how far the target has digested when the origin shrinks, the guest finds out (era_start in
+# guest.sh), or, where the power fails in the middle of something, settle.
 #
-# Between two boots a scenario calls left_by, which keeps what the boot left, so that every boot's
-# outcome can be checked, and sometimes the metadata grow or pass through our own programs.
+# Between two boots a scenario calls left_by, which keeps what the boot left, so that the outcome of
+# each can be checked, and sometimes the metadata grow or pass through our own programs.
 
-# roll COUNT: sets $rolled to one of 0 ... COUNT - 1. A generator of our own: $RANDOM differs between
-# versions of bash.
+# roll COUNT: sets $rolled to one of 0 ... COUNT - 1. A generator of our own: $RANDOM differs
+# between versions of bash.
 roll() {
 	dice=$((dice * 6364136223846793005 + 1442695040888963407))
 	rolled=$(((dice >> 33 & 0x7fffffff) % $1))
@@ -154,13 +154,7 @@ do_suspend() {
 }
 
 do_snapshot() {
-	if [ "$held" = yes ]; then
-		say era_drop_snapshot
-		held=no
-	else
-		say era_take_snapshot
-		held=yes
-	fi
+	say era_toggle_snapshot
 }
 
 # A new length, not only in the last block.
@@ -172,8 +166,8 @@ draw_length() {
 	sectors=$(((nr - 1) * block + rolled))
 }
 
-# In place. Which eras are pending is known only with the tree of writesets empty; the target archives
-# the current one when it is suspended.
+# In place. Which eras are pending is known only with the tree of writesets empty; the target
+# archives the current one when it is suspended.
 do_resize() {
 	say era_digest
 	! one_in 2 || do_write
@@ -198,15 +192,17 @@ end_crash() {
 	say crash
 }
 
-end_crash_writing() {
-	local n blocks=
-	between 1 12
+end_crash_during() {
+	local n work=
+	between 1 15
 	for ((n = rolled; n > 0; n--)); do
 		draw_block
-		blocks+=" $at"
+		pick "era_write_maybe $((at * block))" "era_write_maybe $((at * block))" \
+			era_checkpoint era_toggle_snapshot era_status
+		work+=" \"$picked\""
 	done
-	between 0 150000
-	say "crash_writing $rolled$blocks"
+	between 0 400000
+	say "crash_during $rolled$work"
 }
 
 # A boot that formats, at most.
@@ -222,6 +218,13 @@ boot_crash() {
 	say crash
 }
 
+# A boot that may not have come to its resume, or only half through it.
+boot_crash_starting() {
+	say "era_look $sectors $block"
+	between 0 60000
+	say "crash_during $rolled \"era_create $sectors $block \$oldest\""
+}
+
 boot_work() {
 	local n
 	! one_in 3 || say era_hurry
@@ -233,7 +236,7 @@ boot_work() {
 			snapshot snapshot resize restart
 		"do_$picked"
 	done
-	pick stop stop crash crash crash_writing
+	pick stop stop crash crash crash_during
 	"end_$picked"
 }
 
@@ -243,6 +246,8 @@ random_boot() {
 		boot_load
 	elif one_in 6; then
 		boot_crash
+	elif [ "$1" != 1 ] && one_in 5; then
+		boot_crash_starting
 	else
 		boot_work
 	fi
@@ -261,7 +266,6 @@ random_between() {
 		;;
 	restored | repaired)
 		say "${picked}_metadata $metadata"
-		held=no
 		;;
 	esac
 	printf '}\n'
@@ -278,7 +282,7 @@ draw_metadata() {
 }
 
 random_history() {
-	local dice=$1 rolled picked at first count block most_blocks sectors metadata held=no boots n
+	local dice=$1 rolled picked at first count block most_blocks sectors metadata boots n
 	roll 1
 	pick 8 8 8 16 24 56 64 128 1024 random
 	block=$picked
@@ -293,7 +297,8 @@ random_history() {
 	between 1 4
 	boots=$rolled
 
-	printf '# shellcheck shell=sh\n#\n# The random history %d.\n\nmetadata=%d\n' "$1" "$metadata"
+	printf '# shellcheck shell=sh\n#\n# The random history %d.\n' "$1"
+	printf '\nmetadata=%d\n' "$metadata"
 	for ((n = 1; n <= boots; n++)); do
 		[ "$n" = 1 ] || random_between "$n"
 		random_boot "$n"
@@ -305,32 +310,73 @@ random_history() {
 # left_by N: what boot N left and what is true of it are kept in after.N.
 left_by() {
 	mkdir "after.$1"
-	guest_truth "$PWD" && settle "$PWD" && cp metadata truth* "after.$1" && rm -f truth*
+	settle "$PWD" && cp metadata truth* "after.$1"
 }
 
-# settle DIR: was the write marked that the power cut short? What follows in the log must know.
+# settle DIR: makes DIR/truth, and says in the log what was done of the thing that the power cut
+# short: there is one at most. What the superblock can't tell is whether a write was marked; both
+# answers are good, and era_dump decides which one the next boot begins with.
 settle() {
-	local last
-	[ -e "$1/truth.maybe" ] || return 0
-	if logical_is_true "$1/metadata" "$1/truth" 2>/dev/null; then
-		rm "$1/truth.maybe"
-	else
-		mv "$1/truth.maybe" "$1/truth"
-		last=$(sed -n 's/^truth: maybe /truth: write /p' "$1/log" | tail -n 1)
-		echo "$last" >>"$1/log"
+	local truth=$1/truth
+	rm -f "$truth"*
+	settle_superblock "$1" >"$1/settled"
+	cat "$1/settled" >>"$1/log"
+	guest_truth "$1"
+	if [ -e "$truth.maybe" ] && ! logical_is_true "$1/metadata" "$truth" 2>/dev/null; then
+		sed -n 's/^truth: maybe /truth: write /p' "$1/log" | tail -n 1 >"$1/marked"
+		cat "$1/marked" >>"$1/log"
+		guest_truth "$1"
 	fi
+	rm -f "$truth.maybe"
 }
 
-# restored_metadata SIZE: instead of the kernel's, those that we restore from them, on a device of
-# at least SIZE. A metadata snapshot does not survive that.
+# settle_superblock DIR: lines that the log lacks. A resize is committed before the era rolls over.
+settle_superblock() {
+	local nr era snap
+	nr=$(superblock "$1" 180)
+	era=$(superblock "$1" 184)
+	snap=$(superblock "$1" 216)
+	awk -v nr="$nr" -v era="$era" -v snap="$snap" '
+		$2 == "starting" { sectors = $3; block = $4; oldest = $5; starting = 1 }
+		$2 == "resume" { starting = 0 }
+		$2 == "era" { now = $3 }
+		$2 == "snap" { held = 1 }
+		$2 == "drop" { held = 0 }
+		END {
+			if (starting && int((sectors + block - 1) / block) == nr) {
+				print "truth: load", sectors, block
+				print "truth: resume", oldest
+			}
+			if (now + 1 == era) print "truth: era", era
+			if (snap && !held) print "truth: snap"
+			if (!snap && held) print "truth: drop"
+		}' "$1/log"
+}
+
+# superblock DIR OFFSET: a small integer of it.
+superblock() {
+	od -A n -t u4 -j "$2" -N 4 "$1/metadata" | tr -d ' '
+}
+
+# restored_metadata SIZE: instead of the kernel's metadata, those that we restore from them, on a
+# device of at least SIZE. A metadata snapshot does not survive that.
 restored_metadata() {
-	era_dump -o dump.xml metadata && era_restore -q -i dump.xml -o new && replaced_metadata "$1"
+	era_dump -o dump.xml metadata && renewed_metadata "$1" era_restore -q -i dump.xml
 }
 
 repaired_metadata() {
-	era_repair -q -i metadata -o new && replaced_metadata "$1"
+	renewed_metadata "$1" era_repair -q -i metadata
 }
 
-replaced_metadata() {
-	truncate -s ">$1" new && mv new metadata && echo "truth: drop" >>log
+# The programs choose the size, with room enough; but what the origin will grow to they can't know,
+# and a space map never grows.
+renewed_metadata() {
+	"${@:2}" -o new || return
+	if [ "$(stat -c %s new)" -lt "$1" ]; then
+		rm new
+		truncate -s "$1" new
+		"${@:2}" -o new || return
+	fi
+	mv new metadata
+	echo "truth: drop" >>log
 }

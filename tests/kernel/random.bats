@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Random histories on a real kernel. The seeds here are those that once showed something, or cover
-# what the others don't; for others:
+# Random histories on a real kernel: each boot's outcome is true, what we restore from the last one
+# works on, and our programs agree about all of them. The seeds here are short ones that crash while
+# starting, or in the middle of work, or were never resumed at first; for others:
 #	ERA_RANDOM_SEEDS="1 2 3" ERA_RANDOM_KEEP=FOLDER bats tests/kernel/random.bats
-# FOLDER gets what a history that fails has left.
+# FOLDER gets what a history that fails has left. What a seed does can change with random.bash.
 
 load ../lib/common
 load ../lib/truth
@@ -13,36 +14,36 @@ load ../lib/image
 load kernel
 load random
 
-# after_is_true FOLDER: what a boot in the middle left.
+# after_is_true FOLDER: what a boot left.
 after_is_true() {
 	image_is_true "$1/metadata" "$1/truth" && image_is_consistent "$1/metadata" "$1/truth"
 }
 
-# history SEED
-history() {
-	local dir=$BATS_TEST_TMPDIR/$1 after
+# passes SEED. What bats does for each command of a test would take half of the time.
+passes() (
+	dir=$BATS_TEST_TMPDIR/$1
+	trap - DEBUG
 	random_history "$1" >"$dir.sh"
-	guest_run "$dir.sh" "$dir" && settle "$dir" || return
-	for after in "$dir"/after.*; do
-		[ ! -d "$after" ] || after_is_true "$after" || return
+	guest_run "$dir.sh" "$dir" && settle "$dir" || exit
+	for after in "$dir" "$dir"/after.*; do
+		[ ! -d "$after" ] || after_is_true "$after" || exit
 	done
-	after_is_true "$dir" && outcome_is_true "$dir"
-}
+	outcome_is_true "$dir"
+)
 
 @test "random histories" {
 	local seed failed=
 	need_kernel
 	need jq sha256sum
 	need_ours era_check era_dump era_invalidate era_repair era_restore
-	for seed in ${ERA_RANDOM_SEEDS:-1 2 3 4}; do
-		if history "$seed"; then
+	for seed in ${ERA_RANDOM_SEEDS:-94 349 5060}; do
+		if passes "$seed"; then
 			rm -rf "$BATS_TEST_TMPDIR/$seed"
 			continue
 		fi
 		echo "the history of seed $seed failed"
 		failed+=" $seed"
-		[ -z "${ERA_RANDOM_KEEP:-}" ] || cp -r "$BATS_TEST_TMPDIR/$seed" \
-			"$BATS_TEST_TMPDIR/$seed.sh" "$BATS_TEST_TMPDIR/image" "$ERA_RANDOM_KEEP"
+		[ -z "${ERA_RANDOM_KEEP:-}" ] || cp -r "$BATS_TEST_TMPDIR"/* "$ERA_RANDOM_KEEP"
 	done
 	[ -z "$failed" ] || echo "failed:$failed"
 	[ -z "$failed" ]

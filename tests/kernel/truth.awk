@@ -3,8 +3,8 @@
 # What is true of a device after a history: the last era in which each data block was written.
 #	awk -v out=TRUTH -f truth.awk [OLD_TRUTH] LOG
 # OLD_TRUTH is what was true before LOG, the "truth: ..." lines of guest.sh. Writes TRUTH, and
-# TRUTH.snap when the history ends with a metadata snapshot held, and TRUTH.maybe when it ends in the
-# middle of a write, as what is true if the write was marked:
+# TRUTH.snap when the history ends with a metadata snapshot held, and TRUTH.maybe when it ends in
+# the middle of a write, as what is true if the write was marked:
 #	# sectors 32768 block 8 nr_blocks 4096 era 5
 #	0 9 2
 #	10 4095 0
@@ -50,9 +50,13 @@ $1 != "truth:" {
 	next
 }
 
+$2 == "starting" {
+	forget(nr_blocks, $5)
+	maybe = ""
+}
+
 $2 == "load" {
 	sectors = $3; block = $4
-	maybe = ""
 }
 
 $2 == "resume" {
@@ -76,7 +80,7 @@ $2 == "write" {
 }
 
 $2 == "digested" {
-	forget(nr_blocks, $3)
+	forget(nr_blocks, "")
 }
 
 $2 == "snap" {
