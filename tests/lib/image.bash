@@ -38,11 +38,12 @@ check_json_is_true() {
 		.live.current_era == $era and .live.nr_blocks == $nr and
 		.live.block_size == $block * 512 and .live.clean == $clean and
 		.snapshot.current_era == $snap and
-		(.live.writesets == 0) == (.live.oldest_writeset == null) and
+		(.live.writesets == 0 and .live.clean) == (.live.oldest_writeset == null) and
 		(.live.oldest_writeset // 1) <= (.live.newest_writeset // 1) and
 		(.live.newest_writeset // 0) <= $era and
 		.metadata.device_blocks == ($size / 4096 | floor) and
 		.metadata.blocks == $sm_blocks and
+		.metadata.free == $sm_blocks - $allocated and
 		.metadata.allocated == $allocated and .metadata.reachable == $allocated' \
 		"$dir/json" >/dev/null && return
 	echo "era_check --json:" >&2
