@@ -76,16 +76,20 @@ static void say_sound(const struct era_check_result *result, const char *path)
 static void say_summary(struct tool *tool, const struct era_check_result *result,
 			const struct options *options, enum exit_status status)
 {
-	if (result->nr_fatal || result->nr_non_fatal)
+	if (result->nr_fatal || result->nr_non_fatal) {
 		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems", tool->path,
 			 result->nr_fatal, result->nr_non_fatal);
-	else if (status == STATUS_OK && !tool->quiet && !options->json && options->superblock_only)
+		return;
+	}
+	if (status != STATUS_OK || tool->quiet || options->json)
+		return;
+	if (options->superblock_only)
 		printf("%s: superblock is sound: era %" PRIu32 "\n", tool->path,
 		       result->live.sb.current_era);
-	else if (status == STATUS_OK && !tool->quiet && !options->json && options->snapshot)
+	else if (options->snapshot)
 		printf("%s: metadata snapshot is sound: era %" PRIu32 "\n", tool->path,
 		       result->snapshot.sb.current_era);
-	else if (status == STATUS_OK && !tool->quiet && !options->json)
+	else
 		say_sound(result, tool->path);
 }
 

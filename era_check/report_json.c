@@ -5,8 +5,6 @@
 
 #include "base/problem.h"
 
-#define SECTOR_BYTES 512u
-
 static void on_problem(void *ctx, const struct problem *p)
 {
 	struct json_report *report = ctx;
@@ -64,7 +62,7 @@ static void view_members(struct json *json, const struct era_check_view *view, b
 	const struct superblock *sb = &view->sb;
 
 	json_number(json, "current_era", sb->current_era);
-	json_number(json, "block_size", (uint64_t)sb->data_block_size * SECTOR_BYTES);
+	json_number(json, "block_size", superblock_block_bytes(sb));
 	json_number(json, "nr_blocks", sb->nr_blocks);
 	if (!view->walked)
 		return;

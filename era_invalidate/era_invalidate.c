@@ -13,8 +13,6 @@
 #include "output/changes.h"
 #include "tools/tool.h"
 
-#define SECTOR_BYTES 512u
-
 static int check_snapshot(struct era_view *view, const struct options *options)
 {
 	const struct report *rep = view->dev.rep;
@@ -34,21 +32,16 @@ static int check_snapshot(struct era_view *view, const struct options *options)
 	return 0;
 }
 
-static uint64_t block_bytes(const struct era_view *view)
-{
-	return (uint64_t)view->sb.data_block_size * SECTOR_BYTES;
-}
-
 /* The device's size must be one that has just these blocks. */
 static bool size_fits(const struct era_view *view, const struct options *options, struct tool *tool)
 {
 	if (!options->device_size ||
-	    div_up(options->device_size, block_bytes(view)) == view->sb.nr_blocks)
+	    div_up(options->device_size, superblock_block_bytes(&view->sb)) == view->sb.nr_blocks)
 		return true;
 	tool_say(tool,
 		 "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu32
 		 " blocks of %" PRIu64 " bytes",
-		 options->path, options->device_size, view->sb.nr_blocks, block_bytes(view));
+		 options->path, options->device_size, view->sb.nr_blocks, superblock_block_bytes(&view->sb));
 	return false;
 }
 
@@ -56,7 +49,7 @@ static bool size_fits(const struct era_view *view, const struct options *options
 static void add_grown(const struct era_view *view, const struct options *options,
 		      struct era_changes *found)
 {
-	uint64_t first = options->old_size / block_bytes(view);
+	uint64_t first = options->old_size / superblock_block_bytes(&view->sb);
 
 	if (options->has_old_size && first < view->sb.nr_blocks)
 		bits_set_range(found->bits, first, view->sb.nr_blocks - first);
@@ -117,7 +110,7 @@ static int print(const struct era_view *view, const struct options *options,
 	struct changes changes = {
 		.bits = found->bits,
 		.nr_blocks = view->sb.nr_blocks,
-		.block_size = block_bytes(view),
+		.block_size = superblock_block_bytes(&view->sb),
 		.device_size = options->device_size,
 		.unit = (enum change_unit)options->unit,
 		.since = options->since,

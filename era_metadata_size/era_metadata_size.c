@@ -14,7 +14,6 @@
 #define NR_VIEWS 2u /* the live one and a snapshot's, which may have different writesets */
 
 struct options {
-	const char *path; /* not used */
 	uint32_t block_sectors, nr_blocks, nr_writesets;
 	uint64_t device_size;
 	bool has_block_size, has_device_size;

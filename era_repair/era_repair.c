@@ -8,7 +8,6 @@
 #include "tools/tool.h"
 
 struct options {
-	const char *path; /* not used */
 	const char *input, *output;
 	bool quiet;
 };

@@ -8,7 +8,6 @@
 #include "xml/reader.h"
 
 struct options {
-	const char *path; /* not used */
 	const char *input, *output;
 	bool quiet, tight;
 };

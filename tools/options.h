@@ -2,8 +2,9 @@
 /*
  * Command lines as tables.
  *
- * A program has a struct of options that begins with `const char *path`, and a row for each option
- * that says where in the struct its value goes.  What is wrong with a command line ends the
+ * A program has a struct of options, and a row for each option that says where in the struct its
+ * value goes.  With a device as argument the struct begins with `const char *path`; a bool that says
+ * what was given never comes first.  What is wrong with a command line ends the
  * program with status 2 and a message.  -h, --usage and -V are everybody's.
  */
 #ifndef ERA_TOOLS_OPTIONS_H

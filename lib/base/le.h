@@ -11,10 +11,6 @@
 
 #include <stdint.h>
 
-struct le16 {
-	uint8_t b[2];
-};
-
 struct le32 {
 	uint8_t b[4];
 };
@@ -22,11 +18,6 @@ struct le32 {
 struct le64 {
 	uint8_t b[8];
 };
-
-static inline uint16_t le16_get(struct le16 v)
-{
-	return (uint16_t)(v.b[0] | v.b[1] << 8);
-}
 
 static inline uint32_t le32_get(struct le32 v)
 {

@@ -43,10 +43,10 @@ uint32_t blk_value_size(enum blk_role role)
 	return shapes[role].value_size;
 }
 
-static uint32_t checksum(const void *data, enum blk_role role)
+uint32_t blk_checksum(const void *data, uint32_t csum_xor)
 {
 	return crc32c(CSUM_INIT, (const uint8_t *)data + CSUM_BYTES, META_BLOCK_SIZE - CSUM_BYTES) ^
-	       shapes[role].csum_xor;
+	       csum_xor;
 }
 
 static int damaged(struct problem *p, enum problem_code code, uint64_t nr, uint64_t found,
@@ -130,7 +130,7 @@ int blk_validate(struct blk_ro blk, enum blk_role role, struct problem *p)
 	const struct shape *shape = &shapes[role];
 	const struct le32 *csum = blk.data;
 	const struct le64 *own_nr = (const void *)((const uint8_t *)blk.data + shape->blocknr_offset);
-	uint32_t wanted = checksum(blk.data, role);
+	uint32_t wanted = blk_checksum(blk.data, shape->csum_xor);
 
 	if (le32_get(*csum) != wanted)
 		return damaged(p,
@@ -148,5 +148,5 @@ void blk_seal(struct blk_rw blk, enum blk_role role)
 	struct le32 *csum = blk.data;
 
 	*own_nr = le64_make(blk.nr);
-	*csum = le32_make(checksum(blk.data, role));
+	*csum = le32_make(blk_checksum(blk.data, shapes[role].csum_xor));
 }

@@ -24,6 +24,9 @@ int blk_validate(struct blk_ro blk, enum blk_role role, struct problem *p) must_
 /* Makes a block of that role valid at block blk.nr: writes its own number, then its checksum. */
 void blk_seal(struct blk_rw blk, enum blk_role role);
 
+/* The checksum of a block whose kind XORs it with that constant; it lies in the first 4 bytes. */
+uint32_t blk_checksum(const void *data, uint32_t csum_xor);
+
 /* Size of the values in a node's leaves or in an array block of that role. */
 uint32_t blk_value_size(enum blk_role role);
 

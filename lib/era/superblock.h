@@ -25,6 +25,12 @@ struct superblock {
 	uint64_t metadata_snap; /* 0: none */
 };
 
+/* The size of a data block in bytes. */
+static inline uint64_t superblock_block_bytes(const struct superblock *sb)
+{
+	return (uint64_t)sb->data_block_size * SECTOR_SIZE;
+}
+
 /* Reads and validates block nr as ROLE_SUPERBLOCK or ROLE_SNAPSHOT.  *sb is set on success only.
  * Returns 0, ERA_DAMAGED with *p set but `where`, or ERA_SYS (no memory; reported). */
 int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct superblock *sb,

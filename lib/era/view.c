@@ -121,12 +121,7 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 {
 	struct era_view *view = ctx;
 
-	if (bits_test(view->seen, pointer->block)) {
-		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
-		return ERA_DAMAGED;
-	}
-	bits_set(view->seen, pointer->block);
-	return WALK_READ;
+	return walk_visit_once(view->seen, pointer, p);
 }
 
 static int on_problem(void *ctx, const struct problem *p)

@@ -7,8 +7,8 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "block/crc.h"
 #include "block/dev.h"
+#include "block/validate.h"
 #include "ondisk/cache_disk.h"
 #include "ondisk/era_disk.h"
 #include "pdata/array.h"
@@ -16,8 +16,7 @@
 static int check_superblock(const struct blk_dev *dev, const void *block)
 {
 	const struct cache_superblock_disk *disk = block;
-	uint32_t csum = crc32c(0xffffffff, (const uint8_t *)block + 4, META_BLOCK_SIZE - 4) ^
-			CACHE_CSUM_XOR;
+	uint32_t csum = blk_checksum(block, CACHE_CSUM_XOR);
 	uint32_t version = le32_get(disk->version);
 
 	if (le64_get(disk->magic) != CACHE_MAGIC)
@@ -47,12 +46,7 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 {
 	struct dirty_walk *dirty = ctx;
 
-	if (bits_test(dirty->seen, pointer->block)) {
-		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
-		return ERA_DAMAGED;
-	}
-	bits_set(dirty->seen, pointer->block);
-	return WALK_READ;
+	return walk_visit_once(dirty->seen, pointer, p);
 }
 
 /* Told as an error, since these are not the metadata that problems are told of. */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/bits.h"
 #include "block/validate.h"
 
 int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *pointer,
@@ -14,6 +15,16 @@ int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *po
 		return ERA_DAMAGED;
 	}
 	return walk->visit(walk->ctx, pointer, p);
+}
+
+int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct problem *p)
+{
+	if (bits_test(seen, pointer->block)) {
+		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		return ERA_DAMAGED;
+	}
+	bits_set(seen, pointer->block);
+	return WALK_READ;
 }
 
 int walk_read(struct walk *walk, uint64_t block, enum blk_role role, void *data,

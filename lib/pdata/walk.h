@@ -46,6 +46,10 @@ struct walk {
 int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *pointer,
 	       struct problem *p) must_check;
 
+/* A visit for views in which no block may be reached twice: seen has a bit a block. */
+int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct problem *p)
+	must_check;
+
 /* Reads and validates one block into data (from blk_alloc).  0, or ERA_DAMAGED with *p set. */
 int walk_read(struct walk *walk, uint64_t block, enum blk_role role, void *data,
 	      struct problem *p) must_check;
