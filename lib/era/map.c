@@ -155,13 +155,19 @@ static int finish(struct era_map *map)
 	return r;
 }
 
+/* Where the window at block `first` lies in a file of folds. */
+static off_t fold_place(uint64_t first)
+{
+	return (off_t)(first / WINDOW_BLOCKS * sizeof(struct fold));
+}
+
 static int read_fold(struct era_map *map)
 {
 	const struct iovec parts[] = {
 		{map->fold.eras, sizeof(map->fold.eras)},
 		{map->fold.lost, sizeof(map->fold.lost)},
 	};
-	ssize_t n = readv(map->base, parts, 2);
+	ssize_t n = preadv(map->base, parts, 2, fold_place(map->next));
 
 	if (n == (ssize_t)sizeof(map->fold))
 		return 0;
@@ -204,7 +210,7 @@ static int write_folds(struct era_map *map, int fd)
 	int r;
 
 	while ((r = era_map_next(map, &window)) > 0) {
-		ssize_t n = write(fd, &map->fold, sizeof(map->fold));
+		ssize_t n = pwrite(fd, &map->fold, sizeof(map->fold), fold_place(window.first));
 
 		if (n == (ssize_t)sizeof(map->fold))
 			continue;
@@ -232,12 +238,11 @@ static int pass(struct era_view *view, size_t first, int *base)
 		r = write_folds(map, fd);
 		era_map_close(map);
 	}
-	if (r || lseek(fd, 0, SEEK_SET)) {
+	if (r)
 		close(fd);
-		return r;
-	}
-	*base = fd;
-	return 0;
+	else
+		*base = fd;
+	return r;
 }
 
 int era_map_open(struct era_map **map, struct era_view *view)
