@@ -64,30 +64,15 @@ static int feed_array(const struct era_stream *to, const struct options *options
 	return r ? r : to->array_end(to->ctx);
 }
 
-static int feed(const struct era_stream *to, const struct options *options)
+static int feed(void *ctx, const struct era_stream *to)
 {
+	const struct options *options = ctx;
 	const struct era_header header = {options->block_sectors, options->nr_blocks, options->era};
 	int r = to->begin(to->ctx, &header);
 
 	if (!r)
 		r = feed_array(to, options);
 	return r ? r : to->end(to->ctx);
-}
-
-static int format(const struct options *options, struct tool *tool)
-{
-	struct era_build build;
-	struct era_stream stream;
-	int r = era_build_open(&build, options->path, false, &tool->report);
-
-	if (r)
-		return r;
-	stream = era_build_stream(&build);
-	r = feed(&stream, options);
-	if (!r)
-		r = era_build_commit(&build);
-	era_build_close(&build);
-	return r;
 }
 
 int main(int argc, char **argv)
@@ -100,7 +85,7 @@ int main(int argc, char **argv)
 	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.path;
 	tool.quiet = options.quiet;
-	r = format(&options, &tool);
+	r = era_build_all(options.path, false, feed, &options, &tool.report);
 	tool_end(&tool);
 	return (int)status_of(r);
 }

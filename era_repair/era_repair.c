@@ -40,41 +40,36 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
-static int rebuild(struct era_view *view, const struct options *options, struct tool *tool,
-		   struct era_losses *losses)
-{
-	struct era_build build;
-	struct era_stream stream;
-	int r = era_build_open(&build, options->output, false, &tool->report);
+struct rebuild {
+	struct era_view view;
+	struct era_losses losses;
+};
 
-	if (r)
-		return r;
-	stream = era_build_stream(&build);
-	r = era_stream_view(view, &stream, losses);
-	if (!r)
-		r = era_build_commit(&build);
-	era_build_close(&build);
-	return r;
+static int produce(void *ctx, const struct era_stream *to)
+{
+	struct rebuild *rebuild = ctx;
+
+	return era_stream_view(&rebuild->view, to, &rebuild->losses);
 }
 
 static int repair(const struct options *options, struct tool *tool)
 {
-	struct era_losses losses = {0, 0};
-	struct era_view view;
-	int r = era_view_open(&view, options->input, ERA_VIEW_REPAIR, &tool->report);
+	struct rebuild rebuild = {.losses = {0, 0}};
+	const struct era_losses *losses = &rebuild.losses;
+	int r = era_view_open(&rebuild.view, options->input, ERA_VIEW_REPAIR, &tool->report);
 
 	if (r == ERA_DAMAGED)
 		tool_say(tool, "%s: metadata whose superblock is damaged cannot be repaired; "
 			 "nothing was written", options->input);
 	if (r)
 		return (int)status_of(r);
-	r = rebuild(&view, options, tool, &losses);
+	r = era_build_all(options->output, false, produce, &rebuild, &tool->report);
 	if (r)
 		r = (int)status_of(r);
 	else
-		r = (int)tool_repair_status(tool, losses.nr_bits + losses.nr_eras, view.nr_problems,
-					    "bits and eras");
-	era_view_close(&view);
+		r = (int)tool_repair_status(tool, losses->nr_bits + losses->nr_eras,
+					    rebuild.view.nr_problems, "bits and eras");
+	era_view_close(&rebuild.view);
 	return r;
 }
 

@@ -12,6 +12,11 @@ struct options {
 	bool quiet, tight;
 };
 
+struct input {
+	const char *path;
+	const struct report *rep;
+};
+
 static const struct option_row rows[] = {
 	{"input", 'i', "XML", "Read XML, plain or compressed with gzip ('-': standard input)",
 	 OPTION_TEXT, offsetof(struct options, input), 0, NULL, true},
@@ -41,36 +46,24 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
-static int read_xml(const char *path, struct era_build *build, struct tool *tool)
+/* The output is opened first, so that one that is in use is refused before XML is waited for. */
+static int read_xml(void *ctx, const struct era_stream *to)
 {
-	struct era_stream stream = era_build_stream(build);
+	struct input *input = ctx;
 	struct source source;
-	int r = source_open(&source, path, &tool->report);
+	int r = source_open(&source, input->path, input->rep);
 
 	if (r)
 		return r;
-	r = xml_read(&source, &stream, XML_READ_FAST);
+	r = xml_read(&source, to, XML_READ_FAST);
 	source_close(&source);
-	return r;
-}
-
-static int restore(const struct options *options, struct tool *tool)
-{
-	struct era_build build;
-	int r = era_build_open(&build, options->output, options->tight, &tool->report);
-
-	if (r)
-		return r;
-	r = read_xml(options->input, &build, tool);
-	if (!r)
-		r = era_build_commit(&build);
-	era_build_close(&build);
 	return r;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {0};
+	struct input input;
 	struct tool tool;
 	int r;
 
@@ -78,7 +71,8 @@ int main(int argc, char **argv)
 	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.output;
 	tool.quiet = options.quiet;
-	r = restore(&options, &tool);
+	input = (struct input){options.input, &tool.report};
+	r = era_build_all(options.output, options.tight, read_xml, &input, &tool.report);
 	tool_end(&tool);
 	return (int)status_of(r);
 }

@@ -190,3 +190,21 @@ void era_build_close(struct era_build *build)
 	btree_build_free(&build->writesets);
 	array_build_free(&build->array);
 }
+
+int era_build_all(const char *path, bool tight,
+		  int (*produce)(void *ctx, const struct era_stream *to), void *ctx,
+		  const struct report *rep)
+{
+	struct era_build build;
+	struct era_stream stream;
+	int r = era_build_open(&build, path, tight, rep);
+
+	if (r)
+		return r;
+	stream = era_build_stream(&build);
+	r = produce(ctx, &stream);
+	if (!r)
+		r = era_build_commit(&build);
+	era_build_close(&build);
+	return r;
+}

@@ -43,4 +43,9 @@ int era_build_commit(struct era_build *build) must_check;
 /* Frees all; without a commit before, the device is as it was. */
 void era_build_close(struct era_build *build);
 
+/* All of that: opens, has the stream fed by produce, and commits when it returns 0. */
+int era_build_all(const char *path, bool tight,
+		  int (*produce)(void *ctx, const struct era_stream *to), void *ctx,
+		  const struct report *rep) must_check;
+
 #endif
