@@ -91,37 +91,23 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 	return known ? WALK_SHARED : WALK_READ;
 }
 
-static void check_tail(struct check *check, const struct array_iter *it,
-		       const struct array_part *part, uint32_t nr_bits)
-{
-	const struct le64 *words = (const void *)part->values;
-	struct problem p;
-	uint64_t stray;
-
-	if (part->first + part->len < it->nr_entries)
-		return;
-	if (!writeset_has_stray_bit(le64_get(words[part->len - 1]), nr_bits, &stray))
-		return;
-	problem_set(&p, PROBLEM_WRITESET_TAIL, part->block, stray, nr_bits);
-	check_tell(check, &p, "%s, block %" PRIu64 " of %" PRIu64, it->tree.name, part->index + 1,
-		   it->nr_blocks);
-}
-
-static void check_eras(struct check *check, const struct array_iter *it,
-		       const struct array_part *part)
-{
-	uint32_t max = era_max(part->values, part->len);
-	struct problem p;
-
-	check->info[part->block].max_era = max;
-	if (max <= check->sb->current_era)
-		return;
-	problem_set(&p, PROBLEM_ERA_AFTER, part->block, max, check->sb->current_era);
-	check_tell(check, &p, "%s, block %" PRIu64 " of %" PRIu64, it->tree.name, part->index + 1,
-		   it->nr_blocks);
-}
-
 /* nr_bits is that of a writeset, or 0 for the era array. */
+static int check_part(struct check *check, struct array_iter *it, const struct array_part *part,
+		      uint32_t nr_bits)
+{
+	struct blk_info *info = &check->info[part->block];
+	struct problem p;
+	int r;
+
+	if (part->len == it->per_block)
+		info->flags |= SOUND_AND_FULL;
+	if (it->role == ROLE_ERA)
+		r = era_check_part(part, check->sb->current_era, &info->max_era, &p);
+	else
+		r = writeset_check_part(it, part, nr_bits, &p);
+	return r ? array_problem(it, part->index, &p) : 0;
+}
+
 static int check_array(struct check *check, enum blk_role role, struct btree_root root,
 		       uint64_t nr_entries, uint32_t nr_bits, const char *name)
 {
@@ -132,14 +118,10 @@ static int check_array(struct check *check, enum blk_role role, struct btree_roo
 	array_iter_init(&it, &check->walk, role, root, nr_entries, BUFFER_BLOCKS, name);
 	check->nr_array_blocks = it.nr_blocks;
 	while ((r = array_iter_next(&it, &part)) > 0) {
-		if (part.state != ARRAY_KNOWN)
-			continue;
-		if (part.len == it.per_block)
-			check->info[part.block].flags |= SOUND_AND_FULL;
-		if (role == ROLE_ERA)
-			check_eras(check, &it, &part);
-		else
-			check_tail(check, &it, &part, nr_bits);
+		if (part.state == ARRAY_KNOWN)
+			r = check_part(check, &it, &part, nr_bits);
+		if (r < 0)
+			break;
 	}
 	array_iter_free(&it);
 	return r;

@@ -12,12 +12,12 @@
 /* The length of the part behind the last one: clear bits without end. */
 #define PAST_THE_END (UINT64_MAX / 2)
 
-uint32_t era_max(const uint8_t *values, uint64_t nr)
+static uint32_t era_max(const struct array_part *part)
 {
-	const struct le32 *eras = (const void *)values;
+	const struct le32 *eras = (const void *)part->values;
 	uint32_t max = 0;
 
-	for (uint64_t i = 0; i < nr; i++) {
+	for (uint64_t i = 0; i < part->len; i++) {
 		uint32_t era = le32_get(eras[i]);
 
 		max = era > max ? era : max;
@@ -25,14 +25,30 @@ uint32_t era_max(const uint8_t *values, uint64_t nr)
 	return max;
 }
 
-bool writeset_has_stray_bit(uint64_t last_word, uint32_t nr_bits, uint64_t *bit)
+int era_check_part(const struct array_part *part, uint32_t current_era, uint32_t *max,
+		   struct problem *p)
 {
-	uint64_t stray = last_word & ~bits_last_mask(nr_bits);
+	*max = era_max(part);
+	if (*max <= current_era)
+		return 0;
+	problem_set(p, PROBLEM_ERA_AFTER, part->block, *max, current_era);
+	return ERA_DAMAGED;
+}
 
+int writeset_check_part(const struct array_iter *it, const struct array_part *part,
+			uint32_t nr_bits, struct problem *p)
+{
+	const struct le64 *words = (const void *)part->values;
+	uint64_t stray, bit;
+
+	if (part->first + part->len < it->nr_entries)
+		return 0;
+	stray = le64_get(words[part->len - 1]) & ~bits_last_mask(nr_bits);
 	if (!stray)
-		return false;
-	*bit = (bits_words(nr_bits) - 1) * BITS_PER_WORD + (uint64_t)__builtin_ctzll(stray);
-	return true;
+		return 0;
+	bit = (it->nr_entries - 1) * BITS_PER_WORD + (uint64_t)__builtin_ctzll(stray);
+	problem_set(p, PROBLEM_WRITESET_TAIL, part->block, bit, nr_bits);
+	return ERA_DAMAGED;
 }
 
 void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era)
@@ -71,21 +87,16 @@ static void set_doubtful_end(struct writeset_cursor *c)
 }
 
 /* Bits past the end mean that the bits, or their number, aren't what was once written. */
-static int check_tail(struct writeset_cursor *c)
+static int check_part(struct writeset_cursor *c)
 {
-	const struct le64 *words = (const void *)c->part.values;
 	struct problem p;
-	uint64_t stray;
 
-	if (c->part.state != ARRAY_KNOWN || c->part.first + c->part.len < c->it.nr_entries)
-		return 0;
-	if (!writeset_has_stray_bit(le64_get(words[c->part.len - 1]), c->ws.nr_bits, &stray))
+	if (c->part.state != ARRAY_KNOWN ||
+	    !writeset_check_part(&c->it, &c->part, c->ws.nr_bits, &p))
 		return 0;
 	set_doubtful_end(c);
 	c->part.state = ARRAY_UNKNOWN;
-	problem_set(&p, PROBLEM_WRITESET_TAIL, c->part.block, stray, c->ws.nr_bits);
-	return walk_problem(&c->view->walk, &p, "%s, block %" PRIu64 " of %" PRIu64,
-			    c->it.tree.name, c->part.index + 1, c->it.nr_blocks);
+	return array_problem(&c->it, c->part.index, &p);
 }
 
 /* A bitset that doesn't end where nr_bits says leaves open what comes after it. */
@@ -103,7 +114,7 @@ static int next_part(struct writeset_cursor *c)
 	}
 	if (c->part.miscounted)
 		set_doubtful_end(c);
-	return check_tail(c);
+	return check_part(c);
 }
 
 static void copy_words(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
@@ -197,13 +208,10 @@ static int next_era_part(struct era_cursor *c)
 
 	if (r < 0 || c->part.state != ARRAY_KNOWN)
 		return r < 0 ? r : 0;
-	max = era_max(c->part.values, c->part.len);
-	if (max <= c->view->sb.current_era)
+	if (!era_check_part(&c->part, c->view->sb.current_era, &max, &p))
 		return 0;
 	c->part.state = ARRAY_UNKNOWN;
-	problem_set(&p, PROBLEM_ERA_AFTER, c->part.block, max, c->view->sb.current_era);
-	return walk_problem(&c->view->walk, &p, "%s, block %" PRIu64 " of %" PRIu64,
-			    c->it.tree.name, c->part.index + 1, c->it.nr_blocks);
+	return array_problem(&c->it, c->part.index, &p);
 }
 
 static void copy_eras(const struct era_cursor *c, uint32_t nr, uint32_t *eras)

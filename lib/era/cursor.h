@@ -53,12 +53,13 @@ int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
 
 int era_cursor_finish(struct era_cursor *c) must_check;
 
-/* The highest of nr eras as they lie on disk. */
-uint32_t era_max(const uint8_t *values, uint64_t nr);
-
-/* Has the last word of a bitset a bit set at nr_bits or past it?  The first of them is put into
- * *bit. */
-bool writeset_has_stray_bit(uint64_t last_word, uint32_t nr_bits, uint64_t *bit);
+/* What the arrays' users know of a sound block besides: no bit of a writeset lies past its end, and
+ * no era after the current one.  part is a known one; *max becomes its highest era.  0, or
+ * ERA_DAMAGED with *p set but `where`. */
+int writeset_check_part(const struct array_iter *it, const struct array_part *part,
+			uint32_t nr_bits, struct problem *p) must_check;
+int era_check_part(const struct array_part *part, uint32_t current_era, uint32_t *max,
+		   struct problem *p) must_check;
 
 /* "writeset of era 5", "current writeset", with the view's prefix; of BTREE_NAME_MAX bytes. */
 void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era);

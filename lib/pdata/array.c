@@ -37,6 +37,12 @@ static void set_entries(const struct array_iter *it, struct array_part *part, ui
 	part->len = min_u64(end_index * it->per_block, it->nr_entries) - part->first;
 }
 
+int array_problem(struct array_iter *it, uint64_t index, struct problem *p)
+{
+	return walk_problem(it->tree.walk, p, "%s, block %" PRIu64 " of %" PRIu64, it->tree.name,
+			    index + 1, it->nr_blocks);
+}
+
 static int read_block(struct array_iter *it, uint64_t index, struct blk_ro *blk, struct problem *p)
 {
 	const struct le64 *pointers = (const void *)it->leaf.values;
@@ -90,8 +96,7 @@ static int known_block(struct array_iter *it, struct array_part *part)
 	if (r == ERA_DAMAGED) {
 		part->state = ARRAY_UNKNOWN;
 		part->miscounted = p.code == PROBLEM_ARRAY_ENTRIES;
-		r = walk_problem(it->tree.walk, &p, "%s, block %" PRIu64 " of %" PRIu64,
-				 it->tree.name, index + 1, it->nr_blocks);
+		r = array_problem(it, index, &p);
 	}
 	if (r < 0)
 		return r;
@@ -112,8 +117,7 @@ static int missing_blocks(struct array_iter *it, uint64_t end_index, struct arra
 	if (it->damage_told == it->tree.nr_damaged) {
 		problem_set(&p, PROBLEM_ARRAY_MISSING, it->leaf.block ? it->leaf.block : it->tree.root,
 			    end_index, it->next_index);
-		r = walk_problem(it->tree.walk, &p, "%s, block %" PRIu64 " of %" PRIu64,
-				 it->tree.name, it->next_index + 1, it->nr_blocks);
+		r = array_problem(it, it->next_index, &p);
 	}
 	it->damage_told = it->tree.nr_damaged;
 	it->next_index = end_index;

@@ -49,4 +49,7 @@ void array_iter_free(struct array_iter *it);
 /* 1, 0 at the end, or what the walk stopped with. */
 int array_iter_next(struct array_iter *it, struct array_part *part) must_check;
 
+/* Hands a problem with the array block of that index to the walk; returns what the walk does. */
+int array_problem(struct array_iter *it, uint64_t index, struct problem *p) must_check;
+
 #endif
