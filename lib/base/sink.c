@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/scratch.h"
 #include "base/tmpfile.h"
 
 #define NEW_MODE 0666
@@ -179,10 +180,15 @@ int sink_open(struct sink *sink, const char *path, const struct report *rep)
 
 int sink_open_spool(struct sink *sink, const struct report *rep)
 {
-	int r = init(sink, tmpfile_scratch_folder(), -1, rep);
+	return init(sink, "a temporary file", -1, rep);
+}
 
-	sink->is_spool = true;
-	return r;
+/* The file of a spool whose text doesn't fit into memory any more. */
+static void open_spool(struct sink *sink)
+{
+	sink->fd = scratch_open(sink->rep);
+	if (sink->fd < 0)
+		sink->error = sink->fd;
 }
 
 static ssize_t write_some(struct sink *sink, const char *data, size_t n)
@@ -199,10 +205,8 @@ static ssize_t write_some(struct sink *sink, const char *data, size_t n)
 
 static void write_out(struct sink *sink, const char *data, size_t n)
 {
-	if (sink->is_spool && sink->fd < 0)
-		sink->fd = tmpfile_open_scratch();
-	if (sink->fd < 0)
-		fail(sink, "cannot create a temporary file");
+	if (sink->fd < 0 && !sink->error)
+		open_spool(sink);
 	while (n && !sink->error) {
 		ssize_t done = write_some(sink, data, n);
 
@@ -225,22 +229,21 @@ void sink_flush_buffer(struct sink *sink)
 
 int sink_unspool(struct sink *spool, struct sink *to)
 {
-	off_t at = 0;
-	ssize_t n = 0;
+	off_t at = 0, end;
 
 	if (spool->fd < 0 && !spool->error) {
 		sink_write(to, spool->buffer, spool->nr);
 		return to->error;
 	}
 	sink_flush_buffer(spool);
-	while (!spool->error && !to->error) {
-		n = pread(spool->fd, spool->buffer, SINK_BUFFER, at);
-		if (n < 0)
-			fail(spool, "cannot read back a temporary file");
-		if (n <= 0)
-			break;
-		sink_write(to, spool->buffer, (size_t)n);
-		at += n;
+	end = spool->error ? 0 : lseek(spool->fd, 0, SEEK_CUR);
+	while (at < end && !spool->error && !to->error) {
+		size_t n = end - at < (off_t)SINK_BUFFER ? (size_t)(end - at) : SINK_BUFFER;
+
+		spool->error = scratch_read(spool->fd, spool->buffer, n, at, spool->rep);
+		if (!spool->error)
+			sink_write(to, spool->buffer, n);
+		at += (off_t)n;
 	}
 	return spool->error ? spool->error : to->error;
 }

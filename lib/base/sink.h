@@ -21,10 +21,9 @@ struct sink {
 	const struct report *rep;
 	const char *shown; /* for messages */
 	char *path;      /* NULL for standard output and a spool */
-	bool is_spool;
 	char *target;    /* links resolved, when a temporary file will replace it; else NULL */
 	char *named;     /* the name the temporary file has, if any */
-	int fd;
+	int fd;          /* -1 while a spool fits into memory */
 	void *gz;        /* compresses when the name ends in .gz */
 	char *buffer;
 	size_t nr;

@@ -9,12 +9,6 @@
  * EOPNOTSUPP or EISDIR where the file system can't. */
 int tmpfile_open(const char *folder, mode_t mode);
 
-/* Opens a nameless file for what doesn't fit into memory, in $TMPDIR or /var/tmp. */
-int tmpfile_open_scratch(void);
-
-/* The folder that it lies in, for messages. */
-const char *tmpfile_scratch_folder(void);
-
 /* Gives it a name that does not exist yet.  0, or -1 with errno. */
 int tmpfile_link(int fd, const char *path);
 

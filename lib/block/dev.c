@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "ondisk/era_disk.h"
 
 #define CREATE_MODE 0666
@@ -156,49 +157,17 @@ void *blk_alloc(uint64_t nr)
 	return aligned_alloc(META_BLOCK_SIZE, nr * META_BLOCK_SIZE);
 }
 
-static int read_at(int fd, uint8_t *data, size_t len, off_t at)
-{
-	while (len) {
-		ssize_t n = pread(fd, data, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? errno : EIO;
-		data += n;
-		len -= (size_t)n;
-		at += n;
-	}
-	return 0;
-}
-
 int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
 {
 	dev->progress_done += nr;
 	report_progress(dev->rep, dev->progress_done, dev->progress_total);
-	return read_at(dev->fd, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
+	return io_read_at(dev->fd, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
 }
 
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data)
 {
-	const uint8_t *bytes = data;
-	size_t len = nr * META_BLOCK_SIZE;
-	off_t at = (off_t)(first * META_BLOCK_SIZE);
-
-	while (len) {
-		ssize_t n = pwrite(dev->fd, bytes, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (!n)
-			errno = ENOSPC;
-		if (n <= 0)
-			return fail(dev, "cannot write");
-		bytes += n;
-		len -= (size_t)n;
-		at += n;
-	}
-	return 0;
+	errno = io_write_at(dev->fd, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
+	return errno ? fail(dev, "cannot write") : 0;
 }
 
 int blk_dev_flush(struct blk_dev *dev)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "block/stage.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/tmpfile.h"
+#include "base/scratch.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 
@@ -36,32 +35,23 @@ void blk_stage_close(struct blk_stage *stage)
 	stage->data = NULL;
 }
 
-static int write_all(struct blk_stage *stage, const uint8_t *data, size_t len)
+/* Where a block lies in the temporary file. */
+static off_t place(uint64_t block)
 {
-	while (len) {
-		ssize_t n = write(stage->fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return report_errno(stage->rep, tmpfile_scratch_folder(),
-					    "cannot write a temporary file");
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return (off_t)((block - FIRST_BLOCK) * META_BLOCK_SIZE);
 }
 
-static int spill(struct blk_stage *stage)
+/* first is the block that the data in memory begin with. */
+static int spill(struct blk_stage *stage, uint64_t first)
 {
 	int r;
 
 	if (stage->fd < 0)
-		stage->fd = tmpfile_open_scratch();
+		stage->fd = scratch_open(stage->rep);
 	if (stage->fd < 0)
-		return report_errno(stage->rep, tmpfile_scratch_folder(),
-				    "cannot create a temporary file");
-	r = write_all(stage, stage->data, (size_t)stage->nr_data * META_BLOCK_SIZE);
+		return stage->fd;
+	r = scratch_write(stage->fd, stage->data, (size_t)stage->nr_data * META_BLOCK_SIZE,
+			  place(first), stage->rep);
 	stage->nr_data = 0;
 	return r;
 }
@@ -79,32 +69,12 @@ int blk_stage_append(struct blk_stage *stage, struct blk_rw *blk, enum blk_role 
 	if (blk->nr >= stage->limit)
 		return 0;
 	if (stage->nr_data == STAGE_BLOCKS)
-		r = spill(stage);
+		r = spill(stage, blk->nr - stage->nr_data);
 	if (r)
 		return r;
 	blk_seal(*blk, role);
 	memcpy((uint8_t *)stage->data + (size_t)stage->nr_data++ * META_BLOCK_SIZE, blk->data,
 	       META_BLOCK_SIZE);
-	return 0;
-}
-
-static int read_back(struct blk_stage *stage, uint32_t nr, off_t at)
-{
-	size_t len = (size_t)nr * META_BLOCK_SIZE, done = 0;
-
-	while (done < len) {
-		ssize_t n = pread(stage->fd, (uint8_t *)stage->data + done, len - done,
-				  at + (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (!n)
-			errno = EIO;
-		if (n <= 0)
-			return report_errno(stage->rep, tmpfile_scratch_folder(),
-					    "cannot read back a temporary file");
-		done += (size_t)n;
-	}
 	return 0;
 }
 
@@ -116,12 +86,13 @@ int blk_stage_copy(struct blk_stage *stage, struct blk_dev *dev)
 	if (stage->fd < 0)
 		return blk_dev_write(dev, block, stage->nr_data, stage->data);
 	if (stage->nr_data)
-		r = spill(stage);
+		r = spill(stage, stage->next - stage->nr_data);
 	while (!r && block < stage->next) {
 		uint64_t left = stage->next - block;
 		uint32_t nr = left < STAGE_BLOCKS ? (uint32_t)left : STAGE_BLOCKS;
 
-		r = read_back(stage, nr, (off_t)((block - FIRST_BLOCK) * META_BLOCK_SIZE));
+		r = scratch_read(stage->fd, stage->data, (size_t)nr * META_BLOCK_SIZE, place(block),
+				 stage->rep);
 		if (!r)
 			r = blk_dev_write(dev, block, nr, stage->data);
 		block += nr;

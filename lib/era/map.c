@@ -10,15 +10,13 @@
  */
 #include "era/map.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "base/tmpfile.h"
+#include "base/scratch.h"
 #include "era/cursor.h"
 
 #define WINDOW_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
@@ -161,26 +159,11 @@ static off_t fold_place(uint64_t first)
 	return (off_t)(first / WINDOW_BLOCKS * sizeof(struct fold));
 }
 
-static int read_fold(struct era_map *map)
-{
-	const struct iovec parts[] = {
-		{map->fold.eras, sizeof(map->fold.eras)},
-		{map->fold.lost, sizeof(map->fold.lost)},
-	};
-	ssize_t n = preadv(map->base, parts, 2, fold_place(map->next));
-
-	if (n == (ssize_t)sizeof(map->fold))
-		return 0;
-	if (n >= 0)
-		errno = EIO;
-	return report_errno(map->view->dev.rep, tmpfile_scratch_folder(),
-			    "cannot read back a temporary file");
-}
-
 static int read_base(struct era_map *map, uint32_t nr)
 {
 	if (map->base >= 0)
-		return read_fold(map);
+		return scratch_read(map->base, &map->fold, sizeof(map->fold), fold_place(map->next),
+				    map->view->dev.rep);
 	return era_cursor_read(&map->array, nr, map->fold.eras, map->fold.lost);
 }
 
@@ -210,14 +193,10 @@ static int write_folds(struct era_map *map, int fd)
 	int r;
 
 	while ((r = era_map_next(map, &window)) > 0) {
-		ssize_t n = pwrite(fd, &map->fold, sizeof(map->fold), fold_place(window.first));
-
-		if (n == (ssize_t)sizeof(map->fold))
-			continue;
-		if (n >= 0)
-			errno = ENOSPC;
-		return report_errno(map->view->dev.rep, tmpfile_scratch_folder(),
-				    "cannot write a temporary file");
+		r = scratch_write(fd, &map->fold, sizeof(map->fold), fold_place(window.first),
+				  map->view->dev.rep);
+		if (r)
+			return r;
 	}
 	return r;
 }
@@ -225,13 +204,12 @@ static int write_folds(struct era_map *map, int fd)
 /* Folds MAX_CURSORS writesets from first on over the file *base, if any, into a new one. */
 static int pass(struct era_view *view, size_t first, int *base)
 {
-	int fd = tmpfile_open_scratch();
+	int fd = scratch_open(view->dev.rep);
 	struct era_map *map;
 	int r;
 
 	if (fd < 0)
-		return report_errno(view->dev.rep, tmpfile_scratch_folder(),
-				    "cannot create a temporary file");
+		return fd;
 	r = create(&map, view, first, MAX_CURSORS, *base);
 	*base = -1;
 	if (!r) {

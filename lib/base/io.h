@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading and writing all of a stretch of a file: short transfers and interruptions are seen to. */
+#ifndef ERA_BASE_IO_H
+#define ERA_BASE_IO_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/compiler.h"
+
+/* 0, or a positive errno: EIO when the file ends before. */
+int io_read_at(int fd, void *data, size_t len, off_t at) must_check;
+
+/* 0, or a positive errno: ENOSPC when nothing more is taken. */
+int io_write_at(int fd, const void *data, size_t len, off_t at) must_check;
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/scratch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/tmpfile.h"
+
+#define MODE 0600
+
+static const char *scratch_folder(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return folder && *folder ? folder : "/var/tmp";
+}
+
+/* Nameless files aren't known to every file system. */
+static int open_and_unlink(const char *folder)
+{
+	char *path;
+	int fd;
+
+	if (asprintf(&path, "%s/era-XXXXXX", folder) < 0)
+		return -1;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	free(path);
+	return fd;
+}
+
+static int fail(int error, const char *what, const struct report *rep)
+{
+	errno = error;
+	return report_errno(rep, scratch_folder(), what);
+}
+
+int scratch_open(const struct report *rep)
+{
+	int fd = tmpfile_open(scratch_folder(), MODE);
+
+	if (fd < 0)
+		fd = open_and_unlink(scratch_folder());
+	return fd < 0 ? fail(errno, "cannot create a temporary file", rep) : fd;
+}
+
+int scratch_write(int fd, const void *data, size_t len, off_t at, const struct report *rep)
+{
+	int error = io_write_at(fd, data, len, at);
+
+	return error ? fail(error, "cannot write a temporary file", rep) : 0;
+}
+
+int scratch_read(int fd, void *data, size_t len, off_t at, const struct report *rep)
+{
+	int error = io_read_at(fd, data, len, at);
+
+	return error ? fail(error, "cannot read back a temporary file", rep) : 0;
+}

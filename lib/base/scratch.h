@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A nameless temporary file for what doesn't fit into memory, in $TMPDIR or /var/tmp. */
+#ifndef ERA_BASE_SCRATCH_H
+#define ERA_BASE_SCRATCH_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+
+/* A file descriptor, close() it; or ERA_SYS.  Errors are reported by all of these. */
+int scratch_open(const struct report *rep) must_check;
+
+int scratch_write(int fd, const void *data, size_t len, off_t at, const struct report *rep)
+	must_check;
+int scratch_read(int fd, void *data, size_t len, off_t at, const struct report *rep) must_check;
+
+#endif
