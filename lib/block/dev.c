@@ -20,6 +20,23 @@ static int fail(struct blk_dev *dev, const char *what)
 	return report_errno(dev->rep, dev->path, what);
 }
 
+static int fd_read(struct blk_dev *dev, void *data, size_t len, off_t at)
+{
+	return io_read_at(dev->fd, data, len, at);
+}
+
+static int fd_write(struct blk_dev *dev, const void *data, size_t len, off_t at)
+{
+	return io_write_at(dev->fd, data, len, at);
+}
+
+static int fd_flush(struct blk_dev *dev)
+{
+	return fsync(dev->fd) ? errno : 0;
+}
+
+static const struct blk_dev_ops fd_ops = {fd_read, fd_write, fd_flush};
+
 static int open_flags(enum blk_access access, bool is_device)
 {
 	int flags = (access == BLK_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC;
@@ -86,7 +103,7 @@ static int look_and_open(struct blk_dev *dev, enum blk_access access)
 
 static int init(struct blk_dev *dev, const char *path, const struct report *rep)
 {
-	*dev = (struct blk_dev){.fd = -1, .path = strdup(path), .rep = rep};
+	*dev = (struct blk_dev){.ops = &fd_ops, .fd = -1, .path = strdup(path), .rep = rep};
 	return dev->path ? 0 : report_nomem(rep);
 }
 
@@ -135,6 +152,17 @@ int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 	return r;
 }
 
+int blk_dev_open_ops(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
+		     const struct blk_dev_ops *ops, void *ctx, const struct report *rep)
+{
+	int r = init(dev, path, rep);
+
+	dev->ops = ops;
+	dev->ctx = ctx;
+	dev->nr_blocks = nr_blocks;
+	return r;
+}
+
 void blk_dev_close(struct blk_dev *dev)
 {
 	if (!dev->path)
@@ -161,16 +189,17 @@ int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
 {
 	dev->progress_done += nr;
 	report_progress(dev->rep, dev->progress_done, dev->progress_total);
-	return io_read_at(dev->fd, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
+	return dev->ops->read(dev, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
 }
 
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data)
 {
-	errno = io_write_at(dev->fd, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
+	errno = dev->ops->write(dev, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
 	return errno ? fail(dev, "cannot write") : 0;
 }
 
 int blk_dev_flush(struct blk_dev *dev)
 {
-	return fsync(dev->fd) ? fail(dev, "cannot flush") : 0;
+	errno = dev->ops->flush(dev);
+	return errno ? fail(dev, "cannot flush") : 0;
 }

@@ -22,7 +22,19 @@ enum blk_access {
 	BLK_WRITE,
 };
 
+struct blk_dev;
+
+/* How bytes get to and from a device; all return 0 or a positive errno.  Those of a file or block
+ * device are the default.  Tests put a simulated device in their place. */
+struct blk_dev_ops {
+	int (*read)(struct blk_dev *dev, void *data, size_t len, off_t at);
+	int (*write)(struct blk_dev *dev, const void *data, size_t len, off_t at);
+	int (*flush)(struct blk_dev *dev);
+};
+
 struct blk_dev {
+	const struct blk_dev_ops *ops;
+	void *ctx; /* of a simulated device */
 	int fd;
 	bool created; /* by blk_dev_create() */
 	char *path;
@@ -38,6 +50,10 @@ int blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
 /* Opens path for writing; a file that isn't there is created, with nr_blocks blocks. */
 int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 		   const struct report *rep) must_check;
+
+/* A device of nr_blocks behind ops; nothing is opened or locked. */
+int blk_dev_open_ops(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
+		     const struct blk_dev_ops *ops, void *ctx, const struct report *rep) must_check;
 
 /* Closes; a closed or zeroed dev is left alone. */
 void blk_dev_close(struct blk_dev *dev);
