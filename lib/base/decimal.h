@@ -1,48 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Numbers as decimal text, fast: a running number is incremented in its digits, not divided. */
+/*
+ * Numbers as decimal text, fast where they ascend: all digits but the last four are kept as text,
+ * and made anew only when they change; the last four come from a table of pairs.
+ */
 #ifndef ERA_BASE_DECIMAL_H
 #define ERA_BASE_DECIMAL_H
 
 #include <stdint.h>
 #include <string.h>
 
-#define DECIMAL_MAX 20u
+/* decimal_put() writes up to so many bytes, of which its number may be fewer. */
+#define DECIMAL_MAX 24u
 
-/* The digits lie at the right end of text, so that text + DECIMAL_MAX - len is the number. */
+#define DECIMAL_TAIL 10000u
+
+/* The digits before the last four; zero is the right way to start. */
 struct decimal {
+	uint64_t head;
 	uint32_t len;
-	char text[2 * DECIMAL_MAX]; /* the second half may be copied along, for fixed-size moves */
+	char text[20];
 };
 
-static inline void decimal_set(struct decimal *d, uint64_t n)
+void decimal_set_head(struct decimal *d, uint64_t head);
+
+/* "00" to "99". */
+extern const char decimal_pairs[2 * 100];
+
+/* Without needless zeroes, for n below DECIMAL_TAIL. */
+static inline char *decimal_put_small(uint32_t n, char *to)
 {
-	d->len = 0;
-	do {
-		d->text[DECIMAL_MAX - ++d->len] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
+	char digits[4];
+	unsigned skip = n < 10 ? 3 : n < 100 ? 2 : n < 1000 ? 1 : 0;
+
+	memcpy(digits, decimal_pairs + 2 * (n / 100), 2);
+	memcpy(digits + 2, decimal_pairs + 2 * (n % 100), 2);
+	for (unsigned i = skip; i < 4; i++)
+		*to++ = digits[i];
+	return to;
 }
 
-static inline void decimal_next(struct decimal *d)
+/* Puts n at `to`, which must have room for DECIMAL_MAX bytes, and returns its end. */
+static inline char *decimal_put(struct decimal *d, uint64_t n, char *to)
 {
-	uint32_t i = DECIMAL_MAX - 1;
+	uint64_t head = n / DECIMAL_TAIL;
+	uint32_t tail = (uint32_t)(n % DECIMAL_TAIL);
 
-	while (d->text[i] == '9' && i > DECIMAL_MAX - d->len)
-		d->text[i--] = '0';
-	if (d->text[i] != '9') {
-		d->text[i]++;
-		return;
-	}
-	d->text[i] = '0';
-	d->text[i - 1] = '1';
-	d->len++;
-}
-
-/* Puts the number at `to`, which must have room for DECIMAL_MAX bytes, and returns its end. */
-static inline char *decimal_put(const struct decimal *d, char *to)
-{
-	memcpy(to, d->text + DECIMAL_MAX - d->len, DECIMAL_MAX);
-	return to + d->len;
+	if (!head)
+		return decimal_put_small(tail, to);
+	if (head != d->head)
+		decimal_set_head(d, head);
+	memcpy(to, d->text, sizeof(d->text));
+	to += d->len;
+	memcpy(to, decimal_pairs + 2 * (tail / 100), 2);
+	memcpy(to + 2, decimal_pairs + 2 * (tail % 100), 2);
+	return to + 4;
 }
 
 #endif

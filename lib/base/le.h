@@ -9,7 +9,9 @@
 #ifndef ERA_BASE_LE_H
 #define ERA_BASE_LE_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct le32 {
 	uint8_t b[4];
@@ -42,6 +44,41 @@ static inline struct le64 le64_make(uint64_t v)
 	return (struct le64){{(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24),
 			      (uint8_t)(v >> 32), (uint8_t)(v >> 40), (uint8_t)(v >> 48),
 			      (uint8_t)(v >> 56)}};
+}
+
+/* Whole stretches of them; where the machine's own order is the same these are copies. */
+#define LE_IS_NATIVE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
+static inline void le32_get_all(const struct le32 *from, size_t nr, uint32_t *to)
+{
+	if (LE_IS_NATIVE)
+		memcpy(to, from, nr * sizeof(*to));
+	for (size_t i = 0; i < nr && !LE_IS_NATIVE; i++)
+		to[i] = le32_get(from[i]);
+}
+
+static inline void le64_get_all(const struct le64 *from, size_t nr, uint64_t *to)
+{
+	if (LE_IS_NATIVE)
+		memcpy(to, from, nr * sizeof(*to));
+	for (size_t i = 0; i < nr && !LE_IS_NATIVE; i++)
+		to[i] = le64_get(from[i]);
+}
+
+static inline void le64_make_all(const uint64_t *from, size_t nr, struct le64 *to)
+{
+	if (LE_IS_NATIVE)
+		memcpy(to, from, nr * sizeof(*to));
+	for (size_t i = 0; i < nr && !LE_IS_NATIVE; i++)
+		to[i] = le64_make(from[i]);
+}
+
+static inline void le32_make_all(const uint32_t *from, size_t nr, struct le32 *to)
+{
+	if (LE_IS_NATIVE)
+		memcpy(to, from, nr * sizeof(*to));
+	for (size_t i = 0; i < nr && !LE_IS_NATIVE; i++)
+		to[i] = le32_make(from[i]);
 }
 
 #endif

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
+ * Long output is written by a thread of its own (base/pump.h), so that formatting the next buffer
+ * and writing the last one go side by side; short output isn't worth one, and without one all is
+ * written by who formats it.
+ *
  * A file is first written without a name (O_TMPFILE), so that a program that is killed leaves
  * nothing behind; it gets a name beside its target and is renamed over it when it is complete.
  * Where the file system knows no nameless files it has that name from the start.
@@ -20,11 +24,16 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/pump.h"
 #include "base/scratch.h"
 #include "base/tmpfile.h"
 
 #define NEW_MODE 0666
 #define NAME_TRIES 100
+#define PAGE_BYTES 4096u
+
+/* With so many full buffers a thread writes the others. */
+#define PUMP_AFTER 4u
 
 static int fail(struct sink *sink, const char *what)
 {
@@ -150,7 +159,7 @@ static int open_gz(struct sink *sink)
 
 static int init(struct sink *sink, const char *shown, int fd, const struct report *rep)
 {
-	*sink = (struct sink){.rep = rep, .shown = shown, .fd = fd, .buffer = malloc(SINK_BUFFER)};
+	*sink = (struct sink){.rep = rep, .shown = shown, .fd = fd, .buffer = aligned_alloc(PAGE_BYTES, SINK_BUFFER)};
 	return sink->buffer ? 0 : report_nomem(rep);
 }
 
@@ -203,28 +212,69 @@ static ssize_t write_some(struct sink *sink, const char *data, size_t n)
 	return done ? done : -1;
 }
 
-static void write_out(struct sink *sink, const char *data, size_t n)
+/* Also called by the pump's thread: touches nothing but the file. */
+static int write_all(void *ctx, const char *data, size_t n)
 {
-	if (sink->fd < 0 && !sink->error)
-		open_spool(sink);
-	while (n && !sink->error) {
+	struct sink *sink = ctx;
+
+	while (n) {
 		ssize_t done = write_some(sink, data, n);
 
 		if (done < 0 && errno == EINTR && !sink->gz)
 			continue;
-		if (done < 0) {
-			fail(sink, "cannot write");
-			return;
-		}
+		if (done < 0)
+			return errno;
 		data += done;
 		n -= (size_t)done;
 	}
+	return 0;
+}
+
+static void note_written(struct sink *sink, int error)
+{
+	errno = error;
+	if (error)
+		fail(sink, "cannot write");
+}
+
+static void write_out(struct sink *sink, const char *data, size_t n)
+{
+	if (sink->fd < 0 && !sink->error)
+		open_spool(sink);
+	if (!sink->error)
+		note_written(sink, write_all(sink, data, n));
+}
+
+static void start_pump(struct sink *sink)
+{
+	sink->pump = malloc(sizeof(*sink->pump));
+	if (!sink->pump || !pump_start(sink->pump, SINK_BUFFER, write_all, sink))
+		return;
+	free(sink->pump);
+	sink->pump = NULL;
+}
+
+static void end_pump(struct sink *sink)
+{
+	if (!sink->pump)
+		return;
+	note_written(sink, pump_end(sink->pump));
+	free(sink->pump);
+	sink->pump = NULL;
 }
 
 void sink_flush_buffer(struct sink *sink)
 {
-	write_out(sink, sink->buffer, sink->nr);
+	int error = 0;
+
+	if (sink->pump)
+		sink->buffer = pump_swap(sink->pump, sink->buffer, sink->nr, &error);
+	else
+		write_out(sink, sink->buffer, sink->nr);
+	note_written(sink, error);
 	sink->nr = 0;
+	if (++sink->nr_full == PUMP_AFTER && sink->fd >= 0)
+		start_pump(sink);
 }
 
 int sink_unspool(struct sink *spool, struct sink *to)
@@ -236,6 +286,7 @@ int sink_unspool(struct sink *spool, struct sink *to)
 		return to->error;
 	}
 	sink_flush_buffer(spool);
+	end_pump(spool);
 	end = spool->error ? 0 : lseek(spool->fd, 0, SEEK_CUR);
 	while (at < end && !spool->error && !to->error) {
 		size_t n = end - at < (off_t)SINK_BUFFER ? (size_t)(end - at) : SINK_BUFFER;
@@ -250,13 +301,16 @@ int sink_unspool(struct sink *spool, struct sink *to)
 
 void sink_write(struct sink *sink, const void *data, size_t n)
 {
-	if (n > SINK_BUFFER) {
-		sink_flush_buffer(sink);
-		write_out(sink, data, n);
-		return;
+	const char *from = data;
+
+	while (n) {
+		size_t some = n < SINK_BUFFER ? n : SINK_BUFFER;
+
+		memcpy(sink_room(sink, some), from, some);
+		sink_used(sink, some);
+		from += some;
+		n -= some;
 	}
-	memcpy(sink_room(sink, n), data, n);
-	sink_used(sink, n);
 }
 
 void sink_printf(struct sink *sink, const char *fmt, ...)
@@ -346,6 +400,7 @@ static void put_in_place(struct sink *sink)
 int sink_finish(struct sink *sink)
 {
 	sink_flush_buffer(sink);
+	end_pump(sink);
 	finish_gz(sink);
 	if (!sink->error && sink->target)
 		put_in_place(sink);
@@ -356,6 +411,7 @@ void sink_close(struct sink *sink)
 {
 	if (!sink->buffer)
 		return;
+	end_pump(sink);
 	if (sink->gz)
 		(void)gzclose(sink->gz);
 	if (sink->named)

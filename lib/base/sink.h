@@ -15,7 +15,9 @@
 #include "base/compiler.h"
 #include "base/report.h"
 
-#define SINK_BUFFER (1u << 20)
+#define SINK_BUFFER (256u << 10)
+
+struct pump;
 
 struct sink {
 	const struct report *rep;
@@ -27,6 +29,8 @@ struct sink {
 	void *gz;        /* compresses when the name ends in .gz */
 	char *buffer;
 	size_t nr;
+	unsigned nr_full;   /* buffers written so far */
+	struct pump *pump;  /* writes them, once there are many; else NULL */
 	int error;       /* a negative enum era_err, reported */
 };
 

@@ -58,8 +58,7 @@ static int on_words(void *ctx, const uint64_t *words, uint32_t nr)
 
 	for (uint32_t done = 0, n; done < nr && !r; done += n) {
 		n = (uint32_t)min_u64(nr - done, ARRAY_SIZE(disk));
-		for (uint32_t i = 0; i < n; i++)
-			disk[i] = le64_make(words[done + i]);
+		le64_make_all(words + done, n, disk);
 		r = array_build_add(&build->array, disk, n);
 	}
 	return r;
@@ -102,8 +101,7 @@ static int on_eras(void *ctx, const uint32_t *eras, uint32_t nr)
 
 	for (uint32_t done = 0, n; done < nr && !r; done += n) {
 		n = (uint32_t)min_u64(nr - done, ARRAY_SIZE(disk));
-		for (uint32_t i = 0; i < n; i++)
-			disk[i] = le32_make(eras[done + i]);
+		le32_make_all(eras + done, n, disk);
 		r = array_build_add(&build->array, disk, n);
 	}
 	return r;

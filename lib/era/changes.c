@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bits.h"
+#include "base/le.h"
 #include "era/map.h"
 #include "era/stretch.h"
 
@@ -22,12 +24,25 @@ int era_changes_allowed(struct era_view *view, uint32_t since)
 			   view->dev.path, since, snapshot ? "the snapshot" : "the metadata", last);
 }
 
-static uint64_t changed_word(const uint32_t *eras, uint32_t nr, uint32_t since)
+/* Makes the lowest bits of eight bytes that are 0 or 1 the bits of one: the product moves the bit
+ * of byte n to bit 56 + n, and no two to the same place. */
+static uint64_t gather(const uint8_t bytes[8])
 {
+	struct le64 word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return le64_get(word) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
+{
+	uint8_t changed[BITS_PER_WORD];
 	uint64_t word = 0;
 
-	for (uint32_t i = 0; i < nr; i++)
-		word |= (uint64_t)(eras[i] >= since) << i;
+	for (uint32_t i = 0; i < BITS_PER_WORD; i++)
+		changed[i] = eras[i] >= since;
+	for (uint32_t i = 0; i < BITS_PER_WORD; i += 8)
+		word |= gather(changed + i) << i;
 	return word;
 }
 
@@ -40,7 +55,7 @@ static void add_window(const struct era_window *window, uint32_t since, uint64_t
 	for (uint32_t done = 0; done < window->nr; done += BITS_PER_WORD, to++) {
 		uint32_t nr = window->nr - done < BITS_PER_WORD ? window->nr - done : BITS_PER_WORD;
 
-		*to = changed_word(window->eras + done, nr, since);
+		*to = changed_word(window->eras + done, since) & bits_last_mask(nr);
 		unknown[0] = *to & window->lost[done / BITS_PER_WORD];
 		if (unknown[0])
 			stretch_add_bits(stretch, window->first + done, unknown, nr);

@@ -23,7 +23,7 @@
 
 /* All read buffers together have about this many metadata blocks. */
 #define BUFFER_BLOCKS 1024u
-#define BUFFER_MAX_BLOCKS 256u
+#define BUFFER_MAX_BLOCKS 64u
 
 /* Of the cursors that are open at one time. */
 #define MAX_CURSORS 512u
@@ -83,10 +83,33 @@ void era_map_close(struct era_map *map)
 	free(map);
 }
 
-static void name_all(uint32_t *eras, uint32_t era)
+static inline void raise_to(uint32_t *value, uint32_t least)
+{
+	*value = *value > least ? *value : least;
+}
+
+static void raise_all(uint32_t eras[BITS_PER_WORD], uint32_t era)
 {
 	for (unsigned i = 0; i < BITS_PER_WORD; i++)
-		eras[i] = eras[i] > era ? eras[i] : era;
+		raise_to(&eras[i], era);
+}
+
+static void raise_some(uint32_t eras[BITS_PER_WORD], uint64_t hits, uint32_t era)
+{
+	for (; hits; hits &= hits - 1)
+		raise_to(&eras[__builtin_ctzll(hits)], era);
+}
+
+/* Of eras that are only the highest they can be, those are known that a sound word says no less
+ * of. */
+static void find_lost(uint32_t eras[BITS_PER_WORD], uint64_t hits, uint32_t era, uint64_t *lost)
+{
+	for (uint64_t left = hits & *lost; left; left &= left - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(left);
+
+		if (era >= eras[bit])
+			*lost &= ~(UINT64_C(1) << bit);
+	}
 }
 
 /* The blocks in hits were written in era, as a sound word says. */
@@ -94,18 +117,12 @@ static void name_known(struct era_map *map, uint32_t word, uint64_t hits, uint32
 {
 	uint32_t *eras = map->fold.eras + word * BITS_PER_WORD;
 
-	if (hits == ~UINT64_C(0) && !map->fold.lost[word]) {
-		name_all(eras, era);
-		return;
-	}
-	for (; hits; hits &= hits - 1) {
-		unsigned bit = (unsigned)__builtin_ctzll(hits);
-
-		if (era < eras[bit])
-			continue;
-		eras[bit] = era;
-		map->fold.lost[word] &= ~(UINT64_C(1) << bit);
-	}
+	if (map->fold.lost[word])
+		find_lost(eras, hits, era, &map->fold.lost[word]);
+	if (hits == ~UINT64_C(0))
+		raise_all(eras, era);
+	else
+		raise_some(eras, hits, era);
 }
 
 /* The blocks in hits may have been written in era. */

@@ -12,6 +12,7 @@
 #include "output/json.h"
 
 #define LINE_MAX_BYTES 128u
+#define WORDS_AT_ONCE 512u
 
 /* A run of changed blocks. */
 struct run {
@@ -49,21 +50,17 @@ static struct run in_unit(const struct changes *changes, const struct run *run)
 	return (struct run){bytes.begin / SECTOR_SIZE, div_up(bytes.end, SECTOR_SIZE)};
 }
 
-static char *put_text(char *to, const char *text)
+static inline char *put_text(char *to, const char *text)
 {
-	return stpcpy(to, text);
-}
+	size_t len = strlen(text);
 
-static char *put_number(char *to, uint64_t n)
-{
-	struct decimal number;
-
-	decimal_set(&number, n);
-	return decimal_put(&number, to);
+	memcpy(to, text, len);
+	return to + len;
 }
 
 static void write_xml(struct sink *sink, const struct changes *changes)
 {
+	struct decimal begin = {0}, end = {0};
 	struct run run = {0, 0};
 
 	sink_printf(sink, "<blocks>\n");
@@ -71,10 +68,10 @@ static void write_xml(struct sink *sink, const struct changes *changes)
 		char *start = sink_room(sink, LINE_MAX_BYTES), *to = start;
 
 		if (run.end - run.begin == 1) {
-			to = put_number(put_text(to, "  <block block=\""), run.begin);
+			to = decimal_put(&begin, run.begin, put_text(to, "  <block block=\""));
 		} else {
-			to = put_number(put_text(to, "  <range begin=\""), run.begin);
-			to = put_number(put_text(to, "\" end=\""), run.end);
+			to = decimal_put(&begin, run.begin, put_text(to, "  <range begin=\""));
+			to = decimal_put(&end, run.end, put_text(to, "\" end=\""));
 		}
 		to = put_text(to, "\"/>\n");
 		sink_used(sink, (size_t)(to - start));
@@ -84,14 +81,15 @@ static void write_xml(struct sink *sink, const struct changes *changes)
 
 static void write_ranges(struct sink *sink, const struct changes *changes)
 {
+	struct decimal offset = {0}, length = {0};
 	struct run run = {0, 0};
 
 	while (!sink_failed(sink) && next_run(changes, &run)) {
 		struct run shown = in_unit(changes, &run);
 		char *start = sink_room(sink, LINE_MAX_BYTES), *to = start;
 
-		to = put_number(to, shown.begin);
-		to = put_number(put_text(to, " "), shown.end - shown.begin);
+		to = decimal_put(&offset, shown.begin, to);
+		to = decimal_put(&length, shown.end - shown.begin, put_text(to, " "));
 		to = put_text(to, "\n");
 		sink_used(sink, (size_t)(to - start));
 	}
@@ -144,11 +142,13 @@ static void write_json(struct sink *sink, const struct changes *changes)
 static void write_bitmap(struct sink *sink, const struct changes *changes)
 {
 	uint64_t bytes = div_up(changes->nr_blocks, 8);
+	struct le64 words[WORDS_AT_ONCE];
 
-	for (uint64_t i = 0; i < bytes && !sink_failed(sink); i += sizeof(struct le64)) {
-		struct le64 word = le64_make(changes->bits[i / sizeof(word)]);
-
-		sink_write(sink, &word, (size_t)min_u64(sizeof(word), bytes - i));
+	for (uint64_t done = 0, nr; done < bytes && !sink_failed(sink); done += nr) {
+		nr = min_u64(bytes - done, sizeof(words));
+		le64_make_all(changes->bits + done / sizeof(*words), div_up(nr, sizeof(*words)),
+			      words);
+		sink_write(sink, words, nr);
 	}
 }
 

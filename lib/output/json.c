@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/decimal.h"
 
 static bool is_plain(unsigned char c)
 {
@@ -72,13 +71,11 @@ void json_end_array(struct json *json)
 
 void json_number(struct json *json, const char *key, uint64_t value)
 {
-	struct decimal number;
 	char text[DECIMAL_MAX];
 	char *end;
 
 	begin_value(json, key);
-	decimal_set(&number, value);
-	end = decimal_put(&number, text);
+	end = decimal_put(&json->number, value, text);
 	sink_write(json->sink, text, (size_t)(end - text));
 }
 

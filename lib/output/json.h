@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/decimal.h"
 #include "base/sink.h"
 
 struct json {
 	struct sink *sink;
 	bool need_comma;
+	struct decimal number;
 };
 
 /* key is NULL inside an array and at the top. */

@@ -1,37 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Nearly all of a dump is one line a block, so those lines are put together from fixed pieces by
- * moves of a constant size; the sink's buffer has room to spare behind each line.
+ * moves of a constant size; the sink's buffer has room to spare behind each line.  Nothing that was
+ * just stored is loaded again, which would cost more than all the moves: what follows from a
+ * block's era is kept as a piece for each of the last few eras.
  */
 #include "xml/writer.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
 #include "base/decimal.h"
 
 #define LINE_MAX_BYTES 128u
-#define PIECE_BYTES 32u
-
-/* Text that is moved as PIECE_BYTES bytes, of which len count. */
-struct piece {
-	char text[PIECE_BYTES];
-	uint32_t len;
-};
+#define ERAS_AT_ONCE 64u
 
 #define PIECE(s) {s, sizeof(s) - 1}
 
-static const struct piece bit_begin = PIECE("    <bit block=\"");
-static const struct piece bit_end[2] = {PIECE("\" value=\"false\"/>\n"),
-					PIECE("\" value=\"true\"/>\n")};
-static const struct piece era_begin = PIECE("    <era block=\"");
-static const struct piece era_middle = PIECE("\" era=\"");
-static const struct piece era_end = PIECE("\"/>\n");
+static const struct xml_piece bit_begin = PIECE("    <bit block=\"");
+static const struct xml_piece bit_end[2] = {PIECE("\" value=\"false\"/>\n"),
+					    PIECE("\" value=\"true\"/>\n")};
+static const struct xml_piece era_begin = PIECE("    <era block=\"");
 
-static inline char *put(char *to, const struct piece *piece)
+static inline char *put(char *to, const struct xml_piece *piece)
 {
-	memcpy(to, piece->text, PIECE_BYTES);
+	memcpy(to, piece->text, XML_PIECE_BYTES);
 	return to + piece->len;
 }
 
@@ -57,16 +53,17 @@ static int on_writeset_begin(void *ctx, uint32_t era, uint32_t nr_bits)
 	return sink_failed(w->sink);
 }
 
-static void write_bits(struct xml_writer *w, uint64_t word, uint32_t nr, struct decimal *number)
+static void write_bits(struct xml_writer *w, uint64_t word, uint32_t nr)
 {
 	char *start = sink_room(w->sink, BITS_PER_WORD * LINE_MAX_BYTES), *to = start;
+	struct decimal number = w->number;
+	uint64_t end = w->next + nr;
 
-	for (uint32_t i = 0; i < nr; i++) {
-		to = put(to, &bit_begin);
-		to = decimal_put(number, to);
-		to = put(to, &bit_end[word >> i & 1]);
-		decimal_next(number);
+	for (uint64_t bit = w->next; bit < end; bit++, word >>= 1) {
+		to = decimal_put(&number, bit, put(to, &bit_begin));
+		to = put(to, &bit_end[word & 1]);
 	}
+	w->number = number;
 	sink_used(w->sink, (size_t)(to - start));
 }
 
@@ -97,16 +94,14 @@ static void write_marked(struct xml_writer *w, uint64_t word, uint32_t nr)
 static int on_words(void *ctx, const uint64_t *words, uint32_t nr_words)
 {
 	struct xml_writer *w = ctx;
-	struct decimal number;
 
-	decimal_set(&number, w->next);
 	for (uint32_t i = 0; i < nr_words; i++) {
 		uint32_t nr = (uint32_t)min_u64(BITS_PER_WORD, w->nr_bits - w->next);
 
 		if (w->compact)
 			write_marked(w, words[i], nr);
 		else
-			write_bits(w, words[i], nr, &number);
+			write_bits(w, words[i], nr);
 		w->next += nr;
 	}
 	return sink_failed(w->sink);
@@ -130,28 +125,37 @@ static int on_array_begin(void *ctx)
 	return sink_failed(w->sink);
 }
 
+static const struct xml_piece *era_end(struct xml_writer *w, uint32_t era)
+{
+	struct xml_era_end *end = &w->ends[era % XML_NR_ENDS];
+
+	if (end->era != era || !end->piece.len) {
+		end->era = era;
+		end->piece.len = (uint32_t)snprintf(end->piece.text, XML_PIECE_BYTES,
+						    "\" era=\"%" PRIu32 "\"/>\n", era);
+	}
+	return &end->piece;
+}
+
+static void write_eras(struct xml_writer *w, const uint32_t *eras, uint32_t nr)
+{
+	char *start = sink_room(w->sink, ERAS_AT_ONCE * LINE_MAX_BYTES), *to = start;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		to = decimal_put(&w->number, w->next + i, put(to, &era_begin));
+		to = put(to, era_end(w, eras[i]));
+	}
+	sink_used(w->sink, (size_t)(to - start));
+}
+
 static int on_eras(void *ctx, const uint32_t *eras, uint32_t nr)
 {
 	struct xml_writer *w = ctx;
-	struct decimal number, era;
-	uint32_t last = 0;
 
-	decimal_set(&number, w->next);
-	decimal_set(&era, last);
-	for (uint32_t i = 0; i < nr; i++) {
-		char *start = sink_room(w->sink, LINE_MAX_BYTES), *to = start;
-
-		if (eras[i] != last) {
-			last = eras[i];
-			decimal_set(&era, last);
-		}
-		to = decimal_put(&number, put(to, &era_begin));
-		to = decimal_put(&era, put(to, &era_middle));
-		to = put(to, &era_end);
-		sink_used(w->sink, (size_t)(to - start));
-		decimal_next(&number);
+	for (uint32_t done = 0, n; done < nr; done += n, w->next += n) {
+		n = (uint32_t)min_u64(nr - done, ERAS_AT_ONCE);
+		write_eras(w, eras + done, n);
 	}
-	w->next += nr;
 	return sink_failed(w->sink);
 }
 

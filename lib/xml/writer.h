@@ -10,8 +10,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/decimal.h"
 #include "base/sink.h"
 #include "era/stream.h"
+
+#define XML_PIECE_BYTES 32u
+#define XML_NR_ENDS 64u
+
+/* Text that is moved as XML_PIECE_BYTES bytes, of which len count. */
+struct xml_piece {
+	char text[XML_PIECE_BYTES];
+	uint32_t len;
+};
+
+/* What follows the number of a block that was last written in that era. */
+struct xml_era_end {
+	uint32_t era;
+	struct xml_piece piece; /* of length 0 when there is none yet */
+};
 
 struct xml_writer {
 	struct sink *sink;
@@ -19,6 +35,8 @@ struct xml_writer {
 	uint32_t nr_bits;         /* of the writeset being written */
 	uint64_t next;            /* bit or block */
 	uint64_t run_begin, run_end; /* set bits not written yet */
+	struct decimal number;
+	struct xml_era_end ends[XML_NR_ENDS]; /* by the era's last bits */
 };
 
 /* Both must outlive the stream. */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What goes into a pump comes out of it, in order, until a write fails. */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/pump.h"
+
+#define BUFFER_BYTES 4096u
+#define NR_BUFFERS 300u
+
+/* The other end: counts what it got, is slow now and then, and fails at a buffer. */
+struct drain {
+	unsigned nr, fails_at;
+	bool in_order;
+};
+
+static int drain_write(void *ctx, const char *data, size_t n)
+{
+	struct drain *drain = ctx;
+	unsigned got;
+
+	memcpy(&got, data, sizeof(got));
+	drain->in_order &= got == drain->nr && n == sizeof(got) + got % 1000;
+	if (drain->nr % 37 == 0)
+		usleep(500);
+	return drain->nr++ == drain->fails_at ? ENOSPC : 0;
+}
+
+static int pump_all(struct drain *drain, int *last_error)
+{
+	char *buffer = aligned_alloc(BUFFER_BYTES, BUFFER_BYTES);
+	struct pump pump;
+
+	assert_non_null(buffer);
+	assert_int_equal(pump_start(&pump, BUFFER_BYTES, drain_write, drain), 0);
+	for (unsigned i = 0; i < NR_BUFFERS; i++) {
+		memcpy(buffer, &i, sizeof(i));
+		buffer = pump_swap(&pump, buffer, sizeof(i) + i % 1000, last_error);
+		if (i % 101 == 0)
+			usleep(2000);
+	}
+	free(buffer);
+	return pump_end(&pump);
+}
+
+static void all_arrives_in_order(void **state)
+{
+	struct drain drain = {.fails_at = UINT32_MAX, .in_order = true};
+	int error;
+
+	(void)state;
+	assert_int_equal(pump_all(&drain, &error), 0);
+	assert_int_equal(error, 0);
+	assert_int_equal(drain.nr, NR_BUFFERS);
+	assert_true(drain.in_order);
+}
+
+static void nothing_is_written_after_an_error(void **state)
+{
+	static const unsigned places[] = {0, 1, 7, 8, 9, NR_BUFFERS / 2, NR_BUFFERS - 1};
+	int error;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct drain drain = {.fails_at = places[i], .in_order = true};
+
+		assert_int_equal(pump_all(&drain, &error), ENOSPC);
+		assert_int_equal(drain.nr, places[i] + 1);
+		assert_true(drain.in_order);
+		assert_true(error == ENOSPC || places[i] + PUMP_BUFFERS >= NR_BUFFERS);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_arrives_in_order),
+		cmocka_unit_test(nothing_is_written_after_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
