@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a command and appends "MICROSECONDS PEAK_KIB" to a file:
+ * Runs a command and appends "MICROSECONDS PEAK_KIB CPU_MICROSECONDS" to a file:
  *	measure FILE COMMAND...
  * Its standard output is left alone.  The exit status is the command's.
  */
@@ -16,6 +16,11 @@ static long long now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+static long long us(struct timeval t)
+{
+	return t.tv_sec * 1000000LL + t.tv_usec;
 }
 
 int main(int argc, char **argv)
@@ -37,7 +42,10 @@ int main(int argc, char **argv)
 		return 3;
 	end = now_us();
 	file = fopen(argv[1], "a");
-	if (!file || fprintf(file, "%lld %ld\n", end - begin, usage.ru_maxrss) < 0 || fclose(file))
+	if (!file ||
+	    fprintf(file, "%lld %ld %lld\n", end - begin, usage.ru_maxrss,
+		    us(usage.ru_utime) + us(usage.ru_stime)) < 0 ||
+	    fclose(file))
 		return 3;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 125;
 }

@@ -23,7 +23,7 @@
 
 /* All read buffers together have about this many metadata blocks. */
 #define BUFFER_BLOCKS 1024u
-#define BUFFER_MAX_BLOCKS 64u
+#define BUFFER_MAX_BLOCKS 128u
 
 /* Of the cursors that are open at one time. */
 #define MAX_CURSORS 512u
