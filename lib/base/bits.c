@@ -13,8 +13,7 @@ void bits_set_range(uint64_t *words, uint64_t first, uint64_t len)
 		bits_set(words, first++);
 }
 
-/* Finds a set bit in words XOR flip: flip is 0 to find a set one, all ones to find a clear one. */
-static uint64_t next_bit(const uint64_t *words, uint64_t from, uint64_t nr_bits, uint64_t flip)
+uint64_t bits_next(const uint64_t *words, uint64_t from, uint64_t nr_bits, uint64_t flip)
 {
 	uint64_t nr_words = bits_words(nr_bits), i, word, found;
 
@@ -29,16 +28,6 @@ static uint64_t next_bit(const uint64_t *words, uint64_t from, uint64_t nr_bits,
 	}
 	found = i * BITS_PER_WORD + (uint64_t)__builtin_ctzll(word);
 	return found < nr_bits ? found : nr_bits;
-}
-
-uint64_t bits_next_set(const uint64_t *words, uint64_t from, uint64_t nr_bits)
-{
-	return next_bit(words, from, nr_bits, 0);
-}
-
-uint64_t bits_next_clear(const uint64_t *words, uint64_t from, uint64_t nr_bits)
-{
-	return next_bit(words, from, nr_bits, ~UINT64_C(0));
 }
 
 uint64_t bits_count(const uint64_t *words, uint64_t nr_bits)

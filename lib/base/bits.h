@@ -34,9 +34,34 @@ static inline void bits_set(uint64_t *words, uint64_t bit)
 /* Sets bits first .. first + len - 1. */
 void bits_set_range(uint64_t *words, uint64_t first, uint64_t len);
 
+/* The first bit at or after `from` that is set in words XOR flip, or nr_bits. */
+uint64_t bits_next(const uint64_t *words, uint64_t from, uint64_t nr_bits, uint64_t flip);
+
+/* The same, fast where it is near. */
+static inline uint64_t bits_next_near(const uint64_t *words, uint64_t from, uint64_t nr_bits,
+				      uint64_t flip)
+{
+	uint64_t rest, found;
+
+	if (from >= nr_bits)
+		return nr_bits;
+	rest = (words[from / BITS_PER_WORD] ^ flip) >> (from % BITS_PER_WORD);
+	if (!rest)
+		return bits_next(words, from, nr_bits, flip);
+	found = from + (uint64_t)__builtin_ctzll(rest);
+	return found < nr_bits ? found : nr_bits;
+}
+
 /* The first bit at or after `from` that is set (clear), or nr_bits when there is none. */
-uint64_t bits_next_set(const uint64_t *words, uint64_t from, uint64_t nr_bits);
-uint64_t bits_next_clear(const uint64_t *words, uint64_t from, uint64_t nr_bits);
+static inline uint64_t bits_next_set(const uint64_t *words, uint64_t from, uint64_t nr_bits)
+{
+	return bits_next_near(words, from, nr_bits, 0);
+}
+
+static inline uint64_t bits_next_clear(const uint64_t *words, uint64_t from, uint64_t nr_bits)
+{
+	return bits_next_near(words, from, nr_bits, ~UINT64_C(0));
+}
 
 /* How many of the first nr_bits are set. */
 uint64_t bits_count(const uint64_t *words, uint64_t nr_bits);
