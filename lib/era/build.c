@@ -9,23 +9,29 @@
 #include "era/size.h"
 #include "ondisk/era_disk.h"
 
-int era_build_open(struct era_build *build, const char *path, bool tight, const struct report *rep)
+int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight)
 {
-	uint64_t limit = SPACE_MAP_MAX_BLOCKS;
-	struct stat st;
-	int r = 0;
+	int r;
 
-	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
-	build->exists = !stat(path, &st) || errno != ENOENT;
-	if (build->exists)
-		r = blk_dev_open(&build->dev, path, BLK_WRITE, rep);
-	if (!r && build->exists)
-		limit = min_u64(limit, build->dev.nr_blocks);
-	if (!r)
-		r = blk_stage_open(&build->stage, limit, rep);
+	*build = (struct era_build){
+		.rep = dev->rep, .path = dev->path, .tight = tight, .exists = true, .dev = *dev};
+	r = blk_stage_open(&build->stage, min_u64(SPACE_MAP_MAX_BLOCKS, dev->nr_blocks), dev->rep);
 	if (r)
 		era_build_close(build);
 	return r;
+}
+
+int era_build_open(struct era_build *build, const char *path, bool tight, const struct report *rep)
+{
+	struct blk_dev dev;
+	struct stat st;
+	int r;
+
+	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
+	if (stat(path, &st) && errno == ENOENT)
+		return blk_stage_open(&build->stage, SPACE_MAP_MAX_BLOCKS, rep);
+	r = blk_dev_open(&dev, path, BLK_WRITE, rep);
+	return r ? r : era_build_open_dev(build, &dev, tight);
 }
 
 static int on_begin(void *ctx, const struct era_header *header)
@@ -156,11 +162,18 @@ static int write_device(struct era_build *build)
 {
 	int r = superblock_invalidate(&build->dev);
 
-	if (!r)
-		r = blk_stage_copy(&build->stage, &build->dev);
+	if (r)
+		return r;
+	r = blk_stage_copy(&build->stage, &build->dev);
 	if (!r)
 		r = blk_dev_flush(&build->dev);
-	return r ? r : superblock_write(&build->dev, &build->sb);
+	if (!r)
+		r = superblock_write(&build->dev, &build->sb);
+	if (r && build->exists)
+		report_note(build->rep,
+			    "%s: what it held before is gone, and the new metadata are not complete",
+			    build->path);
+	return r;
 }
 
 int era_build_commit(struct era_build *build)

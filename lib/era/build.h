@@ -34,6 +34,9 @@ struct era_build {
 int era_build_open(struct era_build *build, const char *path, bool tight,
 		   const struct report *rep) must_check;
 
+/* The same on an open device, which the build takes over; it is closed when that fails, too. */
+int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight) must_check;
+
 /* The calls that feed it. */
 struct era_stream era_build_stream(struct era_build *build);
 

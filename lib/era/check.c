@@ -323,20 +323,26 @@ static int check_scope(struct check *check, enum era_check_scope scope)
 	return scope == ERA_CHECK_ALL ? check_all(check) : check_held_snapshot(check);
 }
 
-int era_check(const char *path, enum era_check_scope scope, const struct report *rep,
-	      struct era_check_result *result)
+int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
+		  struct era_check_result *result)
 {
-	struct check check = {.rep = rep, .result = result};
+	struct check check = {.dev = *dev, .rep = rep, .result = result};
 	int r;
 
-	*result = (struct era_check_result){0};
-	r = blk_dev_open(&check.dev, path,
-			 scope == ERA_CHECK_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
-	if (r)
-		return r;
-	result->device_blocks = check.dev.nr_blocks;
+	*result = (struct era_check_result){.device_blocks = dev->nr_blocks};
 	r = check_scope(&check, scope);
 	free(check.info);
 	blk_dev_close(&check.dev);
 	return r;
+}
+
+int era_check(const char *path, enum era_check_scope scope, const struct report *rep,
+	      struct era_check_result *result)
+{
+	struct blk_dev dev;
+	int r;
+
+	*result = (struct era_check_result){0};
+	r = blk_dev_open(&dev, path, scope == ERA_CHECK_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
+	return r ? r : era_check_dev(&dev, scope, rep, result);
 }

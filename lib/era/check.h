@@ -42,4 +42,8 @@ struct era_check_result {
 int era_check(const char *path, enum era_check_scope scope, const struct report *rep,
 	      struct era_check_result *result) must_check;
 
+/* The same of an open device, which it takes over and closes. */
+int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
+		  struct era_check_result *result) must_check;
+
 #endif

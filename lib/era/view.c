@@ -352,16 +352,12 @@ int era_view_settle(struct era_view *view, int r)
 	return era_snapshot_settle(&view->dev, &view->live, &view->sb, r);
 }
 
-int era_view_open(struct era_view *view, const char *path, unsigned flags,
-		  const struct report *rep)
+int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags)
 {
 	int r;
 
-	*view = (struct era_view){.flags = flags, .open_end = UINT64_MAX};
-	r = blk_dev_open(&view->dev, path,
-			 flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
-	if (!r)
-		r = read_superblocks(view);
+	*view = (struct era_view){.dev = *dev, .flags = flags, .open_end = UINT64_MAX};
+	r = read_superblocks(view);
 	if (!r)
 		r = prepare_walk(view);
 	if (!r)
@@ -371,6 +367,17 @@ int era_view_open(struct era_view *view, const char *path, unsigned flags,
 	if (r)
 		era_view_close(view);
 	return r;
+}
+
+int era_view_open(struct era_view *view, const char *path, unsigned flags,
+		  const struct report *rep)
+{
+	struct blk_dev dev;
+	int r;
+
+	*view = (struct era_view){.flags = flags};
+	r = blk_dev_open(&dev, path, flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
+	return r ? r : era_view_open_dev(view, &dev, flags);
 }
 
 void era_view_close(struct era_view *view)

@@ -55,6 +55,9 @@ struct era_view {
  * ERA_DAMAGED, also with repair.  All errors are reported.  rep must outlive the view. */
 int era_view_open(struct era_view *view, const char *path, unsigned flags,
 		  const struct report *rep) must_check;
+
+/* The same of an open device, which the view takes over; it is closed when that fails, too. */
+int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags) must_check;
 void era_view_close(struct era_view *view);
 
 /* What a reading of the view that ended with r is worth.  A snapshot that was dropped or replaced
