@@ -124,6 +124,12 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 	return walk_visit_once(view->seen, pointer, p);
 }
 
+/* A block that can't be read says nothing of the metadata. */
+static int error_of(const struct problem *p)
+{
+	return p->code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+}
+
 static int on_problem(void *ctx, const struct problem *p)
 {
 	struct era_view *view = ctx;
@@ -132,7 +138,7 @@ static int on_problem(void *ctx, const struct problem *p)
 	report_problem(view->dev.rep, p);
 	if (view->flags & ERA_VIEW_REPAIR)
 		return 0;
-	return p->code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+	return error_of(p);
 }
 
 static int read_superblocks(struct era_view *view)
@@ -152,9 +158,10 @@ static int read_superblocks(struct era_view *view)
 				   view->dev.path);
 	if (!r && snapshot)
 		r = era_read_clone(&view->dev, &view->live, &view->sb, &p);
-	if (r == ERA_DAMAGED)
-		report_problem(view->dev.rep, &p);
-	return r == ERA_DAMAGED && p.code == PROBLEM_READ ? ERA_SYS : r;
+	if (r != ERA_DAMAGED)
+		return r;
+	report_problem(view->dev.rep, &p);
+	return error_of(&p);
 }
 
 static int add_writeset(struct era_view *view, const struct writeset *ws)
@@ -336,8 +343,10 @@ int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
 	held = still_held(dev, live, clone, &p);
 	if (held > 0)
 		return r;
-	if (held == ERA_DAMAGED && !r)
+	if (held == ERA_DAMAGED && (!r || p.code == PROBLEM_READ))
 		report_problem(dev->rep, &p);
+	if (held == ERA_DAMAGED)
+		return error_of(&p);
 	if (held < 0)
 		return held;
 	return report_fail(dev->rep, ERA_NO_ANSWER,
