@@ -209,6 +209,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* The only thing that keeps argp from parsing: it exits itself when the command line is wrong. */
+static void out_of_memory(void)
+{
+	fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
+	exit(STATUS_SYSTEM);
+}
+
 void options_parse_table(const struct option_table *table, int argc, char **argv, void *options)
 {
 	static const struct argp_option common[] = {
@@ -221,14 +228,15 @@ void options_parse_table(const struct option_table *table, int argc, char **argv
 	struct parse parse = {table, options};
 
 	if (!all)
-		exit(STATUS_SYSTEM);
+		out_of_memory();
 	for (size_t i = 0; i < table->nr_rows; i++)
 		all[i] = (struct argp_option){table->rows[i].name, row_key(table, i),
 					      table->rows[i].arg,  0,
 					      table->rows[i].help, 0};
 	memcpy(all + table->nr_rows, common, sizeof(common));
 	argp_err_exit_status = STATUS_USAGE;
-	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse);
+	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse))
+		out_of_memory();
 	free(all);
 }
 

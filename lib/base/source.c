@@ -53,7 +53,8 @@ int source_read(struct source *source, void *data, unsigned size)
 		return 0;
 	if (error == Z_ERRNO)
 		return report_errno(source->rep, source->name, "cannot read");
-	return report_fail(source->rep, error == Z_MEM_ERROR ? ERA_SYS : ERA_DAMAGED,
-			   "%s: compressed data are %s", source->name,
+	if (error == Z_MEM_ERROR)
+		return report_nomem(source->rep);
+	return report_fail(source->rep, ERA_DAMAGED, "%s: compressed data are %s", source->name,
 			   error == Z_BUF_ERROR ? "cut off" : "damaged");
 }

@@ -232,7 +232,9 @@ static void feed(struct xml_parser *parser, struct buffer *buffer, size_t len)
 	status = XML_Parse(parser->expat, text, (int)len, is_final);
 	if (parser->error)
 		return;
-	if (status != XML_STATUS_OK)
+	if (status != XML_STATUS_OK && XML_GetErrorCode(parser->expat) == XML_ERROR_NO_MEMORY)
+		parser->error = report_nomem(parser->source->rep);
+	else if (status != XML_STATUS_OK)
 		xml_invalid(parser, "not well-formed XML: %s",
 			    XML_ErrorString(XML_GetErrorCode(parser->expat)));
 	else if (parser->fed - parser->event_end > TOKEN_MAX_BYTES)
