@@ -2,7 +2,11 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 int io_read_at(int fd, void *data, size_t len, off_t at)
@@ -39,4 +43,29 @@ int io_write_at(int fd, const void *data, size_t len, off_t at)
 		at += n;
 	}
 	return 0;
+}
+
+char *io_folder_of(const char *path)
+{
+	char *copy = strdup(path), *folder = copy ? strdup(dirname(copy)) : NULL;
+
+	free(copy);
+	return folder;
+}
+
+int io_flush_folder(const char *path)
+{
+	char *folder = io_folder_of(path);
+	int fd, error = 0;
+
+	if (!folder)
+		return ENOMEM;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+	if (fd < 0)
+		return errno == EACCES ? 0 : errno;
+	if (fsync(fd) && errno != EINVAL)
+		error = errno;
+	close(fd);
+	return error;
 }

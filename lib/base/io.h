@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading and writing all of a stretch of a file: short transfers and interruptions are seen to. */
+/* Reading and writing all of a stretch of a file: short transfers and interruptions are seen to.
+ * And what makes a file's name as lasting as its bytes. */
 #ifndef ERA_BASE_IO_H
 #define ERA_BASE_IO_H
 
@@ -13,5 +14,12 @@ int io_read_at(int fd, void *data, size_t len, off_t at) must_check;
 
 /* 0, or a positive errno: ENOSPC when nothing more is taken. */
 int io_write_at(int fd, const void *data, size_t len, off_t at) must_check;
+
+/* The folder that path is in; free() it.  NULL when there is no memory. */
+char *io_folder_of(const char *path);
+
+/* A name that was made or changed in the folder of path is on the medium when this returns 0, unless
+ * the folder can't be read or its file system has no such thing; else a positive errno. */
+int io_flush_folder(const char *path) must_check;
 
 #endif

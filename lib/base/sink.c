@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/io.h"
 #include "base/pump.h"
 #include "base/scratch.h"
 #include "base/tmpfile.h"
@@ -42,19 +42,18 @@ static int fail(struct sink *sink, const char *what)
 	return sink->error;
 }
 
+static int fail_nomem(struct sink *sink)
+{
+	if (!sink->error)
+		sink->error = report_nomem(sink->rep);
+	return sink->error;
+}
+
 static bool ends_in_gz(const char *path)
 {
 	size_t len = strlen(path);
 
 	return len > 3 && !strcmp(path + len - 3, ".gz");
-}
-
-static char *folder_of(const char *path)
-{
-	char *copy = strdup(path), *folder = copy ? strdup(dirname(copy)) : NULL;
-
-	free(copy);
-	return folder;
 }
 
 /* A new file's path has no links to resolve but those of its folder. */
@@ -84,16 +83,16 @@ static char *beside(const char *target, unsigned try)
 
 static int open_temporary(struct sink *sink)
 {
-	char *folder = folder_of(sink->target);
+	char *folder = io_folder_of(sink->target);
 
 	if (!folder)
-		return report_nomem(sink->rep);
+		return fail_nomem(sink);
 	sink->fd = tmpfile_open(folder, NEW_MODE);
 	free(folder);
 	for (unsigned try = 0; sink->fd < 0 && try < NAME_TRIES; try++) {
 		sink->named = beside(sink->target, try);
 		if (!sink->named)
-			return report_nomem(sink->rep);
+			return fail_nomem(sink);
 		sink->fd = open(sink->named, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, NEW_MODE);
 		if (sink->fd >= 0)
 			return 0;
@@ -128,13 +127,15 @@ static int descriptor_of(const char *path)
 static int open_path(struct sink *sink)
 {
 	int descriptor = descriptor_of(sink->path);
-	struct stat st;
+	struct stat st = {.st_mode = S_IFREG};
 
 	if (descriptor >= 0) {
 		sink->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 		return sink->fd < 0 ? fail(sink, "cannot open") : 0;
 	}
-	if (!stat(sink->path, &st) && !S_ISREG(st.st_mode)) {
+	if (stat(sink->path, &st) && errno != ENOENT)
+		return fail(sink, "cannot open");
+	if (!S_ISREG(st.st_mode)) {
 		sink->fd = open(sink->path, O_WRONLY | O_CLOEXEC);
 		return sink->fd < 0 ? fail(sink, "cannot open") : 0;
 	}
@@ -154,7 +155,7 @@ static int open_gz(struct sink *sink)
 	if (sink->gz)
 		return 0;
 	close(fd);
-	return report_nomem(sink->rep);
+	return fail_nomem(sink);
 }
 
 static int init(struct sink *sink, const char *shown, int fd, const struct report *rep)
@@ -169,7 +170,7 @@ static int open_file(struct sink *sink, const char *path)
 
 	sink->path = strdup(path);
 	if (!sink->path)
-		return report_nomem(sink->rep);
+		return fail_nomem(sink);
 	sink->shown = sink->path;
 	r = open_path(sink);
 	return !r && ends_in_gz(path) ? open_gz(sink) : r;
@@ -323,8 +324,7 @@ void sink_printf(struct sink *sink, const char *fmt, ...)
 	n = vasprintf(&text, fmt, args);
 	va_end(args);
 	if (n < 0) {
-		if (!sink->error)
-			sink->error = report_nomem(sink->rep);
+		fail_nomem(sink);
 		return;
 	}
 	sink_write(sink, text, (size_t)n);
@@ -345,8 +345,11 @@ static void keep_mode_and_owner(struct sink *sink)
 {
 	struct stat old;
 
-	if (stat(sink->target, &old))
+	if (stat(sink->target, &old)) {
+		if (errno != ENOENT)
+			fail(sink, "cannot find its mode");
 		return;
+	}
 	if (fchown(sink->fd, old.st_uid, old.st_gid) && errno != EPERM)
 		fail(sink, "cannot set its owner");
 	if (fchmod(sink->fd, old.st_mode & 07777))
@@ -358,7 +361,7 @@ static int give_name(struct sink *sink)
 	for (unsigned try = 0; !sink->named && try < NAME_TRIES; try++) {
 		sink->named = beside(sink->target, try);
 		if (!sink->named)
-			return report_nomem(sink->rep);
+			return fail_nomem(sink);
 		if (!tmpfile_link(sink->fd, sink->named))
 			return 0;
 		free(sink->named);
@@ -367,18 +370,6 @@ static int give_name(struct sink *sink)
 			break;
 	}
 	return sink->named ? 0 : fail(sink, "cannot create");
-}
-
-static void flush_folder(const char *path)
-{
-	char *folder = folder_of(path);
-	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	free(folder);
-	if (fd < 0)
-		return;
-	(void)!fsync(fd);
-	close(fd);
 }
 
 static void put_in_place(struct sink *sink)
@@ -394,7 +385,9 @@ static void put_in_place(struct sink *sink)
 	}
 	free(sink->named);
 	sink->named = NULL;
-	flush_folder(sink->target);
+	errno = io_flush_folder(sink->target);
+	if (errno)
+		fail(sink, "cannot flush its folder");
 }
 
 int sink_finish(struct sink *sink)

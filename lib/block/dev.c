@@ -119,6 +119,12 @@ int blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
 	return r;
 }
 
+static int flush_name(struct blk_dev *dev)
+{
+	errno = io_flush_folder(dev->path);
+	return errno ? fail(dev, "cannot flush its folder") : 0;
+}
+
 static int create_file(struct blk_dev *dev, uint64_t nr_blocks)
 {
 	int r;
@@ -131,6 +137,8 @@ static int create_file(struct blk_dev *dev, uint64_t nr_blocks)
 	r = lock_file(dev, BLK_WRITE);
 	if (!r && ftruncate(dev->fd, (off_t)(nr_blocks * META_BLOCK_SIZE)))
 		r = fail(dev, "cannot set its size");
+	if (!r)
+		r = flush_name(dev);
 	if (r)
 		blk_dev_discard(dev);
 	return r;
