@@ -19,7 +19,7 @@ void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role rol
 	it->nr_blocks = div_up(nr_entries, it->per_block);
 	btree_iter_init(&it->tree, walk, role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE, root,
 			name);
-	blk_window_init(&it->window, walk->dev, room);
+	blk_window_init(&it->window, walk->dev, (uint32_t)min_u64(room, it->nr_blocks));
 }
 
 void array_iter_free(struct array_iter *it)

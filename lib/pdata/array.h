@@ -40,7 +40,7 @@ struct array_iter {
 	bool overlong;        /* the tree has blocks past the end */
 };
 
-/* role is that of the array's blocks: ROLE_BITSET or ROLE_ERA.  Of room blocks is the buffer that
+/* role is that of the array's blocks: ROLE_BITSET or ROLE_ERA.  Of up to room blocks is the buffer that
  * it reads them through, allocated with the first read. */
 void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role role,
 		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name);
