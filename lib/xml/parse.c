@@ -23,6 +23,16 @@ void xml_stop(struct xml_parser *parser, int error)
 	XML_StopParser(parser->expat, XML_FALSE);
 }
 
+/* columns: how far behind the start of what expat is at. */
+static void refuse(struct xml_parser *parser, unsigned columns, const char *text)
+{
+	report_fail(parser->source->rep, ERA_DAMAGED, "%s: line %lu, column %lu: %s",
+		    parser->source->name,
+		    (unsigned long)(XML_GetCurrentLineNumber(parser->expat) + parser->lines_skipped),
+		    (unsigned long)XML_GetCurrentColumnNumber(parser->expat) + columns + 1, text);
+	xml_stop(parser, ERA_DAMAGED);
+}
+
 void xml_invalid(struct xml_parser *parser, const char *fmt, ...)
 {
 	char text[256];
@@ -33,11 +43,7 @@ void xml_invalid(struct xml_parser *parser, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	report_fail(parser->source->rep, ERA_DAMAGED, "%s: line %lu, column %lu: %s",
-		    parser->source->name,
-		    (unsigned long)(XML_GetCurrentLineNumber(parser->expat) + parser->lines_skipped),
-		    (unsigned long)XML_GetCurrentColumnNumber(parser->expat) + 1, text);
-	xml_stop(parser, ERA_DAMAGED);
+	refuse(parser, 0, text);
 }
 
 static const struct xml_element *element_inside(const struct xml_parser *parser, int place)
@@ -176,7 +182,7 @@ static void on_text(void *ctx, const XML_Char *text, int len)
 	note_event(parser);
 	for (int i = 0; i < len && !parser->error; i++)
 		if (!strchr(" \t\r\n", text[i]))
-			xml_invalid(parser, "unexpected text");
+			refuse(parser, (unsigned)i, "unexpected text");
 }
 
 static void on_doctype(void *ctx, const XML_Char *name, const XML_Char *sysid,
