@@ -70,8 +70,6 @@ static void end_superblock(void *ctx)
 
 	if (!r->has_array)
 		xml_invalid(&r->xml, "no <era_array> in <superblock>");
-	else
-		xml_stop(&r->xml, r->to->end(r->to->ctx));
 }
 
 static void begin_writeset(void *ctx, const struct xml_value *values)
@@ -330,6 +328,8 @@ int xml_read(struct source *source, const struct era_stream *to, enum xml_read_h
 				     .nr_elements = ARRAY_SIZE(elements),
 				     .ctx = r};
 	result = xml_parse(&r->xml);
+	if (!result)
+		result = to->end(to->ctx);
 	free(r);
 	return result;
 }
