@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Metadata made wrong on purpose: an image that a kernel wrote, and a list of patches.
+ *
+ * A patch names a block of the image by its rank among those that have a valid checksum, so nearly
+ * every one hits something, and unless it is meant as damage that a checksum shows, the block gets
+ * its number and checksum again.  So inputs of some bytes reach what lies behind the validators.
+ *
+ * A patch is 9 bytes: kind, block (2), where in it (2), value (4).  The kinds are a table in image.c.
+ */
+#ifndef ERA_TESTS_FUZZ_IMAGE_H
+#define ERA_TESTS_FUZZ_IMAGE_H
+
+#include "tests/fuzz/fuzz.h"
+
+/* No superblock says more, so that no input is slow for its size alone. */
+#define IMAGE_MAX_DATA_BLOCKS (1u << 18)
+
+struct image {
+	const struct image_base *base;
+	uint8_t *data;
+	size_t len;
+	bool evident; /* a checksum, or the device's end, shows all that was done to it */
+};
+
+/* Takes the base's number (1 byte) and the patches from input.  The images are those of
+ * tests/images in $abs_top_srcdir. */
+void image_make(struct image *image, struct input *input);
+void image_free(struct image *image);
+
+/* The base as it was. */
+const uint8_t *image_original(const struct image *image, size_t *len);
+
+#endif
