@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/bits.h"
 
+#include <stdlib.h>
+
+/* One more than needed, since none at all might be NULL. */
+uint64_t *bits_alloc(uint64_t nr_bits)
+{
+	uint64_t nr = bits_words(nr_bits) + 1;
+
+	return nr <= SIZE_MAX ? calloc((size_t)nr, sizeof(uint64_t)) : NULL;
+}
+
 void bits_set_range(uint64_t *words, uint64_t first, uint64_t len)
 {
 	uint64_t end = first + len;

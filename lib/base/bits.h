@@ -21,6 +21,9 @@ static inline uint64_t bits_last_mask(uint64_t nr_bits)
 	return used ? (UINT64_C(1) << used) - 1 : ~UINT64_C(0);
 }
 
+/* Words for nr_bits, all clear; free() them.  NULL when there is no memory for them. */
+uint64_t *bits_alloc(uint64_t nr_bits);
+
 static inline bool bits_test(const uint64_t *words, uint64_t bit)
 {
 	return words[bit / BITS_PER_WORD] >> (bit % BITS_PER_WORD) & 1;

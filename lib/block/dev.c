@@ -190,19 +190,23 @@ void blk_dev_discard(struct blk_dev *dev)
 
 void *blk_alloc(uint64_t nr)
 {
-	return aligned_alloc(META_BLOCK_SIZE, nr * META_BLOCK_SIZE);
+	if (nr > SIZE_MAX / META_BLOCK_SIZE)
+		return NULL;
+	return aligned_alloc(META_BLOCK_SIZE, (size_t)nr * META_BLOCK_SIZE);
 }
 
 int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
 {
 	dev->progress_done += nr;
 	report_progress(dev->rep, dev->progress_done, dev->progress_total);
-	return dev->ops->read(dev, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
+	return dev->ops->read(dev, data, (size_t)nr * META_BLOCK_SIZE,
+			      (off_t)(first * META_BLOCK_SIZE));
 }
 
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data)
 {
-	errno = dev->ops->write(dev, data, nr * META_BLOCK_SIZE, (off_t)(first * META_BLOCK_SIZE));
+	errno = dev->ops->write(dev, data, (size_t)nr * META_BLOCK_SIZE,
+				(off_t)(first * META_BLOCK_SIZE));
 	return errno ? fail(dev, "cannot write") : 0;
 }
 

@@ -84,7 +84,7 @@ int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *
 	int r;
 
 	*changes = (struct era_changes){
-		.bits = calloc(bits_words(view->sb.nr_blocks) + 1, sizeof(*changes->bits)),
+		.bits = bits_alloc(view->sb.nr_blocks),
 	};
 	if (!changes->bits)
 		return report_nomem(view->dev.rep);

@@ -293,7 +293,7 @@ static int prepare(struct check *check)
 	uint64_t limit = era_block_limit(&check->dev);
 
 	check->walk = (struct walk){&check->dev, limit, check, on_pointer, on_problem};
-	check->info = calloc(limit, sizeof(*check->info));
+	check->info = calloc((size_t)limit, sizeof(*check->info));
 	if (!check->info)
 		return report_nomem(check->rep);
 	check->info[0] = (struct blk_info){.refs = 1, .role = ROLE_SUPERBLOCK};

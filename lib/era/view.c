@@ -307,7 +307,7 @@ static int prepare_walk(struct era_view *view)
 	uint64_t limit = era_block_limit(&view->dev);
 
 	view->walk = (struct walk){&view->dev, limit, view, on_pointer, on_problem};
-	view->seen = calloc(bits_words(limit), sizeof(*view->seen));
+	view->seen = bits_alloc(limit);
 	if (!view->seen)
 		return report_nomem(view->dev.rep);
 	bits_set(view->seen, 0);

@@ -76,7 +76,7 @@ static int on_begin(void *ctx, const struct cache_header *header)
 		return r;
 	job->block_size = (uint64_t)header->block_size * SECTOR_SIZE;
 	job->nr_cache_blocks = header->nr_cache_blocks;
-	job->stale = calloc(bits_words(header->nr_cache_blocks) + 1, sizeof(*job->stale));
+	job->stale = bits_alloc(header->nr_cache_blocks);
 	if (!job->stale)
 		return report_nomem(job->question->rep);
 	if (!want_xml(job))

@@ -80,11 +80,11 @@ static int read_words(struct walk *walk, uint64_t root, struct cache_metadata *m
 static int read_dirty(struct blk_dev *dev, uint64_t root, struct cache_metadata *metadata)
 {
 	uint64_t limit = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
-	struct dirty_walk ctx = {dev, calloc(bits_words(limit), sizeof(*ctx.seen))};
+	struct dirty_walk ctx = {dev, bits_alloc(limit)};
 	struct walk walk = {dev, limit, &ctx, on_pointer, on_problem};
 	int r;
 
-	metadata->dirty = calloc(bits_words(metadata->nr_cache_blocks) + 1, sizeof(uint64_t));
+	metadata->dirty = bits_alloc(metadata->nr_cache_blocks);
 	if (ctx.seen && metadata->dirty)
 		r = read_words(&walk, root, metadata);
 	else

@@ -40,7 +40,7 @@ static void begin_superblock(void *ctx, const struct xml_value *values)
 	if (!header.block_size)
 		xml_invalid(&r->xml, "block_size: found 0, wanted at least 1 sector");
 	r->nr_cache_blocks = header.nr_cache_blocks;
-	r->mapped = calloc(bits_words(header.nr_cache_blocks) + 1, sizeof(*r->mapped));
+	r->mapped = bits_alloc(header.nr_cache_blocks);
 	if (!r->mapped)
 		xml_stop(&r->xml, report_nomem(r->xml.source->rep));
 	if (!xml_failed(&r->xml))

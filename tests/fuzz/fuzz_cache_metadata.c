@@ -70,7 +70,7 @@ static void make_array_block(struct cache_image *image, uint32_t nr)
 static void patch(struct cache_image *image, struct input *input)
 {
 	uint8_t *block = image->block[input_take(input, 1) % NR_BLOCKS];
-	size_t offset = input_take(input, 2) % (META_BLOCK_SIZE - 4);
+	size_t offset = (size_t)input_take(input, 2) % (META_BLOCK_SIZE - 4);
 	struct le32 value = le32_make((uint32_t)input_take(input, 4));
 
 	memcpy(block + offset, &value, sizeof(value));

@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	void *block = calloc(1, META_BLOCK_SIZE);
 
 	must(block);
-	memcpy(block, input.data, min_u64(input.len, META_BLOCK_SIZE));
+	memcpy(block, input.data, (size_t)min_u64(input.len, META_BLOCK_SIZE));
 	if (!(flags & LEAVE_CHECKSUM))
 		blk_seal((struct blk_rw){nr, block}, role);
 	validate(block, nr, role);

@@ -15,7 +15,7 @@
 
 static void model_bits(const uint8_t *model, uint64_t *words)
 {
-	memset(words, 0, bits_words(NR_BITS) * sizeof(*words));
+	memset(words, 0, (size_t)bits_words(NR_BITS) * sizeof(*words));
 	for (unsigned i = 0; i < NR_BITS; i++)
 		if (model[i])
 			bits_set(words, i);
