@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* By ISA-L, which uses the processor's own instructions; or plain where there is no ISA-L. */
 uint32_t crc32c(uint32_t init, const void *data, size_t len);
 
-/* The same by a plain table: slow, the reference for the unit test. */
+/* The same by a plain table: slow, and the reference for the unit test. */
 uint32_t crc32c_plain(uint32_t init, const void *data, size_t len);
 
 #endif
