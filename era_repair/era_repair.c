@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Makes sound dm-era metadata from damaged ones. */
+#include <inttypes.h>
+
+#include "base/bits.h"
 #include "base/compiler.h"
+#include "base/sink.h"
 #include "era/build.h"
+#include "era/map.h"
+#include "era/salvage.h"
 #include "era/stream.h"
 #include "era/view.h"
+#include "output/json.h"
 #include "tools/options.h"
 #include "tools/tool.h"
 
 struct options {
 	const char *input, *output;
-	bool quiet;
+	bool quiet, json;
+	struct era_salvage_hints hints;
+	bool has_nr_blocks, has_block_size, has_current_era;
 };
 
 static const struct option_row rows[] = {
@@ -19,6 +28,17 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, output), 0, NULL, true},
 	{"quiet", 'q', NULL, "Print nothing but how much was unknown", OPTION_FLAG,
 	 offsetof(struct options, quiet), 0, NULL, false},
+	{"json", 0, NULL, "Print what was kept and lost as JSON on standard output", OPTION_FLAG,
+	 offsetof(struct options, json), 0, NULL, false},
+	{"nr-blocks", 0, "N", "If the superblock is destroyed: how many data blocks there were",
+	 OPTION_U32, offsetof(struct options, hints.nr_blocks),
+	 offsetof(struct options, has_nr_blocks), NULL, false},
+	{"block-size", 0, "S", "If the superblock is destroyed: the size of a data block",
+	 OPTION_BLOCK_SIZE, offsetof(struct options, hints.data_block_size),
+	 offsetof(struct options, has_block_size), NULL, false},
+	{"current-era", 0, "E", "If the superblock is destroyed: the era that was current, or a later "
+	 "one", OPTION_U32, offsetof(struct options, hints.current_era),
+	 offsetof(struct options, has_current_era), NULL, false},
 };
 
 static void check_options(struct argp_state *state, void *input)
@@ -26,6 +46,11 @@ static void check_options(struct argp_state *state, void *input)
 	const struct options *options = input;
 
 	options_check_output(state, options->input, options->output);
+	if (options->has_nr_blocks && (!options->hints.nr_blocks || options->hints.nr_blocks > INT32_MAX))
+		argp_error(state, "--nr-blocks: found %" PRIu32 ", wanted a number from 1 to %d",
+			   options->hints.nr_blocks, INT32_MAX);
+	if (options->has_current_era && !options->hints.current_era)
+		argp_error(state, "--current-era: found 0, wanted a number from 1 on");
 }
 
 static const struct option_table table = {
@@ -34,11 +59,134 @@ static const struct option_table table = {
 	.args_doc = "-i DAMAGED -o DEV",
 	.doc = "Reads what is sound of the dm-era metadata on DAMAGED and makes new metadata on DEV.\v"
 	       "What cannot be read counts as written: unknown bits of a writeset as set, all else as "
-	       "written in the current era.  The superblock must be sound.\n\n"
-	       "Exit status: 0 done and all was known, 1 the superblock is damaged, 2 wrong usage, 3 system "
+	       "written in the current era.  When the superblock is destroyed, what the metadata were is "
+	       "looked for among all blocks; what cannot be proven counts as written.\n\n"
+	       "Exit status: 0 done and all was known, 1 too little is left, 2 wrong usage, 3 system "
 	       "error, or DEV is too small, 5 done but something was unknown.",
 	.check = check_options,
 };
+
+/* What came out, in data blocks. */
+struct outcome {
+	struct era_header header;
+	bool superblock_lost;
+	uint64_t nr_kept;    /* have the era they had */
+	uint64_t nr_current; /* of those: the era that was current */
+	uint64_t nr_lost;    /* count as written */
+};
+
+static uint64_t block_bytes(const struct outcome *outcome)
+{
+	return outcome->header.data_block_size * UINT64_C(512);
+}
+
+static void json_blocks(struct json *json, const char *key, uint64_t nr, const struct outcome *outcome)
+{
+	json_begin_object(json, key);
+	json_number(json, "blocks", nr);
+	json_number(json, "bytes", nr * block_bytes(outcome));
+	json_end_object(json);
+}
+
+static int print_json(const struct options *options, const struct outcome *outcome, struct tool *tool)
+{
+	struct json json = {NULL, false};
+	struct sink sink;
+	int r = sink_open(&sink, NULL, &tool->report);
+
+	if (r)
+		return r;
+	json.sink = &sink;
+	json_begin_object(&json, NULL);
+	json_string(&json, "device", options->input);
+	json_string(&json, "output", options->output);
+	json_bool(&json, "superblock_lost", outcome->superblock_lost);
+	json_number(&json, "nr_blocks", outcome->header.nr_blocks);
+	json_number(&json, "block_size", block_bytes(outcome));
+	json_number(&json, "current_era", outcome->header.current_era);
+	json_blocks(&json, "kept", outcome->nr_kept, outcome);
+	json_blocks(&json, "kept_current", outcome->nr_current, outcome);
+	json_blocks(&json, "lost", outcome->nr_lost, outcome);
+	json_end_object(&json);
+	sink_printf(&sink, "\n");
+	r = sink_finish(&sink);
+	sink_close(&sink);
+	return r;
+}
+
+static void tell(const struct outcome *outcome, struct tool *tool)
+{
+	uint64_t bytes = block_bytes(outcome);
+
+	tool_say(tool, "%s: kept: %" PRIu64 " of %" PRIu32 " blocks, %" PRIu64 " bytes; lost: %" PRIu64
+		 " blocks, %" PRIu64 " bytes, which count as written", tool->path, outcome->nr_kept,
+		 outcome->header.nr_blocks, outcome->nr_kept * bytes, outcome->nr_lost,
+		 outcome->nr_lost * bytes);
+	if (outcome->nr_current)
+		tool_say(tool, "%s: of those kept %" PRIu64 " were written in the era that was current, which "
+			 "is now %" PRIu32, tool->path, outcome->nr_current, outcome->header.current_era);
+}
+
+static int produce_salvage(void *ctx, const struct era_stream *to)
+{
+	return era_salvage_stream(ctx, to);
+}
+
+static enum exit_status salvage(const struct options *options, struct outcome *outcome,
+				struct tool *tool)
+{
+	struct era_salvage s;
+	int r = era_salvage_open(&s, options->input, &options->hints, &tool->report);
+
+	if (r == ERA_DAMAGED)
+		tool_say(tool, "%s: the superblock is destroyed, and what is known without it is too little; "
+			 "nothing was written", options->input);
+	if (r)
+		return status_of(r);
+	r = era_build_all(options->output, false, produce_salvage, &s, &tool->report);
+	*outcome = (struct outcome){s.header, true, s.result.nr_kept, s.result.nr_current,
+				    s.result.nr_written};
+	era_salvage_close(&s);
+	if (r)
+		return status_of(r);
+	tool_always(tool, "%s: the superblock was destroyed: %" PRIu64 " of %" PRIu32
+		    " blocks have lost their era and count as written", tool->path, outcome->nr_lost,
+		    outcome->header.nr_blocks);
+	return STATUS_UNKNOWN;
+}
+
+/* Which blocks were lost: an unknown bit or era is no loss where a newer writeset names the block. */
+static int count_losses(struct era_view *view, struct outcome *outcome)
+{
+	struct era_window window;
+	struct era_map *map;
+	int r = era_map_open(&map, view);
+
+	if (r)
+		return r;
+	while ((r = era_map_next(map, &window)) > 0)
+		for (uint32_t i = 0; i < window.nr; i++)
+			outcome->nr_lost += bits_test(window.lost, i);
+	era_map_close(map);
+	outcome->nr_kept = outcome->header.nr_blocks - outcome->nr_lost;
+	return r;
+}
+
+/* What is wrong with them was told when they were read first. */
+static int find_outcome(const struct options *options, struct outcome *outcome)
+{
+	const struct report silent = {.ctx = NULL};
+	struct era_view view;
+	int r = era_view_open(&view, options->input, ERA_VIEW_REPAIR, &silent);
+
+	if (r)
+		return r;
+	outcome->header = (struct era_header){view.sb.data_block_size, view.sb.nr_blocks,
+					      view.sb.current_era};
+	r = count_losses(&view, outcome);
+	era_view_close(&view);
+	return r;
+}
 
 struct rebuild {
 	struct era_view view;
@@ -52,38 +200,53 @@ static int produce(void *ctx, const struct era_stream *to)
 	return era_stream_view(&rebuild->view, to, &rebuild->losses);
 }
 
-static int repair(const struct options *options, struct tool *tool)
+static enum exit_status repair(const struct options *options, struct outcome *outcome,
+			       struct tool *tool)
 {
 	struct rebuild rebuild = {.losses = {0, 0}};
 	const struct era_losses *losses = &rebuild.losses;
 	int r = era_view_open(&rebuild.view, options->input, ERA_VIEW_REPAIR, &tool->report);
+	uint64_t nr_problems;
 
-	if (r == ERA_DAMAGED)
-		tool_say(tool, "%s: metadata whose superblock is damaged cannot be repaired; "
-			 "nothing was written", options->input);
 	if (r)
-		return (int)status_of(r);
+		return status_of(r);
 	r = era_build_all(options->output, false, produce, &rebuild, &tool->report);
-	if (r)
-		r = (int)status_of(r);
-	else
-		r = (int)tool_repair_status(tool, losses->nr_bits + losses->nr_eras,
-					    rebuild.view.nr_problems, "bits and eras");
+	nr_problems = rebuild.view.nr_problems;
 	era_view_close(&rebuild.view);
-	return r;
+	if (!r)
+		r = find_outcome(options, outcome);
+	if (r)
+		return status_of(r);
+	return tool_repair_status(tool, losses->nr_bits + losses->nr_eras, nr_problems, "bits and eras");
+}
+
+static enum exit_status repair_or_salvage(const struct options *options, struct tool *tool)
+{
+	struct outcome outcome = {.superblock_lost = false};
+	int needed = era_salvage_is_needed(options->input, &tool->report), r = 0;
+	enum exit_status status;
+
+	if (needed < 0)
+		return status_of(needed);
+	status = needed ? salvage(options, &outcome, tool) : repair(options, &outcome, tool);
+	if (status == STATUS_UNKNOWN)
+		tell(&outcome, tool);
+	if (options->json && (status == STATUS_OK || status == STATUS_UNKNOWN))
+		r = print_json(options, &outcome, tool);
+	return r ? status_of(r) : status;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct tool tool;
-	int status;
+	enum exit_status status;
 
 	tool_start(&tool);
 	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.input;
 	tool.quiet = options.quiet;
-	status = repair(&options, &tool);
+	status = repair_or_salvage(&options, &tool);
 	tool_end(&tool);
-	return status;
+	return (int)status;
 }

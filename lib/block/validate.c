@@ -142,6 +142,24 @@ int blk_validate(struct blk_ro blk, enum blk_role role, struct problem *p)
 	return shape->check ? shape->check(blk.data, blk.nr, role, p) : 0;
 }
 
+enum blk_role blk_recognise(struct blk_ro blk)
+{
+	uint32_t csum_xor = le32_get(*(const struct le32 *)blk.data) ^ blk_checksum(blk.data, 0);
+	struct problem p;
+
+	for (int role = ROLE_NONE + 1; role < NR_ROLES; role++) {
+		const struct shape *shape = &shapes[role];
+		const uint8_t *own_nr = (const uint8_t *)blk.data + shape->blocknr_offset;
+
+		if (shape->csum_xor == csum_xor &&
+		    le64_get(*(const struct le64 *)(const void *)own_nr) == blk.nr &&
+		    (!shape->check ||
+		     !shape->check(blk.data, blk.nr, (enum blk_role)role, &p)))
+			return (enum blk_role)role;
+	}
+	return ROLE_NONE;
+}
+
 void blk_seal(struct blk_rw blk, enum blk_role role)
 {
 	struct le64 *own_nr = (void *)((uint8_t *)blk.data + shapes[role].blocknr_offset);

@@ -21,6 +21,11 @@
  * Returns 0, or ERA_DAMAGED with all of *p set but `where`. */
 int blk_validate(struct blk_ro blk, enum blk_role role, struct problem *p) must_check;
 
+/* The role that a block read from block number blk.nr is valid for, ROLE_NONE when there is none.  A
+ * node or array block says no more than its values' size, so that several roles share a look: then
+ * it is the first of them.  Every superblock is ROLE_SUPERBLOCK. */
+enum blk_role blk_recognise(struct blk_ro blk);
+
 /* Makes a block of that role valid at block blk.nr: writes its own number, then its checksum. */
 void blk_seal(struct blk_rw blk, enum blk_role role);
 

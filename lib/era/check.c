@@ -346,3 +346,20 @@ int era_check(const char *path, enum era_check_scope scope, const struct report 
 	r = blk_dev_open(&dev, path, scope == ERA_CHECK_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
 	return r ? r : era_check_dev(&dev, scope, rep, result);
 }
+
+int era_check_as(const struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
+		 struct era_check_result *result)
+{
+	struct check check = {.dev = *dev, .rep = rep, .result = result};
+	int r;
+
+	*result = (struct era_check_result){
+		.device_blocks = dev->nr_blocks,
+		.live = {.present = true, .sb = *sb},
+	};
+	r = prepare(&check);
+	if (!r)
+		r = check_all(&check);
+	free(check.info);
+	return r;
+}

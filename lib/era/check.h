@@ -46,4 +46,8 @@ int era_check(const char *path, enum era_check_scope scope, const struct report 
 int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
 		  struct era_check_result *result) must_check;
 
+/* Checks all of an open device as if sb were its superblock. */
+int era_check_as(const struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
+		 struct era_check_result *result) must_check;
+
 #endif

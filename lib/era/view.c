@@ -389,9 +389,30 @@ int era_view_open(struct era_view *view, const char *path, unsigned flags,
 	return r ? r : era_view_open_dev(view, &dev, flags);
 }
 
+int era_view_open_as(struct era_view *view, const struct blk_dev *dev, const struct superblock *sb,
+		     unsigned flags)
+{
+	int r;
+
+	*view = (struct era_view){
+		.dev = *dev,
+		.flags = flags | ERA_VIEW_BORROWED,
+		.live = *sb,
+		.sb = *sb,
+		.open_end = UINT64_MAX,
+	};
+	r = prepare_walk(view);
+	if (!r)
+		r = list_writesets(view);
+	if (r)
+		era_view_close(view);
+	return r;
+}
+
 void era_view_close(struct era_view *view)
 {
-	blk_dev_close(&view->dev);
+	if (!(view->flags & ERA_VIEW_BORROWED))
+		blk_dev_close(&view->dev);
 	free(view->seen);
 	free(view->writesets);
 	view->seen = NULL;

@@ -23,6 +23,7 @@
 enum era_view_flags {
 	ERA_VIEW_SNAPSHOT = 1, /* the metadata snapshot's view; the device is opened shared */
 	ERA_VIEW_REPAIR = 2,
+	ERA_VIEW_BORROWED = 4, /* the device is not the view's to close */
 };
 
 struct writeset {
@@ -59,6 +60,10 @@ int era_view_open(struct era_view *view, const char *path, unsigned flags,
 /* The same of an open device, which the view takes over; it is closed when that fails, too. */
 int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags) must_check;
 void era_view_close(struct era_view *view);
+
+/* The live view of an open device, which must outlive it, as if sb were its superblock. */
+int era_view_open_as(struct era_view *view, const struct blk_dev *dev, const struct superblock *sb,
+		     unsigned flags) must_check;
 
 /* What a reading of the view that ended with r is worth.  A snapshot that was dropped or replaced
  * meanwhile makes it ERA_NO_ANSWER, damage or not; else r stands. */

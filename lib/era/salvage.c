@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The newest generation was whole when its superblock was written, and what the kernel wrote after
+ * that, before the next superblock, went to blocks that were free.  So when nothing but block 0 is
+ * damaged, the newest generation is among those that generation_find() finds.  It is among those that
+ * no other one covers, or a generation that says at least as much is: the highest era of all these is
+ * right, or too high.
+ *
+ * "Nothing but block 0 is damaged" is therefore the question.  A block of no kind may have been the
+ * newest index.  A block of zeroes may have been, too: but the kernel fills a device from its start,
+ * so behind the last block that it wrote all is zero, and before that nothing; and the last block of a
+ * commit is its index.  Zeroes that break this rule, or that a space map on the device knows to be in
+ * use, were not always zero.  Then nothing is proven, and every block counts as written.
+ *
+ * What this can't see: that the device ends, or its zeroes begin, just behind an older commit, with
+ * nothing left of what came later.  Such a device is the same, byte for byte, as one on which the later
+ * commits never were.
+ */
+#include "era/salvage.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "era/check.h"
+#include "era/map.h"
+#include "era/view.h"
+#include "ondisk/era_disk.h"
+
+#define WINDOW_BLOCKS 4096u
+#define MAX_FOUND 32u
+
+/* Generations compared with each one: those next to it in age, by what one can tell. */
+#define NEIGHBOURS 8u
+
+/* Blocks looked at for all space maps together: more are not believed, for nobody wants to wait. */
+#define MAX_WORK (UINT64_C(1) << 34)
+
+int era_salvage_is_needed(const char *path, const struct report *rep)
+{
+	struct superblock sb;
+	struct blk_dev dev;
+	struct problem p;
+	int r = blk_dev_open(&dev, path, BLK_READ, rep);
+
+	if (r)
+		return r;
+	r = era_look_like_metadata(&dev);
+	if (!r) {
+		r = era_read_live_superblock(&dev, false, &sb, &p);
+		if (r == ERA_DAMAGED)
+			report_problem(rep, &p);
+		if (r == ERA_DAMAGED && p.code != PROBLEM_VERSION)
+			r = 1;
+	}
+	blk_dev_close(&dev);
+	return r;
+}
+
+static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first, uint8_t *data)
+{
+	const struct bitmap_disk *disk = (const void *)data;
+	const uint8_t *bytes = (const uint8_t *)disk->words;
+
+	if (blk_dev_read(scan->dev, bitmap, 1, data))
+		return true;
+	for (uint64_t e = scan->end > first ? scan->end - first : 0; e < BITMAP_ENTRIES; e++)
+		if (bytes[e / 4] >> (2 * (e % 4)) & 3)
+			return true;
+	return false;
+}
+
+/* Bitmaps that stand for blocks behind the last one that isn't zero.  On a small device that is each
+ * one; on a larger one those that an index puts there. */
+static bool any_zeroes_are_in_use(struct scan *scan, uint8_t *data, struct index_disk *index)
+{
+	bool is_small = scan->limit <= BITMAP_ENTRIES;
+
+	for (uint64_t block = 1; block < scan->end; block++) {
+		if (is_small && scan->blocks[block].kind == SCAN_BITMAP &&
+		    zeroes_are_in_use(scan, block, 0, data))
+			return true;
+		if (is_small || scan->blocks[block].kind != SCAN_INDEX)
+			continue;
+		if (blk_dev_read(scan->dev, block, 1, index))
+			return true;
+		for (uint64_t i = scan->end / BITMAP_ENTRIES; i < INDEX_MAX_ENTRIES; i++) {
+			uint64_t bitmap = le64_get(index->entry[i].blocknr);
+
+			if (bitmap < scan->limit && scan->blocks[bitmap].kind == SCAN_BITMAP &&
+			    zeroes_are_in_use(scan, bitmap, i * BITMAP_ENTRIES, data))
+				return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t first_of_kind(const struct scan *scan, enum scan_kind kind)
+{
+	uint64_t block = 1;
+
+	while (block < scan->end && scan->blocks[block].kind != kind)
+		block++;
+	return block;
+}
+
+/* 1 when a block may have been the newest generation's and isn't any more (noted), 0, or ERA_SYS. */
+static int may_have_lost(struct era_salvage *s)
+{
+	struct scan *scan = &s->scan;
+	const struct report *rep = s->dev.rep;
+	uint64_t hole = first_of_kind(scan, SCAN_ZERO);
+	uint8_t *data = blk_alloc(1);
+	void *index = blk_alloc(1);
+	int r = 1;
+
+	if (!data || !index)
+		r = report_nomem(rep);
+	else if (scan->nr_kind[SCAN_DAMAGED])
+		report_note(rep, "%s: %" PRIu64 " blocks besides the superblock are damaged, the first is "
+			    "%" PRIu64 ": what they held is not known", s->dev.path,
+			    scan->nr_kind[SCAN_DAMAGED], first_of_kind(scan, SCAN_DAMAGED));
+	else if (hole < scan->end)
+		report_note(rep, "%s: block %" PRIu64 " is zero, but others behind it are not: what it held "
+			    "is not known", s->dev.path, hole);
+	else if (any_zeroes_are_in_use(scan, data, index))
+		report_note(rep, "%s: blocks that were in use are zero, or past the end of the device",
+			    s->dev.path);
+	else
+		r = 0;
+	free(data);
+	free(index);
+	return r;
+}
+
+static int add(struct era_salvage *s, const struct generation *g)
+{
+	if (s->nr_found == s->room) {
+		size_t room = s->room ? 2 * s->room : 64;
+		struct generation *grown = realloc(s->found, room * sizeof(*grown));
+
+		if (!grown)
+			return report_nomem(s->dev.rep);
+		s->found = grown;
+		s->room = room;
+	}
+	s->found[s->nr_found++] = *g;
+	return 0;
+}
+
+/* What was formatted and never resumed has no data blocks, and nothing worth looking for. */
+static int find_generations(struct era_salvage *s)
+{
+	struct scan *scan = &s->scan;
+	int r = 0;
+
+	if (scan->nr_kind[SCAN_INDEX] * scan->limit > MAX_WORK) {
+		report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at", s->dev.path,
+			    scan->nr_kind[SCAN_INDEX]);
+		return 0;
+	}
+	for (uint64_t block = 1; block < scan->end && r >= 0; block++) {
+		struct generation g;
+
+		if (scan->blocks[block].kind != SCAN_INDEX)
+			continue;
+		r = generation_find(scan, block, &g);
+		if (r > 0 && g.sb.nr_blocks)
+			r = add(s, &g);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* The user knows how many blocks there were. */
+static int keep_those_of_length(struct era_salvage *s, uint32_t nr_blocks)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < s->nr_found; i++)
+		if (s->found[i].sb.nr_blocks == nr_blocks)
+			s->found[nr++] = s->found[i];
+	if (s->nr_found && !nr)
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: --nr-blocks: found an era array of %" PRIu32 " blocks, wanted %"
+				   PRIu32, s->dev.path, s->found[0].sb.nr_blocks, nr_blocks);
+	s->nr_found = nr;
+	return 0;
+}
+
+/* Roughly in the order of time.  What is wrong in it costs time, nothing else. */
+static int by_age(const void *a, const void *b)
+{
+	const struct generation *x = a, *y = b;
+
+	if (x->max_era != y->max_era)
+		return x->max_era < y->max_era ? -1 : 1;
+	if (x->nr_set != y->nr_set)
+		return x->nr_set < y->nr_set ? -1 : 1;
+	return (x->nr_writesets < y->nr_writesets) - (x->nr_writesets > y->nr_writesets);
+}
+
+/* Is the one at i covered by one that is younger by the order, which is kept or covered in turn? */
+static int is_covered(struct era_salvage *s, size_t i, const uint8_t *left_out)
+{
+	size_t nr = 0;
+	int r = 0;
+
+	for (size_t j = i + 1; j < s->nr_found && !r && nr < NEIGHBOURS; j++, nr++)
+		r = generation_is_covered(&s->scan, &s->found[i], &s->found[j]);
+	nr = 0;
+	for (size_t j = s->nr_found; j-- > i + 1 && !r && nr < NEIGHBOURS;) {
+		if (left_out[j])
+			continue;
+		r = generation_is_covered(&s->scan, &s->found[i], &s->found[j]);
+		nr++;
+	}
+	return r;
+}
+
+/* Those that were kept may be covered by an older one, where the order was wrong. */
+static int leave_out_younger(struct era_salvage *s, size_t i, uint8_t *left_out)
+{
+	size_t nr = 0;
+	int r = 0;
+
+	for (size_t j = i + 1; j < s->nr_found && r >= 0 && nr < NEIGHBOURS; j++) {
+		if (left_out[j])
+			continue;
+		r = generation_is_covered(&s->scan, &s->found[j], &s->found[i]);
+		left_out[j] = r > 0;
+		nr++;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int mark_covered(struct era_salvage *s, uint8_t *left_out)
+{
+	int r = 0;
+
+	for (size_t i = s->nr_found; i-- > 0 && r >= 0;) {
+		r = is_covered(s, i, left_out);
+		left_out[i] = r > 0;
+		if (!r)
+			r = leave_out_younger(s, i, left_out);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int leave_out_covered(struct era_salvage *s)
+{
+	uint8_t *left_out = calloc(s->nr_found + 1, sizeof(*left_out));
+	size_t nr = 0;
+	int r;
+
+	if (!left_out)
+		return report_nomem(s->dev.rep);
+	qsort(s->found, s->nr_found, sizeof(*s->found), by_age);
+	r = mark_covered(s, left_out);
+	for (size_t i = 0; i < s->nr_found; i++)
+		if (!left_out[i])
+			s->found[nr++] = s->found[i];
+	s->nr_found = nr;
+	free(left_out);
+	return r;
+}
+
+/* The index is the last block of a commit. */
+static bool ends_with_a_commit(const struct era_salvage *s)
+{
+	const struct scan *scan = &s->scan;
+
+	if (scan->end == scan->limit || scan->blocks[scan->end - 1].kind == SCAN_INDEX)
+		return true;
+	report_note(s->dev.rep, "%s: block %" PRIu64 ", the last one that isn't zero, does not end a commit: "
+		    "what came after it is not known", s->dev.path, scan->end - 1);
+	return false;
+}
+
+/* What is used must pass the whole check, whatever the current era was. */
+static int check_found(struct era_salvage *s)
+{
+	const struct report silent = {.ctx = NULL};
+	struct era_check_result result;
+	int r = 0;
+
+	for (size_t i = 0; i < s->nr_found && !r; i++) {
+		struct superblock sb = s->found[i].sb;
+
+		sb.current_era = UINT32_MAX;
+		r = era_check_as(&s->dev, &sb, &silent, &result);
+		if (r || !(result.nr_fatal + result.nr_non_fatal))
+			continue;
+		report_note(s->dev.rep, "%s: the space map of block %" PRIu64 " is not what it seems to be",
+			    s->dev.path, sb.sm.index);
+		s->nr_found = 0;
+	}
+	return r;
+}
+
+static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	if (hints->nr_blocks) {
+		s->header.nr_blocks = hints->nr_blocks;
+		return 0;
+	}
+	if (!s->nr_found)
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: cannot tell how many data blocks there were: give --nr-blocks",
+				   s->dev.path);
+	for (size_t i = 0; i < s->nr_found; i++)
+		if (s->found[i].sb.nr_blocks > s->header.nr_blocks)
+			s->header.nr_blocks = s->found[i].sb.nr_blocks;
+	report_note(s->dev.rep, "%s: deduced --nr-blocks=%" PRIu32 " from the era array", s->dev.path,
+		    s->header.nr_blocks);
+	return 0;
+}
+
+static int deduce_block_size(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	uint32_t found = 0;
+
+	for (size_t i = 0; i < s->nr_found; i++)
+		if (s->found[i].sb.data_block_size)
+			found = s->found[i].sb.data_block_size;
+	s->header.data_block_size = hints->data_block_size ? hints->data_block_size : found;
+	if (!s->header.data_block_size && s->scan.data_block_size)
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: cannot tell the size of a data block: give --block-size (an old "
+				   "metadata snapshot says %" PRIu32 " sectors)", s->dev.path,
+				   s->scan.data_block_size);
+	if (!s->header.data_block_size)
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: cannot tell the size of a data block: give --block-size", s->dev.path);
+	if (found && found != s->header.data_block_size)
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: --block-size: the metadata snapshot says %" PRIu32
+				   " sectors, wanted %" PRIu32, s->dev.path, found,
+				   s->header.data_block_size);
+	if (!hints->data_block_size)
+		report_note(s->dev.rep, "%s: deduced --block-size=%" PRIu32 "s from the metadata snapshot",
+			    s->dev.path, s->header.data_block_size);
+	return 0;
+}
+
+static int deduce_current_era(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	uint64_t lowest = 0;
+
+	for (size_t i = 0; i < s->nr_found; i++) {
+		const struct generation *g = &s->found[i];
+		uint64_t era = g->max_era + (uint64_t)(g->sb.current_root != 0);
+
+		era = era > g->snap_era ? era : g->snap_era;
+		lowest = era > lowest ? era : lowest;
+	}
+	if (hints->current_era && hints->current_era < lowest)
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: --current-era: found %" PRIu32 ", wanted at least %" PRIu64,
+				   s->dev.path, hints->current_era, lowest);
+	if (!hints->current_era && s->scan.max_era > UINT32_MAX - ERA_SALVAGE_GAP)
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: the highest era found is %" PRIu32 ": give --current-era",
+				   s->dev.path, s->scan.max_era);
+	s->header.current_era = hints->current_era;
+	if (hints->current_era)
+		return 0;
+	s->header.current_era = s->scan.max_era + ERA_SALVAGE_GAP;
+	report_note(s->dev.rep, "%s: the new current era is %" PRIu32 ": the highest found, %" PRIu32
+		    ", plus %u", s->dev.path, s->header.current_era, s->scan.max_era, ERA_SALVAGE_GAP);
+	return 0;
+}
+
+static int deduce(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	int r = deduce_nr_blocks(s, hints);
+
+	if (!r)
+		r = deduce_block_size(s, hints);
+	if (!r)
+		r = deduce_current_era(s, hints);
+	for (size_t i = 0; i < s->nr_found && !r; i++) {
+		s->found[i].sb.data_block_size = s->header.data_block_size;
+		s->found[i].sb.current_era = s->header.current_era;
+	}
+	return r;
+}
+
+static int find_newest(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	int r = find_generations(s);
+	size_t nr_all = s->nr_found;
+
+	if (!r && hints->nr_blocks)
+		r = keep_those_of_length(s, hints->nr_blocks);
+	if (!r)
+		r = leave_out_covered(s);
+	if (r)
+		return r;
+	if (s->nr_found > MAX_FOUND || !ends_with_a_commit(s))
+		s->nr_found = 0;
+	r = check_found(s);
+	if (!r && s->nr_found)
+		report_note(s->dev.rep, "%s: %zu generations recompute exactly, %zu of them may be the newest",
+			    s->dev.path, nr_all, s->nr_found);
+	return r;
+}
+
+static bool is_metadata(const struct scan *scan)
+{
+	return scan->nr_kind[SCAN_INDEX] + scan->nr_kind[SCAN_WRITESETS] + scan->nr_kind[SCAN_ERAS] +
+	       scan->nr_kind[SCAN_BITS] + scan->nr_kind[SCAN_BITMAP];
+}
+
+static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	int r;
+
+	if (!is_metadata(&s->scan))
+		return report_fail(s->dev.rep, ERA_DAMAGED, "%s: no block of dm-era's metadata is left",
+				   s->dev.path);
+	r = may_have_lost(s);
+	if (r < 0)
+		return r;
+	r = r ? 0 : find_newest(s, hints);
+	if (!r && !s->nr_found)
+		report_note(s->dev.rep, "%s: no generation is proven to be the newest: every block counts as "
+			    "written", s->dev.path);
+	return r ? r : deduce(s, hints);
+}
+
+int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
+		     const struct report *rep)
+{
+	int r;
+
+	*s = (struct era_salvage){.nr_found = 0};
+	r = blk_dev_open(&s->dev, path, BLK_READ, rep);
+	if (!r)
+		r = scan_open(&s->scan, &s->dev);
+	if (!r)
+		r = find_out(s, hints);
+	if (r)
+		era_salvage_close(s);
+	return r;
+}
+
+void era_salvage_close(struct era_salvage *s)
+{
+	free(s->found);
+	s->found = NULL;
+	scan_close(&s->scan);
+	blk_dev_close(&s->dev);
+}
+
+struct source {
+	struct era_view view;
+	struct era_map *map;
+	bool is_open;
+};
+
+static void close_sources(struct source *sources, size_t nr)
+{
+	for (size_t i = 0; sources && i < nr; i++) {
+		era_map_close(sources[i].map);
+		if (sources[i].is_open)
+			era_view_close(&sources[i].view);
+	}
+	free(sources);
+}
+
+static int open_sources(struct era_salvage *s, struct source *sources)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->nr_found && !r; i++) {
+		r = era_view_open_as(&sources[i].view, &s->dev, &s->found[i].sb, 0);
+		sources[i].is_open = !r;
+		if (!r)
+			r = era_map_open(&sources[i].map, &sources[i].view);
+	}
+	return r;
+}
+
+/* The highest era of all sources; blocks of which they don't agree are marked in doubt. */
+static int merge_window(struct era_salvage *s, struct source *sources, uint64_t first, uint32_t nr,
+			uint32_t *eras, uint64_t *doubt)
+{
+	struct era_window window;
+
+	memset(doubt, 0, WINDOW_BLOCKS / 8);
+	for (size_t i = 0; i < s->nr_found; i++) {
+		uint32_t known = 0;
+
+		if (first < s->found[i].sb.nr_blocks) {
+			int r = era_map_next(sources[i].map, &window);
+
+			if (r < 0)
+				return r;
+			known = window.nr;
+		}
+		for (uint32_t j = 0; j < nr; j++) {
+			uint32_t era = j < known ? window.eras[j] : s->header.current_era;
+
+			if (i && era != eras[j])
+				bits_set(doubt, j);
+			if (!i || era > eras[j])
+				eras[j] = era;
+		}
+	}
+	for (uint32_t j = 0; j < nr && !s->nr_found; j++)
+		eras[j] = s->header.current_era;
+	return 0;
+}
+
+static void count_window(struct era_salvage *s, uint32_t nr, const uint32_t *eras, const uint64_t *doubt)
+{
+	struct era_salvage_result *result = &s->result;
+
+	for (uint32_t j = 0; j < nr; j++) {
+		if (!s->nr_found || bits_test(doubt, j))
+			result->nr_written++;
+		else
+			result->nr_kept++;
+		if (s->nr_found && !bits_test(doubt, j) && eras[j] == s->header.current_era)
+			result->nr_current++;
+	}
+}
+
+static int stream_eras(struct era_salvage *s, struct source *sources, const struct era_stream *to)
+{
+	uint32_t eras[WINDOW_BLOCKS];
+	uint64_t doubt[WINDOW_BLOCKS / BITS_PER_WORD];
+	int r = 0;
+
+	for (uint64_t first = 0; first < s->header.nr_blocks && !r; first += WINDOW_BLOCKS) {
+		uint32_t nr = (uint32_t)min_u64(WINDOW_BLOCKS, s->header.nr_blocks - first);
+
+		r = merge_window(s, sources, first, nr, eras, doubt);
+		if (r)
+			break;
+		count_window(s, nr, eras, doubt);
+		r = to->eras(to->ctx, eras, nr);
+	}
+	return r;
+}
+
+int era_salvage_stream(struct era_salvage *s, const struct era_stream *to)
+{
+	struct source *sources = calloc(s->nr_found + 1, sizeof(*sources));
+	int r = sources ? open_sources(s, sources) : report_nomem(s->dev.rep);
+
+	s->result = (struct era_salvage_result){0, 0, 0};
+	if (!r)
+		r = to->begin(to->ctx, &s->header);
+	if (!r)
+		r = to->array_begin(to->ctx);
+	if (!r)
+		r = stream_eras(s, sources, to);
+	if (!r)
+		r = to->array_end(to->ctx);
+	if (!r)
+		r = to->end(to->ctx);
+	close_sources(sources, s->nr_found);
+	return r;
+}

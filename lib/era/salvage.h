@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Metadata whose superblock is destroyed: what can be proven of them, as a stream.
+ */
+#ifndef ERA_ERA_SALVAGE_H
+#define ERA_ERA_SALVAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "era/generation.h"
+#include "era/stream.h"
+
+/* Above the highest era found, so that no era that anyone remembers is used twice. */
+#define ERA_SALVAGE_GAP 1000000u
+
+/* What the user knows; 0 where he doesn't. */
+struct era_salvage_hints {
+	uint32_t nr_blocks;
+	uint32_t data_block_size; /* sectors */
+	uint32_t current_era;
+};
+
+/* Numbers of data blocks. */
+struct era_salvage_result {
+	uint64_t nr_kept;    /* their era is what it was */
+	uint64_t nr_current; /* of those: it is the one that was current, and is now the new current era */
+	uint64_t nr_written; /* count as written in the new current era, or later than they may have been */
+};
+
+struct era_salvage {
+	struct blk_dev dev;
+	struct scan scan;
+	struct generation *found; /* what may have been the newest generation; empty: nothing is proven */
+	size_t nr_found, room;
+	struct era_header header;
+	struct era_salvage_result result;
+};
+
+/* Is the superblock of the metadata at path destroyed?  1, with the problem reported, 0, or an error:
+ * ERA_DAMAGED when it can't be metadata at all. */
+int era_salvage_is_needed(const char *path, const struct report *rep) must_check;
+
+/* Reads the device and finds out what it held.  ERA_DAMAGED when that is not enough to make metadata
+ * from, for want of a hint or because of one that contradicts what is proven.  Errors are reported,
+ * and what was deduced is noted.  rep must outlive it. */
+int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
+		     const struct report *rep) must_check;
+void era_salvage_close(struct era_salvage *s);
+
+/* Streams it, with all writesets folded into the array, and sets s->result. */
+int era_salvage_stream(struct era_salvage *s, const struct era_stream *to) must_check;
+
+#endif
