@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# era_repair where the superblock is destroyed: what it asks for, says and refuses. That no era is lost,
+# whatever the damage, is the business of tests/unit/test_salvage.
+
+load ../lib/common
+load ../lib/cases
+load ../lib/truth
+load ../lib/damage
+
+setup_file() {
+	unpack_images
+	export images=$BATS_FILE_TMPDIR/images
+}
+
+setup() {
+	need_ours "${programs[@]}"
+	scratch
+	cp "$images/002-crash" damaged
+	destroy damaged 0
+}
+
+# destroy IMAGE BLOCK
+destroy() {
+	yes destroyed | dd of="$1" bs=4096 count=1 seek="$2" conv=notrunc iflag=fullblock status=none
+}
+
+# salvage STATUS OPTION...
+salvage() {
+	rm -f fixed
+	exit_status era_repair -i damaged -o fixed "${@:2}" >out
+	one_of "$1" || wrong "era_repair ${*:2}" || return
+	[ "$1" = 5 ] || [ ! -e fixed ] || wrong "something was written" || return
+}
+
+@test "the number of blocks is deduced, the block size must be given" {
+	salvage 1
+	says "give --block-size"
+	salvage 5 --block-size 4k
+	says "deduced --nr-blocks=4096 from the era array"
+	says "the new current era is 1000002: the highest found, 2, plus 1000000"
+	says "kept: 4096 of 4096 blocks, 16777216 bytes; lost: 0 blocks, 0 bytes"
+	says "9 were written in the era that was current, which is now 1000002"
+	status_is 0 era_check fixed >/dev/null
+}
+
+@test "with all that is known given, the answers are those of the undamaged metadata" {
+	salvage 5 --block-size 8s --nr-blocks 4096 --current-era 3
+	logical_is_true fixed "$abs_top_srcdir/tests/images/002-crash/truth"
+}
+
+@test "a metadata snapshot tells the block size" {
+	cp "$images/020-snapshot-held" damaged
+	destroy damaged 0
+	salvage 5
+	says "deduced --block-size=8s from the metadata snapshot"
+	salvage 1 --block-size 8k
+	says "--block-size: the metadata snapshot says 8 sectors, wanted 16"
+}
+
+@test "what contradicts the metadata is refused" {
+	salvage 1 --block-size 4k --nr-blocks 4095
+	says "--nr-blocks: found an era array of 4096 blocks, wanted 4095"
+	salvage 1 --block-size 4k --current-era 2
+	says "--current-era: found 2, wanted at least 3"
+	for option in --block-size=4000 --block-size=0 --nr-blocks=0 --nr-blocks=2147483648 --current-era=0; do
+		salvage 2 "$option"
+	done
+}
+
+@test "after a shrink --nr-blocks tells the older array from the newer one" {
+	cp "$images/016-shrunk" damaged
+	destroy damaged 0
+	salvage 5 --block-size 4k
+	says "deduced --nr-blocks=3000"
+	salvage 5 --block-size 4k --nr-blocks 1120
+	says "lost: 0 blocks"
+}
+
+@test "with any other block damaged nothing is proven: all blocks count as written" {
+	destroy damaged 54
+	salvage 1 --block-size 4k
+	says "cannot tell how many data blocks there were: give --nr-blocks"
+	salvage 5 --block-size 4k --nr-blocks 4096
+	says "1 blocks besides the superblock are damaged, the first is 54"
+	says "lost: 4096 blocks, 16777216 bytes"
+	status_is 0 era_invalidate --written-since 1000002 --format ranges --unit blocks fixed >ranges
+	[ "$(<ranges)" = "0 4096" ]
+}
+
+@test "zeroes where something was are damage" {
+	zero_block damaged 54
+	salvage 5 --block-size 4k --nr-blocks 4096
+	says "lost: 4096 blocks"
+	cp "$images/002-crash" damaged
+	destroy damaged 0
+	zero_block damaged 40
+	salvage 5 --block-size 4k --nr-blocks 4096
+	says "block 40 is zero, but others behind it are not"
+}
+
+@test "what is no metadata is refused" {
+	head -c 262144 /dev/urandom >damaged
+	salvage 1 --block-size 4k --nr-blocks 10
+	says "no block of dm-era's metadata is left"
+	head -c 262144 /dev/zero >damaged
+	salvage 1 --block-size 4k --nr-blocks 10
+}
+
+@test "JSON says what was kept and lost" {
+	need jq
+	salvage 5 --block-size 4k --json
+	jq -e '.superblock_lost and .nr_blocks == 4096 and .block_size == 4096 and
+		.current_era == 1000002 and .kept == {blocks: 4096, bytes: 16777216} and
+		.kept_current.blocks == 9 and .lost == {blocks: 0, bytes: 0}' out
+	cp "$images/002-crash" damaged
+	salvage_sound
+	jq -e '(.superblock_lost | not) and .kept.blocks == 4096 and .lost.blocks == 0' out
+	destroy damaged "$(value64 damaged "$(u64 damaged 0 208)" 1)"
+	salvage 5 --json
+	jq -e '(.superblock_lost | not) and .kept.blocks + .lost.blocks == 4096 and .lost.blocks > 1000
+		and .lost.blocks <= 1018' out
+	says "which count as written"
+}
+
+salvage_sound() {
+	rm -f fixed
+	status_is 0 era_repair -i damaged -o fixed --json >out
+}
+
+@test "quiet, one line is said" {
+	salvage 5 -q --block-size 4k
+	[ "$(wc -l <"$stderr")" = 1 ]
+	says "the superblock was destroyed: 0 of 4096 blocks have lost their era"
+}

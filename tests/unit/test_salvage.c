@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Random damage to metadata that a kernel wrote, of which is known which block was written when: what
+ * is repaired or salvaged passes the check, and no block has an earlier era than the true one.  Then no
+ * question "written since N" can leave one out, whatever N is.  Where it is refused nothing is written.
+ *
+ *	ERA_SALVAGE_CASES	how many cases of each kind of damage
+ *	ERA_SALVAGE_SEED	another sequence of them
+ *	ERA_SALVAGE_IMAGES	a folder with folders of image.gz or metadata, and truth
+ *
+ * A line for each kind says how many blocks have the era that they had.
+ */
+#include "unit.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/compiler.h"
+#include "base/source.h"
+#include "block/validate.h"
+#include "era/build.h"
+#include "era/check.h"
+#include "era/map.h"
+#include "era/salvage.h"
+#include "era/view.h"
+
+#define BLOCK 4096u
+#define MAX_IMAGES 1000u
+#define MAX_BYTES (16u << 20)
+
+struct image {
+	char *name;
+	uint8_t *data;
+	uint64_t nr; /* metadata blocks */
+	uint32_t block_size, nr_blocks, current_era;
+	uint32_t *eras;
+};
+
+static struct image images[MAX_IMAGES];
+static size_t nr_images;
+static char folder[32];
+static char damaged[64], repaired[64];
+
+static uint64_t random_state;
+
+static uint32_t roll(uint64_t n)
+{
+	return n ? (uint32_t)(unit_random(&random_state) % n) : 0;
+}
+
+static void load_truth(struct image *image, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	uint32_t first, last, era;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "# sectors %*u block %" SCNu32 " nr_blocks %" SCNu32 " era %" SCNu32
+				"\n", &image->block_size, &image->nr_blocks, &image->current_era), 3);
+	image->eras = calloc(image->nr_blocks + 1u, sizeof(*image->eras));
+	assert_non_null(image->eras);
+	while (fscanf(file, "%" SCNu32 " %" SCNu32 " %" SCNu32 "\n", &first, &last, &era) == 3)
+		for (uint32_t i = first; i <= last && i < image->nr_blocks; i++)
+			image->eras[i] = era;
+	fclose(file);
+}
+
+static bool load_data(struct image *image, const char *path)
+{
+	struct source source;
+	uint64_t len = 0;
+	int n;
+
+	if (source_open(&source, path, NULL))
+		return false;
+	image->data = malloc(MAX_BYTES);
+	assert_non_null(image->data);
+	while ((n = source_read(&source, image->data + len, BLOCK)) > 0 && len + BLOCK < MAX_BYTES)
+		len += (unsigned)n;
+	source_close(&source);
+	image->nr = len / BLOCK;
+	return n == 0;
+}
+
+static void load_image(const char *dir, const char *name)
+{
+	struct image *image = &images[nr_images];
+	char path[8192];
+
+	snprintf(path, sizeof(path), "%s/%s/truth", dir, name);
+	if (access(path, R_OK) || nr_images == MAX_IMAGES)
+		return;
+	load_truth(image, path);
+	snprintf(path, sizeof(path), "%s/%s/image.gz", dir, name);
+	if (access(path, R_OK))
+		snprintf(path, sizeof(path), "%s/%s/metadata", dir, name);
+	image->name = strdup(name);
+	assert_non_null(image->name);
+	if (load_data(image, path))
+		nr_images++;
+}
+
+static void load_images(const char *dir)
+{
+	struct dirent **names;
+	int nr = scandir(dir, &names, NULL, alphasort);
+
+	for (int i = 0; i < nr; i++) {
+		load_image(dir, names[i]->d_name);
+		free(names[i]);
+	}
+	if (nr >= 0)
+		free(names);
+}
+
+/* One device to be damaged: a copy of an image. */
+struct victim {
+	const struct image *image;
+	uint8_t *data;
+	uint64_t nr;
+	unsigned pattern;
+};
+
+static void overwrite(struct victim *v, uint64_t block)
+{
+	uint8_t *data = v->data + block * BLOCK;
+
+	if (block >= v->nr)
+		return;
+	switch (v->pattern) {
+	case 0:
+		for (unsigned i = 0; i < BLOCK; i++)
+			data[i] = (uint8_t)(unit_random(&random_state) >> 8);
+		break;
+	case 1:
+		memset(data, 0, BLOCK);
+		break;
+	case 2: /* such as an inode table */
+		memset(data, 0, BLOCK);
+		for (unsigned i = 0; i < BLOCK; i += 256)
+			memcpy(data + i, "\xa4\x81\x00\x00\x00\x10\x00\x00", 8);
+		break;
+	default: /* one bit */
+		data[roll(BLOCK)] ^= (uint8_t)(1u << roll(8));
+		break;
+	}
+}
+
+static uint64_t any_block(const struct victim *v)
+{
+	return 1 + roll(v->nr - 1);
+}
+
+static void nothing(struct victim *v)
+{
+	(void)v;
+}
+
+static void one_block(struct victim *v)
+{
+	overwrite(v, any_block(v));
+}
+
+static void several_blocks(struct victim *v)
+{
+	for (uint32_t n = 2 + roll(6); n; n--)
+		overwrite(v, any_block(v));
+}
+
+static void stretch_of_blocks(struct victim *v)
+{
+	uint64_t first = any_block(v);
+
+	for (uint32_t n = 2 + roll(v->nr / 4); n; n--)
+		overwrite(v, first + n - 1);
+}
+
+static void first_blocks(struct victim *v)
+{
+	for (uint32_t n = roll(v->nr); n; n--)
+		overwrite(v, n);
+}
+
+static void last_blocks(struct victim *v)
+{
+	uint64_t first = any_block(v);
+
+	for (uint64_t block = first; block < v->nr; block++)
+		overwrite(v, block);
+}
+
+static void truncated(struct victim *v)
+{
+	v->nr = any_block(v);
+}
+
+static uint64_t pointer(const struct victim *v, uint64_t block, unsigned at)
+{
+	uint64_t value;
+
+	memcpy(&value, v->data + block * BLOCK + at, sizeof(value));
+	return value < v->nr ? value : 0;
+}
+
+static void newest_index(struct victim *v)
+{
+	overwrite(v, pointer(v, 0, 60));
+}
+
+static void newest_bitmap(struct victim *v)
+{
+	overwrite(v, pointer(v, pointer(v, 0, 60), 16));
+}
+
+static void newest_index_and_bitmap(struct victim *v)
+{
+	newest_bitmap(v);
+	newest_index(v);
+}
+
+/* A block of what is written last: of the current writeset, or a child of the array's root. */
+static void newest_leaf(struct victim *v)
+{
+	uint64_t root = pointer(v, 0, roll(2) ? 192 : 208);
+	uint32_t nr, max;
+
+	root = root ? root : pointer(v, 0, 208);
+	memcpy(&nr, v->data + root * BLOCK + 16, sizeof(nr));
+	memcpy(&max, v->data + root * BLOCK + 20, sizeof(max));
+	if (nr && nr <= max)
+		overwrite(v, pointer(v, root, 32 + 8 * max + 8 * roll(nr)));
+}
+
+
+static const struct kind {
+	const char *name;
+	void (*damage)(struct victim *v);
+	bool superblock; /* is destroyed, too */
+} kinds[] = {
+	{"one block", one_block, false},
+	{"several blocks", several_blocks, false},
+	{"a stretch", stretch_of_blocks, false},
+	{"the last blocks", last_blocks, false},
+	{"a truncated device", truncated, false},
+	{"the newest leaf", newest_leaf, false},
+	{"the newest index", newest_index, false},
+	{"the superblock", nothing, true},
+	{"the superblock and one block", one_block, true},
+	{"the superblock and several blocks", several_blocks, true},
+	{"the superblock and a stretch", stretch_of_blocks, true},
+	{"the first blocks", first_blocks, true},
+	{"the superblock and the last blocks", last_blocks, true},
+	{"the superblock of a truncated device", truncated, true},
+	{"the superblock and the newest leaf", newest_leaf, true},
+	{"the superblock and the newest index", newest_index, true},
+	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true},
+};
+
+static bool is_zero(const uint8_t *block)
+{
+	return !block[0] && !memcmp(block, block + 1, BLOCK - 1);
+}
+
+static uint64_t end_of(const uint8_t *data, uint64_t nr)
+{
+	while (nr && is_zero(data + (nr - 1) * BLOCK))
+		nr--;
+	return nr;
+}
+
+/* Nothing is left behind a block that ends a commit, or the end of the device, where there was
+ * something: nobody can tell such a device from one on which the later commits never were. */
+static bool is_undecidable(const struct victim *v)
+{
+	uint64_t before = end_of(v->image->data, v->image->nr), now = end_of(v->data, v->nr);
+	struct blk_ro last = {now - 1, v->data + (now - 1) * BLOCK};
+
+	return now < before && (now == v->nr || blk_recognise(last) == ROLE_INDEX);
+}
+
+static void write_victim(const struct victim *v)
+{
+	FILE *file = fopen(damaged, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(v->data, BLOCK, v->nr, file), v->nr);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int produce_salvage(void *ctx, const struct era_stream *to)
+{
+	return era_salvage_stream(ctx, to);
+}
+
+static int produce_view(void *ctx, const struct era_stream *to)
+{
+	struct era_losses losses;
+
+	return era_stream_view(ctx, to, &losses);
+}
+
+static int salvage(const struct era_salvage_hints *hints)
+{
+	struct era_salvage s;
+	int r = era_salvage_open(&s, damaged, hints, NULL);
+
+	if (r)
+		return r;
+	r = era_build_all(repaired, false, produce_salvage, &s, NULL);
+	era_salvage_close(&s);
+	return r;
+}
+
+/* As era_repair does it. */
+static int repair(const struct era_salvage_hints *hints)
+{
+	struct era_view view;
+	int r = era_salvage_is_needed(damaged, NULL);
+
+	unlink(repaired);
+	if (r)
+		return r < 0 ? r : salvage(hints);
+	r = era_view_open(&view, damaged, ERA_VIEW_REPAIR, NULL);
+	if (r)
+		return r;
+	r = era_build_all(repaired, false, produce_view, &view, NULL);
+	era_view_close(&view);
+	return r;
+}
+
+struct tally {
+	uint64_t nr_cases, nr_refused, nr_undecidable, nr_wrong;
+	uint64_t nr_blocks, nr_exact; /* data blocks of cases that weren't refused */
+};
+
+/* How many blocks have a lower era than the true one. */
+static uint64_t compare(const struct image *image, struct tally *tally)
+{
+	struct era_window window;
+	struct era_view view;
+	struct era_map *map;
+	uint64_t nr_lower = 0, nr = 0;
+
+	assert_int_equal(era_view_open(&view, repaired, 0, NULL), 0);
+	assert_int_equal(era_map_open(&map, &view), 0);
+	while (era_map_next(map, &window) > 0)
+		for (uint32_t i = 0; i < window.nr && nr < image->nr_blocks; i++, nr++) {
+			uint32_t truth = image->eras[nr], era = window.eras[i];
+			bool both = truth == image->current_era && era == view.sb.current_era;
+
+			nr_lower += era < truth;
+			tally->nr_exact += era == truth || both;
+		}
+	tally->nr_blocks += image->nr_blocks;
+	nr_lower += image->nr_blocks - nr;
+	era_map_close(map);
+	era_view_close(&view);
+	return nr_lower;
+}
+
+static bool is_sound(void)
+{
+	struct era_check_result result;
+
+	assert_int_equal(era_check(repaired, ERA_CHECK_ALL, NULL, &result), 0);
+	return !result.nr_fatal && !result.nr_non_fatal;
+}
+
+static void draw_hints(const struct image *image, struct era_salvage_hints *hints)
+{
+	*hints = (struct era_salvage_hints){.data_block_size = image->block_size};
+	if (roll(3))
+		hints->nr_blocks = image->nr_blocks;
+	if (!roll(4))
+		hints->current_era = image->current_era;
+}
+
+static void one_case(const struct kind *kind, const struct image *image, struct tally *tally)
+{
+	struct victim v = {image, malloc(image->nr * BLOCK), image->nr, roll(4)};
+	struct era_salvage_hints hints;
+	uint64_t seed = random_state;
+
+	assert_non_null(v.data);
+	memcpy(v.data, image->data, image->nr * BLOCK);
+	kind->damage(&v);
+	if (kind->superblock)
+		overwrite(&v, 0);
+	write_victim(&v);
+	draw_hints(image, &hints);
+	tally->nr_cases++;
+	if (repair(&hints)) {
+		tally->nr_refused++;
+		assert_int_not_equal(access(repaired, F_OK), 0);
+	} else if (!is_sound() || compare(image, tally)) {
+		if (kind->superblock && is_undecidable(&v)) {
+			tally->nr_undecidable++;
+		} else {
+			printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n", image->name,
+			       kind->name, v.pattern, seed);
+			tally->nr_wrong++;
+		}
+	}
+	free(v.data);
+}
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void random_damage(void **state)
+{
+	uint64_t nr_cases = number("ERA_SALVAGE_CASES", 40), nr_wrong = 0;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct tally tally = {0};
+
+		random_state = number("ERA_SALVAGE_SEED", 1) * 1000 + k;
+		for (uint64_t i = 0; i < nr_cases; i++)
+			one_case(&kinds[k], &images[roll(nr_images)], &tally);
+		printf("# %s: %" PRIu64 " cases, %" PRIu64 " refused, %" PRIu64
+		       " undecidable; %.2f %% of the blocks of the others kept exact\n", kinds[k].name,
+		       tally.nr_cases, tally.nr_refused, tally.nr_undecidable,
+		       tally.nr_blocks ? 100.0 * (double)tally.nr_exact / (double)tally.nr_blocks : 0.0);
+		nr_wrong += tally.nr_wrong;
+	}
+	assert_int_equal(nr_wrong, 0);
+}
+
+/* The usual case: with the number of blocks given, nothing at all is lost. */
+static void superblock_alone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < nr_images; i++) {
+		const struct image *image = &images[i];
+		struct victim v = {image, malloc(image->nr * BLOCK), image->nr, 0};
+		struct era_salvage_hints hints = {image->nr_blocks, image->block_size, 0};
+		struct tally tally = {0};
+
+		assert_non_null(v.data);
+		memcpy(v.data, image->data, image->nr * BLOCK);
+		overwrite(&v, 0);
+		write_victim(&v);
+		if (!image->nr_blocks) {
+			assert_int_equal(repair(&hints), ERA_DAMAGED);
+			free(v.data);
+			continue;
+		}
+		assert_int_equal(repair(&hints), 0);
+		assert_true(is_sound());
+		assert_int_equal(compare(image, &tally), 0);
+		if (tally.nr_exact != tally.nr_blocks)
+			printf("# %s: %" PRIu64 " of %" PRIu64 " blocks are exact\n", image->name,
+			       tally.nr_exact, tally.nr_blocks);
+		assert_int_equal(tally.nr_exact, tally.nr_blocks);
+		free(v.data);
+	}
+}
+
+static int prepare(void **state)
+{
+	const char *top = getenv("abs_top_srcdir"), *more = getenv("ERA_SALVAGE_IMAGES");
+	char dir[4096];
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/tests/images", top ? top : ".");
+	load_images(more ? more : dir);
+	snprintf(folder, sizeof(folder), "%s/era-salvage-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(damaged, sizeof(damaged), "%s/damaged", folder);
+	snprintf(repaired, sizeof(repaired), "%s/repaired", folder);
+	return nr_images ? 0 : -1;
+}
+
+static int clean_up(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < nr_images; i++) {
+		free(images[i].name);
+		free(images[i].data);
+		free(images[i].eras);
+	}
+	unlink(damaged);
+	unlink(repaired);
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(superblock_alone),
+		cmocka_unit_test(random_damage),
+	};
+
+	return cmocka_run_group_tests_name("salvage", tests, prepare, clean_up);
+}
