@@ -213,12 +213,24 @@ void era_cursor_free(struct era_cursor *c)
 	array_iter_free(&c->it);
 }
 
+/* Then the number of blocks is not known, and blocks that were written may have no place in any
+ * answer. */
+static int too_long(const struct era_cursor *c)
+{
+	return report_fail(c->view->dev.rep, ERA_DAMAGED,
+			   "%s: %s: has more entries than the %" PRIu32
+			   " blocks of the superblock: their number is not known",
+			   c->view->dev.path, c->it.tree.name, c->view->sb.nr_blocks);
+}
+
 static int next_era_part(struct era_cursor *c)
 {
 	struct problem p;
 	uint32_t max;
 	int r = array_iter_next(&c->it, &c->part);
 
+	if (r > 0 && c->part.excess && c->part.first + c->part.len == c->it.nr_entries)
+		return too_long(c);
 	if (r < 0 || c->part.state != ARRAY_KNOWN)
 		return r < 0 ? r : 0;
 	if (!era_check_part(&c->part, c->view->sb.current_era, &max, &p))
@@ -265,5 +277,7 @@ int era_cursor_finish(struct era_cursor *c)
 {
 	int r = array_iter_next(&c->it, &c->part);
 
+	if (!r && c->it.nr_found > c->it.nr_blocks)
+		return too_long(c);
 	return r < 0 ? r : 0;
 }

@@ -96,6 +96,7 @@ static int known_block(struct array_iter *it, struct array_part *part)
 	if (r == ERA_DAMAGED) {
 		part->state = ARRAY_UNKNOWN;
 		part->miscounted = p.code == PROBLEM_ARRAY_ENTRIES;
+		part->excess = part->miscounted && p.found > p.wanted;
 		r = array_problem(it, index, &p);
 	}
 	if (r < 0)
@@ -167,11 +168,13 @@ int array_iter_next(struct array_iter *it, struct array_part *part)
 		if (key > it->next_index)
 			return missing_blocks(it, key, part);
 		if (key < it->nr_blocks) {
+			it->nr_found++;
 			it->damage_told = it->tree.nr_damaged;
 			return known_block(it, part);
 		}
 		if (!r)
 			return 0;
+		it->nr_found += it->leaf.nr_entries - it->leaf_pos;
 		r = blocks_past_end(it);
 		if (r)
 			return r;

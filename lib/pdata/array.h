@@ -25,6 +25,7 @@ struct array_part {
 	uint64_t first, len;   /* entries */
 	uint64_t index, block; /* of the array block; block is 0 when it is missing */
 	bool miscounted;       /* unknown because a sound block has another number of entries */
+	bool excess;           /* and it has too many */
 	const uint8_t *values; /* of a known part; good until the next call */
 };
 
@@ -36,6 +37,7 @@ struct array_iter {
 	uint32_t per_block;
 	struct btree_leaf leaf;
 	uint32_t leaf_pos;
+	uint64_t nr_found;    /* array blocks that the tree has, those past the end included */
 	uint64_t damage_told; /* nodes that were left out and are told of already */
 	bool overlong;        /* the tree has blocks past the end */
 };
