@@ -25,6 +25,22 @@ int blk_stage_open(struct blk_stage *stage, uint64_t limit, const struct report 
 	return stage->data ? 0 : report_nomem(rep);
 }
 
+int blk_stage_open_at(struct blk_stage *stage, const uint64_t *places, uint64_t nr,
+		      const struct report *rep)
+{
+	int r = blk_stage_open(stage, FIRST_BLOCK + nr, rep);
+
+	stage->places = places;
+	return r;
+}
+
+uint64_t blk_stage_number(const struct blk_stage *stage, uint64_t i)
+{
+	if (!stage->places)
+		return i;
+	return i < stage->limit ? stage->places[i - FIRST_BLOCK] : UINT64_MAX;
+}
+
 void blk_stage_close(struct blk_stage *stage)
 {
 	if (!stage->data)
@@ -58,18 +74,20 @@ static int spill(struct blk_stage *stage, uint64_t first)
 
 int blk_stage_append(struct blk_stage *stage, struct blk_rw *blk, enum blk_role role)
 {
+	uint64_t i = stage->next;
 	int r = 0;
 
-	if (stage->next >= SPACE_MAP_MAX_BLOCKS)
+	if (i >= SPACE_MAP_MAX_BLOCKS)
 		return report_fail(stage->rep, ERA_SYS,
 				   "the metadata need more than %" PRIu64
 				   " blocks of 4096 bytes, the most that dm-era can use",
 				   SPACE_MAP_MAX_BLOCKS);
-	blk->nr = stage->next++;
-	if (blk->nr >= stage->limit)
+	stage->next++;
+	blk->nr = blk_stage_number(stage, i);
+	if (i >= stage->limit)
 		return 0;
 	if (stage->nr_data == STAGE_BLOCKS)
-		r = spill(stage, blk->nr - stage->nr_data);
+		r = spill(stage, i - stage->nr_data);
 	if (r)
 		return r;
 	blk_seal(*blk, role);
@@ -78,13 +96,31 @@ int blk_stage_append(struct blk_stage *stage, struct blk_rw *blk, enum blk_role 
 	return 0;
 }
 
+/* Writes nr blocks, of which block `first` of the stage is the first, to their places. */
+static int write_blocks(struct blk_stage *stage, struct blk_dev *dev, uint64_t first, uint32_t nr)
+{
+	const uint8_t *data = stage->data;
+	uint32_t run;
+	int r = 0;
+
+	for (uint32_t done = 0; done < nr && !r; done += run) {
+		uint64_t at = blk_stage_number(stage, first + done);
+
+		run = 1;
+		while (done + run < nr && blk_stage_number(stage, first + done + run) == at + run)
+			run++;
+		r = blk_dev_write(dev, at, run, data + (size_t)done * META_BLOCK_SIZE);
+	}
+	return r;
+}
+
 int blk_stage_copy(struct blk_stage *stage, struct blk_dev *dev)
 {
 	uint64_t block = FIRST_BLOCK;
 	int r = 0;
 
 	if (stage->fd < 0)
-		return blk_dev_write(dev, block, stage->nr_data, stage->data);
+		return write_blocks(stage, dev, block, stage->nr_data);
 	if (stage->nr_data)
 		r = spill(stage, stage->next - stage->nr_data);
 	while (!r && block < stage->next) {
@@ -94,7 +130,7 @@ int blk_stage_copy(struct blk_stage *stage, struct blk_dev *dev)
 		r = scratch_read(stage->fd, stage->data, (size_t)nr * META_BLOCK_SIZE, place(block),
 				 stage->rep);
 		if (!r)
-			r = blk_dev_write(dev, block, nr, stage->data);
+			r = write_blocks(stage, dev, block, nr);
 		block += nr;
 		report_progress(stage->rep, block, stage->next);
 	}

@@ -3,7 +3,8 @@
  * New metadata under construction, away from the device.
  *
  * Blocks 1, 2, 3, ... are appended in that order; a small stage stays in memory, a larger one goes
- * to an unlinked temporary file.  Only a complete stage is copied to a device, so whatever goes
+ * to an unlinked temporary file.  They can also have other numbers, for a device that keeps what it
+ * has: then the first block of the stage is the first of a list of places.  Only a complete stage is copied to a device, so whatever goes
  * wrong before leaves the device as it was.
  */
 #ifndef ERA_BLOCK_STAGE_H
@@ -18,6 +19,7 @@
 
 struct blk_stage {
 	const struct report *rep;
+	const uint64_t *places; /* of blocks 1, 2, 3, ... on the device, or NULL: that is where they lie */
 	uint64_t next;  /* the number of the block appended next */
 	uint64_t limit; /* blocks from here on are counted, not kept */
 	int fd;         /* of the temporary file, or -1 */
@@ -28,9 +30,17 @@ struct blk_stage {
 /* limit: how many blocks the device has, block 0 included.  A stage that outgrows it can't be
  * copied any more, but tells how large a device it would need. */
 int blk_stage_open(struct blk_stage *stage, uint64_t limit, const struct report *rep) must_check;
+
+/* For blocks that go to those nr places, which ascend and must outlive the stage. */
+int blk_stage_open_at(struct blk_stage *stage, const uint64_t *places, uint64_t nr,
+		      const struct report *rep) must_check;
+
 void blk_stage_close(struct blk_stage *stage);
 
-/* Seals blk->data as the next block, and sets blk->nr to its number.  ERA_SYS
+/* Where on the device the stage's block i lies; UINT64_MAX when there is no place for it. */
+uint64_t blk_stage_number(const struct blk_stage *stage, uint64_t i);
+
+/* Seals blk->data as the next block, and sets blk->nr to its number on the device.  ERA_SYS
  * when it is more than any space map can count. */
 int blk_stage_append(struct blk_stage *stage, struct blk_rw *blk, enum blk_role role) must_check;
 

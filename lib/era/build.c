@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "era/size.h"
 #include "ondisk/era_disk.h"
+#include "pdata/space_map_build.h"
 
 int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight)
 {
@@ -176,13 +177,21 @@ static int write_device(struct era_build *build)
 	return r;
 }
 
+/* Besides the stage there is the superblock. */
+static uint32_t count_superblock(void *ctx, uint64_t block)
+{
+	(void)ctx;
+	return !block;
+}
+
 int era_build_commit(struct era_build *build)
 {
+	const struct space_map_counts counts = {NULL, count_superblock};
 	uint64_t nr_blocks;
 	int r = find_size(build, &nr_blocks);
 
 	if (!r)
-		r = space_map_build(&build->stage, nr_blocks, &build->sb.sm);
+		r = space_map_build(&build->stage, nr_blocks, &counts, &build->sb.sm);
 	if (!r && !build->exists)
 		r = blk_dev_create(&build->dev, build->path, nr_blocks, build->rep);
 	if (!r && build->dev.nr_blocks < nr_blocks)

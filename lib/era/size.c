@@ -4,7 +4,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
-#include "pdata/bulk.h"
+#include "pdata/space_map.h"
 
 /* Paths of the writeset tree and the ref-count tree, the index, and what a rebalancing touches. */
 #define TRANSACTION_BLOCKS 12u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Building new trees, arrays and a space map in one pass, from entries in ascending order.
+ * Building new trees and arrays in one pass, from entries in ascending order.
  *
  * A level of a btree keeps up to two nodes of entries back, so that its last two nodes share what
  * is left evenly and none but the root is less than half full.
@@ -14,7 +14,6 @@
 #include "base/role.h"
 #include "block/stage.h"
 #include "pdata/btree.h"
-#include "pdata/space_map.h"
 
 struct btree_build_level {
 	uint64_t *keys;
@@ -51,10 +50,5 @@ int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_r
 int array_build_add(struct array_build *b, const void *values, uint32_t nr) must_check;
 int array_build_finish(struct array_build *b, uint64_t *root) must_check;
 void array_build_free(struct array_build *b);
-
-/* Writes the last blocks of the stage: a space map for nr_blocks in which block 0 and all of the
- * stage are in use, once each. */
-int space_map_build(struct blk_stage *stage, uint64_t nr_blocks, struct space_map_root *sm)
-	must_check;
 
 #endif
