@@ -11,7 +11,7 @@
 
 struct options {
 	const char *path;
-	bool quiet, superblock_only, ignore_non_fatal, snapshot, json;
+	bool quiet, superblock_only, ignore_non_fatal, snapshot, auto_repair, json;
 };
 
 static const struct option_row rows[] = {
@@ -25,6 +25,9 @@ static const struct option_row rows[] = {
 	{"metadata-snapshot", 'm', NULL,
 	 "Check only what the metadata snapshot reaches; the device may be in use", OPTION_FLAG,
 	 offsetof(struct options, snapshot), 0, NULL, false},
+	{"auto-repair", 0, NULL,
+	 "If no more than reference counts is wrong, write a new space map with the right ones",
+	 OPTION_FLAG, offsetof(struct options, auto_repair), 0, NULL, false},
 	{"json", 0, NULL, "Print problems and a summary as JSON on standard output", OPTION_FLAG,
 	 offsetof(struct options, json), 0, NULL, false},
 };
@@ -35,6 +38,9 @@ static void check_options(struct argp_state *state, void *input)
 
 	if (options->snapshot && options->superblock_only)
 		argp_error(state, "--metadata-snapshot and --super-block-only exclude each other");
+	if (options->auto_repair && (options->snapshot || options->superblock_only))
+		argp_error(state, "--auto-repair needs a check of the whole, without %s",
+			   options->snapshot ? "--metadata-snapshot" : "--super-block-only");
 }
 
 static const struct option_table table = {
@@ -44,7 +50,7 @@ static const struct option_table table = {
 	.args_doc = "DEV",
 	.doc = "Checks the dm-era metadata on DEV, a device or a file: all that is reachable, the metadata "
 	       "snapshot, and every reference count.\v"
-	       "Exit status: 0 sound, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
+	       "Exit status: 0 sound or repaired, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
 	       "held.",
 	.check = check_options,
 };
@@ -54,6 +60,8 @@ static enum exit_status find_status(int r, const struct era_check_result *result
 {
 	if (r)
 		return status_of(r);
+	if (result->repair.done)
+		return STATUS_OK;
 	if (result->nr_read_errors)
 		return STATUS_SYSTEM;
 	if (result->nr_fatal || (result->nr_non_fatal && !options->ignore_non_fatal))
@@ -76,7 +84,10 @@ static void say_sound(const struct era_check_result *result, const char *path)
 static void say_summary(struct tool *tool, const struct era_check_result *result,
 			const struct options *options, enum exit_status status)
 {
-	if (result->nr_fatal || result->nr_non_fatal) {
+	if (result->repair.done) {
+		tool_say(tool, "%s: repaired: a new space map of %" PRIu64 " blocks has the right counts",
+			 tool->path, result->repair.nr_written);
+	} else if (result->nr_fatal || result->nr_non_fatal) {
 		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems", tool->path,
 			 result->nr_fatal, result->nr_non_fatal);
 		return;
@@ -97,14 +108,16 @@ static enum era_check_scope find_scope(const struct options *options)
 {
 	if (options->superblock_only)
 		return ERA_CHECK_SUPERBLOCK;
-	return options->snapshot ? ERA_CHECK_SNAPSHOT : ERA_CHECK_ALL;
+	if (options->snapshot)
+		return ERA_CHECK_SNAPSHOT;
+	return options->auto_repair ? ERA_CHECK_REPAIR : ERA_CHECK_ALL;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct era_check_result result;
-	struct json_report json;
+	struct json_report json = {0};
 	enum exit_status status;
 	struct tool tool;
 	int r;
@@ -116,6 +129,7 @@ int main(int argc, char **argv)
 	r = options.json ? json_report_begin(&json, options.path, &tool) : 0;
 	if (r)
 		return (int)status_of(r);
+	json.auto_repair = options.auto_repair;
 	r = era_check(options.path, find_scope(&options), &tool.report, &result);
 	status = find_status(r, &result, &options);
 	tool_end(&tool);

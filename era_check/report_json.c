@@ -105,6 +105,20 @@ static void summary(struct json *json, const struct era_check_result *result)
 	json_newline(json);
 }
 
+static void repair_member(struct json *json, const struct era_check_repair *repair)
+{
+	if (!repair->done) {
+		json_string(json, "repaired", NULL);
+		return;
+	}
+	json_begin_object(json, "repaired");
+	json_number(json, "problems", repair->nr_problems);
+	json_number(json, "blocks_written", repair->nr_written);
+	json_number(json, "allocated_before", repair->old_allocated);
+	json_number(json, "allocated", repair->allocated);
+	json_end_object(json);
+}
+
 static const char *status_word(enum exit_status status)
 {
 	static const char *const words[] = {
@@ -132,6 +146,8 @@ int json_report_end(struct json_report *report, const struct era_check_result *r
 	json_newline(json);
 	if (result->live.present)
 		summary(json, result);
+	if (report->auto_repair)
+		repair_member(json, &result->repair);
 	json_string(json, "status", status_word(status));
 	json_number(json, "exit_status", status);
 	json_string(json, "error", *report->error ? report->error : NULL);

@@ -10,6 +10,7 @@
 struct json_report {
 	struct sink sink;
 	struct json json;
+	bool auto_repair; /* say what was repaired */
 	char error[1024]; /* the first; empty when there was none */
 };
 

@@ -95,6 +95,8 @@ static const struct row {
 			     DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SM_DEVICE] = {"space-map-device", "space map is larger than the device",
 			       "at most ", DECIMAL, DECIMAL, PROBLEM_FATAL, false},
+	[PROBLEM_SM_SHORT] = {"space-map-short", "block in use past the end of the space map",
+			      "below ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SM_PAST_END] = {"bitmap-tail", "count of a block past the end of the space map",
 				 "", DECIMAL, DECIMAL, PROBLEM_NON_FATAL, true},
 	[PROBLEM_INDEX_PAST_END] = {"index-tail", "index entry past the last bitmap", "", DECIMAL,
@@ -107,6 +109,8 @@ static const struct row {
 			      PROBLEM_NON_FATAL, true},
 	[PROBLEM_LEAK] = {"leak", "allocated but unused (leak), reference count", "", DECIMAL,
 			  DECIMAL, PROBLEM_NON_FATAL, true},
+	[PROBLEM_LOST] = {"lost", "a pointer to it was lost: it is whole, and counted as in use, "
+			  "reference count", "", DECIMAL, DECIMAL, PROBLEM_FATAL, false},
 	[PROBLEM_REF_TREE_STRAY] = {"count-stray", "ref-count tree counts a block whose bitmap "
 				    "entry does not say so", "", DECIMAL, DECIMAL,
 				    PROBLEM_NON_FATAL, true},
@@ -120,6 +124,15 @@ static const struct row {
 			     DECIMAL, PROBLEM_NOTE, true},
 	[PROBLEM_NONE_FREE_BEFORE] = {"none-free-before", "none_free_before hides free blocks",
 				      "at most ", DECIMAL, DECIMAL, PROBLEM_NON_FATAL, true},
+};
+
+static const bool of_counts[NR_PROBLEMS] = {
+	[PROBLEM_SM_PAST_END] = true,	   [PROBLEM_INDEX_PAST_END] = true,
+	[PROBLEM_REF_FREE] = true,	   [PROBLEM_REF_LOW] = true,
+	[PROBLEM_REF_HIGH] = true,	   [PROBLEM_LEAK] = true,
+	[PROBLEM_REF_TREE_STRAY] = true,   [PROBLEM_REF_TREE_MISSING] = true,
+	[PROBLEM_REF_TREE_VALUE] = true,   [PROBLEM_NR_ALLOCATED] = true,
+	[PROBLEM_NR_FREE] = true,	   [PROBLEM_NONE_FREE_BEFORE] = true,
 };
 
 static const char *const role_names[NR_ROLES] = {
@@ -166,6 +179,11 @@ const char *problem_severity_name(enum problem_severity severity)
 bool problem_is_repairable(const struct problem *p)
 {
 	return table[p->code].repairable;
+}
+
+bool problem_is_of_counts(const struct problem *p)
+{
+	return of_counts[p->code];
 }
 
 const char *problem_name(const struct problem *p)

@@ -58,12 +58,14 @@ enum problem_code {
 	/* space map */
 	PROBLEM_SM_SIZE,
 	PROBLEM_SM_DEVICE,
+	PROBLEM_SM_SHORT,      /* found: a block in use; wanted: how many the space map has */
 	PROBLEM_SM_PAST_END,
 	PROBLEM_INDEX_PAST_END,
 	PROBLEM_REF_FREE,
 	PROBLEM_REF_LOW,
 	PROBLEM_REF_HIGH,
 	PROBLEM_LEAK,
+	PROBLEM_LOST,          /* a block whose pointer was lost; found, wanted: reference counts */
 	PROBLEM_REF_TREE_STRAY,
 	PROBLEM_REF_TREE_MISSING,
 	PROBLEM_REF_TREE_VALUE,
@@ -97,6 +99,9 @@ void problem_set(struct problem *p, enum problem_code code, uint64_t block, uint
 enum problem_severity problem_severity(const struct problem *p);
 const char *problem_severity_name(enum problem_severity severity);
 bool problem_is_repairable(const struct problem *p);
+
+/* No more than a wrong figure of the space map: a count, or what is summed up from counts. */
+bool problem_is_of_counts(const struct problem *p);
 
 /* A name that never changes, for programs: "checksum", "leak". */
 const char *problem_name(const struct problem *p);

@@ -37,6 +37,10 @@ void check_problem(struct check *check, const struct problem *p)
 	}
 	if (p->code == PROBLEM_READ)
 		check->result->nr_read_errors++;
+	if (problem_is_of_counts(p))
+		check->result->nr_of_counts++;
+	else if (problem_severity(p) != PROBLEM_NOTE)
+		check->result->nr_others++;
 	report_problem(check->rep, p);
 }
 
@@ -252,7 +256,7 @@ static int check_snapshot(struct check *check)
 		check_tell(check, &p, "metadata snapshot");
 		return 0;
 	}
-	r = era_read_clone(&check->dev, &live->sb, &snapshot->sb, &p);
+	r = era_read_clone(check->dev, &live->sb, &snapshot->sb, &p);
 	if (r == ERA_DAMAGED) {
 		check_problem(check, &p);
 		return 0;
@@ -279,25 +283,25 @@ static int check_held_snapshot(struct check *check)
 
 	if (!result->live.sb.metadata_snap)
 		return report_fail(check->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
-				   check->dev.path);
+				   check->dev->path);
 	r = check_snapshot(check);
 	if (r)
 		return r;
-	r = era_snapshot_settle(&check->dev, &result->live.sb, &result->snapshot.sb,
+	r = era_snapshot_settle(check->dev, &result->live.sb, &result->snapshot.sb,
 				result->nr_fatal ? ERA_DAMAGED : 0);
 	return r == ERA_DAMAGED ? 0 : r;
 }
 
 static int prepare(struct check *check)
 {
-	uint64_t limit = era_block_limit(&check->dev);
+	uint64_t limit = era_block_limit(check->dev);
 
-	check->walk = (struct walk){&check->dev, limit, check, on_pointer, on_problem};
+	check->walk = (struct walk){check->dev, limit, check, on_pointer, on_problem};
 	check->info = calloc((size_t)limit, sizeof(*check->info));
 	if (!check->info)
 		return report_nomem(check->rep);
 	check->info[0] = (struct blk_info){.refs = 1, .role = ROLE_SUPERBLOCK};
-	check->dev.progress_total = min_u64(check->result->live.sb.sm.nr_allocated, limit);
+	check->dev->progress_total = min_u64(check->result->live.sb.sm.nr_allocated, limit);
 	return 0;
 }
 
@@ -305,11 +309,11 @@ static int check_scope(struct check *check, enum era_check_scope scope)
 {
 	struct era_check_result *result = check->result;
 	struct problem p;
-	int r = era_look_like_metadata(&check->dev);
+	int r = era_look_like_metadata(check->dev);
 
 	if (r)
 		return r;
-	r = era_read_live_superblock(&check->dev, scope == ERA_CHECK_SNAPSHOT, &result->live.sb, &p);
+	r = era_read_live_superblock(check->dev, scope == ERA_CHECK_SNAPSHOT, &result->live.sb, &p);
 	if (r == ERA_DAMAGED) {
 		check_problem(check, &p);
 		return 0;
@@ -320,37 +324,70 @@ static int check_scope(struct check *check, enum era_check_scope scope)
 	r = prepare(check);
 	if (r)
 		return r;
-	return scope == ERA_CHECK_ALL ? check_all(check) : check_held_snapshot(check);
+	return scope == ERA_CHECK_SNAPSHOT ? check_held_snapshot(check) : check_all(check);
+}
+
+/* What is left to say of the repaired metadata must be nothing. */
+static int check_repaired(struct blk_dev *dev, const struct report *rep,
+			  struct era_check_result *result)
+{
+	struct era_check_result again;
+	int r = era_check_dev(dev, ERA_CHECK_ALL, rep, &again);
+
+	if (!r && (again.nr_others || again.nr_of_counts))
+		r = report_fail(rep, ERA_DAMAGED, "%s: is not sound after its repair", dev->path);
+	if (r)
+		return r;
+	result->repair.old_allocated = result->live.sb.sm.nr_allocated;
+	result->repair.allocated = again.live.sb.sm.nr_allocated;
+	result->live = again.live;
+	result->nr_reachable = again.nr_reachable;
+	result->repair.nr_problems = result->nr_of_counts;
+	result->repair.done = true;
+	return 0;
 }
 
 int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
 		  struct era_check_result *result)
 {
-	struct check check = {.dev = *dev, .rep = rep, .result = result};
+	struct check check = {.dev = dev, .rep = rep, .result = result};
 	int r;
 
 	*result = (struct era_check_result){.device_blocks = dev->nr_blocks};
 	r = check_scope(&check, scope);
+	if (!r && scope == ERA_CHECK_REPAIR && result->live.present)
+		r = check_repair_counts(&check);
 	free(check.info);
-	blk_dev_close(&check.dev);
+	if (r > 0)
+		r = check_repaired(dev, rep, result);
 	return r;
 }
 
 int era_check(const char *path, enum era_check_scope scope, const struct report *rep,
 	      struct era_check_result *result)
 {
+	static const enum blk_access access[] = {
+		[ERA_CHECK_ALL] = BLK_READ,
+		[ERA_CHECK_SUPERBLOCK] = BLK_READ,
+		[ERA_CHECK_SNAPSHOT] = BLK_READ_SHARED,
+		[ERA_CHECK_REPAIR] = BLK_WRITE,
+	};
 	struct blk_dev dev;
 	int r;
 
 	*result = (struct era_check_result){0};
-	r = blk_dev_open(&dev, path, scope == ERA_CHECK_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
-	return r ? r : era_check_dev(&dev, scope, rep, result);
+	r = blk_dev_open(&dev, path, access[scope], rep);
+	if (r)
+		return r;
+	r = era_check_dev(&dev, scope, rep, result);
+	blk_dev_close(&dev);
+	return r;
 }
 
-int era_check_as(const struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
+int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
 		 struct era_check_result *result)
 {
-	struct check check = {.dev = *dev, .rep = rep, .result = result};
+	struct check check = {.dev = dev, .rep = rep, .result = result};
 	int r;
 
 	*result = (struct era_check_result){

@@ -18,6 +18,7 @@ enum era_check_scope {
 	ERA_CHECK_ALL,
 	ERA_CHECK_SUPERBLOCK, /* block 0 alone */
 	ERA_CHECK_SNAPSHOT,   /* what the clone reaches; the device may be live */
+	ERA_CHECK_REPAIR,     /* all; and if no more than counts are wrong, makes them right */
 };
 
 /* What was found besides problems. */
@@ -29,25 +30,39 @@ struct era_check_view {
 	uint32_t oldest_writeset, newest_writeset; /* eras; when there are any */
 };
 
+struct era_check_repair {
+	bool done;
+	uint64_t nr_problems;             /* that it did away with */
+	uint64_t nr_written;              /* blocks of the new space map */
+	uint64_t old_allocated, allocated; /* blocks in use, as the superblock says */
+};
+
 struct era_check_result {
 	uint64_t device_blocks;
 	struct era_check_view live, snapshot;
 	uint64_t nr_reachable; /* metadata blocks in use, as counted; only for ERA_CHECK_ALL */
 	uint64_t nr_fatal, nr_non_fatal, nr_notes;
 	uint64_t nr_read_errors; /* of the fatal ones */
+	uint64_t nr_of_counts; /* no more than wrong figures of the space map, notes included */
+	uint64_t nr_others;    /* all but these and notes */
+	struct era_check_repair repair; /* the problems counted above are those from before it */
 };
 
 /* Returns 0 when the check came to its end, whatever it found; ERA_SYS, or ERA_NO_ANSWER when
- * the snapshot isn't held, or not to the end.  Errors are reported. */
+ * the snapshot isn't held, or not to the end.  Errors are reported.
+ *
+ * A repair that isn't possible, because more is wrong, is reported as a note.  It writes to blocks
+ * that nothing uses, flushes, and then writes the superblock: stopped anywhere, the device holds the
+ * old state or the new.  With too few such blocks it is ERA_SYS, and nothing is written. */
 int era_check(const char *path, enum era_check_scope scope, const struct report *rep,
 	      struct era_check_result *result) must_check;
 
-/* The same of an open device, which it takes over and closes. */
+/* The same of a device that is open, for a repair with BLK_WRITE. */
 int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
 		  struct era_check_result *result) must_check;
 
 /* Checks all of an open device as if sb were its superblock. */
-int era_check_as(const struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
+int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
 		 struct era_check_result *result) must_check;
 
 #endif

@@ -27,7 +27,7 @@ struct blk_info {
 #define COUNT_UNKNOWN UINT32_MAX
 
 struct check {
-	struct blk_dev dev;
+	struct blk_dev *dev;
 	const struct report *rep;
 	struct era_check_result *result;
 	struct walk walk;
@@ -41,6 +41,13 @@ struct check {
 void check_problem(struct check *check, const struct problem *p);
 void check_tell(struct check *check, struct problem *p, const char *where, ...)
 	format_printf(3, 4);
+
+/* Finds what the space map remembers and nothing points to any more; when all else is sound. */
+int check_lost(struct check *check) must_check;
+
+/* After a whole check: if no more than counts is wrong, writes a new space map and makes it the
+ * superblock's.  1 when that was done, 0 when there was nothing to do or it may not be done. */
+int check_repair_counts(struct check *check) must_check;
 
 /* Walks the space map and compares it with the pointers found. */
 int check_space_map(struct check *check) must_check;

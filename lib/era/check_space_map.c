@@ -241,13 +241,36 @@ static enum problem_code compare(const struct blk_info *info, bool all_seen)
 	return info->refs ? PROBLEM_REF_HIGH : PROBLEM_LEAK;
 }
 
+static bool is_alike(const struct blk_info *a, const struct blk_info *b)
+{
+	return a->refs == b->refs && a->counted == b->counted && a->role == b->role;
+}
+
+/* Blocks in use that the space map has no counts of.  Returns where its counts end. */
+static uint64_t find_uncounted(struct sm_check *sm)
+{
+	uint64_t limit = sm->check->walk.limit, end = min_u64(limit, sm->root.nr_blocks);
+	struct problem p;
+
+	for (uint64_t block = end; block < limit; block++) {
+		const struct blk_info *info = &sm->check->info[block];
+
+		if (!info->refs)
+			continue;
+		sm->check->result->nr_reachable++;
+		problem_set(&p, PROBLEM_SM_SHORT, block, block, end);
+		check_tell(sm->check, &p, "space map, %s", blk_role_name((enum blk_role)info->role));
+	}
+	return end;
+}
+
 static void compare_counts(struct sm_check *sm, bool all_seen)
 {
 	const struct blk_info *info = sm->check->info;
-	uint64_t limit = sm->check->walk.limit, len;
+	uint64_t end = find_uncounted(sm), len;
 	struct problem p;
 
-	for (uint64_t block = 0; block < limit; block += len) {
+	for (uint64_t block = 0; block < end; block += len) {
 		enum problem_code code = compare(&info[block], all_seen);
 
 		if (info[block].refs)
@@ -255,9 +278,7 @@ static void compare_counts(struct sm_check *sm, bool all_seen)
 		len = 1;
 		if (code == NR_PROBLEMS)
 			continue;
-		while (block + len < limit && info[block + len].refs == info[block].refs &&
-		       info[block + len].counted == info[block].counted &&
-		       info[block + len].role == info[block].role)
+		while (block + len < end && is_alike(&info[block + len], &info[block]))
 			len++;
 		if (info[block].refs)
 			sm->check->result->nr_reachable += len - 1;
@@ -287,8 +308,8 @@ static bool size_is_sound(struct sm_check *sm)
 		check_tell(sm->check, &p, "superblock, space map");
 		return false;
 	}
-	if (sm->root.nr_blocks > sm->check->dev.nr_blocks) {
-		problem_set(&p, PROBLEM_SM_DEVICE, 0, sm->root.nr_blocks, sm->check->dev.nr_blocks);
+	if (sm->root.nr_blocks > sm->check->dev->nr_blocks) {
+		problem_set(&p, PROBLEM_SM_DEVICE, 0, sm->root.nr_blocks, sm->check->dev->nr_blocks);
 		check_tell(sm->check, &p, "superblock, space map");
 	}
 	return true;
@@ -323,11 +344,11 @@ int check_space_map(struct check *check)
 	if (r)
 		return r;
 	find_missing_counts(&sm);
-	all_seen = !check->result->nr_fatal;
+	all_seen = !check->result->nr_others;
 	if (!all_seen)
 		report_note(check->rep, "%s: reference counts that are too high were not looked for, "
-			    "since what is damaged may hold pointers", check->dev.path);
+			    "since what is damaged may hold pointers", check->dev->path);
 	compare_counts(&sm, all_seen);
 	check_allocated(&sm);
-	return 0;
+	return all_seen ? check_lost(check) : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "era/superblock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,18 +30,23 @@ static void decode(const struct superblock_disk *disk, struct superblock *sb)
 	};
 }
 
+static struct space_map_root_disk encode_space_map(const struct space_map_root *sm)
+{
+	return (struct space_map_root_disk){
+		.nr_blocks = le64_make(sm->nr_blocks),
+		.nr_allocated = le64_make(sm->nr_allocated),
+		.bitmap_root = le64_make(sm->index),
+		.ref_count_root = le64_make(sm->ref_tree),
+	};
+}
+
 static void encode(const struct superblock *sb, struct superblock_disk *disk)
 {
 	*disk = (struct superblock_disk){
 		.flags = le32_make(sb->flags),
 		.magic = le64_make(ERA_MAGIC),
 		.version = le32_make(ERA_VERSION),
-		.sm = {
-			.nr_blocks = le64_make(sb->sm.nr_blocks),
-			.nr_allocated = le64_make(sb->sm.nr_allocated),
-			.bitmap_root = le64_make(sb->sm.index),
-			.ref_count_root = le64_make(sb->sm.ref_tree),
-		},
+		.sm = encode_space_map(&sb->sm),
 		.data_block_size = le32_make(sb->data_block_size),
 		.metadata_block_size = le32_make(META_BLOCK_SECTORS),
 		.nr_blocks = le32_make(sb->nr_blocks),
@@ -92,6 +98,25 @@ int superblock_write(struct blk_dev *dev, const struct superblock *sb)
 	blk_seal((struct blk_rw){0, data}, ROLE_SUPERBLOCK);
 	r = write_block_zero(dev, data);
 	free(data);
+	return r;
+}
+
+int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_root *sm)
+{
+	struct superblock_disk *disk = blk_alloc(1);
+	int r;
+
+	if (!disk)
+		return report_nomem(dev->rep);
+	errno = blk_dev_read(dev, 0, 1, disk);
+	if (errno) {
+		r = report_errno(dev->rep, dev->path, "cannot read the superblock");
+	} else {
+		disk->sm = encode_space_map(sm);
+		blk_seal((struct blk_rw){0, disk}, ROLE_SUPERBLOCK);
+		r = write_block_zero(dev, disk);
+	}
+	free(disk);
 	return r;
 }
 

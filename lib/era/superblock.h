@@ -39,6 +39,10 @@ int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct
 /* Writes sb as block 0 and flushes.  Errors are reported. */
 int superblock_write(struct blk_dev *dev, const struct superblock *sb) must_check;
 
+/* Gives the valid superblock in block 0 another space map, leaves all else of it as it is, and
+ * flushes.  Errors are reported. */
+int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_root *sm) must_check;
+
 /* Makes block 0 something that nobody takes for metadata, not even for unused ones (those are
  * zero), and flushes. */
 int superblock_invalidate(struct blk_dev *dev) must_check;

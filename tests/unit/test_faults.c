@@ -85,6 +85,7 @@ static bool check_meets(struct simdev *sim, enum era_check_scope scope)
 
 	open_dev(sim, &dev, &rep);
 	r = era_check_dev(&dev, scope, &rep, &result);
+	blk_dev_close(&dev);
 	assert_int_equal(r, 0);
 	assert_int_equal(heard.names_block, result.nr_read_errors != 0);
 	assert_int_equal(result.nr_fatal != 0, result.nr_read_errors != 0);
@@ -98,6 +99,7 @@ static uint64_t count_reachable(struct simdev *sim)
 
 	open_dev(sim, &dev, NULL);
 	assert_int_equal(era_check_dev(&dev, ERA_CHECK_ALL, NULL, &result), 0);
+	blk_dev_close(&dev);
 	return result.nr_reachable;
 }
 

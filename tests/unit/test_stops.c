@@ -164,6 +164,7 @@ static bool is_sound(struct simdev *image)
 
 	assert_int_equal(simdev_dev(image, &dev, NULL), 0);
 	assert_int_equal(era_check_dev(&dev, ERA_CHECK_ALL, NULL, &result), 0);
+	blk_dev_close(&dev);
 	return !result.nr_fatal && !result.nr_non_fatal;
 }
 
