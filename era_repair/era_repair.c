@@ -90,7 +90,7 @@ static void json_blocks(struct json *json, const char *key, uint64_t nr, const s
 
 static int print_json(const struct options *options, const struct outcome *outcome, struct tool *tool)
 {
-	struct json json = {NULL, false};
+	struct json json = {.sink = NULL};
 	struct sink sink;
 	int r = sink_open(&sink, NULL, &tool->report);
 
