@@ -189,7 +189,7 @@ static void read_tree_count(struct sm_check *sm, const struct btree_leaf *leaf, 
 		problem_set(&p, PROBLEM_REF_TREE_VALUE, leaf->block, count, BITMAP_LOOK_IN_TREE);
 		check_tell(sm->check, &p, "ref-count tree, block %" PRIu64, block);
 	}
-	info->counted = count;
+	info->counted = count == COUNT_UNKNOWN ? count - 1 : count;
 	info->flags &= (uint8_t)~COUNT_IN_TREE;
 }
 
