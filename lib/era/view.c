@@ -121,6 +121,10 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 {
 	struct era_view *view = ctx;
 
+	if (view->twice && bits_test(view->twice, pointer->block)) {
+		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		return ERA_DAMAGED;
+	}
 	return walk_visit_once(view->seen, pointer, p);
 }
 
@@ -193,7 +197,7 @@ int writeset_check(const struct superblock *sb, bool has_current, uint64_t block
 	return ERA_DAMAGED;
 }
 
-/* With repair, a writeset whose era makes no sense counts in the current era. */
+/* With repair, a writeset whose era makes no sense may mean that the tree is another view's. */
 static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, uint32_t i)
 {
 	const struct writeset_disk *disk = (const void *)leaf->values;
@@ -217,6 +221,7 @@ static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, u
 	r = writeset_check(&view->sb, has_current, leaf->block, era, ws.nr_bits, &p);
 	if (r) {
 		ws.lost = p.code == PROBLEM_WRITESET_BITS;
+		view->writesets_lost |= !ws.lost;
 		r = walk_problem(&view->walk, &p, "%swriteset of era %" PRIu64,
 				 era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT), era);
 	}
@@ -317,6 +322,83 @@ static int prepare_walk(struct era_view *view)
 	return 0;
 }
 
+/* Looking for blocks that several pointers lead to.  Other damage is told of when it is read. */
+struct scout {
+	struct era_view *view;
+	uint64_t *seen;
+	struct walk walk;
+};
+
+static int on_scout_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
+{
+	struct scout *scout = ctx;
+	int r = walk_visit_once(scout->seen, pointer, p);
+
+	if (r)
+		bits_set(scout->view->twice, pointer->block);
+	return r;
+}
+
+static int on_scout_problem(void *ctx, const struct problem *p)
+{
+	(void)ctx;
+	(void)p;
+	return 0;
+}
+
+static int scout_array(struct scout *scout, uint64_t block, enum blk_role node, enum blk_role role)
+{
+	struct btree_root root = {.block = block};
+	struct btree_iter it;
+	struct btree_leaf leaf;
+	struct problem p;
+	int r;
+
+	btree_iter_init(&it, &scout->walk, node, root, "");
+	while ((r = btree_iter_next(&it, &leaf)) > 0) {
+		const struct le64 *pointers = (const void *)leaf.values;
+
+		for (uint32_t i = 0; i < leaf.nr_entries; i++) {
+			struct walk_pointer pointer = {.block = le64_get(pointers[i]), .role = role};
+
+			(void)!walk_visit(&scout->walk, leaf.block, &pointer, &p);
+		}
+	}
+	btree_iter_free(&it);
+	return r;
+}
+
+static int scout_arrays(struct scout *scout)
+{
+	struct era_view *view = scout->view;
+	int r = scout_array(scout, view->sb.era_array_root, ROLE_ERA_NODE, ROLE_ERA);
+
+	for (size_t i = 0; i < view->nr_writesets && !r; i++)
+		if (!view->writesets[i].lost)
+			r = scout_array(scout, view->writesets[i].root.block, ROLE_BITSET_NODE,
+					ROLE_BITSET);
+	return r;
+}
+
+static int find_twice(struct era_view *view)
+{
+	uint64_t nr_words = bits_words(view->walk.limit);
+	struct scout scout = {.view = view, .seen = calloc(nr_words, sizeof(*scout.seen))};
+	int r;
+
+	view->twice = calloc(nr_words, sizeof(*view->twice));
+	if (!scout.seen || !view->twice) {
+		free(scout.seen);
+		return report_nomem(view->dev.rep);
+	}
+	memcpy(scout.seen, view->seen, nr_words * sizeof(*scout.seen));
+	scout.walk = (struct walk){&view->dev, view->walk.limit, &scout, on_scout_pointer,
+				   on_scout_problem};
+	r = scout_arrays(&scout);
+	free(scout.seen);
+	return r;
+}
+
 /* 1 when the snapshot that was read is still the one that is held, 0 when not. */
 static int still_held(struct blk_dev *dev, const struct superblock *live,
 		      const struct superblock *clone, struct problem *p)
@@ -371,6 +453,8 @@ int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags
 		r = prepare_walk(view);
 	if (!r)
 		r = list_writesets(view);
+	if (!r && flags & ERA_VIEW_REPAIR)
+		r = find_twice(view);
 	if (r == ERA_DAMAGED && view->live.metadata_snap)
 		r = era_view_settle(view, r);
 	if (r)
@@ -414,8 +498,10 @@ void era_view_close(struct era_view *view)
 	if (!(view->flags & ERA_VIEW_BORROWED))
 		blk_dev_close(&view->dev);
 	free(view->seen);
+	free(view->twice);
 	free(view->writesets);
 	view->seen = NULL;
+	view->twice = NULL;
 	view->writesets = NULL;
 	view->nr_writesets = 0;
 }

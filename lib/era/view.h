@@ -6,6 +6,9 @@
  * carries the walk that all reading of it goes through.  Each block is read at most once in a
  * view: a second pointer to it is damage.
  *
+ * With repair the trees of all arrays are looked through beforehand for such blocks, since the pointer
+ * that comes first need not be the right one.
+ *
  * Strict, the first damage ends the reading with ERA_DAMAGED.  With repair, what cannot be read
  * counts as written: unknown bits of a writeset as set, all else as written in the current era.
  */
@@ -41,6 +44,7 @@ struct era_view {
 	struct superblock sb;   /* the view's own: block 0, or the clone */
 	struct walk walk;
 	uint64_t *seen; /* a bit a metadata block: reached in this view */
+	uint64_t *twice; /* with repair: several pointers lead there, and any of them may be wrong */
 	struct writeset *writesets; /* in the order of their eras */
 	size_t nr_writesets, room;
 	bool writesets_lost;  /* a part of the writeset tree: all blocks may be written */
