@@ -304,8 +304,7 @@ super_case() {
 	[ "$n" -gt 20 ]
 }
 
-# resealed CHECK IGNORE EDITS: EDITS are BLOCK OFFSET HEX triples, each made with a right checksum.
-# Then era_check ends with CHECK, with --ignore-non-fatal-errors IGNORE, and nothing is under-reported.
+# reseal EDITS: BLOCK OFFSET HEX triples, each made with a right checksum; fields.table has more of them.
 reseal() {
 	cp "$whole" hurt
 	eval "set -- $1"
@@ -314,95 +313,6 @@ reseal() {
 		shift 3
 	done
 	[ $# = 0 ] && ! cmp -s hurt "$whole"
-}
-
-resealed() {
-	local name=$1 check=$2 ignore=$3 edits=$4
-	reseal "$edits" || wrong "no such damage" || return
-	exit_status timeout 20 era_check hurt >out
-	one_of "$check" || wrong "$name: era_check" || return
-	[ -s "$stderr" ] || wrong "era_check says nothing" || return
-	exit_status timeout 20 era_check --ignore-non-fatal-errors hurt >out
-	one_of "$ignore" || wrong "$name: era_check --ignore-non-fatal-errors" || return
-	survives hurt
-}
-
-@test "resealed: reference counts" {
-	local free shared sole allocated nr_free
-	free=$(counts "$whole" | awk '!$2 { print $1; exit }')
-	shared=$(counts "$whole" | awk '$1 && $2 == 2 { print $1; exit }')
-	sole=$(counts "$whole" | awk -v skip="0 $index $bitmap $clone " '$2 == 1 && !index(" " skip, " " $1 " ") { print $1; exit }')
-	allocated=$(u64 "$whole" 0 52)
-	nr_free=$(u32 "$whole" "$index" 24)
-	cases 9 resealed <<-EOF
-		a leak, all figures right | 1 | 0 | $bitmap $(count_hex "$whole" "$free" 1) 0 52 $(hex64 $((allocated + 1))) $index 24 $(hex32 $((nr_free - 1)))
-		a leak of two | 1 | 0 | $bitmap $(count_hex "$whole" "$free" 2) 0 52 $(hex64 $((allocated + 1))) $index 24 $(hex32 $((nr_free - 1)))
-		a count too high | 1 | 0 | $bitmap $(count_hex "$whole" "$sole" 2)
-		a count too low | 1 | 1 | $bitmap $(count_hex "$whole" "$shared" 1)
-		free but reachable | 1 | 1 | $bitmap $(count_hex "$whole" "$sole" 0) 0 52 $(hex64 $((allocated - 1))) $index 24 $(hex32 $((nr_free + 1)))
-		shared, and free | 1 | 1 | $bitmap $(count_hex "$whole" "$shared" 0) 0 52 $(hex64 $((allocated - 1))) $index 24 $(hex32 $((nr_free + 1)))
-		the snapshot's superblock is free | 1 | 1 | $bitmap $(count_hex "$whole" "$clone" 0)
-		block 0 is free | 1 | 1 | $bitmap $(count_hex "$whole" 0 0)
-		nr_free too high | 0 | 0 | $index 24 $(hex32 $((nr_free + 2)))
-	EOF
-	reseal "$index 24 $(hex32 $((nr_free + 2)))"
-	status_is 0 era_check hurt >out
-	says ": note: "
-}
-
-@test "resealed: nr_allocated, none_free_before and other figures of the space map" {
-	local allocated free ref_root
-	allocated=$(u64 "$whole" 0 52)
-	free=$(counts "$whole" | awk '!$2 { print $1; exit }')
-	ref_root=$(u64 "$whole" 0 68)
-	said_only() {
-		reseal "$3"
-		exit_status timeout 20 era_check hurt >out
-		# shellcheck disable=SC2086
-		one_of $2 && [ -s "$stderr" ] && survives hurt
-	}
-	cases 10 said_only <<-EOF
-		nr_allocated too high | 1 | 0 52 $(hex64 $((allocated + 1)))
-		nr_allocated too low | 1 | 0 52 $(hex64 $((allocated - 1)))
-		nr_allocated 0 | 1 | 0 52 $(hex64 0)
-		none_free_before hides free blocks | 0 1 | $index 28 $(hex32 $((free + 20)))
-		none_free_before past the end | 0 1 | $index 28 $(hex32 20000)
-		the bitmap's place | 1 | $index 16 $(hex64 5000)
-		the bitmap is the index | 1 | $index 16 $(hex64 "$index")
-		the bitmap is block 0 | 1 | $index 16 $(hex64 0)
-		ref-count node's kind | 1 | $ref_root 4 $(hex32 1)
-		ref-count node's entries | 1 | $ref_root 16 $(hex32 9999)
-	EOF
-}
-
-@test "resealed: writesets" {
-	local tree current root live_array bits_leaf bits_block snap_tree
-	tree=$(u64 "$whole" 0 200)
-	root=$(u64 "$whole" 0 192)
-	[ "$(u32 "$whole" "$root" 4)" = 2 ]
-	bits_block=$(value64 "$whole" "$root" 0)
-	snap_tree=$(u64 "$whole" "$clone" 200)
-	[ "$(u32 "$whole" "$snap_tree" 16)" = 7 ]
-	cases 18 resealed <<-EOF
-		bits past nr_bits | 1 | 1 | $bits_block $((24 + 8 * 312 + 7)) 80
-		a bit just past nr_bits | 1 | 1 | $bits_block $((24 + 8 * 312 + 4)) 01
-		a bitset's words: one less | 1 | 1 | $bits_block 8 $(hex32 312)
-		a bitset's words: one more | 1 | 1 | $bits_block 8 $(hex32 314)
-		a bitset's words: none | 1 | 1 | $bits_block 8 $(hex32 0)
-		a bitset's words: past the block | 1 | 1 | $bits_block 8 $(hex32 510)
-		a bitset's max_entries | 1 | 1 | $bits_block 4 $(hex32 508)
-		a bitset's value_size | 1 | 1 | $bits_block 12 $(hex32 4)
-		current nr_bits too many | 1 | 1 | 0 188 $(hex32 30000)
-		current nr_bits 2^32 - 1 | 1 | 1 | 0 188 $(hex32 4294967295)
-		archived nr_bits too many | 1 | 1 | $tree $((32 + 201 * 8)) $(hex32 30000)
-		archived root past the device | 1 | 1 | $tree $((32 + 201 * 8 + 4)) $(hex64 100000)
-		archived root is block 0 | 1 | 1 | $tree $((32 + 201 * 8 + 4)) $(hex64 0)
-		archived root is the tree | 1 | 1 | $tree $((32 + 201 * 8 + 4)) $(hex64 "$tree")
-		two writesets with one root | 1 | 1 | $tree $((32 + 201 * 8 + 4)) $(hex64 "$root")
-		root of 2^63 | 1 | 1 | $tree $((32 + 201 * 8 + 4)) 0000000000000080
-		snapshot: keys out of order | 1 | 1 | $snap_tree 32 $(hex64 2) $snap_tree 40 $(hex64 1)
-		snapshot: a key twice | 1 | 1 | $snap_tree 40 $(hex64 1)
-	EOF
 }
 
 @test "resealed: a writeset's era after the current one, or equal to it in a crashed image" {
@@ -423,38 +333,6 @@ resealed() {
 		equal | live | $tree 32 $(hex64 12)
 		past u32 | live | $tree 32 $(hex64 4294967307)
 		after the clone's | snap | $snap_tree $((32 + 8 * 6)) $(hex64 9)
-	EOF
-}
-
-@test "resealed: the era array" {
-	local root first second last snap_root
-	root=$(u64 "$whole" 0 208)
-	[ "$(u32 "$whole" "$root" 4)" = 2 ]
-	[ "$(u32 "$whole" "$root" 16)" = 20 ]
-	first=$(value64 "$whole" "$root" 0)
-	second=$(value64 "$whole" "$root" 1)
-	last=$(value64 "$whole" "$root" 19)
-	[ "$(u32 "$whole" "$last" 8)" = $((20000 - 19 * 1018)) ]
-	cases 19 resealed <<-EOF
-		an era after the current | 1 | 1 | $first 24 $(hex32 13)
-		an era of 2^32 - 1 | 1 | 1 | $last 24 $(hex32 4294967295)
-		a block reached twice | 1 | 1 | $root $((32 + 252 * 8 + 8)) $(hex64 "$first")
-		a block past the device | 1 | 1 | $root $((32 + 252 * 8)) $(hex64 256)
-		a block far past the device | 1 | 1 | $root $((32 + 252 * 8)) ffffffffffffffff
-		a block whose offset wraps | 1 | 1 | $root $((32 + 252 * 8)) $(hex64 $((first + (1 << 52))))
-		a node for a block | 1 | 1 | $root $((32 + 252 * 8)) $(hex64 "$root")
-		the superblock for a block | 1 | 1 | $root $((32 + 252 * 8)) $(hex64 0)
-		keys out of order | 1 | 1 | $root 32 $(hex64 1) $root 40 $(hex64 0)
-		a key missing | 1 | 1 | $root $((32 + 8 * 19)) $(hex64 20)
-		a key twice | 1 | 1 | $root 40 $(hex64 0)
-		one entry less in the node | 1 | 1 | $root 16 $(hex32 19)
-		no entries | 1 | 1 | $root 16 $(hex32 0)
-		too many entries | 1 | 1 | $root 16 $(hex32 253)
-		the node's max_entries | 1 | 1 | $root 20 $(hex32 251)
-		the node's value_size | 1 | 1 | $root 24 $(hex32 12)
-		the node says it is internal | 1 | 1 | $root 4 $(hex32 1)
-		the last block one short | 1 | 1 | $last 8 $(hex32 $((20000 - 19 * 1018 - 1)))
-		a block in the middle one short | 1 | 1 | $second 8 $(hex32 1017)
 	EOF
 }
 
@@ -492,94 +370,6 @@ resealed() {
 		metadata block size 16 | 0 176 $(hex32 16)
 		nr_blocks 2^31 | 0 180 $(hex32 2147483648)
 	EOF
-}
-
-@test "resealed: the superblock's roots and sizes are found, and answers are never short" {
-	local era_root
-	era_root=$(u64 "$whole" 0 208)
-	# Roots out of range may be refused even with --repair: the superblock alone tells.
-	hurt_super() {
-		local question
-		reseal "$2" || return
-		exit_status timeout 20 era_check hurt >out
-		one_of 1 || wrong "era_check" || return
-		exit_status timeout 20 era_check --ignore-non-fatal-errors hurt >out
-		one_of 1 || wrong "era_check --ignore-non-fatal-errors" || return
-		for question in live-dump live-since-1 live-since-9; do
-			refused_or_right "$question" hurt || return
-		done
-		exit_status ask live-logical hurt --repair >got
-		one_of 1 5 0 || return
-		[ "$status" = 1 ] || {
-			sed -i 's/nr_blocks="20001"/nr_blocks="20000"/;/block="20000"/d' got
-			logical_covers "$right/live-logical" got || wrong "live-logical --repair"
-		} || return
-		exit_status era_repair -q -i hurt -o fixed
-		one_of 1 5 0 || return
-		rm -f fixed
-	}
-	cases 16 hurt_super <<-EOF
-		nr_blocks one more | 0 180 $(hex32 20001)
-		era array past the device | 0 208 $(hex64 256)
-		era array far past | 0 208 ffffffffffffffff
-		era array is block 0 | 0 208 $(hex64 0)
-		era array is the writeset tree | 0 208 $(hex64 "$(u64 "$whole" 0 200)")
-		era array is an array block | 0 208 $(hex64 "$(value64 "$whole" "$era_root" 0)")
-		writeset tree past the device | 0 200 $(hex64 256)
-		writeset tree is block 0 | 0 200 $(hex64 0)
-		writeset tree is the era array | 0 200 $(hex64 "$era_root")
-		current writeset past the device | 0 192 $(hex64 256)
-		current writeset is the era array | 0 192 $(hex64 "$era_root")
-		snapshot past the device | 0 216 $(hex64 256)
-		snapshot is a node | 0 216 $(hex64 "$era_root")
-		snapshot is block 0, of the live metadata | 0 216 $(hex64 "$index")
-		space map larger than the device | 0 44 $(hex64 257)
-		index past the device | 0 60 $(hex64 256)
-	EOF
-}
-
-@test "lost roots that only the space map shows are found" {
-	lost() {
-		reseal "$2" || return
-		exit_status timeout 20 era_check hurt >out
-		one_of 1
-	}
-	cases 3 lost <<-EOF
-		the current writeset | 0 192 $(hex64 0)
-		the metadata snapshot | 0 216 $(hex64 0)
-		the live writeset tree is the snapshot's | 0 200 $(hex64 "$(u64 "$whole" "$clone" 200)")
-	EOF
-}
-
-@test "cycles and shared nodes: found at once" {
-	local deep root child n=0
-	deep=$BATS_TEST_TMPDIR/deep
-	for image in 027-many-writesets:200 013-levels:208; do
-		gzip -dc "$abs_top_srcdir/tests/images/${image%:*}/image.gz" >"$deep"
-		root=$(u64 "$deep" 0 "${image#*:}")
-		[ "$(u32 "$deep" "$root" 4)" = 1 ]
-		child=$(value64 "$deep" "$root" 1)
-		cp "$deep" deep.right
-		for to in "$root" "$child" 0; do
-			cp deep.right deep
-			blkedit deep "$root" $((32 + 252 * 8)) "$(hex64 "$to")"
-			status_is 1 timeout 5 era_check deep >out
-			status_is 1 timeout 5 era_dump deep >out
-			status_is 1 timeout 5 era_invalidate --written-since 1 deep >out
-			[ ! -s out ]
-			status_is 5 timeout 5 era_dump --logical --repair deep >out
-			era_dump --logical deep.right >out.right
-			logical_covers out.right out
-			n=$((n + 1))
-		done
-		# The child's keys below what the parent says.
-		cp deep.right deep
-		blkedit deep "$child" 32 "$(hex64 0)"
-		status_is 1 timeout 5 era_check deep >out
-		status_is 1 timeout 5 era_dump deep >out
-		n=$((n + 1))
-	done
-	[ "$n" = 8 ]
 }
 
 @test "problems are one line each, in JSON as well" {
