@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "block/loop.h"
 #include "ondisk/era_disk.h"
 
 #define CREATE_MODE 0666
@@ -68,6 +69,22 @@ static int lock_file(struct blk_dev *dev, enum blk_access access)
 	return fail(dev, "cannot lock");
 }
 
+/* A file is used as its loop device is.  Who may not ask that may read, since device mapper, which
+ * writes metadata, shows in sysfs. */
+static int check_loop(struct blk_dev *dev, const struct stat *st, enum blk_access access)
+{
+	enum loop_use use = access == BLK_READ_SHARED ? LOOP_UNUSED : loop_find_use(st);
+
+	if (use == LOOP_BUSY)
+		return busy(dev, access);
+	if (use == LOOP_UNKNOWN && access == BLK_WRITE)
+		return report_fail(dev->rep, ERA_SYS,
+				   "%s: a loop device stands for it, and may not be asked whether it "
+				   "is in use",
+				   dev->path);
+	return 0;
+}
+
 static int find_size(struct blk_dev *dev, const struct stat *st)
 {
 	uint64_t bytes = (uint64_t)st->st_size;
@@ -97,8 +114,14 @@ static int look_and_open(struct blk_dev *dev, enum blk_access access)
 	if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))
 		return report_fail(dev->rep, ERA_SYS, "%s: changed while it was being opened",
 				   dev->path);
-	r = S_ISREG(st.st_mode) ? lock_file(dev, access) : 0;
-	return r ? r : find_size(dev, &opened);
+	if (S_ISREG(st.st_mode)) {
+		r = lock_file(dev, access);
+		if (!r)
+			r = check_loop(dev, &opened, access);
+		if (r)
+			return r;
+	}
+	return find_size(dev, &opened);
 }
 
 static int init(struct blk_dev *dev, const char *path, const struct report *rep)

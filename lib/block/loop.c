@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which file a loop device stands for is asked of the device, by device and inode number.  The path
+ * in sysfs is the one it was set up with, as that process saw it, so it is believed only when it leads
+ * to the file now, and only where the device may not be opened.
+ *
+ * Whether it is in use shows an exclusive open.  Who may not do that sees in sysfs whether a device
+ * mapper target holds it, but not a mount.
+ */
+#include "block/loop.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define SYSFS "/sys/block"
+#define PATH_ROOM 4200
+
+/* As the kernel packs a device number into 64 bits. */
+static uint64_t packed_device(dev_t dev)
+{
+	uint64_t major = major(dev), minor = minor(dev);
+
+	return (minor & 0xff) | major << 8 | (minor & ~UINT64_C(0xff)) << 12;
+}
+
+static bool stands_for(int fd, const struct stat *file)
+{
+	struct loop_info64 info;
+
+	return !ioctl(fd, LOOP_GET_STATUS64, &info) && info.lo_inode == file->st_ino &&
+	       info.lo_device == packed_device(file->st_dev);
+}
+
+static bool path_leads_to(const char *name, const struct stat *file)
+{
+	char sysfs[PATH_ROOM], path[PATH_ROOM] = "";
+	struct stat st;
+	FILE *in;
+
+	snprintf(sysfs, sizeof(sysfs), SYSFS "/%s/loop/backing_file", name);
+	in = fopen(sysfs, "re");
+	if (!in)
+		return false;
+	if (!fgets(path, sizeof(path), in))
+		path[0] = '\0';
+	fclose(in);
+	path[strcspn(path, "\n")] = '\0';
+	return !stat(path, &st) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+static bool has_holders(const char *name)
+{
+	char path[PATH_ROOM];
+	struct dirent *entry;
+	bool found = false;
+	DIR *folder;
+
+	snprintf(path, sizeof(path), SYSFS "/%s/holders", name);
+	folder = opendir(path);
+	while (folder && !found && (entry = readdir(folder)))
+		found = entry->d_name[0] != '.';
+	if (folder)
+		closedir(folder);
+	return found;
+}
+
+static enum loop_use use_without_opening(const char *name, const struct stat *file)
+{
+	if (!path_leads_to(name, file))
+		return LOOP_UNUSED;
+	return has_holders(name) ? LOOP_BUSY : LOOP_UNKNOWN;
+}
+
+static enum loop_use find_use(const char *name, const struct stat *file)
+{
+	enum loop_use use = LOOP_UNUSED;
+	char path[PATH_ROOM];
+	int fd, exclusive;
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return use_without_opening(name, file);
+	if (stands_for(fd, file)) {
+		exclusive = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+		if (exclusive >= 0)
+			close(exclusive);
+		else
+			use = errno == EBUSY ? LOOP_BUSY : LOOP_UNKNOWN;
+	}
+	close(fd);
+	return use;
+}
+
+/* Only a loop device that stands for a file has this folder. */
+static bool is_set_up(const char *name)
+{
+	char path[PATH_ROOM];
+
+	snprintf(path, sizeof(path), SYSFS "/%s/loop", name);
+	return !access(path, F_OK);
+}
+
+enum loop_use loop_find_use(const struct stat *file)
+{
+	enum loop_use worst = LOOP_UNUSED;
+	struct dirent *entry;
+	DIR *folder = opendir(SYSFS);
+
+	while (folder && worst != LOOP_BUSY && (entry = readdir(folder))) {
+		enum loop_use use = LOOP_UNUSED;
+
+		if (!strncmp(entry->d_name, "loop", 4) && is_set_up(entry->d_name))
+			use = find_use(entry->d_name, file);
+		if (use != LOOP_UNUSED)
+			worst = use;
+	}
+	if (folder)
+		closedir(folder);
+	return worst;
+}

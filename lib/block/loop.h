@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files that a loop device stands for: using the one is using the other. */
+#ifndef ERA_BLOCK_LOOP_H
+#define ERA_BLOCK_LOOP_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/compiler.h"
+
+enum loop_use {
+	LOOP_UNUSED,  /* no loop device stands for it, or none that is in use */
+	LOOP_BUSY,    /* one that is in use: mounted, under device mapper, opened exclusively */
+	LOOP_UNKNOWN, /* one that may not be asked, and of which nothing else shows a use */
+};
+
+/* How the regular file with that stat is used through loop devices. */
+enum loop_use loop_find_use(const struct stat *file) must_check;
+
+#endif

@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The files that the programs open, make and leave: access, modes, temporary names, loop devices.
+
+load ../lib/common
+load ../lib/cases
+
+setup() {
+	need_ours "${programs[@]}" era_format
+	scratch
+	gzip -dc "$abs_top_srcdir/tests/images/020-snapshot-held/image.gz" >image
+	era_dump image >xml
+}
+
+teardown() {
+	[ -z "${loop:-}" ] || losetup -d "$loop"
+	[ -z "${open:-}" ] || rm -r "$open"
+}
+
+# Each makes the file "new" of what it is told.
+makers=("era_dump -o new image" "era_invalidate --written-since 1 -o new image"
+	"era_restore -q -i xml -o new" "era_repair -q -i image -o new"
+	"era_format --block-size 4096 --device-size 16M new")
+
+mode_of() {
+	stat -c %a "$1"
+}
+
+@test "new files get the umask's mode" {
+	local mask maker
+	for mask in 022:644 077:600 002:664 000:666; do
+		for maker in "${makers[@]}"; do
+			rm -f new
+			(umask "${mask%:*}" && $maker)
+			[ "$(mode_of new)" = "${mask#*:}" ] || wrong "$maker, umask $mask: $(mode_of new)"
+		done
+	done
+}
+
+@test "a file that is replaced keeps its mode, and the folder nothing else" {
+	local maker
+	for maker in "era_dump -o new image" "era_invalidate --written-since 1 -o new image"; do
+		echo old >new
+		chmod 640 new
+		$maker
+		[ "$(mode_of new)" = 640 ]
+		[ "$(ls)" = "$(printf 'image\nnew\nxml')" ] || { ls -a; false; }
+	done
+}
+
+@test "a link is followed to its file, and a link that leads nowhere is refused" {
+	local maker
+	echo old >old
+	ln -s old link
+	era_dump -o link image
+	[ -L link ] && cmp old xml
+	ln -sf nowhere link
+	for maker in "era_dump -o link image" "era_restore -q -i xml -o link" "era_repair -q -i image -o link"; do
+		# shellcheck disable=SC2086
+		exit_status $maker
+		one_of 3
+		[ ! -e nowhere ]
+	done
+}
+
+# What is opened for writing is the output alone, or something new: created exclusively, without a
+# name, or in the end renamed.
+@test "no file is made but exclusively, and no program is run" {
+	need strace
+	local maker
+	strace -e trace=none true 2>/dev/null || skip_test "strace may not trace"
+	for maker in "${makers[@]}" "era_check image" "era_check --auto-repair image"; do
+		rm -f new
+		# shellcheck disable=SC2086
+		strace -f -o trace -e trace=openat,open,creat,execve,fork,vfork,clone $maker >/dev/null
+		[ "$(grep -c -E '(execve|fork|clone)\(' trace)" = 1 ] || { cat trace; false; }
+		[ "$(grep O_CREAT trace | grep -vc O_EXCL)" = 0 ] || { cat trace; false; }
+	done
+}
+
+@test "access to read is enough to read, and to write what is written" {
+	[ "$(id -u)" != 0 ] || need setpriv
+	local as=()
+	[ "$(id -u)" != 0 ] || as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	chmod 755 .
+	programs_for_all "$PWD"
+	chmod a=r image xml
+	"${as[@]}" true && "${as[@]}" cat image >/dev/null 2>&1 || skip_test "another user cannot reach this folder"
+	status_is 0 "${as[@]}" era_check -q image
+	status_is 0 "${as[@]}" era_dump image >got
+	cmp got xml
+	status_is 0 "${as[@]}" era_invalidate -m --written-since 1 image >got
+	status_is 3 "${as[@]}" era_check -q --auto-repair image
+	status_is 3 "${as[@]}" era_restore -q -i xml -o image
+	chmod a= image
+	[ "$(id -u)" = 0 ] || "${as[@]}" cat image 2>/dev/null || status_is 3 "${as[@]}" era_check -q image
+}
+
+# A real loop device: one that is held exclusively, as by a mount or by device mapper.
+loop_of() {
+	need losetup flock
+	[ "$(id -u)" = 0 ] || skip_test "needs root for a loop device"
+	loop=$(losetup -f --show "$1" 2>/dev/null) || skip_test "no loop device is to be had"
+}
+
+# held COMMAND...: while the loop device is held exclusively.
+held() {
+	need python3
+	python3 -c 'import os, subprocess, sys
+fd = os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL)
+sys.exit(subprocess.call(sys.argv[2:]))' "$loop" "$@"
+}
+
+@test "a file that backs a loop device in use is in use" {
+	local maker
+	loop_of "$PWD/image"
+	ln image other-name
+	cp image before
+	for maker in "era_check image" "era_dump image" "era_invalidate --written-since 1 image" \
+		"era_check --auto-repair image" "era_restore -q -i xml -o image" \
+		"era_repair -q -i before -o image" "era_check other-name" \
+		"era_format --block-size 4096 --device-size 16M image"; do
+		# shellcheck disable=SC2086
+		status_is 3 held ${maker/-q/} >out
+		says "is in use" || return
+		[ ! -s out ]
+	done
+	cmp image before
+	status_is 0 held era_check -q -m image
+	status_is 0 held era_dump -m image >out
+	status_is 0 held era_check -q before
+}
+
+@test "a file that backs a loop device that nobody uses is a file" {
+	loop_of "$PWD/image"
+	status_is 0 era_check -q image
+	status_is 0 era_check -q "$loop"
+	status_is 0 era_restore -q -i xml -o image
+	status_is 0 era_check -q image
+}
+
+# Its path is followed, so the folder must be one that anybody can reach.
+@test "who may not ask the loop device may read, but not write" {
+	need setpriv
+	open=$(mktemp -d /tmp/era-files.XXXXXX)
+	cp image xml "$open"
+	cd "$open"
+	chmod 755 .
+	chmod 666 image
+	loop_of "$PWD/image"
+	programs_for_all "$PWD"
+	local as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	"${as[@]}" cat image >/dev/null 2>&1 || skip_test "another user cannot reach this folder"
+	fails "${as[@]}" dd if="$loop" of=/dev/null count=1 2>/dev/null
+	cp image before
+	status_is 0 "${as[@]}" era_check -q image
+	status_is 3 "${as[@]}" era_restore -q -i xml -o image
+	cmp image before
+	status_is 3 "${as[@]}" era_restore -i xml -o image
+	grep -q "loop device" "$stderr"
+}
