@@ -99,21 +99,19 @@ mode_of() {
 
 # A real loop device: one that is held exclusively, as by a mount or by device mapper.
 loop_of() {
-	need losetup flock
+	need losetup
 	[ "$(id -u)" = 0 ] || skip_test "needs root for a loop device"
 	loop=$(losetup -f --show "$1" 2>/dev/null) || skip_test "no loop device is to be had"
 }
 
 # held COMMAND...: while the loop device is held exclusively.
 held() {
-	need python3
-	python3 -c 'import os, subprocess, sys
-fd = os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL)
-sys.exit(subprocess.call(sys.argv[2:]))' "$loop" "$@"
+	ofdlock device "$loop" "$@"
 }
 
 @test "a file that backs a loop device in use is in use" {
 	local maker
+	test_tool ofdlock
 	loop_of "$PWD/image"
 	ln image other-name
 	cp image before

@@ -3,13 +3,15 @@
 #
 # Any metadata, resumed and worked on, so that whatever is wrong with its space map or trees shows:
 # each array block is written to, old eras and new ones are digested to the end, a metadata snapshot
-# comes and goes, and the device is stopped. $sectors and $block are the origin's, from the host.
+# comes and goes, and the device is stopped. $sectors and $block are the origin's, from the host;
+# $held, when it is set, says that a metadata snapshot is held, which is dropped first.
 
 array_block=1018
 
 boot_1() {
 	era_create "$sectors" "$block"
 	era_status
+	[ -z "${held:-}" ] || era_drop_snapshot
 	nr_blocks=$(((sectors + block - 1) / block))
 
 	at=0

@@ -3,8 +3,10 @@
  * Runs a command while an open-file-description lock is held on a file, for the tests of locking:
  *
  *	ofdlock read|write FILE COMMAND [ARGUMENT]...
+ *	ofdlock device DEVICE COMMAND [ARGUMENT]...
  *
- * The command inherits the open file, and with it the lock. Status 125: the lock can't be had.
+ * A device is opened exclusively, as by a mount. The command inherits the open file, and with it the
+ * lock. Status 125: the lock can't be had.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,16 +16,17 @@
 int main(int argc, char **argv)
 {
 	struct flock lock = { .l_whence = SEEK_SET };
-	int fd;
+	int is_device, fd;
 
 	if (argc < 4) {
-		fputs("usage: ofdlock read|write FILE COMMAND [ARGUMENT]...\n", stderr);
+		fputs("usage: ofdlock read|write|device FILE COMMAND [ARGUMENT]...\n", stderr);
 		return 125;
 	}
 
+	is_device = !strcmp(argv[1], "device");
 	lock.l_type = strcmp(argv[1], "write") ? F_RDLCK : F_WRLCK;
-	fd = open(argv[2], O_RDWR);
-	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock)) {
+	fd = open(argv[2], O_RDWR | (is_device ? O_EXCL : 0));
+	if (fd < 0 || (!is_device && fcntl(fd, F_OFD_SETLK, &lock))) {
 		perror(argv[2]);
 		return 125;
 	}
