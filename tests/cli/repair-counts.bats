@@ -60,6 +60,16 @@ same_superblock() {
 		cmp -s <(head -c 4096 "$1" | tail -c +77) <(head -c 4096 "$2" | tail -c +77)
 }
 
+# The old space map stays whole: a repair that is stopped before the superblock leaves it in use.
+same_space_map() {
+	local place block
+	for place in index bitmap refs; do
+		block=$(blkedit "$1" "$place.blocknr")
+		cmp -s <(tail -c +$((block * 4096 + 1)) "$1" | head -c 4096) \
+			<(tail -c +$((block * 4096 + 1)) "$2" | head -c 4096) || return
+	done
+}
+
 repaired() {
 	local edit
 	cp "$1" damaged
@@ -71,6 +81,7 @@ repaired() {
 	one_of 0 || wrong "$edit: era_check --auto-repair" || return
 	fails cmp -s before damaged || wrong "$edit: nothing was changed" || return
 	same_superblock before damaged || wrong "$edit: more of the superblock was changed" || return
+	same_space_map before damaged || wrong "$edit: the old space map was overwritten" || return
 	image_is_sound damaged || return
 	dumps damaged >got && cmp -s want got || wrong "$edit: another dump" || return
 	cp damaged before
