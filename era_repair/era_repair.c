@@ -90,13 +90,12 @@ static void json_blocks(struct json *json, const char *key, uint64_t nr, const s
 
 static int print_json(const struct options *options, const struct outcome *outcome, struct tool *tool)
 {
-	struct json json = {.sink = NULL};
 	struct sink sink;
+	struct json json = {.sink = &sink};
 	int r = sink_open(&sink, NULL, &tool->report);
 
 	if (r)
 		return r;
-	json.sink = &sink;
 	json_begin_object(&json, NULL);
 	json_string(&json, "device", options->input);
 	json_string(&json, "output", options->output);

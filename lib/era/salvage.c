@@ -12,9 +12,8 @@
  * commit is its index.  Zeroes that break this rule, or that a space map on the device knows to be in
  * use, were not always zero.  Then nothing is proven, and every block counts as written.
  *
- * What this can't see: that the device ends, or its zeroes begin, just behind an older commit, with
- * nothing left of what came later.  Such a device is the same, byte for byte, as one on which the later
- * commits never were.
+ * What this can't see: that zeroes begin just behind an older commit, with nothing left of what came
+ * later.  Such a device is the same, byte for byte, as one on which the later commits never were.
  */
 #include "era/salvage.h"
 
@@ -256,7 +255,8 @@ static int leave_out_covered(struct era_salvage *s)
 
 	if (!left_out)
 		return report_nomem(s->dev.rep);
-	qsort(s->found, s->nr_found, sizeof(*s->found), by_age);
+	if (s->nr_found)
+		qsort(s->found, s->nr_found, sizeof(*s->found), by_age);
 	r = mark_covered(s, left_out);
 	for (size_t i = 0; i < s->nr_found; i++)
 		if (!left_out[i])
@@ -266,16 +266,24 @@ static int leave_out_covered(struct era_salvage *s)
 	return r;
 }
 
-/* The index is the last block of a commit. */
+/* A commit takes free blocks upwards, its index last.  So an index is the last block before the zeroes.
+ * Without zeroes, were the device once longer and its newest commits lost with its end, the newest one
+ * left would have the last index there is. */
 static bool ends_with_a_commit(const struct era_salvage *s)
 {
 	const struct scan *scan = &s->scan;
+	uint64_t last = scan->end - 1;
+	bool sound;
 
-	if (scan->end == scan->limit || scan->blocks[scan->end - 1].kind == SCAN_INDEX)
-		return true;
-	report_note(s->dev.rep, "%s: block %" PRIu64 ", the last one that isn't zero, does not end a commit: "
-		    "what came after it is not known", s->dev.path, scan->end - 1);
-	return false;
+	while (last && scan->blocks[last].kind != SCAN_INDEX)
+		last--;
+	sound = scan->end == scan->limit || last == scan->end - 1;
+	for (size_t i = 0; i < s->nr_found && scan->end == scan->limit; i++)
+		sound = sound && s->found[i].sb.sm.index != last;
+	if (!sound)
+		report_note(s->dev.rep, "%s: what may have been written behind block %" PRIu64 " is not known",
+			    s->dev.path, last);
+	return sound;
 }
 
 /* What is used must pass the whole check, whatever the current era was. */
