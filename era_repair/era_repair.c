@@ -171,12 +171,19 @@ static int count_losses(struct era_view *view, struct outcome *outcome)
 	return r;
 }
 
+static int open_view(struct era_view *view, const struct options *options, const struct report *rep)
+{
+	int r = era_view_open(view, options->input, ERA_VIEW_REPAIR, rep);
+
+	return r ? r : era_salvage_roots(view);
+}
+
 /* What is wrong with them was told when they were read first. */
 static int find_outcome(const struct options *options, struct outcome *outcome)
 {
 	const struct report silent = {.ctx = NULL};
 	struct era_view view;
-	int r = era_view_open(&view, options->input, ERA_VIEW_REPAIR, &silent);
+	int r = open_view(&view, options, &silent);
 
 	if (r)
 		return r;
@@ -204,7 +211,7 @@ static enum exit_status repair(const struct options *options, struct outcome *ou
 {
 	struct rebuild rebuild = {.losses = {0, 0}};
 	const struct era_losses *losses = &rebuild.losses;
-	int r = era_view_open(&rebuild.view, options->input, ERA_VIEW_REPAIR, &tool->report);
+	int r = open_view(&rebuild.view, options, &tool->report);
 	uint64_t nr_problems;
 
 	if (r)

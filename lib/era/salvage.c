@@ -438,20 +438,27 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 	return r ? r : deduce(s, hints);
 }
 
-int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
-		     const struct report *rep)
+int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
+			 const struct era_salvage_hints *hints)
 {
 	int r;
 
-	*s = (struct era_salvage){.nr_found = 0};
-	r = blk_dev_open(&s->dev, path, BLK_READ, rep);
-	if (!r)
-		r = scan_open(&s->scan, &s->dev);
+	*s = (struct era_salvage){.dev = *dev};
+	r = scan_open(&s->scan, &s->dev);
 	if (!r)
 		r = find_out(s, hints);
 	if (r)
 		era_salvage_close(s);
 	return r;
+}
+
+int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
+		     const struct report *rep)
+{
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, path, BLK_READ, rep);
+
+	return r ? r : era_salvage_open_dev(s, &dev, hints);
 }
 
 void era_salvage_close(struct era_salvage *s)

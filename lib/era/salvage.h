@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "era/generation.h"
 #include "era/stream.h"
+#include "era/view.h"
 
 /* Above the highest era found, so that no era that anyone remembers is used twice. */
 #define ERA_SALVAGE_GAP 1000000u
@@ -47,7 +48,14 @@ int era_salvage_is_needed(const char *path, const struct report *rep) must_check
  * and what was deduced is noted.  rep must outlive it. */
 int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
 		     const struct report *rep) must_check;
+/* The same of an open device, which it takes over; it is closed on failure. */
+int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
+			 const struct era_salvage_hints *hints) must_check;
 void era_salvage_close(struct era_salvage *s);
+
+/* Where the superblock of a repairing view is sound but one of its roots leads to nothing of its kind, and
+ * the space map proves where it was: the view begins anew with that (noted).  On failure it is closed. */
+int era_salvage_roots(struct era_view *view) must_check;
 
 /* Streams it, with all writesets folded into the array, and sets s->result. */
 int era_salvage_stream(struct era_salvage *s, const struct era_stream *to) must_check;

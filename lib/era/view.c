@@ -443,6 +443,18 @@ int era_view_settle(struct era_view *view, int r)
 	return era_snapshot_settle(&view->dev, &view->live, &view->sb, r);
 }
 
+/* With both superblocks known. */
+static int begin(struct era_view *view)
+{
+	int r = prepare_walk(view);
+
+	if (!r)
+		r = list_writesets(view);
+	if (!r && view->flags & ERA_VIEW_REPAIR)
+		r = find_twice(view);
+	return r;
+}
+
 int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags)
 {
 	int r;
@@ -450,11 +462,7 @@ int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags
 	*view = (struct era_view){.dev = *dev, .flags = flags, .open_end = UINT64_MAX};
 	r = read_superblocks(view);
 	if (!r)
-		r = prepare_walk(view);
-	if (!r)
-		r = list_writesets(view);
-	if (!r && flags & ERA_VIEW_REPAIR)
-		r = find_twice(view);
+		r = begin(view);
 	if (r == ERA_DAMAGED && view->live.metadata_snap)
 		r = era_view_settle(view, r);
 	if (r)
@@ -473,35 +481,47 @@ int era_view_open(struct era_view *view, const char *path, unsigned flags,
 	return r ? r : era_view_open_dev(view, &dev, flags);
 }
 
-int era_view_open_as(struct era_view *view, const struct blk_dev *dev, const struct superblock *sb,
-		     unsigned flags)
+static void forget(struct era_view *view)
 {
-	int r;
-
-	*view = (struct era_view){
-		.dev = *dev,
-		.flags = flags | ERA_VIEW_BORROWED,
-		.live = *sb,
-		.sb = *sb,
-		.open_end = UINT64_MAX,
-	};
-	r = prepare_walk(view);
-	if (!r)
-		r = list_writesets(view);
-	if (r)
-		era_view_close(view);
-	return r;
-}
-
-void era_view_close(struct era_view *view)
-{
-	if (!(view->flags & ERA_VIEW_BORROWED))
-		blk_dev_close(&view->dev);
 	free(view->seen);
 	free(view->twice);
 	free(view->writesets);
 	view->seen = NULL;
 	view->twice = NULL;
 	view->writesets = NULL;
-	view->nr_writesets = 0;
+	view->nr_writesets = view->room = 0;
+}
+
+int era_view_restart(struct era_view *view, const struct superblock *sb)
+{
+	uint64_t nr_problems = view->nr_problems;
+	int r;
+
+	forget(view);
+	*view = (struct era_view){
+		.dev = view->dev,
+		.flags = view->flags,
+		.live = *sb,
+		.sb = *sb,
+		.open_end = UINT64_MAX,
+		.nr_problems = nr_problems,
+	};
+	r = begin(view);
+	if (r)
+		era_view_close(view);
+	return r;
+}
+
+int era_view_open_as(struct era_view *view, const struct blk_dev *dev, const struct superblock *sb,
+		     unsigned flags)
+{
+	*view = (struct era_view){.dev = *dev, .flags = flags | ERA_VIEW_BORROWED};
+	return era_view_restart(view, sb);
+}
+
+void era_view_close(struct era_view *view)
+{
+	if (!(view->flags & ERA_VIEW_BORROWED))
+		blk_dev_close(&view->dev);
+	forget(view);
 }

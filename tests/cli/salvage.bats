@@ -134,3 +134,30 @@ salvage_sound() {
 	[ "$(wc -l <"$stderr")" = 1 ]
 	says "the superblock was destroyed: 0 of 4096 blocks have lost their era"
 }
+
+# root_case FIELD ROOT: the superblock's field at that offset is ROOT, and its checksum right.
+root_case() {
+	gzip -dc "$abs_top_srcdir/tests/images/004-undigested/image.gz" >damaged
+	cp damaged whole
+	blkedit damaged 0 "$2" "$3" || return
+	salvage 5 || wrong "$1" || return
+	says "a root in the superblock is wrong" && says "lost: 0 blocks" || wrong "$1" || return
+	logical_is_true fixed "$abs_top_srcdir/tests/images/004-undigested/truth"
+}
+
+@test "a root that leads to nothing of its kind is found by the space map" {
+	test_tool blkedit
+	local image=$images/004-undigested array writesets current
+	array=$(u64 "$image" 0 208)
+	writesets=$(u64 "$image" 0 200)
+	current=$(u64 "$image" 0 192)
+	cases 7 root_case <<-EOF
+		the array's is the writeset tree | 208 | $(hex64 "$writesets")
+		the array's is the current writeset | 208 | $(hex64 "$current")
+		the array's is past the device | 208 | $(hex64 128)
+		the array's is 0 | 208 | $(hex64 0)
+		the writeset tree's is the array | 200 | $(hex64 "$array")
+		the writeset tree's is far away | 200 | ffffffffffffffff
+		the current writeset's is the array | 192 | $(hex64 "$array")
+	EOF
+}
