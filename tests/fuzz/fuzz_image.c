@@ -7,6 +7,7 @@
  * - all readings of one view end the same way; one that succeeds says the same with repair;
  * - with repair, damage that is evident never takes a block off the list;
  * - what is repaired is sound and says what reading it with repair said;
+ * - what is salvaged without the superblock is sound, and damage that is evident makes no era earlier;
  * - XML of a dump is read back as the same metadata.
  *
  * Input: the era asked for (1 byte, in parts of the current one), then the image (image.h).
@@ -21,6 +22,8 @@
 #include "era/build.h"
 #include "era/changes.h"
 #include "era/check.h"
+#include "era/map.h"
+#include "era/salvage.h"
 #include "era/stream.h"
 #include "ondisk/era_disk.h"
 #include "output/changes.h"
@@ -317,6 +320,85 @@ static void must_not_report_less(const struct image *image, uint8_t part,
 	memfile_close(&file);
 }
 
+static void open_map(const struct memfile *file, struct era_view *view, struct era_map **map)
+{
+	must(!era_view_open(view, file->path, 0, NULL));
+	must(!era_map_open(map, view));
+}
+
+/* No block of the image as it was has a later era there. */
+static void must_not_be_earlier(const struct image *image, const struct memfile *salvaged)
+{
+	struct era_window now, then;
+	struct era_view view, true_view;
+	struct era_map *map, *true_map;
+	struct memfile file;
+	const uint8_t *data;
+	size_t len;
+
+	data = image_original(image, &len);
+	memfile_open(&file, data, len);
+	open_map(&file, &true_view, &true_map);
+	open_map(salvaged, &view, &map);
+	while (era_map_next(true_map, &then) > 0) {
+		must(era_map_next(map, &now) > 0 && now.nr >= then.nr);
+		for (uint32_t i = 0; i < then.nr; i++)
+			must(now.eras[i] >= then.eras[i]);
+	}
+	era_map_close(map);
+	era_map_close(true_map);
+	era_view_close(&view);
+	era_view_close(&true_view);
+	memfile_close(&file);
+}
+
+static size_t used_bytes(const uint8_t *data, size_t len)
+{
+	while (len && !data[len - 1])
+		len--;
+	return len;
+}
+
+/* Zeroes in place of the last commits are the one kind of damage that cannot be seen. */
+static bool ends_as_before(const struct image *image)
+{
+	const uint8_t *data;
+	size_t len;
+
+	data = image_original(image, &len);
+	return used_bytes(image->data, image->len) >= used_bytes(data, len) / META_BLOCK_SIZE *
+	       META_BLOCK_SIZE;
+}
+
+static int produce_salvage(void *ctx, const struct era_stream *to)
+{
+	return era_salvage_stream(ctx, to);
+}
+
+/* As if block 0 were destroyed, whether it is or not. */
+static void salvage(const struct image *image, const struct memfile *file)
+{
+	const struct era_salvage_hints hints = {.data_block_size = 8};
+	struct era_check_result result;
+	struct era_salvage s;
+	struct memfile salvaged;
+	struct told told;
+	const struct report rep = fuzz_report(&told);
+	int r = era_salvage_open(&s, file->path, &hints, &rep);
+
+	must_be_told(r, &told);
+	if (r)
+		return;
+	open_output(&salvaged);
+	must(!era_build_all(salvaged.path, true, produce_salvage, &s, &rep));
+	era_salvage_close(&s);
+	must(!era_check(salvaged.path, ERA_CHECK_ALL, NULL, &result));
+	must(!result.nr_fatal && !result.nr_non_fatal);
+	if (image->evident && ends_as_before(image))
+		must_not_be_earlier(image, &salvaged);
+	memfile_close(&salvaged);
+}
+
 static bool is_snapshot(unsigned flags)
 {
 	return flags & ERA_VIEW_SNAPSHOT;
@@ -401,6 +483,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check_and_read(&image, &file, ERA_CHECK_ALL, part);
 	if (!era_check(file.path, ERA_CHECK_SUPERBLOCK, NULL, &result) && result.live.present)
 		check_and_read(&image, &file, ERA_CHECK_SNAPSHOT, part);
+	salvage(&image, &file);
 	memfile_close(&file);
 	image_free(&image);
 	return 0;
