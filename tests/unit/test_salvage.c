@@ -29,8 +29,9 @@
 #include "era/map.h"
 #include "era/salvage.h"
 #include "era/view.h"
+#include "ondisk/era_disk.h"
 
-#define BLOCK 4096u
+#define BLOCK ((size_t)META_BLOCK_SIZE)
 #define MAX_IMAGES 1000u
 #define MAX_BYTES (16u << 20)
 
@@ -126,6 +127,15 @@ struct victim {
 	unsigned pattern;
 };
 
+static struct victim victim_of(const struct image *image)
+{
+	struct victim v = {image, malloc(image->nr * BLOCK), image->nr, 0};
+
+	assert_non_null(v.data);
+	memcpy(v.data, image->data, image->nr * BLOCK);
+	return v;
+}
+
 static void overwrite(struct victim *v, uint64_t block)
 {
 	uint8_t *data = v->data + block * BLOCK;
@@ -201,10 +211,13 @@ static void truncated(struct victim *v)
 
 static uint64_t pointer(const struct victim *v, uint64_t block, unsigned at)
 {
-	uint64_t value;
-
-	memcpy(&value, v->data + block * BLOCK + at, sizeof(value));
+	uint64_t value = le64_get(*(const struct le64 *)(const void *)(v->data + block * BLOCK + at));
 	return value < v->nr ? value : 0;
+}
+
+static uint32_t number32(const struct victim *v, uint64_t block, unsigned at)
+{
+	return le32_get(*(const struct le32 *)(const void *)(v->data + block * BLOCK + at));
 }
 
 static void newest_index(struct victim *v)
@@ -227,13 +240,13 @@ static void newest_index_and_bitmap(struct victim *v)
 static void newest_leaf(struct victim *v)
 {
 	uint64_t root = pointer(v, 0, roll(2) ? 192 : 208);
-	uint32_t nr, max;
+	uint64_t nr, max;
 
 	root = root ? root : pointer(v, 0, 208);
-	memcpy(&nr, v->data + root * BLOCK + 16, sizeof(nr));
-	memcpy(&max, v->data + root * BLOCK + 20, sizeof(max));
+	nr = number32(v, root, 16);
+	max = number32(v, root, 20);
 	if (nr && nr <= max)
-		overwrite(v, pointer(v, root, 32 + 8 * max + 8 * roll(nr)));
+		overwrite(v, pointer(v, root, (unsigned)(32 + 8 * max + 8 * roll(nr))));
 }
 
 
@@ -382,12 +395,11 @@ static void draw_hints(const struct image *image, struct era_salvage_hints *hint
 
 static void one_case(const struct kind *kind, const struct image *image, struct tally *tally)
 {
-	struct victim v = {image, malloc(image->nr * BLOCK), image->nr, roll(4)};
+	struct victim v = victim_of(image);
 	struct era_salvage_hints hints;
 	uint64_t seed = random_state;
 
-	assert_non_null(v.data);
-	memcpy(v.data, image->data, image->nr * BLOCK);
+	v.pattern = roll(4);
 	kind->damage(&v);
 	if (kind->superblock)
 		overwrite(&v, 0);
@@ -442,12 +454,10 @@ static void superblock_alone(void **state)
 	(void)state;
 	for (size_t i = 0; i < nr_images; i++) {
 		const struct image *image = &images[i];
-		struct victim v = {image, malloc(image->nr * BLOCK), image->nr, 0};
+		struct victim v = victim_of(image);
 		struct era_salvage_hints hints = {image->nr_blocks, image->block_size, 0};
 		struct tally tally = {0};
 
-		assert_non_null(v.data);
-		memcpy(v.data, image->data, image->nr * BLOCK);
 		overwrite(&v, 0);
 		write_victim(&v);
 		if (!image->nr_blocks) {
@@ -464,6 +474,124 @@ static void superblock_alone(void **state)
 		assert_true(tally.nr_exact == tally.nr_blocks || getenv("ERA_SALVAGE_IMAGES"));
 		free(v.data);
 	}
+}
+
+/* Is the map of g, whatever its current era, nowhere below the truth? */
+static bool says_the_truth(struct blk_dev *dev, const struct generation *g, const struct image *image)
+{
+	struct superblock sb = g->sb;
+	struct era_window window;
+	struct era_view view;
+	struct era_map *map;
+	uint64_t nr = 0;
+	bool truth = true;
+
+	sb.current_era = UINT32_MAX;
+	assert_int_equal(era_view_open_as(&view, dev, &sb, 0), 0);
+	assert_int_equal(era_map_open(&map, &view), 0);
+	while (era_map_next(map, &window) > 0)
+		for (uint32_t i = 0; i < window.nr && nr < image->nr_blocks; i++, nr++)
+			truth = truth && window.eras[i] >= image->eras[nr];
+	era_map_close(map);
+	era_view_close(&view);
+	return truth && nr == image->nr_blocks;
+}
+
+/* The newest generation may be left out beside another only if that one says no less.  Returns how many
+ * there are beside which it may, and how many others. */
+static void try_all(struct scan *scan, uint64_t newest_index, const struct image *image, unsigned *covers,
+		    unsigned *others)
+{
+	struct generation newest, g;
+
+	assert_int_equal(generation_find(scan, newest_index, &newest), 1);
+	assert_true(says_the_truth(scan->dev, &newest, image));
+	for (uint64_t block = 1; block < scan->end; block++) {
+		if (scan->blocks[block].kind != SCAN_INDEX || block == newest_index ||
+		    generation_find(scan, block, &g) != 1 || !g.sb.nr_blocks)
+			continue;
+		if (generation_is_covered(scan, &newest, &g) != 1) {
+			++*others;
+			continue;
+		}
+		++*covers;
+		assert_true(says_the_truth(scan->dev, &g, image));
+	}
+}
+
+static void what_covers_the_newest_says_no_less(void **state)
+{
+	unsigned covers = 0, others = 0;
+
+	(void)state;
+	for (size_t i = 0; i < nr_images; i++) {
+		struct victim v = victim_of(&images[i]);
+		struct blk_dev dev;
+		struct scan scan;
+
+		write_victim(&v);
+		assert_int_equal(blk_dev_open(&dev, damaged, BLK_READ, NULL), 0);
+		assert_int_equal(scan_open(&scan, &dev), 0);
+		if (images[i].nr_blocks)
+			try_all(&scan, pointer(&v, 0, 60), &images[i], &covers, &others);
+		scan_close(&scan);
+		blk_dev_close(&dev);
+		free(v.data);
+	}
+	printf("# %u generations cover the newest, %u don't\n", covers, others);
+	assert_true(others > 50);
+}
+
+static uint64_t index_before(const struct victim *v, uint64_t block)
+{
+	do
+		block--;
+	while (block && blk_recognise((struct blk_ro){block, v->data + block * BLOCK}) != ROLE_INDEX);
+	return block;
+}
+
+static int salvage_with_bitmap(struct victim *v, uint64_t bitmap, uint64_t at)
+{
+	struct era_salvage_hints hints = {.data_block_size = v->image->block_size};
+	uint8_t saved[BLOCK], *place = v->data + at * BLOCK;
+	int r;
+
+	memcpy(saved, place, BLOCK);
+	memcpy(place, v->image->data + bitmap * BLOCK, BLOCK);
+	blk_seal((struct blk_rw){at, place}, ROLE_BITMAP);
+	write_victim(v);
+	r = repair(&hints);
+	memcpy(place, saved, BLOCK);
+	return r;
+}
+
+/* All that the last commit wrote is zero, but for its bitmap, which lies elsewhere. */
+static void zeroes_that_a_bitmap_knows(void **state)
+{
+	unsigned tried = 0;
+
+	(void)state;
+	for (size_t i = 0; i < nr_images; i++) {
+		struct victim v = victim_of(&images[i]);
+		uint64_t index = pointer(&v, 0, 60), bitmap = pointer(&v, index, 16);
+		uint64_t end = end_of(v.data, v.nr), before = index_before(&v, index);
+
+		if (index + 1 != end || end == v.nr || !before) {
+			free(v.data);
+			continue;
+		}
+		memset(v.data + (before + 1) * BLOCK, 0, (end - before - 1) * BLOCK);
+		overwrite(&v, 0);
+		for (uint64_t at = 1, here = 0; at < before && here < 3; at++) {
+			if (salvage_with_bitmap(&v, pointer(&v, before, 16), at))
+				continue;
+			tried++;
+			here++;
+			assert_int_equal(salvage_with_bitmap(&v, bitmap, at), ERA_DAMAGED);
+		}
+		free(v.data);
+	}
+	assert_true(tried > 10);
 }
 
 static int prepare(void **state)
@@ -499,6 +627,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(superblock_alone),
+		cmocka_unit_test(what_covers_the_newest_says_no_less),
+		cmocka_unit_test(zeroes_that_a_bitmap_knows),
 		cmocka_unit_test(random_damage),
 	};
 
