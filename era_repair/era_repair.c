@@ -46,7 +46,8 @@ static void check_options(struct argp_state *state, void *input)
 	const struct options *options = input;
 
 	options_check_output(state, options->input, options->output);
-	if (options->has_nr_blocks && (!options->hints.nr_blocks || options->hints.nr_blocks > INT32_MAX))
+	if (options->has_nr_blocks &&
+	    (!options->hints.nr_blocks || options->hints.nr_blocks > INT32_MAX))
 		argp_error(state, "--nr-blocks: found %" PRIu32 ", wanted a number from 1 to %d",
 			   options->hints.nr_blocks, INT32_MAX);
 	if (options->has_current_era && !options->hints.current_era)
@@ -80,7 +81,8 @@ static uint64_t block_bytes(const struct outcome *outcome)
 	return outcome->header.data_block_size * UINT64_C(512);
 }
 
-static void json_blocks(struct json *json, const char *key, uint64_t nr, const struct outcome *outcome)
+static void json_blocks(struct json *json, const char *key, uint64_t nr,
+			const struct outcome *outcome)
 {
 	json_begin_object(json, key);
 	json_number(json, "blocks", nr);
@@ -88,7 +90,8 @@ static void json_blocks(struct json *json, const char *key, uint64_t nr, const s
 	json_end_object(json);
 }
 
-static int print_json(const struct options *options, const struct outcome *outcome, struct tool *tool)
+static int print_json(const struct options *options, const struct outcome *outcome,
+		      struct tool *tool)
 {
 	struct sink sink;
 	struct json json = {.sink = &sink};

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The superblock is the only block that isn't copied before it is written, and the only one whose
- * pointers are nowhere else.  But the space map counts them: in a whole generation every block that
- * is in use has as many references as there are pointers to it in the others, and those with one more
- * are exactly the ones that the superblock pointed to.  Which root is which, their trees tell: there
- * is one of each kind.  The kernel never needs a count above 2, so a ref-count tree that isn't empty
- * is not believed.
+ * pointers are nowhere else.  But the space map counts them: in a whole generation every block
+ * that is in use has as many references as there are pointers to it in the others, and those with
+ * one more are exactly the ones that the superblock pointed to.  Which root is which, their trees
+ * tell: there is one of each kind.  The kernel never needs a count above 2, so a ref-count tree
+ * that isn't empty is not believed.
  *
- * A generation that is found so was whole once.  Whether it is the newest is another question, and the
- * generations don't say: one is left out only beside another that knows at least as much.  Of the
- * current writeset no block tells the era.  So its blocks must be in the other's current writeset; or
- * in one that the other has archived under an era above all that g names, with the same era array:
- * were g the newer one, then this era's blocks would be in g's array by now, or still in a writeset.
+ * A generation that is found so was whole once.  Whether it is the newest is another question,
+ * and the generations don't say: one is left out only beside another that knows at least as much.
+ * Of the current writeset no block tells the era.  So its blocks must be in the other's current
+ * writeset; or in one that the other has archived under an era above all that g names.  Were g the
+ * newer one, then this era's blocks would be in g's array by now, or in a writeset still, unless
+ * the device shrank in between.  That is refuted by an array that is the same, and by archived
+ * writesets in g: they are digested in order, so those of g would be younger.
  */
 #include "era/generation.h"
 
@@ -82,8 +84,9 @@ static bool load_counts(struct finder *f)
 		return false;
 	for (; nr < INDEX_MAX_ENTRIES && le64_get(index->entry[nr].blocknr); nr++) {
 		const uint8_t *bytes = (const uint8_t *)bitmap->words;
+		uint64_t block = le64_get(index->entry[nr].blocknr);
 
-		if (!read_block(f->scan, le64_get(index->entry[nr].blocknr), SCAN_BITMAP, f->bitmap))
+		if (!read_block(f->scan, block, SCAN_BITMAP, f->bitmap))
 			return false;
 		for (uint64_t i = 0; i < BITMAP_BYTES; i++)
 			if (!load_byte(f, nr * BITMAP_ENTRIES + i * ENTRIES_A_BYTE, bytes[i]))
@@ -193,7 +196,8 @@ static bool set_array_root(struct finder *f, uint64_t block, uint64_t leaf)
 	uint64_t child = scan->blocks[leaf].nr ? scan_children(scan, leaf)[0] : 0;
 
 	if (!child)
-		return set_root(sb->era_array_root ? &sb->current_root : &sb->era_array_root, block);
+		return set_root(sb->era_array_root ? &sb->current_root : &sb->era_array_root,
+				block);
 	return set_root(scan->blocks[child].kind == SCAN_ERAS ? &sb->era_array_root
 							      : &sb->current_root, block);
 }
@@ -266,7 +270,8 @@ struct extent {
 };
 
 /* 1, 0 when it is no array of that kind, or ERA_SYS. */
-static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind, struct extent *extent)
+static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
+		   struct extent *extent)
 {
 	uint32_t value_size = kind == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE;
 	uint64_t nr;
@@ -364,7 +369,8 @@ static int get_writesets(const struct scan *scan, uint64_t root, struct writeset
 	return 0;
 }
 
-/* Sets *nr and *newest to the number of writesets in a tree and the highest era, if there are any. */
+/* Sets *nr and *newest to the number of writesets in a tree and the highest era, if there are
+ * any. */
 static int measure_writesets(const struct scan *scan, uint64_t root, uint64_t *nr, uint32_t *newest)
 {
 	struct writesets ws;
@@ -666,7 +672,13 @@ static int compare_all(struct compare *c)
 int generation_is_covered(struct scan *scan, const struct generation *g,
 			  const struct generation *other)
 {
-	struct compare c = {.scan = scan, .g = g, .other = other, .a = blk_alloc(1), .b = blk_alloc(1)};
+	struct compare c = {
+		.scan = scan,
+		.g = g,
+		.other = other,
+		.a = blk_alloc(1),
+		.b = blk_alloc(1),
+	};
 	int r = 0;
 
 	if (!c.a || !c.b)

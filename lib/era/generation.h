@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Generations: what one commit left on the device, found by its space map instead of its superblock.
+ * Generations: what one commit left on the device, found by its space map instead of its
+ * superblock.
  */
 #ifndef ERA_ERA_GENERATION_H
 #define ERA_ERA_GENERATION_H
@@ -22,8 +23,8 @@ struct generation {
 	uint64_t nr_writesets; /* archived ones */
 };
 
-/* What the space map of the index block `index` says must be in use is there, and every count is what
- * the pointers add up to: then *g is that generation.  1, 0 when it is none, or ERA_SYS. */
+/* What the space map of the index block `index` says must be in use is there, and every count is
+ * what the pointers add up to: then *g is that generation.  1, 0 when it is none, or ERA_SYS. */
 int generation_find(struct scan *scan, uint64_t index, struct generation *g) must_check;
 
 /* May g be left out beside `other`, whichever of them is the newer one?  1 when every era that g

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The newest generation was whole when its superblock was written, and what the kernel wrote after
- * that, before the next superblock, went to blocks that were free.  So when nothing but block 0 is
- * damaged, the newest generation is among those that generation_find() finds.  It is among those that
- * no other one covers, or a generation that says at least as much is: the highest era of all these is
- * right, or too high.
+ * The newest generation was whole when its superblock was written, and what the kernel wrote
+ * after that, before the next superblock, went to blocks that were free.  So when nothing but
+ * block 0 is damaged, the newest generation is among those that generation_find() finds.  It is
+ * among those that no other one covers, or a generation that says at least as much is: the
+ * highest era of all these is right, or too high.
  *
- * "Nothing but block 0 is damaged" is therefore the question.  A block of no kind may have been the
- * newest index.  A block of zeroes may have been, too: but the kernel fills a device from its start,
- * so behind the last block that it wrote all is zero, and before that nothing; and the last block of a
- * commit is its index.  Zeroes that break this rule, or that a space map on the device knows to be in
- * use, were not always zero.  Then nothing is proven, and every block counts as written.
+ * "Nothing but block 0 is damaged" is therefore the question.  A block of no kind may have been
+ * the newest index.  A block of zeroes may have been, too: but the kernel fills a device from its
+ * start, so behind the last block that it wrote all is zero, and before that nothing; and the
+ * last block of a commit is its index.  Zeroes that break this rule, or that a space map on the
+ * device knows to be in use, were not always zero.  Then nothing is proven, and every block
+ * counts as written.
  *
- * What this can't see: that zeroes begin just behind an older commit, with nothing left of what came
- * later.  Such a device is the same, byte for byte, as one on which the later commits never were.
+ * What this can't see: that zeroes begin just behind an older commit, with nothing left of what
+ * came later.  Such a device is the same, byte for byte, as one on which the later commits never
+ * were.
  */
 #include "era/salvage.h"
 
@@ -71,8 +73,8 @@ static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first
 	return false;
 }
 
-/* Bitmaps that stand for blocks behind the last one that isn't zero.  On a small device that is each
- * one; on a larger one those that an index puts there. */
+/* Bitmaps that stand for blocks behind the last one that isn't zero.  On a small device that is
+ * each one; on a larger one those that an index puts there. */
 static bool any_zeroes_are_in_use(struct scan *scan, uint8_t *data, struct index_disk *index)
 {
 	bool is_small = scan->limit <= BITMAP_ENTRIES;
@@ -105,7 +107,8 @@ static uint64_t first_of_kind(const struct scan *scan, enum scan_kind kind)
 	return block;
 }
 
-/* 1 when a block may have been the newest generation's and isn't any more (noted), 0, or ERA_SYS. */
+/* 1 when a block may have been the newest generation's and isn't any more (noted), 0, or ERA_SYS.
+ */
 static int may_have_lost(struct era_salvage *s)
 {
 	struct scan *scan = &s->scan;
@@ -118,14 +121,17 @@ static int may_have_lost(struct era_salvage *s)
 	if (!data || !index)
 		r = report_nomem(rep);
 	else if (scan->nr_kind[SCAN_DAMAGED])
-		report_note(rep, "%s: %" PRIu64 " blocks besides the superblock are damaged, the first is "
-			    "%" PRIu64 ": what they held is not known", s->dev.path,
+		report_note(rep,
+			    "%s: %" PRIu64 " blocks besides the superblock are damaged, the first is %"
+			    PRIu64 ": what they held is not known", s->dev.path,
 			    scan->nr_kind[SCAN_DAMAGED], first_of_kind(scan, SCAN_DAMAGED));
 	else if (hole < scan->end)
-		report_note(rep, "%s: block %" PRIu64 " is zero, but others behind it are not: what it held "
-			    "is not known", s->dev.path, hole);
+		report_note(rep,
+			    "%s: block %" PRIu64 " is zero, but others behind it are not: what it held is not known",
+			    s->dev.path, hole);
 	else if (any_zeroes_are_in_use(scan, data, index))
-		report_note(rep, "%s: blocks that were in use are zero, or past the end of the device",
+		report_note(rep,
+			    "%s: blocks that were in use are zero, or past the end of the device",
 			    s->dev.path);
 	else
 		r = 0;
@@ -156,8 +162,8 @@ static int find_generations(struct era_salvage *s)
 	int r = 0;
 
 	if (scan->nr_kind[SCAN_INDEX] * scan->limit > MAX_WORK) {
-		report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at", s->dev.path,
-			    scan->nr_kind[SCAN_INDEX]);
+		report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at",
+			    s->dev.path, scan->nr_kind[SCAN_INDEX]);
 		return 0;
 	}
 	for (uint64_t block = 1; block < scan->end && r >= 0; block++) {
@@ -266,9 +272,9 @@ static int leave_out_covered(struct era_salvage *s)
 	return r;
 }
 
-/* A commit takes free blocks upwards, its index last.  So an index is the last block before the zeroes.
- * Without zeroes, were the device once longer and its newest commits lost with its end, the newest one
- * left would have the last index there is. */
+/* A commit takes free blocks upwards, its index last.  So an index is the last block before the
+ * zeroes.  Without zeroes, were the device once longer and its newest commits lost with its end,
+ * the newest one left would have the last index there is. */
 static bool ends_with_a_commit(const struct era_salvage *s)
 {
 	const struct scan *scan = &s->scan;
@@ -281,7 +287,8 @@ static bool ends_with_a_commit(const struct era_salvage *s)
 	for (size_t i = 0; i < s->nr_found && scan->end == scan->limit; i++)
 		sound = sound && s->found[i].sb.sm.index != last;
 	if (!sound)
-		report_note(s->dev.rep, "%s: what may have been written behind block %" PRIu64 " is not known",
+		report_note(s->dev.rep,
+			    "%s: what may have been written behind block %" PRIu64 " is not known",
 			    s->dev.path, last);
 	return sound;
 }
@@ -300,7 +307,8 @@ static int check_found(struct era_salvage *s)
 		r = era_check_as(&s->dev, &sb, &silent, &result);
 		if (r || !(result.nr_fatal + result.nr_non_fatal))
 			continue;
-		report_note(s->dev.rep, "%s: the space map of block %" PRIu64 " is not what it seems to be",
+		report_note(s->dev.rep,
+			    "%s: the space map of block %" PRIu64 " is not what it seems to be",
 			    s->dev.path, sb.sm.index);
 		s->nr_found = 0;
 	}
@@ -347,7 +355,8 @@ static int deduce_block_size(struct era_salvage *s, const struct era_salvage_hin
 				   " sectors, wanted %" PRIu32, s->dev.path, found,
 				   s->header.data_block_size);
 	if (!hints->data_block_size)
-		report_note(s->dev.rep, "%s: deduced --block-size=%" PRIu32 "s from the metadata snapshot",
+		report_note(s->dev.rep,
+			    "%s: deduced --block-size=%" PRIu32 "s from the metadata snapshot",
 			    s->dev.path, s->header.data_block_size);
 	return 0;
 }
@@ -375,8 +384,9 @@ static int deduce_current_era(struct era_salvage *s, const struct era_salvage_hi
 	if (hints->current_era)
 		return 0;
 	s->header.current_era = s->scan.max_era + ERA_SALVAGE_GAP;
-	report_note(s->dev.rep, "%s: the new current era is %" PRIu32 ": the highest found, %" PRIu32
-		    ", plus %u", s->dev.path, s->header.current_era, s->scan.max_era, ERA_SALVAGE_GAP);
+	report_note(s->dev.rep,
+		    "%s: the new current era is %" PRIu32 ": the highest found, %" PRIu32 ", plus %u",
+		    s->dev.path, s->header.current_era, s->scan.max_era, ERA_SALVAGE_GAP);
 	return 0;
 }
 
@@ -410,7 +420,8 @@ static int find_newest(struct era_salvage *s, const struct era_salvage_hints *hi
 		s->nr_found = 0;
 	r = check_found(s);
 	if (!r && s->nr_found)
-		report_note(s->dev.rep, "%s: %zu generations recompute exactly, %zu of them may be the newest",
+		report_note(s->dev.rep,
+			    "%s: %zu generations recompute exactly, %zu of them may be the newest",
 			    s->dev.path, nr_all, s->nr_found);
 	return r;
 }
@@ -433,8 +444,9 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 		return r;
 	r = r ? 0 : find_newest(s, hints);
 	if (!r && !s->nr_found)
-		report_note(s->dev.rep, "%s: no generation is proven to be the newest: every block counts as "
-			    "written", s->dev.path);
+		report_note(s->dev.rep,
+			    "%s: no generation is proven to be the newest: every block counts as written",
+			    s->dev.path);
 	return r ? r : deduce(s, hints);
 }
 
@@ -529,7 +541,8 @@ static int merge_window(struct era_salvage *s, struct source *sources, uint64_t 
 	return 0;
 }
 
-static void count_window(struct era_salvage *s, uint32_t nr, const uint32_t *eras, const uint64_t *doubt)
+static void count_window(struct era_salvage *s, uint32_t nr, const uint32_t *eras,
+			 const uint64_t *doubt)
 {
 	struct era_salvage_result *result = &s->result;
 

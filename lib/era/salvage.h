@@ -26,26 +26,26 @@ struct era_salvage_hints {
 /* Numbers of data blocks. */
 struct era_salvage_result {
 	uint64_t nr_kept;    /* their era is what it was */
-	uint64_t nr_current; /* of those: it is the one that was current, and is now the new current era */
-	uint64_t nr_written; /* count as written in the new current era, or later than they may have been */
+	uint64_t nr_current; /* of those: it was the current one, and is now the new current one */
+	uint64_t nr_written; /* count as written, in a later era than it may have been */
 };
 
 struct era_salvage {
 	struct blk_dev dev;
 	struct scan scan;
-	struct generation *found; /* what may have been the newest generation; empty: nothing is proven */
-	size_t nr_found, room;
+	struct generation *found; /* what may have been the newest generation */
+	size_t nr_found, room;    /* none found: nothing is proven */
 	struct era_header header;
 	struct era_salvage_result result;
 };
 
-/* Is the superblock of the metadata at path destroyed?  1, with the problem reported, 0, or an error:
- * ERA_DAMAGED when it can't be metadata at all. */
+/* Is the superblock of the metadata at path destroyed?  1, with the problem reported, 0, or an
+ * error: ERA_DAMAGED when it can't be metadata at all. */
 int era_salvage_is_needed(const char *path, const struct report *rep) must_check;
 
-/* Reads the device and finds out what it held.  ERA_DAMAGED when that is not enough to make metadata
- * from, for want of a hint or because of one that contradicts what is proven.  Errors are reported,
- * and what was deduced is noted.  rep must outlive it. */
+/* Reads the device and finds out what it held.  ERA_DAMAGED when that is not enough to make
+ * metadata from, for want of a hint or because of one that contradicts what is proven.  Errors
+ * are reported, and what was deduced is noted.  rep must outlive it. */
 int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
 		     const struct report *rep) must_check;
 /* The same of an open device, which it takes over; it is closed on failure. */
@@ -53,8 +53,9 @@ int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
 			 const struct era_salvage_hints *hints) must_check;
 void era_salvage_close(struct era_salvage *s);
 
-/* Where the superblock of a repairing view is sound but one of its roots leads to nothing of its kind, and
- * the space map proves where it was: the view begins anew with that (noted).  On failure it is closed. */
+/* Where the superblock of a repairing view is sound but one of its roots leads to nothing of its
+ * kind, and the space map proves where it was: the view begins anew with that (noted).  On
+ * failure it is closed. */
 int era_salvage_roots(struct era_view *view) must_check;
 
 /* Streams it, with all writesets folded into the array, and sets s->result. */

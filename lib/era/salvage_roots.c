@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A sound superblock with a root that leads to no tree of its kind.  The space map that it points to
- * tells where that root was, when it is the generation's: its counts recompute, and all the rest of the
- * superblock is what it says.  An older generation's space map would differ in more than that.
+ * A sound superblock with a root that leads to no tree of its kind.  The space map that it points
+ * to tells where that root was, when it is the generation's: its counts recompute, and all the
+ * rest of the superblock is what it says.  An older generation's space map would differ in more
+ * than that.
  */
 #include "era/salvage.h"
 
@@ -53,9 +54,10 @@ struct root {
 	enum blk_role role, array;
 };
 
-/* Sets *replaced to how many roots of sb were taken from g.  False when they don't belong together. */
-static bool take_roots(struct blk_dev *dev, struct superblock *sb, const struct generation *g, void *data,
-		       unsigned *replaced)
+/* Sets *replaced to how many roots of sb were taken from g.  False when they don't belong
+ * together. */
+static bool take_roots(struct blk_dev *dev, struct superblock *sb, const struct generation *g,
+		       void *data, unsigned *replaced)
 {
 	const struct root roots[] = {
 		{&sb->writeset_tree_root, g->sb.writeset_tree_root, ROLE_WRITESET_NODE, ROLE_NONE},
@@ -127,7 +129,8 @@ int era_salvage_roots(struct era_view *view)
 		era_view_close(view);
 		return r;
 	}
-	report_note(view->dev.rep, "%s: a root in the superblock is wrong, and was found by the space map",
+	report_note(view->dev.rep,
+		    "%s: a root in the superblock is wrong, and was found by the space map",
 		    view->dev.path);
 	view->nr_problems++;
 	return era_view_restart(view, &sb);

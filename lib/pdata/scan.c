@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A block is read once.  What stays in memory is eight bytes a block, and four for each pointer of a
- * node: block numbers of a metadata device fit 32 bits.
+ * A block is read once.  What stays in memory is eight bytes a block, and four for each pointer
+ * of a node: block numbers of a metadata device fit 32 bits.
  */
 #include "pdata/scan.h"
 

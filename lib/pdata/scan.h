@@ -52,8 +52,8 @@ struct scan {
 	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
 };
 
-/* Reads all of dev, which must outlive the scan.  What can't be read is damaged.  ERA_SYS when there
- * is no memory (reported). */
+/* Reads all of dev, which must outlive the scan.  What can't be read is damaged.  ERA_SYS when
+ * there is no memory (reported). */
 int scan_open(struct scan *scan, struct blk_dev *dev) must_check;
 void scan_close(struct scan *scan);
 
@@ -67,8 +67,8 @@ uint32_t scan_first_index(const struct scan *scan, uint64_t block);
 struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint32_t i);
 
 /* The blocks of the array under root, in order.  Sets *nr, at most scan->limit; free() the list.
- * NULL with *nr 0 when the tree is not that of an array of such blocks without a gap, or empty, and
- * with *nr UINT64_MAX when there is no memory (reported). */
+ * NULL with *nr 0 when the tree is not that of an array of such blocks without a gap, or empty,
+ * and with *nr UINT64_MAX when there is no memory (reported). */
 uint32_t *scan_array(const struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr);
 
 #endif

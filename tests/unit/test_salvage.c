@@ -286,8 +286,8 @@ static uint64_t end_of(const uint8_t *data, uint64_t nr)
 	return nr;
 }
 
-/* There are zeroes behind a block that ends a commit, where there was something: nobody can tell such a
- * device from one on which the later commits never were. */
+/* There are zeroes behind a block that ends a commit, where there was something: nobody can tell
+ * such a device from one on which the later commits never were. */
 static bool is_undecidable(const struct victim *v)
 {
 	uint64_t before = end_of(v->image->data, v->image->nr), now = end_of(v->data, v->nr);
@@ -477,7 +477,8 @@ static void superblock_alone(void **state)
 }
 
 /* Is the map of g, whatever its current era, nowhere below the truth? */
-static bool says_the_truth(struct blk_dev *dev, const struct generation *g, const struct image *image)
+static bool says_the_truth(struct blk_dev *dev, const struct generation *g,
+			   const struct image *image)
 {
 	struct superblock sb = g->sb;
 	struct era_window window;
@@ -497,10 +498,10 @@ static bool says_the_truth(struct blk_dev *dev, const struct generation *g, cons
 	return truth && nr == image->nr_blocks;
 }
 
-/* The newest generation may be left out beside another only if that one says no less.  Returns how many
- * there are beside which it may, and how many others. */
-static void try_all(struct scan *scan, uint64_t newest_index, const struct image *image, unsigned *covers,
-		    unsigned *others)
+/* The newest generation may be left out beside another only if that one says no less.  Returns
+ * how many there are beside which it may, and how many others. */
+static void try_all(struct scan *scan, uint64_t newest_index, const struct image *image,
+		    unsigned *covers, unsigned *others)
 {
 	struct generation newest, g;
 
@@ -602,7 +603,8 @@ static int prepare(void **state)
 	(void)state;
 	snprintf(dir, sizeof(dir), "%s/tests/images", top ? top : ".");
 	load_images(more ? more : dir);
-	snprintf(folder, sizeof(folder), "%s/era-salvage-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	snprintf(folder, sizeof(folder), "%s/era-salvage-XXXXXX",
+		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	if (!mkdtemp(folder))
 		return -1;
 	snprintf(damaged, sizeof(damaged), "%s/damaged", folder);
