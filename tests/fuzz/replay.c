@@ -21,7 +21,7 @@ static void run(const char *path)
 	FILE *file = fopen(path, "rb");
 	size_t len = file && buffer ? fread(buffer, 1, MAX_BYTES, file) : 0;
 
-	must(file && !ferror(file) && feof(file));
+	must(buffer && file && !ferror(file) && feof(file));
 	fclose(file);
 	/* Of its exact size, so that a sanitizer sees what is read past it. */
 	data = malloc(len ? len : 1);
