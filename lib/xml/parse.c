@@ -262,13 +262,17 @@ static bool take_lines(struct xml_parser *parser, struct buffer *buffer)
 	return taken > 0;
 }
 
-/* A line by expat while there may be lines to take behind it, else all there is. */
+/* A line by expat while there may be lines to take behind it, else all there is.  What expat hasn't
+ * made an event of it will look at again from its start: it gets at least as much more, so that all
+ * its looking doesn't grow faster than the text. */
 static size_t next_len(const struct xml_parser *parser, const struct buffer *buffer)
 {
-	const char *text = buffer->text + buffer->begin;
+	const char *text = buffer->text + buffer->begin, *newline = NULL;
 	size_t len = buffer->end - buffer->begin;
-	const char *newline = parser->take_lines ? memchr(text, '\n', len) : NULL;
+	uint64_t pending = parser->fed - parser->event_end;
 
+	if (parser->take_lines && pending < len)
+		newline = memchr(text + pending, '\n', len - (size_t)pending);
 	return newline ? (size_t)(newline - text) + 1 : len;
 }
 
