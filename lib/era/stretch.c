@@ -10,9 +10,11 @@ void stretch_init(struct stretch *s, const struct report *rep, const char *what)
 	*s = (struct stretch){.rep = rep, .what = what};
 }
 
+#define MAX_TOLD 100u
+
 static void tell(struct stretch *s)
 {
-	if (s->len)
+	if (s->len && s->nr++ < MAX_TOLD)
 		report_note(s->rep,
 			    "%s: blocks %" PRIu64 " to %" PRIu64 " are unknown and count as written",
 			    s->what, s->first, s->first + s->len - 1);
@@ -44,5 +46,8 @@ void stretch_add_bits(struct stretch *s, uint64_t first, const uint64_t *lost, u
 uint64_t stretch_end(struct stretch *s)
 {
 	tell(s);
+	if (s->nr > MAX_TOLD)
+		report_note(s->rep, "%s: %" PRIu64 " more stretches are unknown and count as written",
+			    s->what, s->nr - MAX_TOLD);
 	return s->total;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reports stretches of data blocks that could not be read, adjacent ones as one. */
+/* Reports stretches of data blocks that could not be read, adjacent ones as one.  Past the first
+ * hundred they are only counted. */
 #ifndef ERA_ERA_STRETCH_H
 #define ERA_ERA_STRETCH_H
 
@@ -12,6 +13,7 @@ struct stretch {
 	const char *what; /* "era array" */
 	uint64_t first, len;
 	uint64_t total; /* of all stretches so far */
+	uint64_t nr;    /* stretches so far */
 };
 
 void stretch_init(struct stretch *s, const struct report *rep, const char *what);
