@@ -80,10 +80,17 @@ static int read_words(struct walk *walk, uint64_t root, struct cache_metadata *m
 static int read_dirty(struct blk_dev *dev, uint64_t root, struct cache_metadata *metadata)
 {
 	uint64_t limit = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
-	struct dirty_walk ctx = {dev, bits_alloc(limit)};
+	uint64_t words = bits_words(metadata->nr_cache_blocks);
+	struct dirty_walk ctx = {.dev = dev};
 	struct walk walk = {dev, limit, &ctx, on_pointer, on_problem};
 	int r;
 
+	if (words / ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) >= limit)
+		return report_fail(dev->rep, ERA_DAMAGED,
+				   "%s: cache superblock: %" PRIu32
+				   " blocks in the cache are more than the metadata can have dirty bits of",
+				   dev->path, metadata->nr_cache_blocks);
+	ctx.seen = bits_alloc(limit);
 	metadata->dirty = bits_alloc(metadata->nr_cache_blocks);
 	if (ctx.seen && metadata->dirty)
 		r = read_words(&walk, root, metadata);
