@@ -81,7 +81,7 @@ static const struct row {
 				   DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_WRITESET_TAIL] = {"writeset-tail", "bit set past the end of the writeset",
 				   "below ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
-	[PROBLEM_WRITESET_COUNT] = {"writeset-count", "more writesets than blocks to hold them",
+	[PROBLEM_WRITESET_COUNT] = {"writeset-count", "arrays of more blocks than there are",
 				    "at most ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_WRITESET_GAP] = {"writeset-gap", "no writeset for some eras (usual only after a "
 				  "restore)", "", DECIMAL, DECIMAL, PROBLEM_NOTE, false},

@@ -17,6 +17,16 @@
 #define RETRY_NANOSECONDS 50000000L
 #define XML_SNIFF_BYTES 64
 
+/* How many writesets of which nothing is known are told apart. */
+#define MAX_LOST 16u
+
+/* How many writesets may lie over an era array that is larger than the device. */
+#define MAX_OVER_LARGE_ARRAY 16u
+
+/* What writesets may claim more than the device has: some of the largest whose number of bits is the
+ * one thing that is wrong. */
+#define SPARE_BITSET_BLOCKS (4 * (ERA_MAX_BLOCKS / BITS_PER_WORD / ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)))
+
 const char *era_view_prefix(bool snapshot)
 {
 	return snapshot ? "metadata snapshot, " : "";
@@ -197,6 +207,32 @@ int writeset_check(const struct superblock *sb, bool has_current, uint64_t block
 	return ERA_DAMAGED;
 }
 
+/* Of writesets without bits only the newest decides anything; they come in the order of their eras. */
+static int add_lost(struct era_view *view, const struct writeset *ws)
+{
+	if (view->nr_lost == MAX_LOST) {
+		view->writesets[view->last_lost] = *ws;
+		return 0;
+	}
+	view->nr_lost++;
+	view->last_lost = view->nr_writesets;
+	return add_writeset(view, ws);
+}
+
+/* Do the arrays, with one more writeset, claim more than the device can hold?  So the work that they
+ * make is limited by the device, whatever it says.  Sets *blocks to what they claim. */
+static bool claim_too_much(struct era_view *view, const struct writeset *ws, uint64_t *blocks)
+{
+	uint64_t array_blocks = view->sb.nr_blocks / ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
+	uint64_t words = ws->nr_bits > ERA_MAX_BLOCKS ? 0 : bits_words(ws->nr_bits);
+	bool large_array = array_blocks >= view->walk.limit;
+
+	view->nr_bitset_blocks += words / ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) + 1;
+	*blocks = view->nr_bitset_blocks + array_blocks;
+	return view->nr_bitset_blocks > view->walk.limit + SPARE_BITSET_BLOCKS ||
+	       view->nr_writesets >= (large_array ? MAX_OVER_LARGE_ARRAY : view->walk.limit);
+}
+
 /* With repair, a writeset whose era makes no sense may mean that the tree is another view's. */
 static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, uint32_t i)
 {
@@ -209,11 +245,11 @@ static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, u
 		.root = {.block = le64_get(disk[i].root), .holder = leaf->block},
 	};
 	struct problem p;
+	uint64_t blocks;
 	int r;
 
-	if (view->nr_writesets >= view->walk.limit) {
-		problem_set(&p, PROBLEM_WRITESET_COUNT, leaf->block, view->nr_writesets + 1,
-			    view->walk.limit);
+	if (claim_too_much(view, &ws, &blocks)) {
+		problem_set(&p, PROBLEM_WRITESET_COUNT, leaf->block, blocks, view->walk.limit);
 		view->writesets_lost = true;
 		return walk_problem(&view->walk, &p, "%swriteset tree",
 				    era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT));
@@ -225,7 +261,9 @@ static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, u
 		r = walk_problem(&view->walk, &p, "%swriteset of era %" PRIu64,
 				 era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT), era);
 	}
-	return r ? r : add_writeset(view, &ws);
+	if (r)
+		return r;
+	return ws.lost ? add_lost(view, &ws) : add_writeset(view, &ws);
 }
 
 static int list_tree(struct era_view *view)

@@ -47,6 +47,8 @@ struct era_view {
 	uint64_t *twice; /* with repair: several pointers lead there, and any of them may be wrong */
 	struct writeset *writesets; /* in the order of their eras */
 	size_t nr_writesets, room;
+	size_t nr_lost, last_lost;  /* writesets without bits, and where the newest is */
+	uint64_t nr_bitset_blocks;  /* that the others take */
 	bool writesets_lost;  /* a part of the writeset tree: all blocks may be written */
 	/* With repair: bitsets that contradict their nr_bits may have had more.  Blocks from open_end
 	 * on may have been written in any era up to open_end_era. */
