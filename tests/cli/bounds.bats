@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Input that is made to take long or much memory is refused, or done with, in seconds: processor time
+# and address space are limited, so it does not matter how busy the machine is.
+
+load ../lib/common
+load ../lib/cases
+
+seconds=20
+kibibytes=700000
+
+setup() {
+	scratch
+	need_ours era_check era_dump era_restore era_invalidate era_repair hostile
+	truncate -s 4M device
+}
+
+limited() (
+	ulimit -t $seconds -v "$1"
+	shift
+	exec "$@"
+)
+
+# bounded STATUSES COMMAND...: ends in time, in memory and with one of these statuses, and says no more
+# than a program should.
+bounded() {
+	local statuses=$1 limit=$kibibytes
+	shift
+	! sanitized "$1" || limit=unlimited
+	exit_status limited "$limit" "$@" >out
+	# shellcheck disable=SC2086
+	one_of $statuses && [ "$(stat -c %s "$stderr")" -lt 4000000 ]
+}
+
+each_kind() {
+	untraced each_kind_untraced "$@"
+}
+
+each_kind_untraced() {
+	local kind bad=() tried=0
+	for kind in $(hostile); do
+		tried=$((tried + 1))
+		hostile "$kind" image
+		bounded "$@" || bad+=("$kind")
+	done
+	[ ${#bad[@]} = 0 ] || echo "$*: ${bad[*]}" >&2
+	[ "$tried" = 8 ] && [ ${#bad[@]} = 0 ]
+}
+
+@test "era_check finds them damaged" {
+	each_kind 1 era_check image
+	each_kind 1 era_check --json image
+}
+
+@test "era_dump and era_invalidate refuse them" {
+	each_kind 1 era_dump -o /dev/null image
+	each_kind 1 era_dump --logical -o /dev/null image
+	each_kind 1 era_invalidate --written-since 1 image
+}
+
+@test "era_invalidate --repair lists them" {
+	each_kind '1 5' era_invalidate --repair --written-since 1 --format bitmap -o /dev/null image
+}
+
+@test "era_repair has no room for them" {
+	each_kind '1 3 5' era_repair -i image -o device
+}
+
+xml_begin='<superblock uuid="" block_size="8" nr_blocks="0" current_era="4000000">'
+
+restores() {
+	bounded "$1" era_restore --tight -i "$2" -o device
+}
+
+@test "XML: a comment of short lines, many times" {
+	{
+		echo "$xml_begin"
+		for _ in {1..10}; do
+			echo '<!--'
+			head -c 200000 /dev/zero | tr '\0' '\n'
+			echo '-->'
+		done
+		echo '<era_array></era_array></superblock>'
+	} >in.xml
+	restores 0 in.xml
+}
+
+@test "XML: a long attribute" {
+	{
+		printf '<superblock uuid="'
+		head -c 30M /dev/zero | tr '\0' 'x'
+	} >in.xml
+	restores 1 in.xml
+}
+
+@test "XML: entities of entities" {
+	{
+		echo '<!DOCTYPE superblock [<!ENTITY a "aaaaaaaaaaaaaaaa">'
+		for n in {b..z}; do
+			echo "<!ENTITY $n \"&$(tr 'b-z' 'a-y' <<<"$n");&$(tr 'b-z' 'a-y' <<<"$n");\">"
+		done
+		echo ']>'
+		echo "${xml_begin/\"\"/\"&z;\"}<era_array></era_array></superblock>"
+	} >in.xml
+	restores 1 in.xml
+}
+
+@test "XML: compressed a thousandfold" {
+	{
+		echo "$xml_begin"
+		head -c 300M /dev/zero | tr '\0' ' '
+	} | gzip -1 >in.xml.gz
+	restores 1 in.xml.gz
+}
+
+@test "XML: more writesets than fit" {
+	{
+		echo "$xml_begin"
+		seq -f '<writeset era="%.0f" nr_bits="2147483647"></writeset>' 100
+	} >in.xml
+	restores 3 in.xml
+	{
+		echo "$xml_begin"
+		seq -f '<writeset era="%.0f" nr_bits="1"></writeset>' 100000
+		echo '<era_array></era_array></superblock>'
+	} >in.xml
+	restores 3 in.xml
+}
+
+@test "mappings of the largest cache there can be" {
+	printf '%s\n' '<superblock uuid="" block_size="1" nr_cache_blocks="4294967295" policy="smq" hint_width="4">' \
+		'<mappings><mapping cache_block="4294967294" origin_block="9223372036854775807" dirty="false"/>' \
+		'</mappings></superblock>' >mappings.xml
+	gzip -dc "$abs_top_srcdir"/tests/images/001-*/image.gz >image
+	kibibytes=1200000
+	bounded 0 era_invalidate --written-since 1 --format dm-cache --cache-mappings mappings.xml image
+	[ "$(cat out)" = "invalidate_cblocks 4294967294" ]
+}
