@@ -103,7 +103,7 @@ int check_repair_counts(struct check *check)
 	}
 	if (!result->nr_of_counts)
 		return 0;
-	places = calloc(check->walk.limit, sizeof(*places));
+	places = calloc((size_t)check->walk.limit, sizeof(*places));
 	if (!places)
 		return report_nomem(check->rep);
 	r = build_and_write(check, places, find_places(check, places));

@@ -35,7 +35,7 @@ static uint32_t era_max(const struct array_part *part)
 		max_here = max_of(eras, ERAS_AT_ONCE);
 		max = max_here > max ? max_here : max;
 	}
-	le32_get_all(from, left, eras);
+	le32_get_all(from, (size_t)left, eras);
 	max_here = max_of(eras, left);
 	return max_here > max ? max_here : max;
 }

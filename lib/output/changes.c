@@ -146,9 +146,9 @@ static void write_bitmap(struct sink *sink, const struct changes *changes)
 
 	for (uint64_t done = 0, nr; done < bytes && !sink_failed(sink); done += nr) {
 		nr = min_u64(bytes - done, sizeof(words));
-		le64_make_all(changes->bits + done / sizeof(*words), div_up(nr, sizeof(*words)),
-			      words);
-		sink_write(sink, words, nr);
+		le64_make_all(changes->bits + done / sizeof(*words),
+			      (size_t)div_up(nr, sizeof(*words)), words);
+		sink_write(sink, words, (size_t)nr);
 	}
 }
 
