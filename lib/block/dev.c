@@ -173,8 +173,10 @@ int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 	struct stat st;
 	int r;
 
-	if (!lstat(path, &st) || errno != ENOENT)
+	if (!lstat(path, &st))
 		return blk_dev_open(dev, path, BLK_WRITE, rep);
+	if (errno != ENOENT)
+		return report_errno(rep, path, "cannot create");
 	r = init(dev, path, rep);
 	if (!r)
 		r = create_file(dev, nr_blocks);

@@ -29,8 +29,9 @@ int era_build_open(struct era_build *build, const char *path, bool tight, const 
 	int r;
 
 	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
-	if (stat(path, &st) && errno == ENOENT)
-		return blk_stage_open(&build->stage, SPACE_MAP_MAX_BLOCKS, rep);
+	if (stat(path, &st))
+		return errno == ENOENT ? blk_stage_open(&build->stage, SPACE_MAP_MAX_BLOCKS, rep)
+				       : report_errno(rep, path, "cannot open");
 	r = blk_dev_open(&dev, path, BLK_WRITE, rep);
 	return r ? r : era_build_open_dev(build, &dev, tight);
 }
