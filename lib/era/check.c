@@ -285,7 +285,7 @@ static int check_held_snapshot(struct check *check)
 		return report_fail(check->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
 				   check->dev->path);
 	r = check_snapshot(check);
-	if (r)
+	if (r || (result->nr_read_errors && !result->snapshot.present))
 		return r;
 	r = era_snapshot_settle(check->dev, &result->live.sb, &result->snapshot.sb,
 				result->nr_fatal ? ERA_DAMAGED : 0);
