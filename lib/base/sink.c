@@ -289,6 +289,8 @@ int sink_unspool(struct sink *spool, struct sink *to)
 	sink_flush_buffer(spool);
 	end_pump(spool);
 	end = spool->error ? 0 : lseek(spool->fd, 0, SEEK_CUR);
+	if (end < 0)
+		fail(spool, "cannot find its length");
 	while (at < end && !spool->error && !to->error) {
 		size_t n = end - at < (off_t)SINK_BUFFER ? (size_t)(end - at) : SINK_BUFFER;
 
