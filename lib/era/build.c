@@ -164,16 +164,15 @@ static int write_device(struct era_build *build)
 {
 	int r = superblock_invalidate(&build->dev);
 
-	if (r)
-		return r;
-	r = blk_stage_copy(&build->stage, &build->dev);
+	if (!r)
+		r = blk_stage_copy(&build->stage, &build->dev);
 	if (!r)
 		r = blk_dev_flush(&build->dev);
 	if (!r)
 		r = superblock_write(&build->dev, &build->sb);
 	if (r && build->exists)
 		report_note(build->rep,
-			    "%s: what it held before is gone, and the new metadata are not complete",
+			    "%s: the new metadata are not complete; what it held before may be lost",
 			    build->path);
 	return r;
 }
