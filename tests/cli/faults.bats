@@ -11,6 +11,7 @@ load ../lib/faults
 
 setup() {
 	need_ours "${programs[@]}" era_format
+	test_tool blkedit
 	faults_library
 	scratch
 	export TMPDIR=$PWD

@@ -16,6 +16,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "block/validate.h"
 #include "era/build.h"
 #include "era/check.h"
 #include "era/map.h"
@@ -413,12 +414,135 @@ static void failing_writes_and_flushes(void **state)
 	}
 }
 
+/* era_check --auto-repair: metadata whose counts are wrong stay what they are, or get right ones. */
+static void call_last_block_used(struct simdev *sim)
+{
+	const struct superblock_disk *sb = (const void *)sim->data;
+	uint64_t index_nr = le64_get(sb->sm.bitmap_root), last = sim->nr_blocks - 1;
+	const struct index_disk *index = (const void *)(sim->data + index_nr * META_BLOCK_SIZE);
+	struct blk_rw bitmap = {.nr = le64_get(index->entry[0].blocknr)};
+	struct le64 *word;
+
+	bitmap.data = sim->data + bitmap.nr * META_BLOCK_SIZE;
+	word = &((struct bitmap_disk *)bitmap.data)->words[last / 32];
+	*word = le64_make(le64_get(*word) | UINT64_C(2) << last % 32 * 2);
+	blk_seal(bitmap, ROLE_BITMAP);
+	simdev_settle(sim);
+}
+
+static int repair_counts(struct simdev *sim, const struct report *rep)
+{
+	struct era_check_result result;
+	struct blk_dev dev;
+	int r;
+
+	assert_int_equal(simdev_dev(sim, &dev, rep), 0);
+	r = era_check_dev(&dev, ERA_CHECK_REPAIR, rep, &result);
+	assert_int_equal(result.repair.done, !r);
+	blk_dev_close(&dev);
+	return r;
+}
+
+static bool judge_counts(void *ctx, struct simdev_stop *stop)
+{
+	unsigned *nr_sound = ctx;
+	struct era_check_result result;
+	struct blk_dev dev;
+
+	assert_int_equal(simdev_dev(stop->image, &dev, NULL), 0);
+	assert_int_equal(era_check_dev(&dev, ERA_CHECK_ALL, NULL, &result), 0);
+	blk_dev_close(&dev);
+	*nr_sound += !result.nr_of_counts;
+	snprintf(stop->why, sizeof(stop->why), "%u wrong counts, %u other problems",
+		 (unsigned)result.nr_of_counts, (unsigned)result.nr_others);
+	return !result.nr_others && holds(stop->image, &old_content) &&
+	       (!stop->promise || !result.nr_of_counts);
+}
+
+static void wrong_counts(struct simdev *sim)
+{
+	simdev_open(sim, SMALL_DEVICE);
+	assert_int_equal(restore(sim, &old_content, NULL), 0);
+	call_last_block_used(sim);
+}
+
+static void counts_are_made_right(void **state)
+{
+	const struct simdev_how how = {.states = 0};
+	struct simdev_result result;
+	unsigned nr_sound = 0;
+	struct simdev sim;
+
+	(void)state;
+	wrong_counts(&sim);
+	assert_false(is_sound(&sim));
+	assert_int_equal(repair_counts(&sim, NULL), 0);
+	simdev_promise(&sim, 1);
+	simdev_for_each_stop(&sim, &how, judge_counts, &nr_sound, &result);
+	print_message("# --auto-repair: %u stops, %u states, %u of them sound\n",
+		      (unsigned)result.stops, (unsigned)result.states, nr_sound);
+	if (result.bad)
+		fail_msg("--auto-repair: %s", result.first_bad);
+	assert_true(nr_sound && nr_sound < result.states);
+	for (uint64_t flush = 1; flush <= sim.flushes; flush++) {
+		const struct simdev_how without = {.without_flush = flush};
+
+		simdev_for_each_stop(&sim, &without, judge_counts, &nr_sound, &result);
+		if (!result.bad)
+			fail_msg("--auto-repair: nobody misses flush %u", (unsigned)flush);
+	}
+	assert_int_equal(sim.flushes, 2);
+	simdev_close(&sim);
+}
+
+static void try_repair_fault(const struct simdev_faults *faults)
+{
+	const struct simdev_how how = {.states = 0};
+	struct heard heard = {0};
+	const struct report rep = {.ctx = &heard, .error = on_error};
+	struct simdev_result result;
+	unsigned nr_sound = 0;
+	struct simdev sim;
+
+	wrong_counts(&sim);
+	sim.faults = *faults;
+	assert_int_equal(repair_counts(&sim, &rep), ERA_SYS);
+	assert_int_equal(heard.nr_errors, 1);
+	simdev_for_each_stop(&sim, &how, judge_counts, &nr_sound, &result);
+	if (result.bad)
+		fail_msg("%s: %s", heard.error, result.first_bad);
+	simdev_close(&sim);
+}
+
+static void failing_repairs_of_counts(void **state)
+{
+	struct simdev_faults faults = {.bad_block = SIMDEV_NO_BLOCK};
+	struct simdev sim;
+	uint64_t writes;
+
+	(void)state;
+	wrong_counts(&sim);
+	assert_int_equal(repair_counts(&sim, NULL), 0);
+	writes = sim.writes;
+	simdev_close(&sim);
+	for (unsigned short_write = 0; short_write < 2; short_write++) {
+		faults.short_write = short_write;
+		for (faults.write = 1; faults.write <= writes; faults.write++)
+			try_repair_fault(&faults);
+		faults.write = 0;
+	}
+	for (faults.flush = 1; faults.flush <= 2; faults.flush++)
+		try_repair_fault(&faults);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stopped_anywhere),
 		cmocka_unit_test(no_flush_is_idle),
 		cmocka_unit_test(failing_writes_and_flushes),
+		cmocka_unit_test(counts_are_made_right),
+		cmocka_unit_test(failing_repairs_of_counts),
 	};
 
 	return cmocka_run_group_tests_name("stops", tests, NULL, NULL);
