@@ -142,6 +142,10 @@ int pump_end(struct pump *pump)
 	pthread_cond_signal(&pump->changed);
 	pthread_mutex_unlock(&pump->lock);
 	pthread_join(pump->thread, NULL);
-	destroy(pump);
 	return pump->error;
+}
+
+void pump_free(struct pump *pump)
+{
+	destroy(pump);
 }

@@ -47,4 +47,7 @@ char *pump_swap(struct pump *pump, char *full, size_t n, int *error);
 /* Waits until all is written, and ends the thread.  0 or the errno of the first failed write. */
 int pump_end(struct pump *pump) must_check;
 
+/* Frees the buffers, once it has ended. */
+void pump_free(struct pump *pump);
+
 #endif

@@ -255,11 +255,24 @@ static void start_pump(struct sink *sink)
 	sink->pump = NULL;
 }
 
-static void end_pump(struct sink *sink)
+static void finish_gz(struct sink *sink)
 {
-	if (!sink->pump)
+	if (!sink->gz)
 		return;
-	note_written(sink, pump_end(sink->pump));
+	errno = EIO;
+	if (gzclose(sink->gz) != Z_OK)
+		fail(sink, "cannot write");
+	sink->gz = NULL;
+}
+
+/* zlib looks at what it could not write once more when it is closed, so the buffers go after it. */
+static void end_writing(struct sink *sink)
+{
+	if (sink->pump)
+		note_written(sink, pump_end(sink->pump));
+	finish_gz(sink);
+	if (sink->pump)
+		pump_free(sink->pump);
 	free(sink->pump);
 	sink->pump = NULL;
 }
@@ -287,7 +300,7 @@ int sink_unspool(struct sink *spool, struct sink *to)
 		return to->error;
 	}
 	sink_flush_buffer(spool);
-	end_pump(spool);
+	end_writing(spool);
 	end = spool->error ? 0 : lseek(spool->fd, 0, SEEK_CUR);
 	if (end < 0)
 		fail(spool, "cannot find its length");
@@ -331,16 +344,6 @@ void sink_printf(struct sink *sink, const char *fmt, ...)
 	}
 	sink_write(sink, text, (size_t)n);
 	free(text);
-}
-
-static void finish_gz(struct sink *sink)
-{
-	if (!sink->gz)
-		return;
-	errno = EIO;
-	if (gzclose(sink->gz) != Z_OK)
-		fail(sink, "cannot write");
-	sink->gz = NULL;
 }
 
 static void keep_mode_and_owner(struct sink *sink)
@@ -395,8 +398,7 @@ static void put_in_place(struct sink *sink)
 int sink_finish(struct sink *sink)
 {
 	sink_flush_buffer(sink);
-	end_pump(sink);
-	finish_gz(sink);
+	end_writing(sink);
 	if (!sink->error && sink->target)
 		put_in_place(sink);
 	return sink->error;
@@ -406,9 +408,9 @@ void sink_close(struct sink *sink)
 {
 	if (!sink->buffer)
 		return;
-	end_pump(sink);
-	if (sink->gz)
-		(void)gzclose(sink->gz);
+	if (!sink->error)
+		sink->error = ERA_SYS; /* why it is not finished has been told */
+	end_writing(sink);
 	if (sink->named)
 		unlink(sink->named);
 	if (sink->fd >= 0 && sink->fd != STDOUT_FILENO)

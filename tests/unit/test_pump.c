@@ -35,6 +35,7 @@ static int pump_all(struct drain *drain, int *last_error)
 {
 	char *buffer = aligned_alloc(BUFFER_BYTES, BUFFER_BYTES);
 	struct pump pump;
+	int r;
 
 	assert_non_null(buffer);
 	assert_int_equal(pump_start(&pump, BUFFER_BYTES, drain_write, drain), 0);
@@ -45,7 +46,9 @@ static int pump_all(struct drain *drain, int *last_error)
 			usleep(2000);
 	}
 	free(buffer);
-	return pump_end(&pump);
+	r = pump_end(&pump);
+	pump_free(&pump);
+	return r;
 }
 
 static void all_arrives_in_order(void **state)
