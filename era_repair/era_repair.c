@@ -181,12 +181,21 @@ static int open_view(struct era_view *view, const struct options *options, const
 	return r ? r : era_salvage_roots(view);
 }
 
-/* What is wrong with them was told when they were read first. */
-static int find_outcome(const struct options *options, struct outcome *outcome)
+/* What is wrong with them was told when they were read first; the superblock was not. */
+static void on_problem_again(void *ctx, const struct problem *p)
 {
-	const struct report silent = {.ctx = NULL};
+	const struct tool *tool = ctx;
+
+	if (p->code == PROBLEM_READ && !p->block)
+		tool->report.problem(tool->report.ctx, p);
+}
+
+static int find_outcome(const struct options *options, struct outcome *outcome, struct tool *tool)
+{
+	const struct report errors = {
+		.ctx = tool, .problem = on_problem_again, .error = tool->report.error};
 	struct era_view view;
-	int r = open_view(&view, options, &silent);
+	int r = open_view(&view, options, &errors);
 
 	if (r)
 		return r;
@@ -223,7 +232,7 @@ static enum exit_status repair(const struct options *options, struct outcome *ou
 	nr_problems = rebuild.view.nr_problems;
 	era_view_close(&rebuild.view);
 	if (!r)
-		r = find_outcome(options, outcome);
+		r = find_outcome(options, outcome, tool);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, losses->nr_bits + losses->nr_eras, nr_problems, "bits and eras");
