@@ -334,7 +334,9 @@ static int check_repaired(struct blk_dev *dev, const struct report *rep,
 	struct era_check_result again;
 	int r = era_check_dev(dev, ERA_CHECK_ALL, rep, &again);
 
-	if (!r && (again.nr_others || again.nr_of_counts))
+	if (!r && again.nr_read_errors)
+		r = report_fail(rep, ERA_SYS, "%s: could not be checked after its repair", dev->path);
+	else if (!r && (again.nr_others || again.nr_of_counts))
 		r = report_fail(rep, ERA_DAMAGED, "%s: is not sound after its repair", dev->path);
 	if (r)
 		return r;
