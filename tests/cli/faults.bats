@@ -9,13 +9,16 @@ load ../lib/common
 load ../lib/cases
 load ../lib/faults
 
-setup() {
-	need_ours "${programs[@]}" era_format
-	test_tool blkedit
-	faults_library
-	scratch
-	export TMPDIR=$PWD
+setup_file() {
+	need_ours "${programs[@]}" era_format blkedit
+	cd "$BATS_FILE_TMPDIR"
 	fault_inputs
+}
+
+setup() {
+	faults_library
+	cd "$BATS_FILE_TMPDIR"
+	export TMPDIR=$PWD
 	nr_struck=0
 }
 
