@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The target: dm-era in userspace, on the kernel's own metadata.
+ *
+ * The engine tracks writes to an origin that it never sees.  Whoever serves the origin asks
+ * engine_mark() before each write, zeroing or trim goes down, and says engine_done() after it has
+ * come back.  A request that was marked is in the committed metadata, so whatever happens next, its
+ * blocks are listed.
+ *
+ *	engine_open(&e, &config);               before a fork; no thread is started
+ *	engine_resume(e, origin_bytes);         after it; starts the digester
+ *	    if (!engine_mark(e, offset, len, &req)) {
+ *	            ... write ...
+ *	            engine_done(e, req);
+ *	    }
+ *	engine_suspend(e);
+ *	engine_close(e);
+ *
+ * A call returns 0 or a negative enum era_err, and has reported why.  engine_mark(), engine_done(),
+ * the messages and the questions may be called by any number of threads at once, between resume and
+ * suspend; the others by one thread, while no other call is under way.
+ *
+ * When a commit fails, or the metadata have no room for a mark, the engine is read-only from then
+ * on: what is on the device is its last commit, every later engine_mark() and message fails and
+ * reports the same reason, and so does the status line.  Only engine_close() makes sense then.
+ */
+#ifndef ERA_TARGET_ENGINE_H
+#define ERA_TARGET_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+#include "block/dev.h"
+
+struct engine;
+
+struct engine_config {
+	const char *metadata;   /* path of a block device or a regular file */
+	const char *origin;     /* its name in the table line; may be NULL */
+	uint32_t block_sectors; /* of a data block: a positive multiple of 8 */
+	bool format;            /* make new metadata where block 0 is all zeroes */
+	bool manual_digest;     /* start no digester: engine_digest() is called instead */
+	/* May be NULL.  Must live as long as the engine; its calls come from any thread, also two
+	 * at once. */
+	const struct report *rep;
+};
+
+/* Opens, locks and validates the metadata (superblock and space map).  Refused: metadata in use, of
+ * another version or block size, damaged ones, and a device without metadata unless `format`
+ * says to make them, and then only if its first block is zero.  Only formatting writes anything.
+ * config and its strings may go away after the call. */
+int engine_open(struct engine **e, const struct engine_config *config) must_check;
+
+/* The same on a device that is open already, and is the engine's from then on, also on failure.
+ * config->metadata is not used. */
+int engine_open_dev(struct engine **e, struct blk_dev *dev, const struct engine_config *config)
+	must_check;
+
+/* Starts a new era on an origin of so many bytes, in one commit: a writeset that a crash left is
+ * archived, the era array gets the origin's length, and the era rolls over.  Blocks that are
+ * new count as written in the era that begins. */
+int engine_resume(struct engine *e, uint64_t origin_bytes) must_check;
+
+/* Waits for requests in flight, stops the digester, archives the current writeset and commits: the
+ * metadata are as the kernel leaves them when its target is removed.  engine_resume() may follow,
+ * with another size. */
+int engine_suspend(struct engine *e) must_check;
+
+/* Frees all and unlocks; NULL is legal.  Without a suspend before, the metadata stay as the last
+ * commit left them, as after a crash.  Call it while no request is in flight. */
+void engine_close(struct engine *e);
+
+/* A request between engine_mark() and engine_done(). */
+struct engine_request {
+	uint32_t slot;
+};
+
+/* Returns 0 once every data block that bytes offset .. offset + len - 1 touch is committed as
+ * written in the current era.  The request is in flight from then until engine_done(); on failure
+ * it isn't, and must fail.  The range must lie within the origin; len may be 0.
+ *
+ * Without a lock when the blocks are marked already.  Else the calls that wait share a commit. */
+int engine_mark(struct engine *e, uint64_t offset, uint64_t len, struct engine_request *req)
+	must_check;
+
+/* The request has completed below, well or not. */
+void engine_done(struct engine *e, struct engine_request req);
+
+/* The messages.  The first two start a new era, and return when every request that was marked in
+ * an older one is done: what is in the origin then, and what is listed since *era later, together
+ * miss nothing.  Meanwhile new requests go on in the new era.  era may be NULL.
+ *
+ * One that fails because the metadata have no room, or because a snapshot is held already, or none
+ * is, changes nothing; the target goes on. */
+int engine_checkpoint(struct engine *e, uint32_t *era) must_check;
+int engine_take_metadata_snap(struct engine *e, uint32_t *era) must_check;
+int engine_drop_metadata_snap(struct engine *e) must_check;
+
+/* One line without newline, in the kernel's words:
+ *	<metadata block size in sectors> <used>/<total metadata blocks> <era> <snapshot's block | ->
+ * or "Error: " and why, when the engine is read-only. */
+#define ENGINE_LINE_MAX 1024
+void engine_status(struct engine *e, char *line, size_t size);
+
+/* <metadata> <origin> <block size in sectors>; what has no name is "-". */
+void engine_table(struct engine *e, char *line, size_t size);
+
+uint32_t engine_era(struct engine *e);
+uint32_t engine_nr_blocks(const struct engine *e);
+uint64_t engine_block_bytes(const struct engine *e);
+uint64_t engine_origin_bytes(const struct engine *e); /* as of the last resume */
+
+/* Sets the bit of every data block that was written in era `since` or later; bits is of
+ * bits_words(engine_nr_blocks()) words, and the call clears it first.  Every request that
+ * was marked before the call is in it; those that are marked meanwhile may be.  ERA_NO_ANSWER,
+ * reported, when since lies more than one past the current era. */
+int engine_changes(struct engine *e, uint32_t since, uint64_t *bits) must_check;
+
+/* One step of digestion: 1 when there is more to do, 0 when no writeset is left, or there is no room
+ * to go on.  For manual_digest. */
+int engine_digest(struct engine *e) must_check;
+
+struct engine_stats {
+	uint64_t marks;          /* calls of engine_mark() that had to wait for a commit */
+	uint64_t commits;
+	uint64_t flushes;
+	uint64_t blocks_written; /* metadata blocks, superblocks included */
+	uint64_t digested;       /* writesets */
+};
+
+void engine_stats(struct engine *e, struct engine_stats *stats);
+
+#endif
