@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
+#include "pdata/counts.h"
 
 struct sm_check {
 	struct check *check;
@@ -32,16 +33,8 @@ static int visit(struct check *check, uint64_t holder, uint64_t block, enum blk_
 	return r < 0 ? r : walk_read(&check->walk, block, role, data, p);
 }
 
-static unsigned bitmap_count(const struct bitmap_disk *bitmap, uint32_t e)
-{
-	const uint8_t *bytes = (const uint8_t *)bitmap->words;
-	unsigned bits = bytes[e / 4] >> (2 * (e % 4)) & 3;
-
-	return (bits & 1) << 1 | bits >> 1;
-}
-
 /* Blocks of the space map that the device hasn't are left out: that was a problem of its own. */
-static void note_count(struct sm_check *sm, uint64_t block, unsigned count)
+static void note_count(struct sm_check *sm, uint64_t block, uint32_t count)
 {
 	struct blk_info *info;
 
@@ -100,7 +93,7 @@ static void read_counts(struct sm_check *sm, const struct index_entry_disk *entr
 	uint32_t nr_free = 0, first_free = nr;
 
 	for (uint32_t e = 0; e < nr; e++) {
-		unsigned count = bitmap_count(bitmap, e);
+		uint32_t count = bitmap_count(bitmap, e);
 
 		note_count(sm, first + e, count);
 		if (count)

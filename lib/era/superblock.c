@@ -40,8 +40,10 @@ static struct space_map_root_disk encode_space_map(const struct space_map_root *
 	};
 }
 
-static void encode(const struct superblock *sb, struct superblock_disk *disk)
+void superblock_encode(const struct superblock *sb, void *block)
 {
+	struct superblock_disk *disk = block;
+
 	*disk = (struct superblock_disk){
 		.flags = le32_make(sb->flags),
 		.magic = le64_make(ERA_MAGIC),
@@ -94,7 +96,7 @@ int superblock_write(struct blk_dev *dev, const struct superblock *sb)
 	if (!data)
 		return report_nomem(dev->rep);
 	memset(data, 0, META_BLOCK_SIZE);
-	encode(sb, data);
+	superblock_encode(sb, data);
 	blk_seal((struct blk_rw){0, data}, ROLE_SUPERBLOCK);
 	r = write_block_zero(dev, data);
 	free(data);

@@ -36,6 +36,9 @@ static inline uint64_t superblock_block_bytes(const struct superblock *sb)
 int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct superblock *sb,
 		    struct problem *p) must_check;
 
+/* Writes sb into a zeroed block, which lacks its own number and checksum then: blk_seal(). */
+void superblock_encode(const struct superblock *sb, void *block);
+
 /* Writes sb as block 0 and flushes.  Errors are reported. */
 int superblock_write(struct blk_dev *dev, const struct superblock *sb) must_check;
 

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
+#include "pdata/node.h"
 
 void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role role,
 		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name)
@@ -102,7 +103,7 @@ static int known_block(struct array_iter *it, struct array_part *part)
 	if (r < 0)
 		return r;
 	if (part->state == ARRAY_KNOWN)
-		part->values = (const uint8_t *)blk.data + sizeof(struct array_block_disk);
+		part->values = array_values(blk.data);
 	return 1;
 }
 

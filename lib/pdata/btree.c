@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ondisk/era_disk.h"
+#include "pdata/node.h"
 
 /* Where a node is expected: which block holds its pointer, and the range of its keys. */
 struct place {
@@ -34,44 +35,26 @@ void btree_iter_free(struct btree_iter *it)
 	it->depth = 0;
 }
 
-static const struct le64 *node_keys(const struct btree_level *level)
+int btree_check_place(struct blk_ro node, uint64_t first_key, uint64_t end_key, bool is_root,
+		      struct problem *p)
 {
-	return (const void *)((const uint8_t *)level->node + sizeof(struct node_disk));
-}
-
-static const uint8_t *node_values(const struct btree_level *level)
-{
-	const struct node_disk *node = level->node;
-
-	return (const uint8_t *)(node_keys(level) + le32_get(node->max_entries));
-}
-
-static uint64_t node_child(const struct btree_level *level, uint32_t i)
-{
-	return le64_get(((const struct le64 *)(const void *)node_values(level))[i]);
-}
-
-/* What blk_validate() can't know: the node against its place in the tree. */
-static int check_place(const struct btree_level *level, const struct place *place, bool is_root,
-		       struct problem *p)
-{
-	const struct le64 *keys = node_keys(level);
+	uint32_t nr = node_nr(node.data);
 	uint64_t first, last;
 
-	if (!level->nr_entries && is_root)
+	if (!nr && is_root)
 		return 0;
-	if (!level->nr_entries) {
-		problem_set(p, PROBLEM_EMPTY_NODE, place->block, 0, 1);
+	if (!nr) {
+		problem_set(p, PROBLEM_EMPTY_NODE, node.nr, 0, 1);
 		return ERA_DAMAGED;
 	}
-	first = le64_get(keys[0]);
-	last = le64_get(keys[level->nr_entries - 1]);
-	if (first < place->first_key) {
-		problem_set(p, PROBLEM_KEY_LOW, place->block, first, place->first_key);
+	first = node_key(node.data, 0);
+	last = node_key(node.data, nr - 1);
+	if (first < first_key) {
+		problem_set(p, PROBLEM_KEY_LOW, node.nr, first, first_key);
 		return ERA_DAMAGED;
 	}
-	if (last >= place->end_key) {
-		problem_set(p, PROBLEM_KEY_HIGH, place->block, last, place->end_key);
+	if (last >= end_key) {
+		problem_set(p, PROBLEM_KEY_HIGH, node.nr, last, end_key);
 		return ERA_DAMAGED;
 	}
 	return 0;
@@ -79,13 +62,11 @@ static int check_place(const struct btree_level *level, const struct place *plac
 
 static void fill_level(struct btree_level *level, const struct place *place, bool shared)
 {
-	const struct node_disk *node = level->node;
-
 	level->block = place->block;
 	level->end_key = place->end_key;
 	level->next = 0;
-	level->nr_entries = le32_get(node->nr_entries);
-	level->is_leaf = le32_get(node->flags) == NODE_LEAF;
+	level->nr_entries = node_nr(level->node);
+	level->is_leaf = node_is_leaf(level->node);
 	level->shared = shared;
 }
 
@@ -112,7 +93,8 @@ static int read_node(struct btree_iter *it, const struct place *place, struct pr
 	if (r)
 		return r;
 	fill_level(level, place, visit == WALK_SHARED);
-	r = check_place(level, place, it->depth == 0, p);
+	r = btree_check_place((struct blk_ro){place->block, level->node}, place->first_key,
+			      place->end_key, it->depth == 0, p);
 	if (!r)
 		it->depth++;
 	return r;
@@ -134,10 +116,10 @@ static int descend(struct btree_iter *it, const struct place *place)
 
 static int descend_to_child(struct btree_iter *it, struct btree_level *level)
 {
-	const struct le64 *keys = node_keys(level);
+	const struct le64 *keys = node_keys(level->node);
 	uint32_t i = level->next++;
 	struct place place = {
-		.block = node_child(level, i),
+		.block = node_child(level->node, i),
 		.holder = level->block,
 		.first_key = le64_get(keys[i]),
 		.end_key = i + 1 < level->nr_entries ? le64_get(keys[i + 1]) : level->end_key,
@@ -170,7 +152,7 @@ int btree_iter_next(struct btree_iter *it, struct btree_leaf *leaf)
 		if (level->is_leaf && !level->next) {
 			level->next = 1;
 			*leaf = (struct btree_leaf){level->block, level->nr_entries,
-						    node_keys(level), node_values(level),
+						    node_keys(level->node), node_values(level->node),
 						    level->shared};
 			return 1;
 		}

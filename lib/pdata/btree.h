@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/le.h"
+#include "block/blk.h"
 #include "pdata/walk.h"
 
 #define BTREE_MAX_DEPTH 16
@@ -61,5 +62,10 @@ void btree_iter_free(struct btree_iter *it);
 /* Gets the next leaf, good until the next call.  1, 0 at the end, or what the walk stopped with.
  * The leaf of an empty tree has no entries. */
 int btree_iter_next(struct btree_iter *it, struct btree_leaf *leaf) must_check;
+
+/* What blk_validate() can't know: a node against its place in the tree.  Its keys must lie within
+ * first_key .. end_key - 1, and only a root may be empty.  ERA_DAMAGED sets *p but `where`. */
+int btree_check_place(struct blk_ro node, uint64_t first_key, uint64_t end_key, bool is_root,
+		      struct problem *p) must_check;
 
 #endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The order within a commit is the transaction's (pdata/txn.h).  What may stand in one commit is
+ * decided here: a superblock's current era is never behind what the array or the tree of writesets
+ * say, and a writeset that is removed from the tree has all its bits in the array.
+ */
+#include "era/live.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "era/view.h"
+#include "pdata/array_edit.h"
+#include "pdata/btree_edit.h"
+
+/* The writeset tree: its path is shadowed, and every node of it may be split. */
+#define WRITESET_TREE_BLOCKS 8u
+
+static int read_superblock(struct era_live *live)
+{
+	struct problem p;
+	int r = era_look_like_metadata(live->dev);
+
+	if (!r)
+		r = era_read_live_superblock(live->dev, false, &live->sb, &p);
+	if (r != ERA_DAMAGED)
+		return r;
+	report_problem(live->dev->rep, &p);
+	return p.code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+}
+
+int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t room)
+{
+	int r;
+
+	*live = (struct era_live){.dev = dev};
+	r = read_superblock(live);
+	if (!r)
+		r = txn_open(&live->txn, dev, &live->sb.sm, room);
+	live->sb.flags = 0;
+	return r;
+}
+
+void era_live_close(struct era_live *live)
+{
+	txn_close(&live->txn);
+}
+
+static int write_super(void *ctx, const struct space_map_root *sm)
+{
+	struct era_live *live = ctx;
+
+	live->sb.sm = *sm;
+	return superblock_write(live->dev, &live->sb);
+}
+
+int era_live_commit(struct era_live *live)
+{
+	int r = txn_commit(&live->txn, write_super, live);
+
+	if (r)
+		return r;
+	live->nr_commits++;
+	live->nr_flushes += 2;
+	return 0;
+}
+
+bool era_live_is_changed(const struct era_live *live)
+{
+	return txn_is_changed(&live->txn);
+}
+
+int era_live_make_room(struct era_live *live, uint64_t need)
+{
+	int r = 0;
+
+	if (txn_room(&live->txn) < need && txn_room_to_come(&live->txn))
+		r = era_live_commit(live);
+	return r ? r : txn_room(&live->txn) >= need;
+}
+
+uint64_t era_live_roll_over_room(const struct era_live *live)
+{
+	return array_max_blocks(ROLE_BITSET, bits_words(live->sb.nr_blocks)) + WRITESET_TREE_BLOCKS;
+}
+
+uint64_t era_live_mark_room(const struct era_live *live, uint64_t nr_bitset_blocks)
+{
+	return array_max_shadows(ROLE_BITSET, bits_words(live->sb.nr_blocks), nr_bitset_blocks);
+}
+
+/* The tree must not have that era already. */
+static int check_no_twin(struct era_live *live)
+{
+	struct writeset_disk ws;
+	struct problem p;
+	int r = btree_lookup(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root,
+			     live->sb.current_era, &ws);
+
+	if (r <= 0)
+		return r;
+	problem_set(&p, PROBLEM_WRITESET_TWICE, live->sb.writeset_tree_root, live->sb.current_era,
+		    live->sb.current_era);
+	return txn_problem(&live->txn, &p, "writeset tree");
+}
+
+int era_live_archive(struct era_live *live)
+{
+	struct superblock *sb = &live->sb;
+	struct writeset_disk ws = {le32_make(sb->current_nr_bits), le64_make(sb->current_root)};
+	int r;
+
+	if (!sb->current_root)
+		return 0;
+	r = check_no_twin(live);
+	if (!r)
+		r = btree_insert(&live->txn, ROLE_WRITESET_NODE, &sb->writeset_tree_root,
+				 sb->current_era, &ws);
+	if (r)
+		return txn_result(&live->txn, r);
+	sb->current_nr_bits = 0;
+	sb->current_root = 0;
+	return 0;
+}
+
+static int begin_era(struct era_live *live)
+{
+	struct superblock *sb = &live->sb;
+	struct le64 clear = le64_make(0);
+	int r;
+
+	if (sb->current_era == UINT32_MAX)
+		return txn_result(&live->txn,
+				  report_fail(live->dev->rep, ERA_SYS,
+					      "%s: era %" PRIu32 " is the last there is",
+					      live->dev->path, sb->current_era));
+	r = array_create(&live->txn, ROLE_BITSET, bits_words(sb->nr_blocks), &clear,
+			 &sb->current_root);
+	if (r)
+		return r;
+	sb->current_nr_bits = sb->nr_blocks;
+	sb->current_era++;
+	return 0;
+}
+
+int era_live_roll_over(struct era_live *live)
+{
+	int r = era_live_archive(live);
+
+	return r ? r : begin_era(live);
+}
+
+/* Does a writeset that is not digested name blocks from `block` on? */
+static int reaches(struct era_live *live, uint64_t block)
+{
+	struct writeset_disk ws;
+	uint64_t era = 0;
+	int r;
+
+	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+			       &ws)) > 0) {
+		if (le32_get(ws.nr_bits) > block)
+			return 1;
+		era++;
+	}
+	return r;
+}
+
+/* The kernel's digestion would give the array's new entries the era of an older writeset that
+ * has bits there, so none of these may be left when the array grows. */
+static int digest_before_growth(struct era_live *live)
+{
+	int r = reaches(live, live->sb.nr_blocks);
+
+	if (r <= 0)
+		return r;
+	while ((r = era_live_digest(live)) == ERA_DIGEST_MORE)
+		;
+	if (r != ERA_DIGEST_STUCK)
+		return r;
+	return report_fail(live->dev->rep, ERA_SYS,
+			   "%s: the metadata are too full to digest writesets before the origin grows",
+			   live->dev->path);
+}
+
+static int resize(struct era_live *live, uint32_t nr_blocks)
+{
+	struct superblock *sb = &live->sb;
+	struct le32 era = le32_make(sb->current_era + 1);
+	int r = 0;
+
+	if (nr_blocks == sb->nr_blocks)
+		return 0;
+	if (nr_blocks > sb->nr_blocks)
+		r = digest_before_growth(live);
+	if (!r)
+		r = array_resize(&live->txn, ROLE_ERA, &sb->era_array_root, sb->nr_blocks, nr_blocks,
+				 &era);
+	if (r)
+		return txn_result(&live->txn, r);
+	sb->nr_blocks = nr_blocks;
+	return 0;
+}
+
+int era_live_resume(struct era_live *live, uint64_t nr_blocks)
+{
+	int r;
+
+	if (nr_blocks > ERA_MAX_BLOCKS)
+		return report_fail(live->dev->rep, ERA_SYS,
+				   "%s: the origin has %" PRIu64 " blocks, more than %" PRIu64
+				   ", the most that dm-era can track",
+				   live->dev->path, nr_blocks, ERA_MAX_BLOCKS);
+	live->digest.active = false;
+	r = era_live_archive(live);
+	if (!r)
+		r = resize(live, (uint32_t)nr_blocks);
+	if (!r)
+		r = begin_era(live);
+	return r ? r : era_live_commit(live);
+}
+
+/* Sets bits first .. end - 1 of a bitset's block whose words begin with bit `base`. */
+static void set_bits(uint8_t *values, uint64_t base, uint64_t first, uint64_t end)
+{
+	while (first < end) {
+		uint64_t word = (first - base) / BITS_PER_WORD;
+		uint64_t stop = min_u64(end, base + (word + 1) * BITS_PER_WORD);
+		uint64_t mask = bits_last_mask(stop - first) << (first - base) % BITS_PER_WORD;
+		struct le64 *disk = (struct le64 *)(void *)values + word;
+
+		*disk = le64_make(le64_get(*disk) | mask);
+		first = stop;
+	}
+}
+
+int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
+{
+	uint64_t per_block = ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * (uint64_t)BITS_PER_WORD;
+	uint64_t end = first + nr;
+	int r = 0;
+
+	while (first < end && !r) {
+		uint64_t index = era_live_bitset_block(first), base = index * per_block;
+		uint64_t stop = min_u64(end, base + per_block);
+		uint8_t *values;
+		uint32_t nr_words;
+
+		r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, index, &values,
+				     &nr_words);
+		if (!r)
+			set_bits(values, base, first, stop);
+		if (!r)
+			r = txn_trim(&live->txn);
+		first = stop;
+	}
+	return r;
+}
+
+int era_live_take_snapshot(struct era_live *live)
+{
+	struct superblock *sb = &live->sb;
+	struct blk_rw clone;
+	int r = txn_new(&live->txn, ROLE_SNAPSHOT, &clone);
+
+	if (!r)
+		r = txn_inc(&live->txn, sb->writeset_tree_root);
+	if (!r)
+		r = txn_inc(&live->txn, sb->era_array_root);
+	if (r)
+		return r;
+	superblock_encode(sb, clone.data);
+	sb->metadata_snap = clone.nr;
+	return 0;
+}
+
+static int read_clone(struct era_live *live, struct superblock *clone)
+{
+	struct problem p;
+	int r = era_read_clone(live->dev, &live->sb, clone, &p);
+
+	if (r != ERA_DAMAGED)
+		return r;
+	report_problem(live->dev->rep, &p);
+	return p.code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+}
+
+int era_live_drop_snapshot(struct era_live *live)
+{
+	struct superblock clone;
+	int r = read_clone(live, &clone);
+
+	if (!r)
+		r = txn_drop(&live->txn, clone.writeset_tree_root, ROLE_WRITESET_NODE);
+	if (!r)
+		r = txn_drop(&live->txn, clone.era_array_root, ROLE_ERA_NODE);
+	if (!r)
+		r = txn_release(&live->txn, live->sb.metadata_snap);
+	if (r)
+		return txn_result(&live->txn, r);
+	live->sb.metadata_snap = 0;
+	return 0;
+}

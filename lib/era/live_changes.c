@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/bits.h"
+#include "base/checked.h"
+#include "era/live.h"
+#include "pdata/array_edit.h"
+#include "pdata/btree_edit.h"
+
+#define ARRAY UINT64_MAX
+
+void era_live_changes_init(struct era_live_changes *changes, uint32_t since, uint64_t *bits)
+{
+	*changes = (struct era_live_changes){.since = since, .bits = bits, .era = since};
+}
+
+/* Bits past nr_blocks are not anybody's. */
+static void add_words(const struct era_live *live, struct era_live_changes *changes,
+		      const struct le64 *words, uint32_t nr, uint64_t nr_bits)
+{
+	uint64_t first = changes->index * ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE);
+	uint64_t end = min_u64(nr_bits, live->sb.nr_blocks), nr_words = bits_words(end);
+
+	for (uint64_t i = 0; i < nr && first + i < nr_words; i++)
+		changes->bits[first + i] |=
+			le64_get(words[i]) &
+			(first + i + 1 == nr_words ? bits_last_mask(end) : ~UINT64_C(0));
+}
+
+/* Reads a block of the writeset, or goes on to the next one, or to the array. */
+static int writeset_step(struct era_live *live, struct era_live_changes *changes)
+{
+	struct writeset_disk ws;
+	const uint8_t *values;
+	uint64_t era = changes->era;
+	uint32_t nr;
+	int r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+
+	if (r < 0)
+		return r;
+	if (!r || era != changes->era) {
+		changes->era = r ? era : ARRAY;
+		changes->index = 0;
+		return 1;
+	}
+	if (changes->index >=
+	    div_up(bits_words(le32_get(ws.nr_bits)), ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE))) {
+		changes->era++;
+		changes->index = 0;
+		return 1;
+	}
+	r = array_read_block(&live->txn, ROLE_BITSET, le64_get(ws.root), changes->index, &values, &nr);
+	if (r)
+		return r;
+	add_words(live, changes, (const void *)values, nr, le32_get(ws.nr_bits));
+	changes->index++;
+	return 1;
+}
+
+static int array_step(struct era_live *live, struct era_live_changes *changes)
+{
+	uint64_t first = changes->index * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
+	const struct le32 *eras;
+	const uint8_t *values;
+	uint32_t nr;
+	int r;
+
+	if (first >= live->sb.nr_blocks)
+		return 0;
+	r = array_read_block(&live->txn, ROLE_ERA, live->sb.era_array_root, changes->index, &values,
+			     &nr);
+	if (r)
+		return r;
+	eras = (const void *)values;
+	for (uint32_t i = 0; i < nr && first + i < live->sb.nr_blocks; i++)
+		if (le32_get(eras[i]) >= changes->since)
+			bits_set(changes->bits, first + i);
+	changes->index++;
+	return 1;
+}
+
+int era_live_changes_step(struct era_live *live, struct era_live_changes *changes)
+{
+	int r = changes->era == ARRAY ? array_step(live, changes) : writeset_step(live, changes);
+	int trimmed = txn_trim(&live->txn);
+
+	return r < 0 || !trimmed ? r : trimmed;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pdata/array_edit.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "block/validate.h"
+#include "pdata/btree_edit.h"
+#include "pdata/node.h"
+
+/* A node that was split is at least half full. */
+#define NODE_HALF (NODE_MAX_ENTRIES(8) / 2)
+
+uint32_t array_per_block(enum blk_role role)
+{
+	return ARRAY_MAX_ENTRIES(blk_value_size(role));
+}
+
+static uint8_t *values_of(void *block)
+{
+	return (uint8_t *)((struct array_block_disk *)block + 1);
+}
+
+static uint32_t block_nr(const void *block)
+{
+	return le32_get(((const struct array_block_disk *)block)->nr_entries);
+}
+
+/* Gives an array block nr entries; those that are new get the value of fill. */
+static void set_entries(void *block, enum blk_role role, uint32_t nr, const void *fill)
+{
+	uint32_t value_size = blk_value_size(role);
+
+	for (uint32_t i = block_nr(block); i < nr; i++)
+		memcpy(values_of(block) + (size_t)i * value_size, fill, value_size);
+	((struct array_block_disk *)block)->nr_entries = le32_make(nr);
+}
+
+static int lost(struct txn *txn, uint64_t root, uint64_t index, enum blk_role role)
+{
+	struct problem p;
+
+	problem_set(&p, PROBLEM_ARRAY_MISSING, root, index + 1, index);
+	return txn_problem(txn, &p, blk_role_name(role));
+}
+
+int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_t index,
+		     const uint8_t **values, uint32_t *nr)
+{
+	struct le64 pointer;
+	struct blk_ro blk;
+	int r = btree_lookup(txn, array_node_role(role), root, index, &pointer);
+
+	if (!r)
+		return lost(txn, root, index, role);
+	if (r > 0)
+		r = txn_read(txn, le64_get(pointer), role, &blk);
+	if (r)
+		return r;
+	*values = array_values(blk.data);
+	*nr = block_nr(blk.data);
+	return 0;
+}
+
+static int edit(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
+		struct blk_rw *blk)
+{
+	struct le64 pointer;
+	void *value;
+	int r = btree_edit(txn, array_node_role(role), root, index, &value);
+
+	if (r)
+		return r;
+	memcpy(&pointer, value, sizeof(pointer));
+	r = txn_shadow(txn, le64_get(pointer), role, blk);
+	if (r)
+		return r;
+	pointer = le64_make(blk->nr);
+	memcpy(value, &pointer, sizeof(pointer));
+	return 0;
+}
+
+int array_edit_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
+		     uint8_t **values, uint32_t *nr)
+{
+	struct blk_rw blk;
+	int r = edit(txn, role, root, index, &blk);
+
+	if (r)
+		return r;
+	*values = values_of(blk.data);
+	*nr = block_nr(blk.data);
+	return 0;
+}
+
+static int add_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
+		     uint32_t nr, const void *fill)
+{
+	struct array_block_disk *block;
+	struct blk_rw blk;
+	struct le64 pointer;
+	int r = txn_new(txn, role, &blk);
+
+	if (r)
+		return r;
+	block = blk.data;
+	block->max_entries = le32_make(array_per_block(role));
+	block->value_size = le32_make(blk_value_size(role));
+	set_entries(block, role, nr, fill);
+	pointer = le64_make(blk.nr);
+	return btree_insert(txn, array_node_role(role), root, index, &pointer);
+}
+
+static int remove_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index)
+{
+	struct le64 pointer;
+	int r = btree_lookup(txn, array_node_role(role), *root, index, &pointer);
+
+	if (!r)
+		return lost(txn, *root, index, role);
+	if (r > 0)
+		r = btree_remove(txn, array_node_role(role), root, index);
+	return r < 0 ? r : txn_drop(txn, le64_get(pointer), role);
+}
+
+/* The last block that stays: the one that may be partial, before or after. */
+static int resize_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
+			uint32_t nr, const void *fill)
+{
+	struct blk_rw blk;
+	int r = edit(txn, role, root, index, &blk);
+
+	if (!r)
+		set_entries(blk.data, role, nr, fill);
+	return r;
+}
+
+/* How many entries of an array of nr the block has. */
+static uint32_t entries_in(enum blk_role role, uint64_t index, uint64_t nr)
+{
+	uint32_t per_block = array_per_block(role);
+
+	return (uint32_t)min_u64(per_block, nr - index * per_block);
+}
+
+static int resize(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t old_nr,
+		  uint64_t new_nr, const void *fill)
+{
+	uint64_t old_blocks = div_up(old_nr, array_per_block(role));
+	uint64_t new_blocks = div_up(new_nr, array_per_block(role));
+	uint64_t last = min_u64(old_blocks, new_blocks);
+	int r = 0;
+
+	for (uint64_t i = old_blocks; i > new_blocks && !r; i--)
+		r = remove_block(txn, role, root, i - 1);
+	if (!r && last && entries_in(role, last - 1, old_nr) != entries_in(role, last - 1, new_nr))
+		r = resize_block(txn, role, root, last - 1, entries_in(role, last - 1, new_nr), fill);
+	for (uint64_t i = old_blocks; i < new_blocks && !r; i++) {
+		r = add_block(txn, role, root, i, entries_in(role, i, new_nr), fill);
+		if (!r)
+			r = txn_trim(txn);
+	}
+	return r;
+}
+
+int array_resize(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t old_nr,
+		 uint64_t new_nr, const void *fill)
+{
+	return txn_result(txn, resize(txn, role, root, old_nr, new_nr, fill));
+}
+
+int array_create(struct txn *txn, enum blk_role role, uint64_t nr_entries, const void *fill,
+		 uint64_t *root)
+{
+	uint64_t created;
+	int r = btree_create(txn, array_node_role(role), &created);
+
+	if (!r)
+		r = array_resize(txn, role, &created, 0, nr_entries, fill);
+	if (!r)
+		*root = created;
+	return r;
+}
+
+uint64_t array_max_blocks(enum blk_role role, uint64_t nr_entries)
+{
+	uint64_t level = div_up(nr_entries, array_per_block(role)), total = level;
+
+	do {
+		level = div_up(level, NODE_HALF);
+		total += level ? level : 1;
+	} while (level > 1);
+	return total;
+}
+
+uint64_t array_max_shadows(enum blk_role role, uint64_t nr_entries, uint64_t nr)
+{
+	uint64_t level = div_up(nr_entries, array_per_block(role)), total = min_u64(nr, level);
+
+	do {
+		level = div_up(level, NODE_HALF);
+		total += min_u64(nr, level ? level : 1);
+	} while (level > 1);
+	return total;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading and changing arrays in a transaction, a block at a time.
+ *
+ * role is that of the array's blocks: ROLE_BITSET or ROLE_ERA.  The calls that change an array set
+ * *root to its new root; a whole one is dropped by txn_drop().
+ */
+#ifndef ERA_PDATA_ARRAY_EDIT_H
+#define ERA_PDATA_ARRAY_EDIT_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "pdata/txn.h"
+
+/* The role of the nodes above an array's blocks. */
+static inline enum blk_role array_node_role(enum blk_role role)
+{
+	return role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE;
+}
+
+/* Values in a full block. */
+uint32_t array_per_block(enum blk_role role);
+
+/* The values of array block `index`, which must be there (else ERA_DAMAGED); *nr is how many.  Good
+ * until the next trim. */
+int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_t index,
+		     const uint8_t **values, uint32_t *nr) must_check;
+
+/* The same for changing them. */
+int array_edit_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
+		     uint8_t **values, uint32_t *nr) must_check;
+
+/* Sets *root to a new array.  fill is the value of all entries, as it lies on disk.  Trims. */
+int array_create(struct txn *txn, enum blk_role role, uint64_t nr_entries, const void *fill,
+		 uint64_t *root) must_check;
+
+/* Gives an array of old_nr entries new_nr; fill is the value of those that are new.  Trims. */
+int array_resize(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t old_nr,
+		 uint64_t new_nr, const void *fill) must_check;
+
+/* How many blocks a new array of nr_entries takes at most. */
+uint64_t array_max_blocks(enum blk_role role, uint64_t nr_entries);
+
+/* How many new blocks the shadowing of nr array blocks takes at most, in an array of nr_entries. */
+uint64_t array_max_shadows(enum blk_role role, uint64_t nr_entries, uint64_t nr);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pdata/counts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+#define HELD 0x80u
+
+_Static_assert(COUNTS_MAX < HELD, "a count and the bit above it");
+
+int counts_open(struct counts *counts, uint64_t nr_blocks, const struct report *rep)
+{
+	*counts = (struct counts){.nr_blocks = nr_blocks, .nr_free = nr_blocks};
+	counts->bytes = calloc(nr_blocks ? nr_blocks : 1, 1);
+	return counts->bytes ? 0 : report_nomem(rep);
+}
+
+void counts_close(struct counts *counts)
+{
+	free(counts->bytes);
+	*counts = (struct counts){0};
+}
+
+uint32_t counts_get(const struct counts *counts, uint64_t block)
+{
+	return counts->bytes[block] & COUNTS_MAX;
+}
+
+bool counts_is_new(const struct counts *counts, uint64_t block)
+{
+	return counts->bytes[block] && !(counts->bytes[block] & HELD);
+}
+
+/* All changes of a byte go through here. */
+static void set(struct counts *counts, uint64_t block, uint8_t byte)
+{
+	uint8_t old = counts->bytes[block];
+	uint32_t was = old & COUNTS_MAX, is = byte & COUNTS_MAX;
+
+	counts->nr_allocated = counts->nr_allocated + (is > 0) - (was > 0);
+	counts->nr_free = counts->nr_free + !byte - !old;
+	counts->nr_large = counts->nr_large + (is >= BITMAP_LOOK_IN_TREE) -
+			   (was >= BITMAP_LOOK_IN_TREE);
+	counts->bytes[block] = byte;
+	if (!byte)
+		counts->search_from = min_u64(counts->search_from, block);
+}
+
+static void change(struct counts *counts, uint64_t block, uint8_t byte)
+{
+	set(counts, block, byte);
+	bits_set(counts->changed, block / BITMAP_ENTRIES);
+}
+
+uint64_t counts_allocate(struct counts *counts)
+{
+	uint64_t from = counts->search_from;
+	const uint8_t *found = memchr(counts->bytes + from, 0, counts->nr_blocks - from);
+	uint64_t block = (uint64_t)(found - counts->bytes);
+
+	change(counts, block, 1);
+	counts->search_from = block + 1;
+	return block;
+}
+
+bool counts_inc(struct counts *counts, uint64_t block)
+{
+	uint32_t count = counts_get(counts, block);
+
+	if (!count || count == COUNTS_MAX)
+		return false;
+	change(counts, block, (uint8_t)(counts->bytes[block] + 1));
+	return true;
+}
+
+bool counts_dec(struct counts *counts, uint64_t block)
+{
+	if (!counts_get(counts, block))
+		return false;
+	change(counts, block, (uint8_t)(counts->bytes[block] - 1));
+	return true;
+}
+
+void counts_load(struct counts *counts, uint64_t block, uint32_t count)
+{
+	set(counts, block, (uint8_t)(count ? HELD | count : 0));
+}
+
+void counts_commit(struct counts *counts)
+{
+	uint64_t nr_bitmaps = counts_nr_bitmaps(counts);
+
+	for (uint64_t i = 0; i < nr_bitmaps; i++) {
+		uint64_t block = i * BITMAP_ENTRIES;
+		uint64_t end = min_u64(block + BITMAP_ENTRIES, counts->nr_blocks);
+
+		if (!bits_test(counts->changed, i))
+			continue;
+		for (; block < end; block++) {
+			uint8_t byte = counts->bytes[block];
+
+			if (byte && !(byte & HELD && byte != HELD))
+				counts_load(counts, block, byte & COUNTS_MAX);
+		}
+	}
+	memset(counts->changed, 0, sizeof(counts->changed));
+}
+
+void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *bitmap,
+		   struct index_entry_disk *entry)
+{
+	const uint8_t *bytes = counts->bytes + i * BITMAP_ENTRIES;
+	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, counts->nr_blocks - i * BITMAP_ENTRIES);
+	uint8_t *words = (uint8_t *)bitmap->words;
+	uint32_t used = 0, first_free = nr;
+
+	memset(words, 0, BITMAP_BYTES);
+	for (uint32_t e = nr; e-- > 0;) {
+		uint32_t count = (uint32_t)min_u64(bytes[e] & COUNTS_MAX, BITMAP_LOOK_IN_TREE);
+
+		if (!count)
+			first_free = e;
+		used += count > 0;
+		words[e / 4] |= (uint8_t)((count >> 1 | (count & 1) << 1) << (2 * (e % 4)));
+	}
+	entry->nr_free = le32_make(BITMAP_ENTRIES - used);
+	entry->none_free_before = le32_make(first_free);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The space map in memory, while it changes: a byte for each metadata block.
+ *
+ * The low bits are the count of references.  The high bit says that the block was in use at the
+ * last commit, so it must not be overwritten before the next one, whatever its count has
+ * become.  A byte of 0 is a block that may be had.
+ */
+#ifndef ERA_PDATA_COUNTS_H
+#define ERA_PDATA_COUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bits.h"
+#include "base/compiler.h"
+#include "base/report.h"
+#include "ondisk/era_disk.h"
+
+/* dm-era's metadata need two at most: the live trees and one snapshot. */
+#define COUNTS_MAX 127u
+
+struct counts {
+	uint64_t nr_blocks;
+	uint64_t nr_allocated; /* of count 1 or more */
+	uint64_t nr_free;      /* may be had now */
+	uint64_t nr_large;     /* of BITMAP_LOOK_IN_TREE or more */
+	uint64_t search_from;  /* none before it may be had */
+	uint8_t *bytes;
+	uint64_t changed[(INDEX_MAX_ENTRIES + 63) / 64]; /* bit i: bitmap i, since the last commit */
+};
+
+/* All blocks free. */
+int counts_open(struct counts *counts, uint64_t nr_blocks, const struct report *rep) must_check;
+void counts_close(struct counts *counts);
+
+uint32_t counts_get(const struct counts *counts, uint64_t block);
+
+/* Was it allocated since the last commit? */
+bool counts_is_new(const struct counts *counts, uint64_t block);
+
+/* A block that may be had; its count becomes 1.  There must be one. */
+uint64_t counts_allocate(struct counts *counts);
+
+/* false, and nothing is done, when the count would leave 1 .. COUNTS_MAX (inc) or is 0 (dec). */
+bool counts_inc(struct counts *counts, uint64_t block) must_check;
+bool counts_dec(struct counts *counts, uint64_t block) must_check;
+
+/* Sets the count of a block as it was found on the device. */
+void counts_load(struct counts *counts, uint64_t block, uint32_t count);
+
+/* A commit has been made: what is in use now is held, what isn't may be had. */
+void counts_commit(struct counts *counts);
+
+static inline uint64_t counts_nr_bitmaps(const struct counts *counts)
+{
+	return counts->nr_blocks / BITMAP_ENTRIES + (counts->nr_blocks % BITMAP_ENTRIES != 0);
+}
+
+/* Bitmap i as it lies on disk: writes the words, and the entry of the index but for blocknr.
+ * nr_free is as the kernel counts it: as if a last, partial bitmap were a full one. */
+void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *bitmap,
+		   struct index_entry_disk *entry);
+
+/* What a bitmap says of its block e: 0 .. BITMAP_LOOK_IN_TREE. */
+static inline uint32_t bitmap_count(const struct bitmap_disk *bitmap, uint32_t e)
+{
+	const uint8_t *bytes = (const uint8_t *)bitmap->words;
+	uint32_t bits = (uint32_t)bytes[e / 4] >> (2 * (e % 4)) & 3;
+
+	return (bits & 1) << 1 | bits >> 1;
+}
+
+#endif

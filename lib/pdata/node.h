@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The parts of a valid btree node or array block, and the pointers that a block holds. */
+#ifndef ERA_PDATA_NODE_H
+#define ERA_PDATA_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/role.h"
+#include "ondisk/era_disk.h"
+
+static inline bool node_is_leaf(const void *node)
+{
+	return le32_get(((const struct node_disk *)node)->flags) == NODE_LEAF;
+}
+
+static inline uint32_t node_nr(const void *node)
+{
+	return le32_get(((const struct node_disk *)node)->nr_entries);
+}
+
+static inline uint32_t node_max(const void *node)
+{
+	return le32_get(((const struct node_disk *)node)->max_entries);
+}
+
+static inline uint32_t node_value_size(const void *node)
+{
+	return le32_get(((const struct node_disk *)node)->value_size);
+}
+
+static inline const struct le64 *node_keys(const void *node)
+{
+	return (const void *)((const struct node_disk *)node + 1);
+}
+
+static inline uint64_t node_key(const void *node, uint32_t i)
+{
+	return le64_get(node_keys(node)[i]);
+}
+
+/* node_max() values of node_value_size() bytes. */
+static inline const uint8_t *node_values(const void *node)
+{
+	return (const uint8_t *)(node_keys(node) + node_max(node));
+}
+
+static inline const uint8_t *node_value(const void *node, uint32_t i)
+{
+	return node_values(node) + (size_t)i * node_value_size(node);
+}
+
+/* Of an internal node. */
+static inline uint64_t node_child(const void *node, uint32_t i)
+{
+	return le64_get(((const struct le64 *)(const void *)node_values(node))[i]);
+}
+
+/* What stands behind an array block's header. */
+static inline const uint8_t *array_values(const void *block)
+{
+	return (const uint8_t *)((const struct array_block_disk *)block + 1);
+}
+
+/* The pointers that a block of some role holds, each counted by the space map. */
+struct blk_pointers {
+	enum blk_role role; /* of what they point to; ROLE_NONE when there are none */
+	uint32_t nr, stride;
+	const uint8_t *first;
+};
+
+/* The space map's own bitmaps and the roots in a superblock aren't among them. */
+struct blk_pointers blk_pointers(const void *data, enum blk_role role);
+
+static inline uint64_t blk_pointer(const struct blk_pointers *pointers, uint32_t i)
+{
+	struct le64 pointer;
+
+	memcpy(&pointer, pointers->first + (size_t)i * pointers->stride, sizeof(pointer));
+	return le64_get(pointer);
+}
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "pdata/txn.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "pdata/btree.h"
+#include "pdata/node.h"
+#include "pdata/txn_internal.h"
+
+/* The writeset tree, the tree of a bitset, and the array block at its end. */
+#define DROP_MAX_DEPTH (2 * BTREE_MAX_DEPTH + 1)
+
+int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm, uint32_t room)
+{
+	int r;
+
+	*txn = (struct txn){.dev = dev, .sm = *sm};
+	r = blk_cache_open(&txn->cache, dev, room);
+	if (!r)
+		r = txn_load_space_map(txn);
+	if (!r)
+		r = txn_trim(txn);
+	if (r)
+		txn_close(txn);
+	return r;
+}
+
+void txn_close(struct txn *txn)
+{
+	blk_cache_close(&txn->cache);
+	counts_close(&txn->counts);
+}
+
+int txn_result(struct txn *txn, int r)
+{
+	if (r < 0 && !txn->spoiled)
+		txn->spoiled = r;
+	return r;
+}
+
+int txn_problem(struct txn *txn, struct problem *p, const char *where)
+{
+	snprintf(p->where, sizeof(p->where), "%s", where);
+	report_problem(txn->dev->rep, p);
+	return p->code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+}
+
+/* ERA_DAMAGED sets *p. */
+static int check_pointer(const struct txn *txn, uint64_t nr, struct problem *p)
+{
+	uint64_t limit = min_u64(txn->sm.nr_blocks, txn->dev->nr_blocks);
+
+	if (!nr || nr >= limit)
+		problem_set(p, PROBLEM_POINTER, PROBLEM_NO_BLOCK, nr, limit - 1);
+	else if (!counts_get(&txn->counts, nr))
+		problem_set(p, PROBLEM_REF_FREE, nr, 0, 1);
+	else
+		return 0;
+	return ERA_DAMAGED;
+}
+
+int txn_read(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_ro *blk)
+{
+	struct problem p;
+	int r = check_pointer(txn, nr, &p);
+
+	if (!r)
+		r = blk_cache_read(&txn->cache, nr, role, blk, &p);
+	return r == ERA_DAMAGED ? txn_problem(txn, &p, blk_role_name(role)) : r;
+}
+
+static int edit(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *blk)
+{
+	struct problem p;
+	int r = blk_cache_edit(&txn->cache, nr, role, blk, &p);
+
+	return r == ERA_DAMAGED ? txn_problem(txn, &p, blk_role_name(role)) : r;
+}
+
+uint64_t txn_room(const struct txn *txn)
+{
+	uint64_t kept = txn_kept_back(txn);
+
+	return txn->counts.nr_free > kept ? txn->counts.nr_free - kept : 0;
+}
+
+uint64_t txn_room_to_come(const struct txn *txn)
+{
+	return txn->counts.nr_blocks - txn->counts.nr_allocated - txn->counts.nr_free;
+}
+
+static int full(struct txn *txn)
+{
+	return report_fail(txn->dev->rep, ERA_SYS,
+			   "%s: the metadata are full: none of %" PRIu64 " blocks may be had",
+			   txn->dev->path, txn->counts.nr_blocks);
+}
+
+static int new_block(struct txn *txn, enum blk_role role, struct blk_rw *blk)
+{
+	uint64_t room = txn->committing ? txn->counts.nr_free : txn_room(txn);
+
+	if (txn->spoiled)
+		return txn->spoiled;
+	if (!room)
+		return full(txn);
+	return blk_cache_new(&txn->cache, counts_allocate(&txn->counts), role, blk);
+}
+
+int txn_new(struct txn *txn, enum blk_role role, struct blk_rw *blk)
+{
+	return txn_result(txn, new_block(txn, role, blk));
+}
+
+int txn_inc(struct txn *txn, uint64_t nr)
+{
+	struct problem p;
+
+	if (txn->spoiled)
+		return txn->spoiled;
+	if (!check_pointer(txn, nr, &p) && counts_inc(&txn->counts, nr))
+		return 0;
+	problem_set(&p, PROBLEM_REF_HIGH, nr, COUNTS_MAX, 1);
+	return txn_result(txn, txn_problem(txn, &p, "space map"));
+}
+
+int txn_release(struct txn *txn, uint64_t nr)
+{
+	struct problem p;
+	int r = txn->spoiled ? txn->spoiled : check_pointer(txn, nr, &p);
+
+	if (txn->spoiled)
+		return r;
+	if (r)
+		return txn_result(txn, txn_problem(txn, &p, "space map"));
+	if (counts_dec(&txn->counts, nr) && !counts_get(&txn->counts, nr))
+		blk_cache_forget(&txn->cache, nr);
+	return 0;
+}
+
+/* A copy of the block has come to be: what it points to has one parent more. */
+static int inc_children(struct txn *txn, const void *data, enum blk_role role)
+{
+	struct blk_pointers pointers = blk_pointers(data, role);
+	int r = 0;
+
+	for (uint32_t i = 0; i < pointers.nr && !r; i++)
+		r = txn_inc(txn, blk_pointer(&pointers, i));
+	return r;
+}
+
+static int copy(struct txn *txn, const struct blk_ro *old, enum blk_role role, struct blk_rw *blk)
+{
+	int r = new_block(txn, role, blk);
+
+	if (r)
+		return r;
+	memcpy(blk->data, old->data, META_BLOCK_SIZE);
+	if (counts_get(&txn->counts, old->nr) > 1)
+		r = inc_children(txn, old->data, role);
+	return r ? r : txn_release(txn, old->nr);
+}
+
+int txn_shadow(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *blk)
+{
+	struct blk_ro old;
+	int r = txn->spoiled ? txn->spoiled : txn_read(txn, nr, role, &old);
+
+	if (r)
+		return txn_result(txn, r);
+	if (counts_is_new(&txn->counts, nr) && counts_get(&txn->counts, nr) == 1)
+		r = edit(txn, nr, role, blk);
+	else
+		r = copy(txn, &old, role, blk);
+	return txn_result(txn, r);
+}
+
+static int drop(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth);
+
+static bool holds_pointers(enum blk_role role)
+{
+	return role == ROLE_WRITESET_NODE || role == ROLE_BITSET_NODE || role == ROLE_ERA_NODE;
+}
+
+/* Trimming may take the block out of memory, so it is asked for again for each child. */
+static int drop_children(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth)
+{
+	struct blk_pointers pointers;
+	struct blk_ro blk;
+	uint32_t i = 0;
+	int r;
+
+	do {
+		r = txn_read(txn, nr, role, &blk);
+		if (r)
+			return r;
+		pointers = blk_pointers(blk.data, role);
+		if (i < pointers.nr)
+			r = drop(txn, blk_pointer(&pointers, i), pointers.role, depth + 1);
+	} while (!r && ++i < pointers.nr);
+	return r;
+}
+
+static int too_deep(struct txn *txn, uint64_t nr, enum blk_role role)
+{
+	struct problem p;
+
+	problem_set(&p, PROBLEM_DEPTH, nr, DROP_MAX_DEPTH + 1, DROP_MAX_DEPTH);
+	return txn_problem(txn, &p, blk_role_name(role));
+}
+
+static int drop(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth)
+{
+	struct problem p;
+	int r = check_pointer(txn, nr, &p);
+
+	if (r)
+		return txn_problem(txn, &p, blk_role_name(role));
+	if (depth == DROP_MAX_DEPTH)
+		return too_deep(txn, nr, role);
+	if (holds_pointers(role) && counts_get(&txn->counts, nr) == 1)
+		r = drop_children(txn, nr, role, depth);
+	if (!r)
+		r = txn_release(txn, nr);
+	return r ? r : txn_trim(txn);
+}
+
+int txn_drop(struct txn *txn, uint64_t nr, enum blk_role role)
+{
+	return txn_result(txn, txn->spoiled ? txn->spoiled : drop(txn, nr, role, 0));
+}
+
+int txn_trim(struct txn *txn)
+{
+	return txn_result(txn, blk_cache_trim(&txn->cache));
+}
+
+bool txn_is_changed(const struct txn *txn)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(txn->counts.changed); i++)
+		if (txn->counts.changed[i])
+			return true;
+	return false;
+}
+
+int txn_commit(struct txn *txn, int (*write_super)(void *ctx, const struct space_map_root *sm),
+	       void *ctx)
+{
+	int r = txn->spoiled;
+
+	txn->committing = true;
+	if (!r)
+		r = txn_store_space_map(txn);
+	if (!r)
+		r = blk_cache_write(&txn->cache);
+	if (!r)
+		r = blk_dev_flush(txn->dev);
+	if (!r)
+		r = write_super(ctx, &txn->sm);
+	if (!r)
+		counts_commit(&txn->counts);
+	txn->committing = false;
+	if (!r)
+		r = blk_cache_trim(&txn->cache);
+	return txn_result(txn, r);
+}

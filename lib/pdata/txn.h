@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changing metadata in place, one transaction after the other.
+ *
+ * What the last commit reaches is never overwritten.  A block that is to change is shadowed: it gets
+ * a copy in a block that was free at the last commit, once in a transaction, and its parent
+ * points to the copy.  The commit writes all copies and the space map, flushes, and then lets its
+ * caller write the superblock that points to them.  Stopped anywhere, the device has the last commit
+ * or the new one.
+ *
+ * Blocks are shared by counting references: shadowing a block that others point to, too, takes a
+ * reference on each of its children for the copy.
+ *
+ * A change that fails spoils its transaction: nothing more can be changed or committed, and all
+ * such calls return what the first returned.  Reading goes on.  All errors are reported.
+ *
+ * Blocks stay where they are in memory until txn_trim(), which the calls that change large
+ * structures make themselves; they say so.  One thread at a time.
+ * Source in the kernel: drivers/md/persistent-data/dm-transaction-manager.c.
+ */
+#ifndef ERA_PDATA_TXN_H
+#define ERA_PDATA_TXN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "block/cache.h"
+#include "pdata/counts.h"
+#include "pdata/space_map.h"
+
+struct txn {
+	struct blk_dev *dev;
+	struct blk_cache cache;
+	struct counts counts;
+	struct space_map_root sm;
+	uint64_t bitmaps[INDEX_MAX_ENTRIES]; /* their blocks */
+	bool committing; /* the blocks kept back may be had */
+	int spoiled;     /* 0, or what the first change that failed returned */
+};
+
+/* Reads and validates the whole space map of sm, which lies on dev.  room: blocks in memory between
+ * two calls of txn_trim(). */
+int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm, uint32_t room)
+	must_check;
+/* Changes that are not committed are lost.  Also a zeroed one. */
+void txn_close(struct txn *txn);
+
+/* Gets a block that must be in use. */
+int txn_read(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_ro *blk) must_check;
+
+/* A new block with one reference, zeroed.  Fails when there is none; see txn_room(). */
+int txn_new(struct txn *txn, enum blk_role role, struct blk_rw *blk) must_check;
+
+/* Gets block nr for writing: itself if it is new and nobody else's, else a copy.  The caller's
+ * reference on nr has become one on blk->nr. */
+int txn_shadow(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *blk) must_check;
+
+/* One reference more. */
+int txn_inc(struct txn *txn, uint64_t nr) must_check;
+
+/* One reference less on a block of that role; the last one frees it, and drops what it points to.
+ * Trims. */
+int txn_drop(struct txn *txn, uint64_t nr, enum blk_role role) must_check;
+
+/* The same for a block whose pointers, if it has any, have passed to others. */
+int txn_release(struct txn *txn, uint64_t nr) must_check;
+
+/* r, after it has spoiled the transaction if it is an error.  For those who change several blocks
+ * and stop half way. */
+int txn_result(struct txn *txn, int r) must_check;
+
+/* Makes what is in memory small again. */
+int txn_trim(struct txn *txn) must_check;
+
+/* How many new blocks may be had, and how many more after a commit.  What the space map itself
+ * needs for the commit is not among them. */
+uint64_t txn_room(const struct txn *txn);
+uint64_t txn_room_to_come(const struct txn *txn);
+
+/* Is there anything to commit? */
+bool txn_is_changed(const struct txn *txn);
+
+/* Commits.  write_super must put a superblock with that space-map root on the device and flush. */
+int txn_commit(struct txn *txn,
+	       int (*write_super)(void *ctx, const struct space_map_root *sm), void *ctx)
+	must_check;
+
+/* Reports damage found in a block and returns ERA_DAMAGED, or ERA_SYS when it can't be read. */
+int txn_problem(struct txn *txn, struct problem *p, const char *where) must_check;
+
+#endif

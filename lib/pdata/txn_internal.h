@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What txn.c needs of the space map's own blocks (txn_space_map.c). */
+#ifndef ERA_PDATA_TXN_INTERNAL_H
+#define ERA_PDATA_TXN_INTERNAL_H
+
+#include "pdata/txn.h"
+
+/* Fills txn->counts and txn->bitmaps from txn->sm. */
+int txn_load_space_map(struct txn *txn) must_check;
+
+/* Puts new bitmaps, index and ref-count tree into the cache and sets txn->sm. */
+int txn_store_space_map(struct txn *txn) must_check;
+
+/* How many blocks that may take. */
+uint64_t txn_kept_back(const struct txn *txn);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The space map describes its own blocks, which are shadowed like all others, so writing it
+ * changes it.  Between two commits it is only in memory (counts.h).  A commit shadows the bitmaps
+ * that have changed, until no other has changed by that; only then the counts are written into
+ * them.  There are at most 255 bitmaps, and each is shadowed once, so it comes to an end.
+ *
+ * So many blocks are kept back from everybody else that a commit never lacks room.
+ */
+#include "pdata/txn_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "pdata/btree.h"
+#include "pdata/btree_edit.h"
+
+/* For the path of an entry of the ref-count tree and what splits of it. */
+#define TREE_BLOCKS 8u
+
+uint64_t txn_kept_back(const struct txn *txn)
+{
+	return counts_nr_bitmaps(&txn->counts) + 1 + (txn->counts.nr_large ? TREE_BLOCKS : 0);
+}
+
+static int read_bitmap(struct txn *txn, uint64_t i, struct problem *p)
+{
+	uint64_t first = i * BITMAP_ENTRIES;
+	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, txn->sm.nr_blocks - first);
+	const struct bitmap_disk *bitmap;
+	struct blk_ro blk;
+	int r;
+
+	if (!txn->bitmaps[i] || txn->bitmaps[i] >= txn->sm.nr_blocks) {
+		problem_set(p, PROBLEM_POINTER, txn->sm.index, txn->bitmaps[i],
+			    txn->sm.nr_blocks - 1);
+		return ERA_DAMAGED;
+	}
+	r = blk_cache_read(&txn->cache, txn->bitmaps[i], ROLE_BITMAP, &blk, p);
+	if (r)
+		return r;
+	bitmap = blk.data;
+	for (uint32_t e = 0; e < nr; e++)
+		counts_load(&txn->counts, first + e, bitmap_count(bitmap, e));
+	return blk_cache_trim(&txn->cache);
+}
+
+static int read_bitmaps(struct txn *txn, struct problem *p)
+{
+	uint64_t nr_bitmaps = counts_nr_bitmaps(&txn->counts);
+	const struct index_disk *index;
+	struct blk_ro blk;
+	int r;
+
+	if (!txn->sm.index || txn->sm.index >= txn->sm.nr_blocks) {
+		problem_set(p, PROBLEM_POINTER, 0, txn->sm.index, txn->sm.nr_blocks - 1);
+		return ERA_DAMAGED;
+	}
+	r = blk_cache_read(&txn->cache, txn->sm.index, ROLE_INDEX, &blk, p);
+	if (r)
+		return r;
+	index = blk.data;
+	for (uint64_t i = 0; i < nr_bitmaps; i++)
+		txn->bitmaps[i] = le64_get(index->entry[i].blocknr);
+	for (uint64_t i = 0; i < nr_bitmaps && !r; i++)
+		r = read_bitmap(txn, i, p);
+	return r;
+}
+
+static int read_tree_count(struct txn *txn, const struct btree_leaf *leaf, uint32_t i,
+			   struct problem *p)
+{
+	uint64_t block = le64_get(leaf->keys[i]);
+	uint32_t count = le32_get(((const struct le32 *)(const void *)leaf->values)[i]);
+
+	if (block >= txn->sm.nr_blocks ||
+	    counts_get(&txn->counts, block) != BITMAP_LOOK_IN_TREE)
+		problem_set(p, PROBLEM_REF_TREE_STRAY, leaf->block, block, 0);
+	else if (count < BITMAP_LOOK_IN_TREE || count > COUNTS_MAX)
+		problem_set(p, PROBLEM_REF_TREE_VALUE, leaf->block, count, BITMAP_LOOK_IN_TREE);
+	else {
+		counts_load(&txn->counts, block, count);
+		return 0;
+	}
+	return ERA_DAMAGED;
+}
+
+static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
+{
+	(void)ctx;
+	(void)pointer;
+	(void)p;
+	return WALK_READ;
+}
+
+static int on_problem(void *ctx, const struct problem *p)
+{
+	struct problem problem = *p;
+
+	return txn_problem(ctx, &problem, "ref-count tree");
+}
+
+static int read_ref_tree(struct txn *txn, struct problem *p)
+{
+	struct walk walk = {txn->dev, txn->sm.nr_blocks, txn, on_pointer, on_problem};
+	struct btree_root root = {.block = txn->sm.ref_tree};
+	struct btree_iter it;
+	struct btree_leaf leaf;
+	uint64_t nr = 0;
+	int r;
+
+	btree_iter_init(&it, &walk, ROLE_REF_NODE, root, "ref-count tree");
+	while ((r = btree_iter_next(&it, &leaf)) > 0) {
+		nr += leaf.nr_entries;
+		for (uint32_t i = 0; i < leaf.nr_entries && r > 0; i++)
+			if (read_tree_count(txn, &leaf, i, p))
+				r = txn_problem(txn, p, "ref-count tree");
+		if (r < 0)
+			break;
+	}
+	btree_iter_free(&it);
+	if (r || nr == txn->counts.nr_large)
+		return r;
+	problem_set(p, PROBLEM_REF_TREE_MISSING, txn->sm.ref_tree, nr, txn->counts.nr_large);
+	return txn_problem(txn, p, "ref-count tree");
+}
+
+/* The superblock's figures against the device and the bitmaps. */
+static int check_size(struct txn *txn, struct problem *p)
+{
+	if (!txn->sm.nr_blocks || txn->sm.nr_blocks > SPACE_MAP_MAX_BLOCKS)
+		problem_set(p, PROBLEM_SM_SIZE, 0, txn->sm.nr_blocks, SPACE_MAP_MAX_BLOCKS);
+	else if (txn->sm.nr_blocks > txn->dev->nr_blocks)
+		problem_set(p, PROBLEM_SM_DEVICE, 0, txn->sm.nr_blocks, txn->dev->nr_blocks);
+	else
+		return 0;
+	return ERA_DAMAGED;
+}
+
+int txn_load_space_map(struct txn *txn)
+{
+	struct problem p;
+	int r = check_size(txn, &p);
+
+	if (!r)
+		r = counts_open(&txn->counts, txn->sm.nr_blocks, txn->dev->rep);
+	if (!r)
+		r = read_bitmaps(txn, &p);
+	if (r == ERA_DAMAGED)
+		return txn_problem(txn, &p, "space map");
+	if (!r)
+		r = read_ref_tree(txn, &p);
+	if (r || txn->counts.nr_allocated == txn->sm.nr_allocated)
+		return r;
+	problem_set(&p, PROBLEM_NR_ALLOCATED, 0, txn->sm.nr_allocated, txn->counts.nr_allocated);
+	return txn_problem(txn, &p, "superblock, space map");
+}
+
+/* Changes one count in the ref-count tree, if it must be changed. */
+static int update_count(struct txn *txn, uint64_t block, uint32_t count)
+{
+	struct le32 value = le32_make(count);
+	int r;
+
+	if (count >= BITMAP_LOOK_IN_TREE)
+		return btree_insert(txn, ROLE_REF_NODE, &txn->sm.ref_tree, block, &value);
+	r = btree_remove(txn, ROLE_REF_NODE, &txn->sm.ref_tree, block);
+	return r < 0 ? r : 0;
+}
+
+/* old: what the bitmap said at the last commit. */
+static int update_tree(struct txn *txn, uint64_t i, const struct bitmap_disk *old)
+{
+	uint64_t first = i * BITMAP_ENTRIES;
+	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, txn->counts.nr_blocks - first);
+	int r = 0;
+
+	for (uint32_t e = 0; e < nr && !r; e++) {
+		uint32_t count = counts_get(&txn->counts, first + e);
+
+		if (count >= BITMAP_LOOK_IN_TREE || bitmap_count(old, e) == BITMAP_LOOK_IN_TREE)
+			r = update_count(txn, first + e, count);
+	}
+	return r;
+}
+
+/* The shadow still has the old bitmap when the tree is updated by it. */
+static int shadow_bitmap(struct txn *txn, uint64_t i, bool with_tree)
+{
+	struct blk_rw blk;
+	int r = txn_shadow(txn, txn->bitmaps[i], ROLE_BITMAP, &blk);
+
+	if (r)
+		return r;
+	txn->bitmaps[i] = blk.nr;
+	return with_tree ? update_tree(txn, i, blk.data) : 0;
+}
+
+static int shadow_bitmaps(struct txn *txn, uint64_t *shadowed, bool with_tree)
+{
+	uint64_t nr_bitmaps = counts_nr_bitmaps(&txn->counts);
+	bool more = true;
+	int r = 0;
+
+	while (more && !r) {
+		more = false;
+		for (uint64_t i = 0; i < nr_bitmaps && !r; i++) {
+			if (!bits_test(txn->counts.changed, i) || bits_test(shadowed, i))
+				continue;
+			bits_set(shadowed, i);
+			r = shadow_bitmap(txn, i, with_tree);
+			more = true;
+		}
+	}
+	return r;
+}
+
+static int fill(struct txn *txn, const uint64_t *shadowed, struct index_disk *index)
+{
+	uint64_t nr_bitmaps = counts_nr_bitmaps(&txn->counts);
+
+	for (uint64_t i = 0; i < nr_bitmaps; i++) {
+		struct blk_rw blk;
+		int r;
+
+		if (!bits_test(shadowed, i))
+			continue;
+		r = txn_shadow(txn, txn->bitmaps[i], ROLE_BITMAP, &blk);
+		if (r)
+			return r;
+		index->entry[i].blocknr = le64_make(blk.nr);
+		counts_encode(&txn->counts, i, blk.data, &index->entry[i]);
+	}
+	return 0;
+}
+
+/* A tree that had entries at the last commit has a root of more than an empty leaf. */
+static int tree_has_entries(struct txn *txn)
+{
+	struct le32 count;
+	uint64_t block = 0;
+
+	return btree_next(txn, ROLE_REF_NODE, txn->sm.ref_tree, &block, &count);
+}
+
+int txn_store_space_map(struct txn *txn)
+{
+	uint64_t shadowed[ARRAY_SIZE(txn->counts.changed)] = {0};
+	int with_tree = tree_has_entries(txn);
+	struct blk_rw index;
+	int r = with_tree < 0 ? with_tree : 0;
+
+	if (!r)
+		r = txn_shadow(txn, txn->sm.index, ROLE_INDEX, &index);
+	if (!r)
+		r = shadow_bitmaps(txn, shadowed, with_tree || txn->counts.nr_large);
+	if (!r)
+		r = fill(txn, shadowed, index.data);
+	if (r)
+		return r;
+	txn->sm.index = index.nr;
+	txn->sm.nr_allocated = txn->counts.nr_allocated;
+	return 0;
+}
