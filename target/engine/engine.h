@@ -43,6 +43,7 @@ struct engine_config {
 	uint32_t block_sectors; /* of a data block: a positive multiple of 8 */
 	bool format;            /* make new metadata where block 0 is all zeroes */
 	bool manual_digest;     /* start no digester: engine_digest() is called instead */
+	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */
 	/* May be NULL.  Must live as long as the engine; its calls come from any thread, also two
 	 * at once. */
 	const struct report *rep;

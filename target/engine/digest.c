@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The digester: a thread that works in steps, each with a turn of its own, so that nobody waits for
+ * more than one of them.  What a step has changed goes out with the next commit, anybody's; the
+ * digester makes its own when a writeset is done, or after some steps.
+ */
+#include <string.h>
+
+#include "target/engine/engine_internal.h"
+
+#define STEPS_A_COMMIT 4u
+
+static int commit_steps(struct engine *e, bool is_due)
+{
+	if (!is_due && ++e->undigested_steps < STEPS_A_COMMIT)
+		return 0;
+	e->undigested_steps = 0;
+	return era_live_is_changed(&e->live) ? engine_commit(e) : 0;
+}
+
+/* With the turn. */
+static int step(struct engine *e)
+{
+	uint64_t digested = e->live.nr_digested;
+	int r, result;
+
+	if (e->failed)
+		return engine_refuse(e);
+	result = era_live_digest(&e->live);
+	if (result < 0)
+		return engine_fail(e, result);
+	r = commit_steps(e, result != ERA_DIGEST_MORE || e->live.nr_digested != digested);
+	return r ? r : result == ERA_DIGEST_MORE;
+}
+
+int engine_digest(struct engine *e)
+{
+	int r;
+
+	turns_take(&e->turns);
+	r = step(e);
+	turns_give(&e->turns);
+	return r;
+}
+
+/* false when it is to stop. */
+static bool wait_for_work(struct engine *e)
+{
+	bool stop;
+
+	pthread_mutex_lock(&e->lock);
+	while (!e->digest_wanted && !e->digester_stop)
+		pthread_cond_wait(&e->digester_wake, &e->lock);
+	e->digest_wanted = false;
+	stop = e->digester_stop;
+	pthread_mutex_unlock(&e->lock);
+	return !stop;
+}
+
+static bool must_stop(struct engine *e)
+{
+	bool stop;
+
+	pthread_mutex_lock(&e->lock);
+	stop = e->digester_stop;
+	pthread_mutex_unlock(&e->lock);
+	return stop;
+}
+
+static void *run(void *arg)
+{
+	struct engine *e = arg;
+	int r = 0;
+
+	while (r >= 0 && wait_for_work(e))
+		while ((r = engine_digest(e)) > 0 && !must_stop(e))
+			;
+	return NULL;
+}
+
+int engine_start_digester(struct engine *e)
+{
+	int error;
+
+	if (e->manual_digest)
+		return 0;
+	e->digester_stop = false;
+	e->digest_wanted = true;
+	error = pthread_create(&e->digester, NULL, run, e);
+	e->digester_runs = !error;
+	if (!error)
+		return 0;
+	return report_fail(&e->rep, ERA_SYS, "cannot start the digester: %s", strerror(error));
+}
+
+void engine_stop_digester(struct engine *e)
+{
+	if (!e->digester_runs)
+		return;
+	pthread_mutex_lock(&e->lock);
+	e->digester_stop = true;
+	pthread_cond_signal(&e->digester_wake);
+	pthread_mutex_unlock(&e->lock);
+	pthread_join(e->digester, NULL);
+	e->digester_runs = false;
+}
+
+void engine_wake_digester(struct engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->digest_wanted = true;
+	pthread_cond_signal(&e->digester_wake);
+	pthread_mutex_unlock(&e->lock);
+}

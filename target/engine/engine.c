@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "target/engine/engine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "target/engine/engine_internal.h"
+
+#define DEFAULT_CACHE_BLOCKS 2048u
+
+static void keep_error(struct engine *e, const char *text)
+{
+	pthread_mutex_lock(&e->lock);
+	snprintf(e->last_error, sizeof(e->last_error), "%s", text);
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void on_problem(void *ctx, const struct problem *p)
+{
+	char line[PROBLEM_LINE_MAX];
+	struct engine *e = ctx;
+
+	problem_line(p, line, sizeof(line));
+	keep_error(e, line);
+	report_problem(e->user, p);
+}
+
+static void on_error(void *ctx, const char *text)
+{
+	struct engine *e = ctx;
+
+	keep_error(e, text);
+	report_fail(e->user, 0, "%s", text);
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	struct engine *e = ctx;
+
+	report_note(e->user, "%s", text);
+}
+
+static void init_locks(struct engine *e)
+{
+	turns_init(&e->turns);
+	pthread_mutex_init(&e->messages, NULL);
+	pthread_mutex_init(&e->lock, NULL);
+	pthread_cond_init(&e->markers_done, NULL);
+	pthread_cond_init(&e->drained, NULL);
+	pthread_cond_init(&e->digester_wake, NULL);
+}
+
+static void destroy_locks(struct engine *e)
+{
+	turns_destroy(&e->turns);
+	pthread_mutex_destroy(&e->messages);
+	pthread_mutex_destroy(&e->lock);
+	pthread_cond_destroy(&e->markers_done);
+	pthread_cond_destroy(&e->drained);
+	pthread_cond_destroy(&e->digester_wake);
+}
+
+static struct engine *create(const struct engine_config *config)
+{
+	struct engine *e = aligned_alloc(CACHE_LINE, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	e->dev.fd = -1;
+	init_locks(e);
+	e->rep = (struct report){e, on_problem, on_error, on_note, NULL};
+	e->user = config->rep;
+	e->manual_digest = config->manual_digest;
+	e->block_bytes = (uint64_t)config->block_sectors * SECTOR_SIZE;
+	e->origin_name = strdup(config->origin ? config->origin : "-");
+	if (e->origin_name)
+		return e;
+	engine_close(e);
+	return NULL;
+}
+
+void engine_close(struct engine *e)
+{
+	if (!e)
+		return;
+	engine_stop_digester(e);
+	era_live_close(&e->live);
+	blk_dev_close(&e->dev);
+	destroy_locks(e);
+	free(e->marked);
+	free(e->metadata_name);
+	free(e->origin_name);
+	free(e);
+}
+
+static int check_block_size(const struct engine *e, uint32_t sectors, const char *whose)
+{
+	if (sectors && sectors % DATA_BLOCK_MIN_SECTORS == 0)
+		return 0;
+	return report_fail(&e->rep, ERA_SYS,
+			   "%s: found %" PRIu32 " sectors, wanted a positive multiple of %u", whose,
+			   sectors, DATA_BLOCK_MIN_SECTORS);
+}
+
+static int format_if_blank(struct engine *e, const struct engine_config *config)
+{
+	int blank = era_live_is_blank(&e->dev);
+
+	if (blank <= 0)
+		return blank;
+	if (config->format)
+		return era_live_format(&e->dev, config->block_sectors);
+	return report_fail(&e->rep, ERA_SYS,
+			   "%s: has no metadata, its first block is zero, and formatting was not asked for",
+			   e->dev.path);
+}
+
+static int load(struct engine *e, const struct engine_config *config)
+{
+	int r = check_block_size(e, config->block_sectors, "data block size");
+
+	if (!r)
+		r = format_if_blank(e, config);
+	if (!r)
+		r = era_live_open(&e->live, &e->dev,
+				  config->cache_blocks ? config->cache_blocks
+						       : DEFAULT_CACHE_BLOCKS);
+	if (r || e->live.sb.data_block_size == config->block_sectors)
+		return r;
+	return report_fail(&e->rep, ERA_SYS,
+			   "%s: data block size: found %" PRIu32 " sectors, wanted %" PRIu32,
+			   e->dev.path, e->live.sb.data_block_size, config->block_sectors);
+}
+
+/* The device is e's already. */
+static int finish_open(struct engine **out, struct engine *e, const struct engine_config *config)
+{
+	int r = load(e, config);
+
+	if (!r) {
+		e->metadata_name = strdup(e->dev.path);
+		r = e->metadata_name ? 0 : report_nomem(&e->rep);
+	}
+	if (r) {
+		engine_close(e);
+		return r;
+	}
+	engine_show(e);
+	*out = e;
+	return 0;
+}
+
+int engine_open(struct engine **out, const struct engine_config *config)
+{
+	struct engine *e = create(config);
+	int r;
+
+	if (!e)
+		return report_nomem(config->rep);
+	r = blk_dev_open(&e->dev, config->metadata, BLK_WRITE, &e->rep);
+	if (!r)
+		return finish_open(out, e, config);
+	engine_close(e);
+	return r;
+}
+
+int engine_open_dev(struct engine **out, struct blk_dev *dev, const struct engine_config *config)
+{
+	struct engine *e = create(config);
+
+	if (!e) {
+		blk_dev_close(dev);
+		return report_nomem(config->rep);
+	}
+	e->dev = *dev;
+	e->dev.rep = &e->rep;
+	*dev = (struct blk_dev){.fd = -1};
+	return finish_open(out, e, config);
+}
+
+void engine_status(struct engine *e, char *line, size_t size)
+{
+	char snapshot[32] = "-";
+
+	pthread_mutex_lock(&e->lock);
+	if (e->figures.snapshot)
+		snprintf(snapshot, sizeof(snapshot), "%" PRIu64, e->figures.snapshot);
+	if (*e->why)
+		snprintf(line, size, "Error: %s", e->why);
+	else
+		snprintf(line, size, "%u %" PRIu64 "/%" PRIu64 " %" PRIu32 " %s",
+			 META_BLOCK_SECTORS, e->figures.used, e->figures.total, e->figures.era,
+			 snapshot);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_table(struct engine *e, char *line, size_t size)
+{
+	snprintf(line, size, "%s %s %" PRIu64, e->metadata_name, e->origin_name,
+		 e->block_bytes / SECTOR_SIZE);
+}
+
+uint32_t engine_era(struct engine *e)
+{
+	uint32_t era;
+
+	pthread_mutex_lock(&e->lock);
+	era = e->figures.era;
+	pthread_mutex_unlock(&e->lock);
+	return era;
+}
+
+uint32_t engine_nr_blocks(const struct engine *e)
+{
+	return e->nr_blocks;
+}
+
+uint64_t engine_block_bytes(const struct engine *e)
+{
+	return e->block_bytes;
+}
+
+uint64_t engine_origin_bytes(const struct engine *e)
+{
+	return e->origin_bytes;
+}
+
+void engine_stats(struct engine *e, struct engine_stats *stats)
+{
+	pthread_mutex_lock(&e->lock);
+	*stats = e->stats;
+	pthread_mutex_unlock(&e->lock);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the parts of the engine share.
+ *
+ * Who may touch what:
+ *	the turn (turns.h)    the metadata: live, failed.  Held for one commit, one rollover, one step
+ *	                      of digestion; never while waiting for requests
+ *	lock                  what stands under it below; held for moments
+ *	messages              one message at a time, to its end
+ *	nothing               era, marked, in_flight, draining: atomic; see mark.c
+ * They are taken in the order messages, turn, lock.
+ */
+#ifndef ERA_TARGET_ENGINE_INTERNAL_H
+#define ERA_TARGET_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/bits.h"
+#include "era/live.h"
+#include "target/engine/engine.h"
+#include "target/engine/turns.h"
+
+#define IN_FLIGHT_STRIPES 16u
+#define CACHE_LINE 64
+
+/* Requests in flight, of eras with an even and with an odd number. */
+struct in_flight {
+	_Alignas(CACHE_LINE) _Atomic uint64_t nr[2];
+};
+
+/* A call of engine_mark() that waits for a commit; it lies on the caller's stack. */
+struct marker {
+	uint64_t first, end; /* data blocks */
+	struct marker *next;
+	bool is_done;
+	int result;
+};
+
+/* The status line's figures, as of the last commit. */
+struct engine_figures {
+	uint64_t used, total, snapshot;
+	uint32_t era;
+};
+
+struct engine {
+	struct in_flight in_flight[IN_FLIGHT_STRIPES];
+	_Atomic uint32_t era; /* 0: nothing may be marked */
+	_Atomic bool draining;
+	_Atomic uint64_t *marked; /* a bit a data block: committed in the current era */
+
+	char *metadata_name, *origin_name;
+	uint64_t block_bytes, origin_bytes;
+	uint32_t nr_blocks;
+	bool manual_digest;
+
+	struct turns turns;
+	struct blk_dev dev;
+	struct era_live live;
+	int failed;                 /* 0, or why the engine is read-only */
+	unsigned undigested_steps;  /* since a commit for the digester */
+
+	pthread_mutex_t messages;
+
+	pthread_mutex_t lock;
+	pthread_cond_t markers_done, drained, digester_wake;
+	struct marker *gathered;
+	bool leading;               /* one of the markers is at a commit */
+	bool digester_runs, digester_stop, digest_wanted;
+	pthread_t digester;
+	struct engine_figures figures;
+	struct engine_stats stats;
+	char last_error[ENGINE_LINE_MAX], why[ENGINE_LINE_MAX];
+
+	struct report rep; /* keeps the last error, and passes all on to the user's */
+	const struct report *user;
+};
+
+/* With the turn.  Commits, and shows the new figures.  The engine fails when that does. */
+int engine_commit(struct engine *e) must_check;
+
+/* With the turn, when r is an error: read-only from here on, for the reason that was reported last.
+ * Returns r. */
+int engine_fail(struct engine *e, int r) must_check;
+
+/* Reports why nothing can be done any more; returns an error. */
+int engine_refuse(struct engine *e) must_check;
+
+/* With the turn, after a commit: takes over the status line's figures and the statistics. */
+void engine_show(struct engine *e);
+
+/* With the turn: the era that has been committed is the current one, and nothing is marked in it. */
+void engine_publish_era(struct engine *e);
+
+/* Waits until no request of eras with that parity is in flight. */
+void engine_drain(struct engine *e, uint32_t parity);
+
+/* Marks blocks first .. end - 1 together with whoever else waits. */
+int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end) must_check;
+
+bool engine_is_marked(const struct engine *e, uint64_t first, uint64_t end);
+
+int engine_start_digester(struct engine *e) must_check;
+void engine_stop_digester(struct engine *e);
+void engine_wake_digester(struct engine *e);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The messages, and the question what was written since an era. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "target/engine/engine_internal.h"
+
+static int no_room(struct engine *e)
+{
+	return report_fail(&e->rep, ERA_SYS, "%s: the metadata have no room for another era",
+			   e->dev.path);
+}
+
+/* Nothing has been changed yet: a message that can't be done leaves all as it is. */
+static int may_roll_over(struct engine *e, bool snapshot)
+{
+	int r;
+
+	if (e->failed)
+		return engine_refuse(e);
+	if (snapshot && e->live.sb.metadata_snap)
+		return report_fail(&e->rep, ERA_SYS, "a metadata snapshot is held already");
+	if (e->live.sb.current_era == UINT32_MAX)
+		return report_fail(&e->rep, ERA_SYS, "era %" PRIu32 " is the last there is",
+				   e->live.sb.current_era);
+	r = era_live_make_room(&e->live, era_live_roll_over_room(&e->live) + snapshot);
+	if (r < 0)
+		return engine_fail(e, r);
+	return r ? 0 : no_room(e);
+}
+
+/* With the turn. */
+static int roll_over(struct engine *e, bool snapshot)
+{
+	int r = may_roll_over(e, snapshot);
+
+	if (r)
+		return r;
+	r = era_live_roll_over(&e->live);
+	if (!r && snapshot)
+		r = era_live_take_snapshot(&e->live);
+	r = r ? engine_fail(e, r) : engine_commit(e);
+	if (!r)
+		engine_publish_era(e);
+	return r;
+}
+
+static int begin_era(struct engine *e, bool snapshot, uint32_t *era)
+{
+	uint32_t begun;
+	int r;
+
+	pthread_mutex_lock(&e->messages);
+	turns_take(&e->turns);
+	r = roll_over(e, snapshot);
+	begun = e->live.sb.current_era;
+	turns_give(&e->turns);
+	if (!r) {
+		engine_wake_digester(e);
+		engine_drain(e, (begun - 1) % 2);
+	}
+	pthread_mutex_unlock(&e->messages);
+	if (!r && era)
+		*era = begun;
+	return r;
+}
+
+int engine_checkpoint(struct engine *e, uint32_t *era)
+{
+	return begin_era(e, false, era);
+}
+
+int engine_take_metadata_snap(struct engine *e, uint32_t *era)
+{
+	return begin_era(e, true, era);
+}
+
+/* With the turn. */
+static int drop_snapshot(struct engine *e)
+{
+	int r;
+
+	if (e->failed)
+		return engine_refuse(e);
+	if (!e->live.sb.metadata_snap)
+		return report_fail(&e->rep, ERA_SYS, "no metadata snapshot is held");
+	r = era_live_drop_snapshot(&e->live);
+	return r ? engine_fail(e, r) : engine_commit(e);
+}
+
+int engine_drop_metadata_snap(struct engine *e)
+{
+	int r;
+
+	turns_take(&e->turns);
+	r = drop_snapshot(e);
+	turns_give(&e->turns);
+	if (!r)
+		engine_wake_digester(e);
+	return r;
+}
+
+/* With the turn, so that no bit is set meanwhile. */
+static int begin_changes(struct engine *e, uint32_t since, uint64_t *bits)
+{
+	uint64_t nr_words = bits_words(e->nr_blocks);
+	uint32_t era = e->live.sb.current_era;
+
+	if (e->failed)
+		return engine_refuse(e);
+	if (since > era + UINT64_C(1))
+		return report_fail(&e->rep, ERA_NO_ANSWER,
+				   "era %" PRIu32 " is after the current one, %" PRIu32
+				   ": these metadata can't have tracked it; treat every block as written",
+				   since, era);
+	for (uint64_t i = 0; i < nr_words; i++)
+		bits[i] = since > era ? 0
+				      : atomic_load_explicit(&e->marked[i], memory_order_relaxed);
+	return 0;
+}
+
+int engine_changes(struct engine *e, uint32_t since, uint64_t *bits)
+{
+	struct era_live_changes changes;
+	int r;
+
+	turns_take(&e->turns);
+	r = begin_changes(e, since, bits);
+	turns_give(&e->turns);
+	if (r)
+		return r;
+	era_live_changes_init(&changes, since, bits);
+	do {
+		turns_take(&e->turns);
+		r = e->failed ? engine_refuse(e) : era_live_changes_step(&e->live, &changes);
+		turns_give(&e->turns);
+	} while (r > 0);
+	return r;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "target/engine/engine_internal.h"
+
+/* A bit a data block, all clear. */
+static int allocate_marks(struct engine *e, uint64_t nr_blocks)
+{
+	_Atomic uint64_t *marked = calloc(bits_words(nr_blocks) + 1, sizeof(*marked));
+
+	if (!marked)
+		return report_nomem(&e->rep);
+	free(e->marked);
+	e->marked = marked;
+	return 0;
+}
+
+static int begin(struct engine *e, uint64_t nr_blocks)
+{
+	int r = era_live_resume(&e->live, nr_blocks);
+
+	if (r)
+		return engine_fail(e, r);
+	engine_show(e);
+	engine_publish_era(e);
+	return 0;
+}
+
+int engine_resume(struct engine *e, uint64_t origin_bytes)
+{
+	uint64_t nr_blocks = div_up(origin_bytes, e->block_bytes);
+	int r = 0;
+
+	if (nr_blocks > ERA_MAX_BLOCKS)
+		return report_fail(&e->rep, ERA_SYS,
+				   "the origin has %" PRIu64 " blocks, more than %" PRIu64
+				   ", the most that dm-era can track", nr_blocks, ERA_MAX_BLOCKS);
+	turns_take(&e->turns);
+	if (e->failed)
+		r = engine_refuse(e);
+	if (!r)
+		r = allocate_marks(e, nr_blocks);
+	if (!r) {
+		e->origin_bytes = origin_bytes;
+		e->nr_blocks = (uint32_t)nr_blocks;
+		r = begin(e, nr_blocks);
+	}
+	turns_give(&e->turns);
+	return r ? r : engine_start_digester(e);
+}
+
+static int archive(struct engine *e)
+{
+	int r;
+
+	if (e->failed)
+		return engine_refuse(e);
+	r = era_live_archive(&e->live);
+	return r ? engine_fail(e, r) : engine_commit(e);
+}
+
+int engine_suspend(struct engine *e)
+{
+	int r;
+
+	atomic_store(&e->era, 0);
+	engine_drain(e, 0);
+	engine_drain(e, 1);
+	engine_stop_digester(e);
+	turns_take(&e->turns);
+	r = archive(e);
+	turns_give(&e->turns);
+	return r;
+}
