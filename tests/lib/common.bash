@@ -10,7 +10,7 @@ abs_top_srcdir=${abs_top_srcdir:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
 abs_top_builddir=${abs_top_builddir:-$abs_top_srcdir}
 era_path=${ERA_BIN_DIR:-$(printf ':%s' "$abs_top_builddir"/era_*)}
 era_path=${era_path#:}
-PATH=$era_path:$abs_top_builddir/tests/lib:$PATH
+PATH=$era_path:$abs_top_builddir/tests/lib:$abs_top_builddir/tests/target:$PATH
 export PATH
 
 for PEER_DIR in /usr/sbin /sbin /usr/local/sbin; do
@@ -39,7 +39,7 @@ need_ours() {
 	local tool found
 	for tool; do
 		found=$(command -v "$tool") || found=nothing
-		case :$era_path:$abs_top_builddir/tests/lib: in
+		case :$era_path:$abs_top_builddir/tests/lib:$abs_top_builddir/tests/target: in
 		*:"${found%/*}":*) ;;
 		*) echo "$tool is not built: found $found"; return 1 ;;
 		esac

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the engine leaves on its metadata when the power fails, at any place and with any of the
+ * unflushed writes there or not, and what it does when the device fails.
+ *
+ * A run makes random calls and notes what is true after each.  When call n has returned, a stop may
+ * find what was true after it, or what the next call was about to make true; nothing else,
+ * and always sound to the last reference.  To see that these tests see: each flush that is taken
+ * away must make a bad state.
+ */
+#include "metadata_file.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "tests/sim/simdev.h"
+#include "target/engine/engine.h"
+
+#define MAX_BLOCKS 3000u
+#define BLOCK_SECTORS 8u
+#define BLOCK_BYTES 4096u
+#define MAX_STATES 400u
+#define SIM_BLOCKS 120u
+
+struct eras {
+	uint32_t nr_blocks, era;
+	uint32_t last[MAX_BLOCKS];
+};
+
+/* What is true after a call; blank: nothing is there yet. */
+struct state {
+	bool blank, held;
+	struct eras live, snapshot;
+};
+
+struct run {
+	struct simdev sim;
+	struct engine *engine;
+	struct state *states; /* [0 .. promised] are true or were; the next may come */
+	unsigned promised;
+	bool with_digest, failed;
+	uint64_t seed;
+};
+
+static const struct report quiet;
+
+static uint32_t draw(struct run *run, uint32_t limit)
+{
+	return unit_random(&run->seed) % limit;
+}
+
+/* What would be true after the next call. */
+static struct state *next_state(struct run *run)
+{
+	struct state *state = &run->states[run->promised + 1];
+
+	assert_true(run->promised + 2 < MAX_STATES);
+	*state = run->states[run->promised];
+	return state;
+}
+
+static void returned(struct run *run, int r)
+{
+	if (r)
+		run->failed = true;
+	else
+		simdev_promise(&run->sim, ++run->promised);
+}
+
+static void open_engine(struct run *run)
+{
+	const struct engine_config config = {
+		.block_sectors = BLOCK_SECTORS,
+		.format = true,
+		.manual_digest = true,
+		.cache_blocks = 8,
+		.rep = &quiet,
+	};
+	struct state *state = next_state(run);
+	struct blk_dev dev;
+	int r;
+
+	if (state->blank)
+		*state = (struct state){.blank = false};
+	assert_int_equal(simdev_dev(&run->sim, &dev, &quiet), 0);
+	r = engine_open_dev(&run->engine, &dev, &config);
+	if (r)
+		run->engine = NULL;
+	returned(run, r);
+}
+
+static void resume(struct run *run, uint32_t nr_blocks)
+{
+	struct state *state = next_state(run);
+
+	state->live.era++;
+	for (uint32_t i = state->live.nr_blocks; i < nr_blocks; i++)
+		state->live.last[i] = state->live.era;
+	state->live.nr_blocks = nr_blocks;
+	returned(run, engine_resume(run->engine, (uint64_t)nr_blocks * BLOCK_BYTES));
+}
+
+static void mark(struct run *run)
+{
+	struct state *state = next_state(run);
+	uint32_t nr = state->live.nr_blocks, first = draw(run, nr);
+	uint32_t len = 1 + draw(run, draw(run, 4) ? 3 : nr);
+	struct engine_request req;
+	int r;
+
+	len = (uint32_t)min_u64(len, nr - first);
+	for (uint32_t i = first; i < first + len; i++)
+		state->live.last[i] = state->live.era;
+	r = engine_mark(run->engine, (uint64_t)first * BLOCK_BYTES, (uint64_t)len * BLOCK_BYTES, &req);
+	if (!r)
+		engine_done(run->engine, req);
+	returned(run, r);
+}
+
+static void checkpoint(struct run *run)
+{
+	next_state(run)->live.era++;
+	returned(run, engine_checkpoint(run->engine, NULL));
+}
+
+static void toggle_snapshot(struct run *run)
+{
+	struct state *state = next_state(run);
+	bool held = state->held;
+
+	state->held = !held;
+	if (!held) {
+		state->live.era++;
+		state->snapshot = state->live;
+	}
+	returned(run, held ? engine_drop_metadata_snap(run->engine)
+			   : engine_take_metadata_snap(run->engine, NULL));
+}
+
+/* Nothing becomes true by it. */
+static void digest(struct run *run)
+{
+	uint32_t steps = 1 + draw(run, 8);
+	int r = 1;
+
+	next_state(run);
+	while (r == 1 && steps--)
+		r = engine_digest(run->engine);
+	returned(run, r < 0 ? r : 0);
+}
+
+static void suspend(struct run *run)
+{
+	next_state(run);
+	returned(run, engine_suspend(run->engine));
+	if (!run->failed)
+		resume(run, draw(run, 2) ? run->states[run->promised].live.nr_blocks
+					 : 1 + draw(run, MAX_BLOCKS));
+}
+
+static void reopen(struct run *run)
+{
+	engine_close(run->engine);
+	run->engine = NULL;
+	open_engine(run);
+	if (!run->failed)
+		resume(run, run->states[run->promised].live.nr_blocks);
+}
+
+static void step(struct run *run)
+{
+	uint32_t drawn = draw(run, 20);
+
+	if (drawn < 11)
+		mark(run);
+	else if (drawn < 14)
+		checkpoint(run);
+	else if (drawn < 17 && run->with_digest)
+		digest(run);
+	else if (drawn < 18 && run->with_digest)
+		toggle_snapshot(run);
+	else if (drawn < 19)
+		suspend(run);
+	else
+		reopen(run);
+}
+
+static void start_run(struct run *run, uint64_t seed, bool with_digest)
+{
+	*run = (struct run){.seed = seed, .with_digest = with_digest};
+	run->states = calloc(MAX_STATES, sizeof(*run->states));
+	assert_non_null(run->states);
+	run->states[0].blank = true;
+	simdev_open(&run->sim, SIM_BLOCKS);
+}
+
+static void go_on(struct run *run, unsigned steps)
+{
+	if (!run->failed)
+		open_engine(run);
+	if (!run->failed)
+		resume(run, MAX_BLOCKS / 2);
+	while (!run->failed && steps--)
+		step(run);
+}
+
+static void end_run(struct run *run)
+{
+	engine_close(run->engine);
+	simdev_close(&run->sim);
+	free(run->states);
+}
+
+static bool view_is(struct simdev *image, unsigned flags, const struct eras *eras)
+{
+	static uint32_t found[MAX_BLOCKS];
+	struct era_view view;
+	struct era_map *map;
+	struct era_window window;
+	struct blk_dev dev;
+	bool same;
+	int r;
+
+	if (simdev_dev(image, &dev, NULL) || era_view_open_dev(&view, &dev, flags))
+		return false;
+	same = view.sb.nr_blocks == eras->nr_blocks && view.sb.current_era == eras->era;
+	if (same) {
+		assert_int_equal(era_map_open(&map, &view), 0);
+		while ((r = era_map_next(map, &window)) > 0)
+			memcpy(found + window.first, window.eras, window.nr * sizeof(*found));
+		same = !r && !memcmp(found, eras->last, eras->nr_blocks * sizeof(*found));
+		era_map_close(map);
+	}
+	era_view_close(&view);
+	return same;
+}
+
+static bool is_blank(const struct simdev *image)
+{
+	for (unsigned i = 0; i < META_BLOCK_SIZE; i++)
+		if (image->data[i])
+			return false;
+	return true;
+}
+
+static bool image_is(struct simdev *image, const struct state *state)
+{
+	if (state->blank)
+		return is_blank(image);
+	return view_is(image, 0, &state->live) &&
+	       (!state->held || view_is(image, ERA_VIEW_SNAPSHOT, &state->snapshot));
+}
+
+static bool is_sound(struct simdev *image)
+{
+	struct era_check_result result;
+	struct blk_dev dev;
+
+	return !simdev_dev(image, &dev, NULL) &&
+	       !era_check_dev(&dev, ERA_CHECK_ALL, NULL, &result) && result.live.walked &&
+	       !result.nr_fatal && !result.nr_non_fatal;
+}
+
+/* The metadata resume, and all that was true still is; what is new is marked, and stays. */
+static bool works_on(struct simdev *image, const struct state *state)
+{
+	const struct engine_config config = {
+		.block_sectors = BLOCK_SECTORS, .format = true, .manual_digest = true};
+	struct eras eras = state->live;
+	struct engine_request req;
+	struct engine *e;
+	struct blk_dev dev;
+	int r;
+
+	if (simdev_dev(image, &dev, NULL) || engine_open_dev(&e, &dev, &config))
+		return false;
+	eras.nr_blocks = eras.nr_blocks ? eras.nr_blocks : 1;
+	eras.era++;
+	eras.last[0] = eras.era;
+	r = engine_resume(e, (uint64_t)eras.nr_blocks * BLOCK_BYTES);
+	if (!r)
+		r = engine_mark(e, 0, 1, &req);
+	if (!r)
+		engine_done(e, req);
+	while (!r && engine_digest(e) == 1)
+		;
+	if (!r)
+		r = engine_suspend(e);
+	engine_close(e);
+	return !r && is_sound(image) && view_is(image, 0, &eras);
+}
+
+static bool judge(void *ctx, struct simdev_stop *stop)
+{
+	const struct run *run = ctx;
+	const struct state *state = &run->states[stop->promise];
+
+	if (!image_is(stop->image, state)) {
+		/* The call after the last that returned, if there was one. */
+		state++;
+		if (!image_is(stop->image, state)) {
+			snprintf(stop->why, sizeof(stop->why), "neither call %" PRIu64 " nor the next",
+				 stop->promise);
+			return false;
+		}
+	}
+	if (!state->blank && !is_sound(stop->image)) {
+		snprintf(stop->why, sizeof(stop->why), "not sound");
+		return false;
+	}
+	if (!state->blank && stop->promise % 8 == 0 && !works_on(stop->image, state)) {
+		snprintf(stop->why, sizeof(stop->why), "does not resume");
+		return false;
+	}
+	return true;
+}
+
+static uint64_t nr_bad(struct run *run, const struct simdev_how *how, bool tell)
+{
+	struct simdev_result result;
+
+	simdev_for_each_stop(&run->sim, how, judge, run, &result);
+	if (tell && result.bad)
+		printf("# %s\n", result.first_bad);
+	if (tell)
+		printf("# %" PRIu64 " stops, %" PRIu64 " states, %" PRIu64 " bad\n", result.stops,
+		       result.states, result.bad);
+	return result.bad;
+}
+
+static unsigned long from_environment(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+static void test_every_stop(void **state)
+{
+	unsigned long runs = from_environment("ERA_ENGINE_RUNS", 3);
+	struct run run;
+
+	(void)state;
+	for (unsigned long i = 0; i < runs; i++) {
+		const struct simdev_how how = {.states = 12, .seed = i};
+
+		start_run(&run, i + 1, true);
+		go_on(&run, 40);
+		assert_false(run.failed);
+		assert_int_equal(nr_bad(&run, &how, true), 0);
+		end_run(&run);
+	}
+}
+
+/* Of a digestion's commits nobody is told, so one of their flushes may well not be missed. */
+static void test_no_flush_is_idle(void **state)
+{
+	struct run run;
+
+	(void)state;
+	start_run(&run, 77, false);
+	go_on(&run, 12);
+	assert_false(run.failed);
+	for (uint64_t flush = 1; flush <= run.sim.flushes; flush++) {
+		const struct simdev_how how = {.states = 24, .without_flush = flush};
+
+		if (!nr_bad(&run, &how, false))
+			fail_msg("flush %" PRIu64 " of %" PRIu64 " is not needed", flush,
+				 run.sim.flushes);
+	}
+	end_run(&run);
+}
+
+/* Read-only from then on, and it says why. */
+static void refuses_all(struct run *run)
+{
+	char line[ENGINE_LINE_MAX];
+	struct engine_request req;
+
+	engine_status(run->engine, line, sizeof(line));
+	assert_memory_equal(line, "Error: ", 7);
+	assert_true(strlen(line) > 12);
+	assert_int_not_equal(engine_mark(run->engine, 0, 1, &req), 0);
+	assert_int_not_equal(engine_checkpoint(run->engine, NULL), 0);
+	assert_int_not_equal(engine_take_metadata_snap(run->engine, NULL), 0);
+	assert_int_not_equal(engine_drop_metadata_snap(run->engine), 0);
+}
+
+/* One run that meets this fault.  false when it didn't come to it. */
+static bool fails_well(uint64_t seed, const struct simdev_faults *faults)
+{
+	const struct simdev_how how = {.states = 6, .seed = seed};
+	struct run run;
+	bool failed;
+
+	start_run(&run, seed, true);
+	run.sim.faults = *faults;
+	go_on(&run, 25);
+	failed = run.failed;
+	if (failed && run.engine)
+		refuses_all(&run);
+	run.sim.faults = (struct simdev_faults){.bad_block = SIMDEV_NO_BLOCK};
+	if (nr_bad(&run, &how, false))
+		fail_msg("seed %" PRIu64 ", read %" PRIu64 ", write %" PRIu64 ", flush %" PRIu64
+			 " fails: something is lost", seed, faults->read, faults->write, faults->flush);
+	end_run(&run);
+	return failed;
+}
+
+static void test_faults(void **state)
+{
+	uint64_t pace = from_environment("ERA_ENGINE_FAULTS_EVERY", 7);
+
+	(void)state;
+	for (unsigned kind = 0; kind < 4; kind++) {
+		bool failed = true;
+		uint64_t n, nr = 0;
+
+		for (n = 1; failed; n += pace) {
+			struct simdev_faults faults = {
+				.bad_block = SIMDEV_NO_BLOCK,
+				.read = kind == 0 ? n : 0,
+				.write = kind == 1 || kind == 3 ? n : 0,
+				.flush = kind == 2 ? n : 0,
+				.short_write = kind == 3,
+				.lasting = n % 2,
+			};
+
+			failed = fails_well(5, &faults);
+			nr += failed;
+		}
+		assert_true(nr >= 5);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_stop),
+		cmocka_unit_test(test_no_flush_is_idle),
+		cmocka_unit_test(test_faults),
+	};
+
+	return cmocka_run_group_tests_name("engine stops", tests, NULL, NULL);
+}
