@@ -6,7 +6,7 @@
 load ../lib/common
 
 setup() {
-	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,ondisk,block,pdata,era,xml,output},tools,era_x,era_y}
+	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,ondisk,block,pdata,era,xml,output},tools,era_x,era_y,target/engine}
 	cd "$BATS_TEST_TMPDIR/tree"
 }
 
@@ -48,6 +48,13 @@ function_of() {
 	refused era_x/a.c '"block/b.h"' 'era_x may not include block/b.h'
 	refused era_x/a.c '"era_y/b.h"' 'era_x may not include era_y/b.h'
 	refused era_x/a.c '"era/b_internal.h"' 'era/b_internal.h is internal to era'
+	refused lib/era/a.c '"target/engine/b.h"' 'era may not include target/engine/b.h'
+	refused era_x/a.c '"target/engine/b.h"' 'era_x may not include target/engine/b.h'
+	refused target/engine/a.c '"xml/b.h"' 'engine may not include xml/b.h'
+	refused target/engine/a.c '"target/b.h"' 'engine may not include target/b.h'
+	refused target/a.c '"era/b.h"' 'target may not include era/b.h'
+	refused target/a.c '"target/engine/b_internal.h"' \
+		'target/engine/b_internal.h is internal to engine'
 }
 
 @test "check-layers refuses a folder that it doesn't know" {
@@ -66,6 +73,9 @@ function_of() {
 	allowed era_x/a.c '"output/b.h"'
 	allowed era_x/a.c '"own.h"'
 	allowed era_x/a.c '"era_x/own.h"'
+	allowed target/engine/a.c '"era/b.h"'
+	allowed target/engine/a.c '"target/engine/own_internal.h"'
+	allowed target/a.c '"target/engine/b.h"'
 }
 
 @test "sizes names functions over 60 lines and files over 800, and refuses functions over 100" {
