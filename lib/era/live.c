@@ -15,8 +15,9 @@
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 
-/* The writeset tree: its path is shadowed, and every node of it may be split. */
-#define WRITESET_TREE_BLOCKS 8u
+/* An entry more in the writeset tree: two levels, for 25,000 writesets and more, are shadowed and
+ * split, and get a root. */
+#define WRITESET_TREE_BLOCKS 5u
 
 static int read_superblock(struct era_live *live)
 {

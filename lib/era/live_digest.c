@@ -19,8 +19,8 @@
 #define STEP_BLOCKS 64u
 #define STEP_BITSET_BLOCKS 16u
 
-/* Left to marks, besides what a rollover takes. */
-#define SPARE_BLOCKS 8u
+/* For the path to the writeset that goes, and for a mark; besides what a rollover takes. */
+#define SPARE_BLOCKS 6u
 
 #define ERAS_PER_BLOCK ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)
 #define BITS_PER_BLOCK (ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * (uint64_t)BITS_PER_WORD)

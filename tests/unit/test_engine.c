@@ -361,13 +361,46 @@ static void test_histories(void **state)
 	}
 	printf("# %" PRIu64 " calls, %" PRIu64 " checks, %" PRIu64 " found no room\n", h->calls,
 	       h->nr_checks, h->nr_full);
-	assert_true(h->nr_full > 0);
+	assert_true(h->nr_full > 0 || most < DEFAULT_CALLS);
+	free(h);
+}
+
+/* The kernel's digestion gives an entry the era of any writeset that names it, also an older one: so
+ * when blocks come new to the array, no writeset may be left that has bits there. */
+static void test_growth_leaves_no_old_bits(void **state)
+{
+	struct history *h = calloc(1, sizeof(*h));
+	struct engine_request req;
+	struct era_view view;
+	struct blk_dev dev;
+
+	(void)state;
+	assert_non_null(h);
+	simdev_open(&h->sim, 100);
+	open_engine(h);
+	resume(h, 100 * BLOCK_BYTES);
+	assert_int_equal(engine_checkpoint(h->engine, NULL), 0);
+	assert_int_equal(engine_mark(h->engine, 80 * BLOCK_BYTES, 1, &req), 0);
+	engine_done(h->engine, req);
+	assert_int_equal(engine_suspend(h->engine), 0);
+	resume(h, 50 * BLOCK_BYTES);
+	assert_int_equal(engine_suspend(h->engine), 0);
+	resume(h, 100 * BLOCK_BYTES);
+	engine_close(h->engine);
+
+	assert_int_equal(simdev_dev(&h->sim, &dev, NULL), 0);
+	assert_int_equal(era_view_open_dev(&view, &dev, 0), 0);
+	for (size_t i = 0; i < view.nr_writesets; i++)
+		assert_true(view.writesets[i].is_current || view.writesets[i].nr_bits <= 50);
+	era_view_close(&view);
+	simdev_close(&h->sim);
 	free(h);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_growth_leaves_no_old_bits),
 		cmocka_unit_test(test_histories),
 	};
 

@@ -1,0 +1,180 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The engine on files: what it refuses, what it says, that others can read its metadata, and that it
+# takes up whatever the kernel has left in tests/images. The commands are those of drive.c.
+
+load ../lib/common
+load ../lib/truth
+
+setup() {
+	need_ours era_check era_dump era_invalidate era_format drive
+	scratch
+}
+
+# driven COMMANDS: on the file "metadata", which ends up sound, and true in all that was true in
+# "before" and has become true since.
+driven() {
+	local before=()
+	[ ! -e before ] || before=(before)
+	printf '%s\n' "$@" | drive >out || return
+	grep '^truth: ' out >log || :
+	rm -f after after.*
+	awk -v out=after -f "$abs_top_srcdir/tests/kernel/truth.awk" "${before[@]}" log || return
+	[ ! -e before.snap ] || grep -q '^truth: drop' log || cp before.snap after.snap
+	image_is_true metadata after || return
+	rm -f before before.snap
+	mv after before
+	[ ! -e after.snap ] || mv after.snap before.snap
+}
+
+# refuses WORDS COMMANDS: the last of them, with these words.
+refuses() {
+	fails drive <<<"$2" 2>err >out
+	grep -F -- "$1" err
+}
+
+blank() {
+	truncate -s 0 metadata
+	truncate -s "${1:-1M}" metadata
+}
+
+@test "metadata are made when told to, and only over zeroes" {
+	blank
+	refuses 'formatting was not asked for' 'open metadata 8'
+	cmp metadata <(head -c 1M /dev/zero)
+	driven 'open metadata 8 format' 'resume 1000' 'write 0 1' 'suspend'
+
+	head -c 1M /dev/urandom >metadata
+	cp metadata copy
+	refuses 'checksum' 'open metadata 8 format'
+	cmp metadata copy
+	blank 4K
+	refuses 'too small' 'open metadata 8 format'
+	rm metadata
+	refuses 'cannot open' 'open metadata 8 format'
+}
+
+@test "another block size, an impossible one and another version are refused" {
+	blank
+	driven 'open metadata 16 format' 'resume 1000' 'suspend'
+	cp metadata copy
+	refuses 'data block size: found 16 sectors, wanted 8' 'open metadata 8 format'
+	refuses 'wanted a positive multiple of 8' 'open metadata 12'
+	refuses 'wanted a positive multiple of 8' 'open metadata 0'
+	cmp metadata copy
+	blkedit metadata 0 40 02000000
+	refuses 'version' 'open metadata 16'
+}
+
+@test "metadata in use are refused, and its own are locked" {
+	blank
+	driven 'open metadata 8 format' 'resume 8000' 'write 0 1' 'suspend'
+	for kind in read write; do
+		fails ofdlock $kind metadata drive <<<'open metadata 8' 2>err
+		grep 'is in use' err
+	done
+	coproc drive
+	printf 'open metadata 8\nresume 8000\nwrite 80 1\ntake\nwrite 160 1\nstatus\n' >&"${COPROC[1]}"
+	while read -r line <&"${COPROC[0]}" && [[ $line != 8\ * ]]; do :; done
+	[[ $line == 8\ */256\ 3\ [1-9]* ]]
+	status_is 3 era_check metadata
+	status_is 3 era_invalidate --written-since 1 metadata
+	status_is 0 era_check -m metadata
+	status_is 0 era_invalidate -m --written-since 2 --format ranges --unit blocks metadata >got
+	[ "$(cat got)" = "10 1" ]
+	eval "exec ${COPROC[1]}>&-"
+	wait "$COPROC_PID"
+}
+
+@test "the lines are the kernel's" {
+	blank
+	driven 'open metadata 128 format' 'resume 8000' 'status' 'table' 'take' 'fails take' 'status' \
+		'drop' 'fails drop' 'status' 'checkpoint' 'status' 'fails write 7999 2' 'write 7999 1' \
+		'suspend' 'fails write 0 1' 'resume 8000' 'status'
+	grep -v '^truth' out >lines
+	grep -xE '8 [0-9]+/256 1 -' lines
+	grep -x 'metadata origin 128' lines
+	grep -xE '8 [0-9]+/256 2 [0-9]+' lines
+	grep -xE '8 [0-9]+/256 2 -' lines
+	grep -xE '8 [0-9]+/256 3 -' lines
+	grep -xE '8 [0-9]+/256 4 -' lines
+}
+
+@test "since an era: the same as era_invalidate says" {
+	local era
+	blank
+	driven 'open metadata 8 format' 'resume 40000' 'write 100 20' 'checkpoint' 'write 39999 1' \
+		'write 104 1' 'checkpoint' 'digest' 'write 0 9' 'checkpoint' 'suspend'
+	for era in 0 1 2 3 4 5; do
+		era_invalidate --written-since $era --format ranges --unit blocks metadata >want
+		cp metadata live
+		printf 'open live 8\nresume 40000\nsince %d\n' $era | drive | grep -v '^truth' >got || :
+		same "since $era" want got
+	done
+	cp metadata live
+	refuses 'is after the current one' $'open live 8\nresume 40000\nsince 6\nsince 7'
+}
+
+@test "a full device: the last commit is whole, and status says why" {
+	blank 80K
+	refuses 'the metadata are full' $'open metadata 8 format\nresume 800000'
+	status_is 0 era_check metadata
+
+	# Eras pile up until there is no room for another; that is said, and the target goes on.
+	refuses 'the metadata have no room for another era' "open metadata 8
+resume 8000
+write 0 1
+take
+checkpoint
+checkpoint
+checkpoint
+checkpoint"
+	status_is 0 era_check metadata
+	status_is 0 era_invalidate --written-since 2 -m --format ranges --unit blocks metadata >got
+	[ ! -s got ]
+}
+
+@test "whatever the kernel has left is taken up" {
+	local folder sectors block
+	for folder in "$abs_top_srcdir"/tests/images/*/; do
+		[ -e "$folder/truth" ] || continue
+		gzip -dc "$folder/image.gz" >metadata
+		truncate -s '>1M' metadata
+		rm -f before before.snap
+		cp "$folder"/truth* .
+		mv truth before
+		[ ! -e truth.snap ] || mv truth.snap before.snap
+		sectors=$(truth_field sectors before)
+		block=$(truth_field block before)
+		echo "$folder" >&2
+		driven "open metadata $block" "resume $sectors" "write $((sectors - 1)) 1" checkpoint \
+			"write 0 $block" checkpoint "write $((sectors / 2)) 1" crash
+		driven "open metadata $block" "resume $((sectors / 2))" "write 0 1" toggle digest crash
+		driven "open metadata $block digester" "resume $sectors" "storm 4 20 1" toggle suspend
+	done
+}
+
+@test "killed at any moment, all that was acknowledged is there" {
+	local i pid
+	blank
+	driven 'open metadata 8 format' 'resume 80000' 'checkpoint' 'suspend'
+	for i in 1 2 3 4 5 6 7 8; do
+		{ echo 'open metadata 8 digester'
+		  echo 'resume 80000'
+		  for ((n = 0; n < 200; n++)); do printf 'storm 4 50 %d\ncheckpoint\n' "$RANDOM"; done
+		} | drive >out &
+		pid=$!
+		sleep 0.0$i
+		kill -9 $pid
+		wait $pid || :
+		status_is 0 era_check metadata
+		# A line may be cut short.
+		sed '$d' out | awk '$2 == "era" { era = $3 }
+			$2 == "write" { last[int($3 / 8)] = era }
+			END { for (b in last) print b, last[b] }' >acknowledged
+		era_dump --logical metadata | awk -F '"' 'NR == FNR { split($0, w, " "); want[w[1]] = w[2]; next }
+			/<era block=/ && ($2 in want) && $4 < want[$2] { print "lost:", $2, want[$2], $4; bad = 1 }
+			END { exit bad }' acknowledged -
+	done
+}
