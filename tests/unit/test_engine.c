@@ -19,7 +19,7 @@
 #define MAX_BLOCKS 70000u
 #define BLOCK_SECTORS 8u
 #define BLOCK_BYTES (BLOCK_SECTORS * 512u)
-#define DEFAULT_CALLS 30000u
+#define DEFAULT_CALLS 20000u
 
 struct eras {
 	uint32_t nr_blocks, era;
@@ -323,13 +323,17 @@ static void call_any(struct history *h)
 static void run_history(struct history *h)
 {
 	uint64_t last = h->calls + 1 + draw(h, 4000);
-	uint32_t room = draw(h, 3) ? 60 + draw(h, 200) : 400 + draw(h, 20000);
+	uint64_t origin_bytes = draw_origin(h);
+	uint32_t arrays = 1 + draw(h, 4), room;
 
+	/* Mostly tight; more than one bitmap sometimes. */
+	room = 20 + draw(h, 60) + arrays * (uint32_t)(origin_bytes / BLOCK_BYTES / 1000);
+	room += draw(h, 6) ? 0 : draw(h, 20000);
 	h->held = h->ended = false;
 	h->now.nr_blocks = h->now.era = 0;
 	simdev_open(&h->sim, room);
 	open_engine(h);
-	resume(h, draw_origin(h));
+	resume(h, origin_bytes);
 	while (!h->ended && h->calls < last)
 		call_any(h);
 	engine_close(h->engine);

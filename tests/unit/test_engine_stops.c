@@ -338,7 +338,7 @@ static unsigned long from_environment(const char *name, unsigned long otherwise)
 
 static void test_every_stop(void **state)
 {
-	unsigned long runs = from_environment("ERA_ENGINE_RUNS", 3);
+	unsigned long runs = from_environment("ERA_ENGINE_RUNS", 2);
 	struct run run;
 
 	(void)state;
@@ -425,7 +425,7 @@ static void count_calls(uint64_t seed, uint64_t counts[3])
 /* All but the read that only looks whether it is XML are missed when they fail. */
 static void test_faults(void **state)
 {
-	uint64_t pace = from_environment("ERA_ENGINE_FAULTS_EVERY", 7), counts[3];
+	uint64_t pace = from_environment("ERA_ENGINE_FAULTS_EVERY", 11), counts[3];
 
 	(void)state;
 	count_calls(5, counts);
