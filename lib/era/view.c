@@ -15,7 +15,7 @@
 
 #define RETRIES 20
 #define RETRY_NANOSECONDS 50000000L
-#define XML_SNIFF_BYTES 64
+#define XML_SNIFF_BYTES sizeof(struct superblock_disk)
 
 /* How many writesets of which nothing is known are told apart. */
 #define MAX_LOST 16u
@@ -37,10 +37,23 @@ uint64_t era_block_limit(const struct blk_dev *dev)
 	return min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
 }
 
+/* A superblock begins with its checksum, which may look like anything. */
+static bool has_magic(const char *text, size_t len)
+{
+	struct superblock_disk sb;
+
+	if (len < sizeof(sb))
+		return false;
+	memcpy(&sb, text, sizeof(sb));
+	return le64_get(sb.magic) == ERA_MAGIC;
+}
+
 static bool looks_like_xml(const char *text, size_t len)
 {
 	size_t i = 0;
 
+	if (has_magic(text, len))
+		return false;
 	while (i < len && strchr(" \t\r\n", text[i]))
 		i++;
 	return i + 1 < len && text[i] == '<' &&

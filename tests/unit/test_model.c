@@ -13,11 +13,13 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "block/validate.h"
 #include "era/build.h"
 #include "era/changes.h"
 #include "era/check.h"
 #include "era/map.h"
 #include "era/stream.h"
+#include "ondisk/era_disk.h"
 
 #define MAX_WRITESETS 1200u
 #define MAX_WORDS 1200u
@@ -300,6 +302,37 @@ static void writesets_in_passes(void **state)
 	try(5000, MAX_WRITESETS, &seed);
 }
 
+/* The superblock's first bytes are its checksum: "<s" in one of many thousand. */
+static void checksum_like_xml(void **state)
+{
+	struct model *model = calloc(1, sizeof(*model));
+	union {
+		struct superblock_disk sb;
+		char bytes[META_BLOCK_SIZE];
+	} block;
+	FILE *file;
+	uint64_t seed = 7;
+
+	(void)state;
+	assert_non_null(model);
+	make_model(model, 100, 2, &seed);
+	build_file(model);
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fread(&block, sizeof(block), 1, file), 1);
+	for (uint32_t n = 0; memcmp(block.bytes, "<s", 2); n++) {
+		memcpy(block.sb.uuid, &n, sizeof(n));
+		blk_seal((struct blk_rw){0, &block}, ROLE_SUPERBLOCK);
+	}
+	rewind(file);
+	assert_int_equal(fwrite(&block, sizeof(block), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+	check_file(model);
+	check_map(model);
+	free(model->eras);
+	free(model);
+}
+
 static int make_path(void **state)
 {
 	int fd = mkstemp(path);
@@ -321,6 +354,7 @@ int main(void)
 		cmocka_unit_test(random_sizes),
 		cmocka_unit_test(trees_with_levels),
 		cmocka_unit_test(writesets_in_passes),
+		cmocka_unit_test(checksum_like_xml),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, make_path, remove_path);
