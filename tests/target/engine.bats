@@ -8,7 +8,7 @@ load ../lib/common
 load ../lib/truth
 
 setup() {
-	need_ours era_check era_dump era_invalidate era_format drive
+	need_ours era_check era_dump era_invalidate era_restore drive
 	scratch
 }
 
@@ -153,6 +153,16 @@ checkpoint"
 		driven "open metadata $block" "resume $((sectors / 2))" "write 0 1" toggle digest crash
 		driven "open metadata $block digester" "resume $sectors" "storm 4 20 1" toggle suspend
 	done
+}
+
+@test "digestion never lowers what the array says" {
+	blank
+	driven 'open metadata 8 format' 'resume 80' 'write 56 1' 'crash'
+	era_dump metadata | sed -e 's/current_era="1"/current_era="9"/' -e 's/writeset era="1"/writeset era="3"/' \
+		-e 's/block="7" era="1"/block="7" era="6"/' >metadata.xml
+	era_restore -q -i metadata.xml -o metadata
+	printf '%s\n' 'open metadata 8' 'resume 80' 'digest' 'suspend' | drive
+	era_dump --logical metadata | grep -F 'block="7" era="6"'
 }
 
 @test "killed at any moment, all that was acknowledged is there" {
