@@ -240,17 +240,16 @@ static void set_bits(uint8_t *values, uint64_t base, uint64_t first, uint64_t en
 int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
 {
 	uint64_t per_block = ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * (uint64_t)BITS_PER_WORD;
-	uint64_t end = first + nr;
+	uint64_t end = first + nr, nr_words = bits_words(live->sb.current_nr_bits);
 	int r = 0;
 
 	while (first < end && !r) {
 		uint64_t index = era_live_bitset_block(first), base = index * per_block;
 		uint64_t stop = min_u64(end, base + per_block);
 		uint8_t *values;
-		uint32_t nr_words;
 
-		r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, index, &values,
-				     &nr_words);
+		r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, nr_words, index,
+				     &values);
 		if (!r)
 			set_bits(values, base, first, stop);
 		if (!r)

@@ -23,6 +23,7 @@
 struct era_digest {
 	bool active;
 	uint32_t era;
+	uint32_t nr_bits;
 	uint64_t root;      /* of its bitset */
 	uint64_t next, end; /* data blocks */
 	uint64_t index;     /* of the bitset's block that is in words */

@@ -30,8 +30,7 @@ static int writeset_step(struct era_live *live, struct era_live_changes *changes
 {
 	struct writeset_disk ws;
 	const uint8_t *values;
-	uint64_t era = changes->era;
-	uint32_t nr;
+	uint64_t era = changes->era, nr_words;
 	int r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
 
 	if (r < 0)
@@ -41,16 +40,18 @@ static int writeset_step(struct era_live *live, struct era_live_changes *changes
 		changes->index = 0;
 		return 1;
 	}
-	if (changes->index >=
-	    div_up(bits_words(le32_get(ws.nr_bits)), ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE))) {
+	nr_words = bits_words(le32_get(ws.nr_bits));
+	if (changes->index >= div_up(nr_words, ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE))) {
 		changes->era++;
 		changes->index = 0;
 		return 1;
 	}
-	r = array_read_block(&live->txn, ROLE_BITSET, le64_get(ws.root), changes->index, &values, &nr);
+	r = array_read_block(&live->txn, ROLE_BITSET, le64_get(ws.root), nr_words, changes->index,
+			     &values);
 	if (r)
 		return r;
-	add_words(live, changes, (const void *)values, nr, le32_get(ws.nr_bits));
+	add_words(live, changes, (const void *)values,
+		  array_nr(ROLE_BITSET, nr_words, changes->index), le32_get(ws.nr_bits));
 	changes->index++;
 	return 1;
 }
@@ -65,12 +66,13 @@ static int array_step(struct era_live *live, struct era_live_changes *changes)
 
 	if (first >= live->sb.nr_blocks)
 		return 0;
-	r = array_read_block(&live->txn, ROLE_ERA, live->sb.era_array_root, changes->index, &values,
-			     &nr);
+	r = array_read_block(&live->txn, ROLE_ERA, live->sb.era_array_root, live->sb.nr_blocks,
+			     changes->index, &values);
 	if (r)
 		return r;
 	eras = (const void *)values;
-	for (uint32_t i = 0; i < nr && first + i < live->sb.nr_blocks; i++)
+	nr = array_nr(ROLE_ERA, live->sb.nr_blocks, changes->index);
+	for (uint32_t i = 0; i < nr; i++)
 		if (le32_get(eras[i]) >= changes->since)
 			bits_set(changes->bits, first + i);
 	changes->index++;

@@ -8,8 +8,6 @@
  */
 #include "era/live.h"
 
-#include <string.h>
-
 #include "base/bits.h"
 #include "base/checked.h"
 #include "pdata/array_edit.h"
@@ -45,6 +43,7 @@ static int begin(struct era_live *live)
 	*digest = (struct era_digest){
 		.active = true,
 		.era = (uint32_t)era,
+		.nr_bits = le32_get(ws.nr_bits),
 		.root = le64_get(ws.root),
 		.end = min_u64(le32_get(ws.nr_bits), live->sb.nr_blocks),
 	};
@@ -66,24 +65,40 @@ static int finish(struct era_live *live)
 	return 0;
 }
 
+/* A bit past the end says that nr_bits is wrong, or the bit: what else there is can't be told. */
+static int check_tail(struct era_live *live, uint32_t nr_words)
+{
+	struct era_digest *digest = &live->digest;
+	uint64_t base = digest->index * BITS_PER_BLOCK, nr = nr_words * (uint64_t)BITS_PER_WORD;
+	uint64_t tail = digest->nr_bits - base;
+	struct problem p;
+
+	if (tail >= nr || bits_next_set(digest->words, tail, nr) == nr)
+		return 0;
+	problem_set(&p, PROBLEM_WRITESET_TAIL, digest->root,
+		    base + bits_next_set(digest->words, tail, nr), digest->nr_bits);
+	return txn_problem(&live->txn, &p, blk_role_name(ROLE_BITSET));
+}
+
 /* Has the words of the bitset's block where `next` is in memory. */
 static int read_words(struct era_live *live)
 {
 	struct era_digest *digest = &live->digest;
+	uint64_t total = bits_words(digest->nr_bits);
 	const uint8_t *values;
 	uint32_t nr;
 	int r;
 
 	digest->index = era_live_bitset_block(digest->next);
 	digest->has_words = false;
-	r = array_read_block(&live->txn, ROLE_BITSET, digest->root, digest->index, &values, &nr);
+	r = array_read_block(&live->txn, ROLE_BITSET, digest->root, total, digest->index, &values);
 	if (r)
 		return txn_result(&live->txn, r);
-	memset(digest->words, 0, sizeof(digest->words));
+	nr = array_nr(ROLE_BITSET, total, digest->index);
 	for (uint32_t i = 0; i < nr; i++)
 		digest->words[i] = le64_get(((const struct le64 *)(const void *)values)[i]);
 	digest->has_words = true;
-	return 0;
+	return txn_result(&live->txn, check_tail(live, nr));
 }
 
 /* Raises the entries of one array block from `next` on, as far as these words reach. */
@@ -95,13 +110,13 @@ static int digest_block(struct era_live *live, uint64_t base)
 	uint64_t block = digest->next;
 	struct le32 *eras;
 	uint8_t *values;
-	uint32_t nr;
-	int r = array_edit_block(&live->txn, ROLE_ERA, &live->sb.era_array_root, index, &values, &nr);
+	int r = array_edit_block(&live->txn, ROLE_ERA, &live->sb.era_array_root, live->sb.nr_blocks,
+				 index, &values);
 
 	if (r)
 		return r;
 	eras = (void *)values;
-	while (block < end && block - first < nr) {
+	while (block < end) {
 		if (le32_get(eras[block - first]) < digest->era)
 			eras[block - first] = le32_make(digest->era);
 		block = base + bits_next_set(digest->words, block + 1 - base, end - base);

@@ -44,8 +44,28 @@ static int lost(struct txn *txn, uint64_t root, uint64_t index, enum blk_role ro
 	return txn_problem(txn, &p, blk_role_name(role));
 }
 
-int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_t index,
-		     const uint8_t **values, uint32_t *nr)
+uint32_t array_nr(enum blk_role role, uint64_t nr_entries, uint64_t index)
+{
+	uint32_t per_block = array_per_block(role);
+
+	return (uint32_t)min_u64(per_block, nr_entries - index * per_block);
+}
+
+/* An entry too few would be one that nobody sees. */
+static int check_nr(struct txn *txn, enum blk_role role, struct blk_ro blk, uint64_t nr_entries,
+		    uint64_t index)
+{
+	uint32_t wanted = array_nr(role, nr_entries, index);
+	struct problem p;
+
+	if (block_nr(blk.data) == wanted)
+		return 0;
+	problem_set(&p, PROBLEM_ARRAY_ENTRIES, blk.nr, block_nr(blk.data), wanted);
+	return txn_problem(txn, &p, blk_role_name(role));
+}
+
+int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_t nr_entries,
+		     uint64_t index, const uint8_t **values)
 {
 	struct le64 pointer;
 	struct blk_ro blk;
@@ -55,15 +75,15 @@ int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_
 		return lost(txn, root, index, role);
 	if (r > 0)
 		r = txn_read(txn, le64_get(pointer), role, &blk);
-	if (r)
-		return r;
-	*values = array_values(blk.data);
-	*nr = block_nr(blk.data);
-	return 0;
+	if (!r)
+		r = check_nr(txn, role, blk, nr_entries, index);
+	if (!r)
+		*values = array_values(blk.data);
+	return r;
 }
 
-static int edit(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
-		struct blk_rw *blk)
+static int edit(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t nr_entries,
+		uint64_t index, struct blk_rw *blk)
 {
 	struct le64 pointer;
 	void *value;
@@ -77,20 +97,18 @@ static int edit(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t in
 		return r;
 	pointer = le64_make(blk->nr);
 	memcpy(value, &pointer, sizeof(pointer));
-	return 0;
+	return check_nr(txn, role, (struct blk_ro){blk->nr, blk->data}, nr_entries, index);
 }
 
-int array_edit_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
-		     uint8_t **values, uint32_t *nr)
+int array_edit_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t nr_entries,
+		     uint64_t index, uint8_t **values)
 {
 	struct blk_rw blk;
-	int r = edit(txn, role, root, index, &blk);
+	int r = edit(txn, role, root, nr_entries, index, &blk);
 
-	if (r)
-		return r;
-	*values = values_of(blk.data);
-	*nr = block_nr(blk.data);
-	return 0;
+	if (!r)
+		*values = values_of(blk.data);
+	return txn_result(txn, r);
 }
 
 static int add_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
@@ -125,22 +143,17 @@ static int remove_block(struct txn *txn, enum blk_role role, uint64_t *root, uin
 
 /* The last block that stays: the one that may be partial, before or after. */
 static int resize_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
-			uint32_t nr, const void *fill)
+			uint64_t old_nr, uint64_t new_nr, const void *fill)
 {
 	struct blk_rw blk;
-	int r = edit(txn, role, root, index, &blk);
+	int r;
 
+	if (array_nr(role, old_nr, index) == array_nr(role, new_nr, index))
+		return 0;
+	r = edit(txn, role, root, old_nr, index, &blk);
 	if (!r)
-		set_entries(blk.data, role, nr, fill);
+		set_entries(blk.data, role, array_nr(role, new_nr, index), fill);
 	return r;
-}
-
-/* How many entries of an array of nr the block has. */
-static uint32_t entries_in(enum blk_role role, uint64_t index, uint64_t nr)
-{
-	uint32_t per_block = array_per_block(role);
-
-	return (uint32_t)min_u64(per_block, nr - index * per_block);
 }
 
 static int resize(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t old_nr,
@@ -153,10 +166,10 @@ static int resize(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t 
 
 	for (uint64_t i = old_blocks; i > new_blocks && !r; i--)
 		r = remove_block(txn, role, root, i - 1);
-	if (!r && last && entries_in(role, last - 1, old_nr) != entries_in(role, last - 1, new_nr))
-		r = resize_block(txn, role, root, last - 1, entries_in(role, last - 1, new_nr), fill);
+	if (!r && last)
+		r = resize_block(txn, role, root, last - 1, old_nr, new_nr, fill);
 	for (uint64_t i = old_blocks; i < new_blocks && !r; i++) {
-		r = add_block(txn, role, root, i, entries_in(role, i, new_nr), fill);
+		r = add_block(txn, role, root, i, array_nr(role, new_nr, i), fill);
 		if (!r)
 			r = txn_trim(txn);
 	}

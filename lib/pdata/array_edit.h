@@ -22,14 +22,17 @@ static inline enum blk_role array_node_role(enum blk_role role)
 /* Values in a full block. */
 uint32_t array_per_block(enum blk_role role);
 
-/* The values of array block `index`, which must be there (else ERA_DAMAGED); *nr is how many.  Good
- * until the next trim. */
-int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_t index,
-		     const uint8_t **values, uint32_t *nr) must_check;
+/* The values of array block `index` of an array of nr_entries, good until the next trim.
+ * ERA_DAMAGED when the block isn't there, or hasn't as many entries as it must have: array_nr(). */
+int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_t nr_entries,
+		     uint64_t index, const uint8_t **values) must_check;
 
 /* The same for changing them. */
-int array_edit_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t index,
-		     uint8_t **values, uint32_t *nr) must_check;
+int array_edit_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t nr_entries,
+		     uint64_t index, uint8_t **values) must_check;
+
+/* How many entries of an array of nr_entries are in block `index`. */
+uint32_t array_nr(enum blk_role role, uint64_t nr_entries, uint64_t index);
 
 /* Sets *root to a new array.  fill is the value of all entries, as it lies on disk.  Trims. */
 int array_create(struct txn *txn, enum blk_role role, uint64_t nr_entries, const void *fill,

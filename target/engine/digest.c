@@ -27,6 +27,7 @@ static int step(struct engine *e)
 	if (e->failed)
 		return engine_refuse(e);
 	result = era_live_digest(&e->live);
+	engine_show(e);
 	if (result < 0)
 		return engine_fail(e, result);
 	r = commit_steps(e, result != ERA_DIGEST_MORE || e->live.nr_digested != digested);

@@ -24,6 +24,7 @@ static int may_roll_over(struct engine *e, bool snapshot)
 		return report_fail(&e->rep, ERA_SYS, "era %" PRIu32 " is the last there is",
 				   e->live.sb.current_era);
 	r = era_live_make_room(&e->live, era_live_roll_over_room(&e->live) + snapshot);
+	engine_show(e);
 	if (r < 0)
 		return engine_fail(e, r);
 	return r ? 0 : no_room(e);

@@ -165,6 +165,20 @@ checkpoint"
 	era_dump --logical metadata | grep -F 'block="7" era="6"'
 }
 
+@test "a writeset that contradicts itself isn't digested" {
+	blank
+	driven 'open metadata 8 format' 'resume 80' 'write 56 1' 'crash'
+	blkedit metadata 0 188 05000000
+	printf '%s\n' 'open metadata 8' 'resume 80' 'write 0 1' 'fails digest' 'fails write 8 1' 'fails checkpoint' \
+		'status' | drive 2>err >out
+	grep -x 'Error: .*bit.*' out
+	grep 'the target is read-only' err
+	# The writeset is still there, for era_repair.
+	status_is 1 era_check metadata
+	status_is 5 era_invalidate -r --written-since 1 --format ranges --unit blocks metadata >got
+	[ "$(cat got)" = '0 10' ]
+}
+
 @test "killed at any moment, all that was acknowledged is there" {
 	local i pid
 	blank
