@@ -14,7 +14,7 @@
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
-#include "pdata/counts.h"
+#include "pdata/space_map.h"
 
 struct sm_check {
 	struct check *check;

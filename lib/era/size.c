@@ -4,38 +4,27 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
+#include "pdata/array_edit.h"
+#include "pdata/node.h"
 #include "pdata/space_map.h"
 
 /* Paths of the writeset tree and the ref-count tree, the index, and what a rebalancing touches. */
 #define TRANSACTION_BLOCKS 12u
 
 /* The kernel grows an array block by block, which leaves the nodes of its tree half full. */
-#define NODE_ENTRIES (NODE_MAX_ENTRIES(8) / 2)
-
-static uint64_t tree_blocks(uint64_t nr_leaves)
-{
-	uint64_t total = nr_leaves;
-
-	do {
-		nr_leaves = div_up(nr_leaves, NODE_ENTRIES);
-		total += nr_leaves ? nr_leaves : 1;
-	} while (nr_leaves > 1);
-	return total;
-}
-
 static uint64_t array_blocks(uint32_t nr_blocks)
 {
-	return tree_blocks(div_up(nr_blocks, ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)));
+	return array_max_blocks(ROLE_ERA, nr_blocks);
 }
 
 static uint64_t bitset_blocks(uint32_t nr_blocks)
 {
-	return tree_blocks(div_up(bits_words(nr_blocks), ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)));
+	return array_max_blocks(ROLE_BITSET, bits_words(nr_blocks));
 }
 
 uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets)
 {
-	uint64_t tree = tree_blocks(div_up(nr_writesets, NODE_MAX_ENTRIES(12)));
+	uint64_t tree = node_tree_blocks(div_up(nr_writesets, NODE_MAX_ENTRIES(12)));
 
 	return 1 + array_blocks(nr_blocks) + nr_writesets * bitset_blocks(nr_blocks) + tree;
 }

@@ -8,9 +8,6 @@
 #include "pdata/btree_edit.h"
 #include "pdata/node.h"
 
-/* A node that was split is at least half full. */
-#define NODE_HALF (NODE_MAX_ENTRIES(8) / 2)
-
 uint32_t array_per_block(enum blk_role role)
 {
 	return ARRAY_MAX_ENTRIES(blk_value_size(role));
@@ -197,13 +194,7 @@ int array_create(struct txn *txn, enum blk_role role, uint64_t nr_entries, const
 
 uint64_t array_max_blocks(enum blk_role role, uint64_t nr_entries)
 {
-	uint64_t level = div_up(nr_entries, array_per_block(role)), total = level;
-
-	do {
-		level = div_up(level, NODE_HALF);
-		total += level ? level : 1;
-	} while (level > 1);
-	return total;
+	return node_tree_blocks(div_up(nr_entries, array_per_block(role)));
 }
 
 uint64_t array_max_shadows(enum blk_role role, uint64_t nr_entries, uint64_t nr)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "pdata/space_map.h"
 
 #define HELD 0x80u
 
@@ -113,17 +114,16 @@ void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *
 {
 	const uint8_t *bytes = counts->bytes + i * BITMAP_ENTRIES;
 	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, counts->nr_blocks - i * BITMAP_ENTRIES);
-	uint8_t *words = (uint8_t *)bitmap->words;
 	uint32_t used = 0, first_free = nr;
 
-	memset(words, 0, BITMAP_BYTES);
+	memset(bitmap->words, 0, BITMAP_BYTES);
 	for (uint32_t e = nr; e-- > 0;) {
-		uint32_t count = (uint32_t)min_u64(bytes[e] & COUNTS_MAX, BITMAP_LOOK_IN_TREE);
+		uint32_t count = bytes[e] & COUNTS_MAX;
 
 		if (!count)
 			first_free = e;
 		used += count > 0;
-		words[e / 4] |= (uint8_t)((count >> 1 | (count & 1) << 1) << (2 * (e % 4)));
+		bitmap_set_count(bitmap, e, count);
 	}
 	entry->nr_free = le32_make(BITMAP_ENTRIES - used);
 	entry->none_free_before = le32_make(first_free);

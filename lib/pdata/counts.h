@@ -62,13 +62,4 @@ static inline uint64_t counts_nr_bitmaps(const struct counts *counts)
 void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *bitmap,
 		   struct index_entry_disk *entry);
 
-/* What a bitmap says of its block e: 0 .. BITMAP_LOOK_IN_TREE. */
-static inline uint32_t bitmap_count(const struct bitmap_disk *bitmap, uint32_t e)
-{
-	const uint8_t *bytes = (const uint8_t *)bitmap->words;
-	uint32_t bits = (uint32_t)bytes[e / 4] >> (2 * (e % 4)) & 3;
-
-	return (bits & 1) << 1 | bits >> 1;
-}
-
 #endif

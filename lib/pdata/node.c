@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pdata/node.h"
 
+#include "base/checked.h"
+
 /* What a value in a leaf points to, and where in the value the pointer is. */
 static const struct leaf_pointer {
 	enum blk_role role;
@@ -30,4 +32,15 @@ struct blk_pointers blk_pointers(const void *data, enum blk_role role)
 		.stride = node_value_size(data),
 		.first = node_values(data) + pointer.offset,
 	};
+}
+
+uint64_t node_tree_blocks(uint64_t nr)
+{
+	uint64_t total = nr;
+
+	do {
+		nr = div_up(nr, NODE_HALF);
+		total += nr ? nr : 1;
+	} while (nr > 1);
+	return total;
 }

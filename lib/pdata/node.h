@@ -10,6 +10,9 @@
 #include "base/role.h"
 #include "ondisk/era_disk.h"
 
+/* Children of an internal node that was split. */
+#define NODE_HALF (NODE_MAX_ENTRIES(8) / 2)
+
 static inline bool node_is_leaf(const void *node)
 {
 	return le32_get(((const struct node_disk *)node)->flags) == NODE_LEAF;
@@ -80,5 +83,9 @@ static inline uint64_t blk_pointer(const struct blk_pointers *pointers, uint32_t
 	memcpy(&pointer, pointers->first + (size_t)i * pointers->stride, sizeof(pointer));
 	return le64_get(pointer);
 }
+
+/* How many blocks nr of them, array blocks or leaves, take with the nodes above them.  The nodes are at
+ * least half full, as those are that were split. */
+uint64_t node_tree_blocks(uint64_t nr);
 
 #endif

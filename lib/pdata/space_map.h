@@ -21,4 +21,22 @@ static inline uint64_t space_map_blocks(uint64_t nr_blocks)
 	return div_up(nr_blocks, BITMAP_ENTRIES) + 2;
 }
 
+/* What a bitmap says of its block e: 0 .. BITMAP_LOOK_IN_TREE.  The low bit of a count is the higher
+ * one of its pair. */
+static inline uint32_t bitmap_count(const struct bitmap_disk *bitmap, uint32_t e)
+{
+	const uint8_t *bytes = (const uint8_t *)bitmap->words;
+	uint32_t bits = (uint32_t)bytes[e / 4] >> (2 * (e % 4)) & 3;
+
+	return (bits & 1) << 1 | bits >> 1;
+}
+
+/* Puts a count, which may be larger, into a bitmap where that of e is 0. */
+static inline void bitmap_set_count(struct bitmap_disk *bitmap, uint32_t e, uint32_t count)
+{
+	uint32_t bits = count < BITMAP_LOOK_IN_TREE ? count : BITMAP_LOOK_IN_TREE;
+
+	((uint8_t *)bitmap->words)[e / 4] |= (uint8_t)((bits >> 1 | (bits & 1) << 1) << (2 * (e % 4)));
+}
+
 #endif

@@ -45,14 +45,6 @@ static uint32_t next_count(struct build *b, uint64_t block)
 	return 1;
 }
 
-/* The low bit of a count is the higher one of its pair. */
-static void set_count(struct bitmap_disk *bitmap, uint32_t e, uint32_t count)
-{
-	uint32_t bits = count < BITMAP_LOOK_IN_TREE ? count : BITMAP_LOOK_IN_TREE;
-
-	((uint8_t *)bitmap->words)[e / 4] |= (uint8_t)((bits >> 1 | (bits & 1) << 1) << (2 * (e % 4)));
-}
-
 /* The kernel counts all entries of a partial bitmap as free. */
 static void fill_bitmap(struct build *b, uint64_t first, struct bitmap_disk *bitmap,
 			struct index_entry_disk *entry)
@@ -64,7 +56,7 @@ static void fill_bitmap(struct build *b, uint64_t first, struct bitmap_disk *bit
 	for (uint32_t e = 0; e < nr; e++) {
 		uint32_t count = next_count(b, first + e);
 
-		set_count(bitmap, e, count);
+		bitmap_set_count(bitmap, e, count);
 		if (count)
 			nr_used++;
 		else if (first_free == nr)

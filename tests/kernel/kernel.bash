@@ -92,14 +92,15 @@ guest_run() (
 	guest_truth "$PWD"
 )
 
-# works_on DIR TRUTH: the kernel resumes DIR/metadata, of which TRUTH is true, with an origin of the
-# same size, works on all of it, and stops cleanly. DIR/truth is what is true then.
+# works_on DIR TRUTH [WORD=VALUE...]: the kernel resumes DIR/metadata, of which TRUTH is true, with an
+# origin of the same size, works on all of it, and stops cleanly. DIR/truth is what is true then.
 works_on() {
 	local dir=$1 truth=$2 sectors block
 	sectors=$(truth_field sectors "$truth")
 	block=$(truth_field block "$truth")
 	cp "$truth" "$dir/start"
-	guest_boot "$dir" "$kernel_dir/work-on.sh" 1 sectors="$sectors" block="$block" || return
+	guest_boot "$dir" "$kernel_dir/work-on.sh" 1 sectors="$sectors" block="$block" \
+		"${@:3}" || return
 	guest_truth "$dir"
 }
 
