@@ -21,6 +21,7 @@ enum keys {
 struct parse {
 	const struct option_table *table;
 	void *options;
+	bool has_word;
 };
 
 /* Plain decimal digits, up to the first other character. */
@@ -92,6 +93,7 @@ static uint32_t parse_block_size(struct argp_state *state, const char *option, c
 static unsigned parse_choice(struct argp_state *state, const struct option_row *row,
 			     const char *text)
 {
+	const struct parse *parse = state->input;
 	char all[256] = "";
 
 	for (unsigned i = 0; row->choices[i]; i++)
@@ -100,7 +102,8 @@ static unsigned parse_choice(struct argp_state *state, const struct option_row *
 	for (unsigned i = 0; row->choices[i]; i++)
 		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
 			 row->choices[i]);
-	argp_error(state, "--%s: found '%s', wanted one of %s", row->name, text, all);
+	argp_error(state, "%s%s: found '%s', wanted one of %s", row == parse->table->word ? "" : "--",
+		   row->name, text, all);
 	return 0;
 }
 
@@ -133,16 +136,22 @@ static void set_option(struct argp_state *state, const struct option_row *row, c
 		*(bool *)((char *)parse->options + row->given) = true;
 }
 
-static void set_device(struct argp_state *state, const char *arg)
+static void set_argument(struct argp_state *state, char *arg)
 {
 	struct parse *parse = state->input;
+	const struct option_table *table = parse->table;
 	const char **path = parse->options;
 
-	if (!parse->table->takes_device)
+	if (!table->takes_device || parse->has_word)
 		argp_error(state, "unexpected argument '%s'", arg);
-	if (*path)
+	if (*path && table->word) {
+		set_option(state, table->word, arg);
+		parse->has_word = true;
+	} else if (*path) {
 		argp_error(state, "found a second device '%s', wanted one", arg);
-	*path = arg;
+	} else {
+		*path = arg;
+	}
 }
 
 static bool is_given(const struct parse *parse, const struct option_row *row)
@@ -160,7 +169,9 @@ static void check_all(struct argp_state *state)
 	const struct option_table *table = parse->table;
 
 	if (table->takes_device && !*(const char **)parse->options)
-		argp_error(state, "no metadata device given");
+		argp_error(state, "no %s given", table->device ? table->device : "metadata device");
+	if (table->word && !parse->has_word)
+		argp_error(state, "no %s given", table->word->name);
 	for (size_t i = 0; i < table->nr_rows; i++)
 		if (table->rows[i].required && !is_given(parse, &table->rows[i]))
 			argp_error(state, "--%s is missing", table->rows[i].name);
@@ -199,7 +210,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		printf("%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
 		exit(STATUS_OK);
 	case ARGP_KEY_ARG:
-		set_device(state, arg);
+		set_argument(state, arg);
 		return 0;
 	case ARGP_KEY_END:
 		check_all(state);
@@ -225,7 +236,7 @@ void options_parse_table(const struct option_table *table, int argc, char **argv
 	};
 	struct argp_option *all = calloc(table->nr_rows + ARRAY_SIZE(common) + 1, sizeof(*all));
 	struct argp argp = {all, parse_option, table->args_doc, table->doc, NULL, NULL, NULL};
-	struct parse parse = {table, options};
+	struct parse parse = {table, options, false};
 
 	if (!all)
 		out_of_memory();

@@ -36,9 +36,12 @@ struct option_row {
 };
 
 struct option_table {
-	const struct option_row *rows;
+	const struct option_row *rows; /* may be NULL */
 	size_t nr_rows;
 	bool takes_device; /* one argument that is no option: goes to path, and must be there */
+	const char *device; /* what it is called; NULL: a metadata device */
+	/* May be NULL: one more argument, which must be there, of form OPTION_CHOICE. */
+	const struct option_row *word;
 	const char *args_doc, *doc;
 	/* May be NULL: what the rows can't say.  Errors go to argp_error(). */
 	void (*check)(struct argp_state *state, void *options);

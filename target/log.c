@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "target/log.h"
+
+#include <nbdkit-filter.h>
+#include <stdio.h>
+
+#define LINE_MAX_BYTES 1024
+
+static _Thread_local char last_error[LINE_MAX_BYTES];
+
+static void on_error(void *ctx, const char *text)
+{
+	(void)ctx;
+	snprintf(last_error, sizeof(last_error), "%s", text);
+	nbdkit_error("%s", text);
+}
+
+static void on_problem(void *ctx, const struct problem *p)
+{
+	char line[PROBLEM_LINE_MAX];
+
+	problem_line(p, line, sizeof(line));
+	on_error(ctx, line);
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	(void)ctx;
+	nbdkit_debug("%s", text);
+}
+
+const struct report log_report = {
+	.problem = on_problem,
+	.error = on_error,
+	.note = on_note,
+};
+
+const char *log_last_error(void)
+{
+	return last_error;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The exports since=N: block status that tells what was written in era N or later.
+ *
+ * What was written is always data, whatever the layer below says of it: a block that was trimmed or
+ * zeroed has changed, too.  The others are holes; with ",zero" holes that read as zeroes, for
+ * programs that copy nothing else but skip only those.
+ */
+#ifndef ERA_TARGET_SINCE_H
+#define ERA_TARGET_SINCE_H
+
+#include <nbdkit-filter.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "target/engine/engine.h"
+
+#define SINCE_PREFIX "since="
+
+struct since {
+	uint32_t era;
+	bool zero;
+	uint64_t *bits; /* a bit a data block: changed.  NULL before one of the next calls */
+	uint32_t nr_blocks;
+	uint64_t block_bytes;
+};
+
+/* Reads "since=N" or "since=N,zero".  false: it is neither. */
+bool since_parse(struct since *since, const char *name) must_check;
+
+/* Asks a running engine.  0, or reported. */
+int since_ask(struct since *since, struct engine *e) must_check;
+
+/* Reads the metadata snapshot of whoever runs on `metadata`.  0, or reported. */
+int since_read_snapshot(struct since *since, const char *metadata) must_check;
+
+/* Describes bytes offset .. offset + count - 1; 0, or -1 as nbdkit wants it. */
+int since_extents(const struct since *since, uint64_t offset, uint64_t count,
+		  struct nbdkit_extents *extents) must_check;
+
+void since_free(struct since *since);
+
+#endif
