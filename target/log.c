@@ -19,8 +19,10 @@ static void on_problem(void *ctx, const struct problem *p)
 {
 	char line[PROBLEM_LINE_MAX];
 
+	(void)ctx;
 	problem_line(p, line, sizeof(line));
-	on_error(ctx, line);
+	snprintf(last_error, sizeof(last_error), "metadata: %s", line);
+	nbdkit_error("%s", last_error);
 }
 
 static void on_note(void *ctx, const char *text)

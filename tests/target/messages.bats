@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The control socket and era_ctl; messages while writes are in flight.
+
+load ../lib/common
+load target
+
+setup() {
+	need_target
+	scratch
+	truncate -s 64M disk
+	truncate -s 1M meta
+}
+
+start() {
+	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl "$@"
+}
+
+# fails_with STATUS WORDS COMMAND...
+fails_with() {
+	status_is "$1" "${@:3}" >out && [ ! -s out ] && grep -q -- "$2" "$stderr"
+}
+
+@test "requests and their replies, in the words of the kernel" {
+	start
+	[ "$(era_ctl ctl status)" = "8 10/256 1 -" ]
+	[ "$(era_ctl ctl table)" = "$PWD/meta - 128" ]
+	[ "$(era_ctl ctl checkpoint)" = 2 ]
+	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
+	[[ "$(era_ctl ctl status)" =~ ^8\ [0-9]+/256\ 3\ [0-9]+$ ]]
+	fails_with 3 "a metadata snapshot is held already" era_ctl ctl take_metadata_snap
+	[ "$(era_ctl ctl drop_metadata_snap)" = ok ]
+	fails_with 3 "no metadata snapshot is held" era_ctl ctl drop_metadata_snap
+	[[ "$(era_ctl ctl status)" =~ ^8\ [0-9]+/256\ 3\ -$ ]]
+	target_stop
+	status_is 0 era_check meta | grep -q "sound: era 3"
+}
+
+@test "requests in upper case, several at once, and none that is not one" {
+	start
+	run "$python" - <<-'EOF'
+	from target import *
+	target = Target(65536)
+	with target.control() as c:
+	    c.sendall(b"StAtUs\nTABLE\nChecKpoint\nstat\n\nstatus now\nstatus\n")
+	    c.shutdown(socket.SHUT_WR)
+	    lines = c.makefile().read().splitlines()
+	assert lines[0] == "8 10/256 1 -", lines
+	assert lines[1].endswith(" - 128"), lines
+	assert lines[2] == "2", lines
+	assert lines[3:6] == ["Error: unrecognised message"] * 3, lines
+	assert lines[6].split()[2] == "2", lines
+	assert len(lines) == 7, lines
+	EOF
+	echo "$output"
+	[ "$status" = 0 ]
+}
+
+@test "the socket is its owner's, replaces a dead one, and is removed at the end" {
+	start
+	[ "$(stat -c %a ctl)" = 600 ]
+	target_kill
+	[ -S ctl ]
+	start
+	era_ctl ctl status
+	target_stop
+	[ ! -e ctl ]
+}
+
+@test "what is no dead socket is left alone" {
+	local parameters=(file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl)
+	echo precious >ctl
+	target_fails "${parameters[@]}"
+	grep -q "is no socket" said
+	[ "$(cat ctl)" = precious ]
+	rm ctl
+
+	"$python" -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("dead")'
+	ln -s dead ctl
+	target_fails "${parameters[@]}"
+	grep -q "is no socket" said
+	[ -S dead ] && [ -L ctl ]
+	rm ctl dead
+
+	start
+	truncate -s 1M meta2
+	target_fails file disk era-metadata=meta2 era-block-size=64k era-format=yes era-socket=ctl
+	grep -q "is in use" said
+	era_ctl ctl status
+	target_stop
+
+	target_fails file disk era-metadata=meta era-block-size=64k \
+		era-socket="$(printf '%0200d' 0)"
+	grep -q "too long" said
+}
+
+@test "another user gets no answer" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	need setpriv
+	start
+	chmod 777 ctl . ..
+	run setpriv --reuid 65534 --clear-groups "$python" -c '
+import socket
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect("ctl")
+    s.sendall(b"status\n")
+    print("got", s.recv(100))
+except (BrokenPipeError, ConnectionResetError):
+    print("got", b"")'
+	echo "$output"
+	[ "$output" = "got b''" ]
+	era_ctl ctl status
+}
+
+@test "era_ctl without a target" {
+	fails_with 3 "cannot connect" era_ctl ctl status
+	fails_with 2 "wanted one of status, table" era_ctl ctl stop
+	fails_with 2 "no socket given" era_ctl
+	fails_with 2 "no request given" era_ctl ctl
+	fails_with 2 "unexpected argument" era_ctl ctl status table
+	fails_with 3 "too long" era_ctl "$(printf '%0200d' 0)" status
+}
+
+@test "a message waits for the writes of older eras, and holds up nobody" {
+	drive inflight "${ERA_TARGET_ROUNDS:-6}" "${ERA_TARGET_SEED:-1}"
+}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# A target for tests: nbdkit with our filter, from the build tree. The drivers beside are in Python,
+# for libnbd's sake, and use target.py; they run in the test's own folder. Debian's python3-libnbd is
+# for Debian's python3.
+
+target_dir=$abs_top_srcdir/tests/target
+ERA_FILTER=$abs_top_builddir/target/nbdkit-era-filter.so
+PYTHONDONTWRITEBYTECODE=1
+PYTHONPATH=$target_dir
+python=/usr/bin/python3
+uri='nbd+unix:///?socket=nbd'
+
+need_target() {
+	need nbdkit nbdinfo "$python"
+	[ -e "$ERA_FILTER" ] || skip_test "the filter is not built: needs nbdkit's headers"
+	"$python" -c 'import nbd' 2>/dev/null || skip_test "needs python3-libnbd"
+	need_ours era_check era_ctl era_dump era_invalidate
+	# What a filter with sanitizers is linked with must be there before it.
+	ERA_PRELOAD=$(ldd "$ERA_FILTER" | awk '/lib(a|ub|t)san/ { printf "%s%s", s, $3; s = " " }')
+	# nbdkit leaves open connections as they are when it ends.
+	ASAN_OPTIONS=${ASAN_OPTIONS:-exitcode=99}:detect_leaks=0
+	export ASAN_OPTIONS ERA_FILTER ERA_PRELOAD PYTHONDONTWRITEBYTECODE PYTHONPATH
+}
+
+drive() {
+	"$python" "$target_dir/$1.py" "${@:2}"
+}
+
+# target_fails ARGUMENT...: nbdkit does not start; what it says goes to the file said.
+target_fails() {
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout 20 nbdkit -f -U nbd -P pid \
+		--filter="$ERA_FILTER" "$@" >said 2>&1
+}
+
+# target_start ARGUMENT...: with our filter before these; $above is for those before it.
+target_start() {
+	local n
+	rm -f nbd pid
+	# shellcheck disable=SC2086
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U nbd -P pid ${above:-} --filter="$ERA_FILTER" "$@" \
+		>>log 2>&1 3>&- &
+	target_pid=$!
+	for ((n = 0; n < 1000; n++)); do
+		[ ! -s pid ] || return 0
+		kill -0 "$target_pid" 2>/dev/null || break
+		sleep 0.02
+	done
+	cat log
+	return 1
+}
+
+target_stop() {
+	local status=0
+	kill "$target_pid" || return
+	wait "$target_pid" || status=$?
+	[ "$status" = 0 ] || cat log
+	target_pid=
+	return "$status"
+}
+
+target_kill() {
+	[ -n "${target_pid:-}" ] || return 0
+	kill -9 "$target_pid" 2>/dev/null || :
+	wait "$target_pid" 2>/dev/null || :
+	target_pid=
+}
+
+teardown() {
+	target_kill
+}
