@@ -34,7 +34,8 @@ target_fails() {
 		--filter="$ERA_FILTER" "$@" >said 2>&1
 }
 
-# target_start ARGUMENT...: with our filter before these; $above is for those before it.
+# target_start ARGUMENT...: with our filter before these; $above is for those before it. When it
+# returns clients may connect, and wait until the origin is open.
 target_start() {
 	local n
 	rm -f nbd pid
