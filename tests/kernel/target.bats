@@ -19,7 +19,7 @@ takes_turns() {
 	cd "$dir" || return
 	truncate -s 1M metadata
 	for n in 1 2 3; do
-		drive relay "$1" "$2" "$end" "$n" || return
+	play relay "$1" "$2" "$end" "$n" || return
 		image_is_true metadata truth || return
 		cp truth truth.target
 		rm -f log start
@@ -46,7 +46,7 @@ takes_turns() {
 	guest_run "$kernel_dir/scenarios/crash.sh" "$dir"
 	cd "$dir"
 	rm -f log
-	drive relay 40000 8 stop 7
+	play relay 40000 8 stop 7
 	image_is_true metadata truth
 	cp truth truth.target
 	rm -f log start

@@ -18,7 +18,7 @@ uri() {
 
 @test "the layer below fails half of all changes" {
 	rm disk
-	drive faults
+	play faults
 }
 
 # write_fails BLOCK: an error, which is EIO.

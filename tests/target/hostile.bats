@@ -9,5 +9,5 @@ load target
 @test "hostile requests and names change nothing" {
 	need_target
 	scratch
-	drive hostile "${ERA_TARGET_REQUESTS:-10000}" "${ERA_TARGET_SEED:-1}"
+	play hostile "${ERA_TARGET_REQUESTS:-10000}" "${ERA_TARGET_SEED:-1}"
 }

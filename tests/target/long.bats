@@ -13,13 +13,13 @@ setup() {
 
 @test "random histories, more of them" {
 	# shellcheck disable=SC2086
-	drive history ${ERA_TARGET_SEEDS:-$(seq 100 115)}
+	play history ${ERA_TARGET_SEEDS:-$(seq 100 115)}
 }
 
 @test "kill -9, again and again" {
-	drive kills "${ERA_TARGET_KILLS:-30}" "${ERA_TARGET_SEED:-2}"
+	play kills "${ERA_TARGET_KILLS:-30}" "${ERA_TARGET_SEED:-2}"
 }
 
 @test "messages while writes are in flight, again and again" {
-	drive inflight "${ERA_TARGET_ROUNDS:-40}" "${ERA_TARGET_SEED:-2}"
+	play inflight "${ERA_TARGET_ROUNDS:-40}" "${ERA_TARGET_SEED:-2}"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 #
-# A target for tests: nbdkit with our filter, from the build tree. The drivers beside are in Python,
+# A target for tests: nbdkit with our filter, from the build tree. The players beside are in Python,
 # for libnbd's sake, and use target.py; they run in the test's own folder. Debian's python3-libnbd is
 # for Debian's python3.
 
@@ -24,7 +24,7 @@ need_target() {
 	export ASAN_OPTIONS ERA_FILTER ERA_PRELOAD PYTHONDONTWRITEBYTECODE PYTHONPATH
 }
 
-drive() {
+play() {
 	"$python" "$target_dir/$1.py" "${@:2}"
 }
 

@@ -14,9 +14,9 @@ setup() {
 
 @test "random histories of writes, zeroings, trims, messages, stops, kills and resizes" {
 	# shellcheck disable=SC2086
-	drive history ${ERA_TARGET_SEEDS:-1 4 5}
+	play history ${ERA_TARGET_SEEDS:-1 4 5}
 }
 
 @test "every acknowledged write is listed after kill -9" {
-	drive kills "${ERA_TARGET_KILLS:-3}" "${ERA_TARGET_SEED:-1}"
+	play kills "${ERA_TARGET_KILLS:-3}" "${ERA_TARGET_SEED:-1}"
 }
