@@ -54,10 +54,10 @@ static void check_bitmap_tail(struct sm_check *sm, const struct bitmap_disk *bit
 	struct problem p;
 
 	for (uint32_t e = nr; e < BITMAP_ENTRIES; e++) {
-		if (!bitmap_count(bitmap, e))
+		if (!bitmap_get_count(bitmap, e))
 			continue;
 		problem_set(&p, PROBLEM_SM_PAST_END, le64_get(bitmap->blocknr),
-			    bitmap_count(bitmap, e), 0);
+			    bitmap_get_count(bitmap, e), 0);
 		check_tell(sm->check, &p, "space map, bitmap %" PRIu64 " of %" PRIu64, i + 1,
 			   sm->nr_bitmaps);
 		return;
@@ -93,7 +93,7 @@ static void read_counts(struct sm_check *sm, const struct index_entry_disk *entr
 	uint32_t nr_free = 0, first_free = nr;
 
 	for (uint32_t e = 0; e < nr; e++) {
-		uint32_t count = bitmap_count(bitmap, e);
+		uint32_t count = bitmap_get_count(bitmap, e);
 
 		note_count(sm, first + e, count);
 		if (count)

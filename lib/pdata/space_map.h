@@ -23,7 +23,7 @@ static inline uint64_t space_map_blocks(uint64_t nr_blocks)
 
 /* What a bitmap says of its block e: 0 .. BITMAP_LOOK_IN_TREE.  The low bit of a count is the higher
  * one of its pair. */
-static inline uint32_t bitmap_count(const struct bitmap_disk *bitmap, uint32_t e)
+static inline uint32_t bitmap_get_count(const struct bitmap_disk *bitmap, uint32_t e)
 {
 	const uint8_t *bytes = (const uint8_t *)bitmap->words;
 	uint32_t bits = (uint32_t)bytes[e / 4] >> (2 * (e % 4)) & 3;

@@ -43,7 +43,7 @@ static int read_bitmap(struct txn *txn, uint64_t i, struct problem *p)
 		return r;
 	bitmap = blk.data;
 	for (uint32_t e = 0; e < nr; e++)
-		counts_load(&txn->counts, first + e, bitmap_count(bitmap, e));
+		counts_load(&txn->counts, first + e, bitmap_get_count(bitmap, e));
 	return blk_cache_trim(&txn->cache);
 }
 
@@ -180,7 +180,7 @@ static int update_tree(struct txn *txn, uint64_t i, const struct bitmap_disk *ol
 	for (uint32_t e = 0; e < nr && !r; e++) {
 		uint32_t count = counts_get(&txn->counts, first + e);
 
-		if (count >= BITMAP_LOOK_IN_TREE || bitmap_count(old, e) == BITMAP_LOOK_IN_TREE)
+		if (count >= BITMAP_LOOK_IN_TREE || bitmap_get_count(old, e) == BITMAP_LOOK_IN_TREE)
 			r = update_count(txn, first + e, count);
 	}
 	return r;
