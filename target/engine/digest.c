@@ -2,7 +2,7 @@
 /*
  * The digester: a thread that works in steps, each with a turn of its own, so that nobody waits for
  * more than one of them.  What a step has changed goes out with the next commit, anybody's; the
- * digester makes its own when a writeset is done, or after some steps.
+ * digester makes its own, in a turn of its own, when a writeset is done, or after some steps.
  */
 #include <string.h>
 
@@ -10,19 +10,11 @@
 
 #define STEPS_A_COMMIT 4u
 
-static int commit_steps(struct engine *e, bool is_due)
-{
-	if (!is_due && ++e->undigested_steps < STEPS_A_COMMIT)
-		return 0;
-	e->undigested_steps = 0;
-	return era_live_is_changed(&e->live) ? engine_commit(e) : 0;
-}
-
-/* With the turn. */
-static int step(struct engine *e)
+/* With the turn.  *is_due: the digester is to commit what there is. */
+static int step(struct engine *e, bool *is_due)
 {
 	uint64_t digested = e->live.nr_digested;
-	int r, result;
+	int result;
 
 	if (e->failed)
 		return engine_refuse(e);
@@ -30,18 +22,34 @@ static int step(struct engine *e)
 	engine_show(e);
 	if (result < 0)
 		return engine_fail(e, result);
-	r = commit_steps(e, result != ERA_DIGEST_MORE || e->live.nr_digested != digested);
-	return r ? r : result == ERA_DIGEST_MORE;
+	*is_due = result != ERA_DIGEST_MORE || e->live.nr_digested != digested ||
+		  ++e->uncommitted_steps == STEPS_A_COMMIT;
+	return result == ERA_DIGEST_MORE;
+}
+
+/* With the turn.  Somebody else may have committed it all meanwhile. */
+static int commit(struct engine *e)
+{
+	if (e->failed)
+		return engine_refuse(e);
+	e->uncommitted_steps = 0;
+	return era_live_is_changed(&e->live) ? engine_commit(e) : 0;
 }
 
 int engine_digest(struct engine *e)
 {
-	int r;
+	bool is_due = false;
+	int more, r;
 
 	turns_take(&e->turns);
-	r = step(e);
+	more = step(e, &is_due);
 	turns_give(&e->turns);
-	return r;
+	if (!is_due)
+		return more;
+	turns_take(&e->turns);
+	r = commit(e);
+	turns_give(&e->turns);
+	return r ? r : more;
 }
 
 /* false when it is to stop. */

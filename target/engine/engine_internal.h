@@ -58,7 +58,7 @@ struct engine {
 	struct blk_dev dev;
 	struct era_live live;
 	int failed;                 /* 0, or why the engine is read-only */
-	unsigned undigested_steps;  /* since a commit for the digester */
+	unsigned uncommitted_steps; /* since the digester's last commit */
 
 	pthread_mutex_t messages;
 
