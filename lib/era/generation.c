@@ -7,13 +7,14 @@
  * tell: there is one of each kind.  The kernel never needs a count above 2, so a ref-count tree
  * that isn't empty is not believed.
  *
- * A generation that is found so was whole once.  Whether it is the newest is another question,
- * and the generations don't say: one is left out only beside another that knows at least as much.
- * Of the current writeset no block tells the era.  So its blocks must be in the other's current
- * writeset; or in one that the other has archived under an era above all that g names.  Were g the
- * newer one, then this era's blocks would be in g's array by now, or in a writeset still, unless
- * the device shrank in between.  That is refuted by an array that is the same, and by archived
- * writesets in g: they are digested in order, so those of g would be younger.
+ * A generation that is found so was whole once.  Whether it is the newest is another question.
+ * Beside one that covers it, it may be left out: that one says as much, if it stays.  But the era of
+ * the current writeset no block tells, so across the end of an era nothing covers anything.  There a
+ * generation must be proven to be old: another one has archived the bits of its current writeset,
+ * under an era above all that it names.  Were it the newest, that era would be in its array by now,
+ * or in a writeset still, unless the device had shrunk in between.  That is refuted by an array that
+ * is the same, and by archived writesets: they are digested in order, so those that are left would
+ * be younger.
  */
 #include "era/generation.h"
 
@@ -632,13 +633,19 @@ static int current_covered(struct compare *c)
 	int r;
 
 	if (!root || !c->g->nr_set)
-		return 1;
-	r = c->other->sb.current_root ? bitset_covered(c, root, c->other->sb.current_root) : 0;
-	for (uint64_t i = 0; i < c->other_ws.nr && !r && (c->same_eras || c->ws.nr); i++)
-		if (c->other_ws.list[i].era > c->g->max_era &&
-		    c->other_ws.list[i].era >= c->g->snap_era)
-			r = bitset_covered(c, root, c->other_ws.list[i].root);
-	return r;
+		return GENERATION_COVERS;
+	for (uint64_t i = 0; i < c->other_ws.nr && (c->same_eras || c->ws.nr); i++) {
+		if (c->other_ws.list[i].era <= c->g->max_era ||
+		    c->other_ws.list[i].era < c->g->snap_era)
+			continue;
+		r = bitset_covered(c, root, c->other_ws.list[i].root);
+		if (r)
+			return r < 0 ? r : GENERATION_SUPERSEDES;
+	}
+	if (!c->other->sb.current_root)
+		return GENERATION_MISSES;
+	r = bitset_covered(c, root, c->other->sb.current_root);
+	return r > 0 ? GENERATION_COVERS : r;
 }
 
 static int all_covered(struct compare *c)
@@ -669,8 +676,8 @@ static int compare_all(struct compare *c)
 	return all_covered(c);
 }
 
-int generation_is_covered(struct scan *scan, const struct generation *g,
-			  const struct generation *other)
+int generation_compare(struct scan *scan, const struct generation *g,
+		       const struct generation *other)
 {
 	struct compare c = {
 		.scan = scan,

@@ -27,10 +27,16 @@ struct generation {
  * what the pointers add up to: then *g is that generation.  1, 0 when it is none, or ERA_SYS. */
 int generation_find(struct scan *scan, uint64_t index, struct generation *g) must_check;
 
-/* May g be left out beside `other`, whichever of them is the newer one?  1 when every era that g
- * names is in `other`, or a higher one, and the blocks of g's current writeset are in that of
- * `other`, or in a writeset there that shows when g's was archived; else 0, or ERA_SYS. */
-int generation_is_covered(struct scan *scan, const struct generation *g,
-			  const struct generation *other) must_check;
+enum generation_cover {
+	GENERATION_MISSES,     /* something that g says */
+	GENERATION_COVERS,     /* no less than g, whichever of them is the newer one */
+	GENERATION_SUPERSEDES, /* is newer than g */
+};
+
+/* What is `other` to g?  It covers g when every era that g names is there, or a higher one, and the
+ * blocks of g's current writeset are in its current one.  It supersedes g when they are in a
+ * writeset that was archived after g.  An enum generation_cover, or ERA_SYS. */
+int generation_compare(struct scan *scan, const struct generation *g,
+		       const struct generation *other) must_check;
 
 #endif

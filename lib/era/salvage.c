@@ -2,9 +2,9 @@
 /*
  * The newest generation was whole when its superblock was written, and what the kernel wrote
  * after that, before the next superblock, went to blocks that were free.  So when nothing but
- * block 0 is damaged, the newest generation is among those that generation_find() finds.  It is
- * among those that no other one covers, or a generation that says at least as much is: the
- * highest era of all these is right, or too high.
+ * block 0 is damaged, the newest generation is among those that generation_find() finds.  Those
+ * that another one supersedes are not it.  Of the others it is one that no other one covers, or one
+ * that says as much is: the highest era of all these is right, or too high.
  *
  * "Nothing but block 0 is damaged" is therefore the question.  A block of no kind may have been
  * the newest index.  A block of zeroes may have been, too: but the kernel fills a device from its
@@ -206,91 +206,123 @@ static int by_age(const void *a, const void *b)
 	return (x->nr_writesets < y->nr_writesets) - (x->nr_writesets > y->nr_writesets);
 }
 
-/* Is the one at i covered by one that is younger by the order, which is kept or covered in turn? */
-static int is_covered(struct era_salvage *s, size_t i, const uint8_t *left_out)
+/* Compares the one at i with those next to it, on both sides.  1 when any of them is `wanted`. */
+static int is_any(struct era_salvage *s, size_t i, enum generation_cover wanted)
 {
-	size_t nr = 0;
+	size_t first = i > NEIGHBOURS ? i - NEIGHBOURS : 0;
 	int r = 0;
 
-	for (size_t j = i + 1; j < s->nr_found && !r && nr < NEIGHBOURS; j++, nr++)
-		r = generation_is_covered(&s->scan, &s->found[i], &s->found[j]);
-	nr = 0;
-	for (size_t j = s->nr_found; j-- > i + 1 && !r && nr < NEIGHBOURS;) {
-		if (left_out[j])
-			continue;
-		r = generation_is_covered(&s->scan, &s->found[i], &s->found[j]);
-		nr++;
+	for (size_t j = first; j < s->nr_found && j <= i + NEIGHBOURS; j++) {
+		if (j != i)
+			r = generation_compare(&s->scan, &s->found[i], &s->found[j]);
+		if (r < 0 || (j != i && r == (int)wanted))
+			return r < 0 ? r : 1;
 	}
-	return r;
+	return 0;
 }
 
-/* Those that were kept may be covered by an older one, where the order was wrong. */
-static int leave_out_younger(struct era_salvage *s, size_t i, uint8_t *left_out)
+/* Those that are proven to be old say nothing that the newest doesn't. */
+static int mark_superseded(struct era_salvage *s, uint8_t *left_out)
 {
-	size_t nr = 0;
 	int r = 0;
 
-	for (size_t j = i + 1; j < s->nr_found && r >= 0 && nr < NEIGHBOURS; j++) {
-		if (left_out[j])
-			continue;
-		r = generation_is_covered(&s->scan, &s->found[j], &s->found[i]);
-		left_out[j] = r > 0;
-		nr++;
+	for (size_t i = 0; i < s->nr_found && r >= 0; i++) {
+		r = is_any(s, i, GENERATION_SUPERSEDES);
+		left_out[i] = r > 0;
 	}
 	return r < 0 ? r : 0;
 }
 
+/* Of two that cover each other the younger one stays. */
 static int mark_covered(struct era_salvage *s, uint8_t *left_out)
 {
 	int r = 0;
 
-	for (size_t i = s->nr_found; i-- > 0 && r >= 0;) {
-		r = is_covered(s, i, left_out);
-		left_out[i] = r > 0;
-		if (!r)
-			r = leave_out_younger(s, i, left_out);
+	for (size_t i = 0; i < s->nr_found && r >= 0; i++) {
+		size_t nr = 0;
+
+		for (size_t j = s->nr_found; j-- > 0 && !left_out[i] && nr < NEIGHBOURS && r >= 0;) {
+			if (left_out[j] || j == i)
+				continue;
+			r = generation_compare(&s->scan, &s->found[i], &s->found[j]);
+			left_out[i] = r > GENERATION_MISSES;
+			nr++;
+		}
 	}
 	return r < 0 ? r : 0;
 }
 
-static int leave_out_covered(struct era_salvage *s)
+static void remove_marked(struct era_salvage *s, uint8_t *left_out)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < s->nr_found; i++)
+		if (!left_out[i])
+			s->found[nr++] = s->found[i];
+	s->nr_found = nr;
+	memset(left_out, 0, nr);
+}
+
+static int leave_out_old(struct era_salvage *s)
 {
 	uint8_t *left_out = calloc(s->nr_found + 1, sizeof(*left_out));
-	size_t nr = 0;
 	int r;
 
 	if (!left_out)
 		return report_nomem(s->dev.rep);
 	if (s->nr_found)
 		qsort(s->found, s->nr_found, sizeof(*s->found), by_age);
-	r = mark_covered(s, left_out);
-	for (size_t i = 0; i < s->nr_found; i++)
-		if (!left_out[i])
-			s->found[nr++] = s->found[i];
-	s->nr_found = nr;
+	r = mark_superseded(s, left_out);
+	remove_marked(s, left_out);
+	if (!r)
+		r = mark_covered(s, left_out);
+	remove_marked(s, left_out);
 	free(left_out);
 	return r;
+}
+
+/* May the generation of that index be the newest of those that are left? */
+static int may_be_newest(struct era_salvage *s, uint64_t index)
+{
+	struct generation last;
+	int r = generation_find(&s->scan, index, &last);
+
+	if (r <= 0)
+		return r;
+	for (size_t i = 0; i < s->nr_found; i++) {
+		if (s->found[i].sb.sm.index == index)
+			return 1;
+		r = generation_compare(&s->scan, &s->found[i], &last);
+		if (r)
+			return r < 0 ? r : 1;
+	}
+	return 0;
 }
 
 /* A commit takes free blocks upwards, its index last.  So an index is the last block before the
  * zeroes.  Without zeroes, were the device once longer and its newest commits lost with its end,
  * the newest one left would have the last index there is. */
-static bool ends_with_a_commit(const struct era_salvage *s)
+static int ends_with_a_commit(struct era_salvage *s)
 {
 	const struct scan *scan = &s->scan;
 	uint64_t last = scan->end - 1;
-	bool sound;
+	int r;
 
 	while (last && scan->blocks[last].kind != SCAN_INDEX)
 		last--;
-	sound = scan->end == scan->limit || last == scan->end - 1;
-	for (size_t i = 0; i < s->nr_found && scan->end == scan->limit; i++)
-		sound = sound && s->found[i].sb.sm.index != last;
-	if (!sound)
+	if (scan->end < scan->limit)
+		r = last == scan->end - 1;
+	else
+		r = may_be_newest(s, last);
+	if (r < 0)
+		return r;
+	if (scan->end == scan->limit)
+		r = !r;
+	if (!r)
 		report_note(s->dev.rep,
 			    "%s: what may have been written behind block %" PRIu64 " is not known",
 			    s->dev.path, last);
-	return sound;
+	return r;
 }
 
 /* What is used must pass the whole check, whatever the current era was. */
@@ -413,12 +445,14 @@ static int find_newest(struct era_salvage *s, const struct era_salvage_hints *hi
 	if (!r && hints->nr_blocks)
 		r = keep_those_of_length(s, hints->nr_blocks);
 	if (!r)
-		r = leave_out_covered(s);
+		r = leave_out_old(s);
 	if (r)
 		return r;
-	if (s->nr_found > MAX_FOUND || !ends_with_a_commit(s))
+	r = s->nr_found && s->nr_found <= MAX_FOUND ? ends_with_a_commit(s) : 0;
+	if (!r)
 		s->nr_found = 0;
-	r = check_found(s);
+	if (r > 0)
+		r = check_found(s);
 	if (!r && s->nr_found)
 		report_note(s->dev.rep,
 			    "%s: %zu generations recompute exactly, %zu of them may be the newest",

@@ -413,7 +413,7 @@ static void one_case(const struct kind *kind, const struct image *image, struct 
 		if (kind->superblock && is_undecidable(&v)) {
 			tally->nr_undecidable++;
 		} else {
-			printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n", image->name,
+printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n", image->name,
 			       kind->name, v.pattern, seed);
 			tally->nr_wrong++;
 		}
@@ -448,6 +448,12 @@ static void random_damage(void **state)
 	assert_int_equal(nr_wrong, 0);
 }
 
+/* Before it shrank and grew again, the device had blocks that it has forgotten since. */
+static bool may_be_inexact(const struct image *image)
+{
+	return getenv("ERA_SALVAGE_IMAGES") || strstr(image->name, "regrown-rewritten");
+}
+
 /* The usual case: with the number of blocks given, nothing at all is lost. */
 static void superblock_alone(void **state)
 {
@@ -471,7 +477,7 @@ static void superblock_alone(void **state)
 		if (tally.nr_exact != tally.nr_blocks)
 			printf("# %s: %" PRIu64 " of %" PRIu64 " blocks are exact\n", image->name,
 			       tally.nr_exact, tally.nr_blocks);
-		assert_true(tally.nr_exact == tally.nr_blocks || getenv("ERA_SALVAGE_IMAGES"));
+		assert_true(tally.nr_exact == tally.nr_blocks || may_be_inexact(image));
 		free(v.data);
 	}
 }
@@ -511,12 +517,17 @@ static void try_all(struct scan *scan, uint64_t newest_index, const struct image
 		if (scan->blocks[block].kind != SCAN_INDEX || block == newest_index ||
 		    generation_find(scan, block, &g) != 1 || !g.sb.nr_blocks)
 			continue;
-		if (generation_is_covered(scan, &newest, &g) != 1) {
+		switch (generation_compare(scan, &newest, &g)) {
+		case GENERATION_MISSES:
 			++*others;
-			continue;
+			break;
+		case GENERATION_COVERS:
+			++*covers;
+			assert_true(says_the_truth(scan->dev, &g, image));
+			break;
+		default:
+			fail_msg("%s: block %" PRIu64 " supersedes the newest", image->name, block);
 		}
-		++*covers;
-		assert_true(says_the_truth(scan->dev, &g, image));
 	}
 }
 
