@@ -26,3 +26,7 @@ load kernel
 @test "regrown with the longer writeset digested" {
 	scenario regrown-digested
 }
+
+@test "regrown, and the same blocks written again" {
+	scenario regrown-rewritten
+}
