@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/tmpfile.h"
 #include "block/loop.h"
 #include "ondisk/era_disk.h"
 
@@ -148,20 +149,35 @@ static int flush_name(struct blk_dev *dev)
 	return errno ? fail(dev, "cannot flush its folder") : 0;
 }
 
+/* Nameless where the file system knows such files. */
+static int open_new(struct blk_dev *dev)
+{
+	char *folder = io_folder_of(dev->path);
+
+	if (!folder)
+		return report_nomem(dev->rep);
+	dev->fd = tmpfile_open(folder, CREATE_MODE);
+	free(folder);
+	dev->nameless = dev->fd >= 0;
+	if (!dev->nameless)
+		dev->fd = open(dev->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
+	if (dev->fd < 0)
+		return fail(dev, "cannot create");
+	dev->created = true;
+	return 0;
+}
+
 static int create_file(struct blk_dev *dev, uint64_t nr_blocks)
 {
 	int r;
 
-	dev->fd = open(dev->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
-	if (dev->fd < 0)
-		return fail(dev, "cannot create");
-	dev->created = true;
+	r = open_new(dev);
+	if (r)
+		return r;
 	dev->nr_blocks = nr_blocks;
 	r = lock_file(dev, BLK_WRITE);
 	if (!r && ftruncate(dev->fd, (off_t)(nr_blocks * META_BLOCK_SIZE)))
 		r = fail(dev, "cannot set its size");
-	if (!r)
-		r = flush_name(dev);
 	if (r)
 		blk_dev_discard(dev);
 	return r;
@@ -206,9 +222,19 @@ void blk_dev_close(struct blk_dev *dev)
 	*dev = (struct blk_dev){.fd = -1};
 }
 
+int blk_dev_publish(struct blk_dev *dev)
+{
+	if (!dev->created)
+		return 0;
+	if (dev->nameless && tmpfile_link(dev->fd, dev->path))
+		return fail(dev, "cannot create");
+	dev->nameless = false;
+	return flush_name(dev);
+}
+
 void blk_dev_discard(struct blk_dev *dev)
 {
-	if (dev->created)
+	if (dev->created && !dev->nameless)
 		unlink(dev->path);
 	dev->created = false;
 }

@@ -37,7 +37,8 @@ struct blk_dev {
 	const struct blk_dev_ops *ops;
 	void *ctx; /* of a simulated device */
 	int fd;
-	bool created; /* by blk_dev_create() */
+	bool created;  /* by blk_dev_create() */
+	bool nameless; /* and not published yet */
 	char *path;
 	uint64_t nr_blocks; /* whole metadata blocks it holds */
 	const struct report *rep;
@@ -58,6 +59,10 @@ int blk_dev_open_ops(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 
 /* Closes; a closed or zeroed dev is left alone. */
 void blk_dev_close(struct blk_dev *dev);
+
+/* Once all is written: gives a file that blk_dev_create() made its name, for good.  Nothing else has
+ * to be published. */
+int blk_dev_publish(struct blk_dev *dev) must_check;
 
 /* Removes the file again if blk_dev_create() made it. */
 void blk_dev_discard(struct blk_dev *dev);

@@ -198,6 +198,8 @@ int era_build_commit(struct era_build *build)
 		r = too_small(build, nr_blocks);
 	if (!r)
 		r = write_device(build);
+	if (!r)
+		r = blk_dev_publish(&build->dev);
 	if (r)
 		blk_dev_discard(&build->dev);
 	return r;

@@ -121,7 +121,7 @@ disturbed_untraced() {
 	order() {
 		rm -f trace
 		(FAULT_TRACE=trace with_fault none:1:5 era_restore -q -i small.xml -o "$1")
-		sed "s,$PWD,.,g" trace | awk '{ if ($1 == "pwrite") print $1, $3 ? "new" : "zero"; else print $1, $2 }'
+		sed "s,$PWD,.,g; s,#[0-9]* (deleted),new," trace | awk '{ if ($1 == "pwrite") print $1, $3 ? "new" : "zero"; else print $1, $2 }'
 	}
 	cp old over
 	diff <(order over) - <<-'EOF'
@@ -133,12 +133,12 @@ disturbed_untraced() {
 		fsync ./over
 	EOF
 	diff <(order new) - <<-'EOF'
-		fsync .
 		pwrite zero
 		fsync ./new
 		pwrite new
 		fsync ./new
 		pwrite zero
 		fsync ./new
+		fsync .
 	EOF
 }
