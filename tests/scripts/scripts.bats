@@ -52,7 +52,7 @@ function_of() {
 	refused era_x/a.c '"target/engine/b.h"' 'era_x may not include target/engine/b.h'
 	refused target/engine/a.c '"xml/b.h"' 'engine may not include xml/b.h'
 	refused target/engine/a.c '"target/b.h"' 'engine may not include target/b.h'
-	refused target/a.c '"era/b.h"' 'target may not include era/b.h'
+	refused target/a.c '"pdata/b.h"' 'target may not include pdata/b.h'
 	refused target/a.c '"target/engine/b_internal.h"' \
 		'target/engine/b_internal.h is internal to engine'
 }
