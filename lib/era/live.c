@@ -68,6 +68,11 @@ int era_live_commit(struct era_live *live)
 	return 0;
 }
 
+bool era_live_is_spoiled(const struct era_live *live)
+{
+	return live->txn.spoiled;
+}
+
 bool era_live_is_changed(const struct era_live *live)
 {
 	return txn_is_changed(&live->txn);
@@ -292,8 +297,9 @@ int era_live_drop_snapshot(struct era_live *live)
 	struct superblock clone;
 	int r = read_clone(live, &clone);
 
-	if (!r)
-		r = txn_drop(&live->txn, clone.writeset_tree_root, ROLE_WRITESET_NODE);
+	if (r)
+		return r;
+	r = txn_drop(&live->txn, clone.writeset_tree_root, ROLE_WRITESET_NODE);
 	if (!r)
 		r = txn_drop(&live->txn, clone.era_array_root, ROLE_ERA_NODE);
 	if (!r)

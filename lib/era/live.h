@@ -47,6 +47,9 @@ void era_live_close(struct era_live *live);
 
 int era_live_commit(struct era_live *live) must_check;
 
+/* Has a change failed, so that there will be no commit? */
+bool era_live_is_spoiled(const struct era_live *live);
+
 /* Is there anything to commit? */
 bool era_live_is_changed(const struct era_live *live);
 
@@ -78,7 +81,8 @@ static inline uint64_t era_live_bitset_block(uint64_t block)
 }
 
 /* Holds what is live as the metadata snapshot; there must be none.  And gives it back; there must be
- * one.  To begin an era before is the caller's business. */
+ * one, and when its clone can't be read nothing has changed.  To begin an era before is the caller's
+ * business. */
 int era_live_take_snapshot(struct era_live *live) must_check;
 int era_live_drop_snapshot(struct era_live *live) must_check;
 

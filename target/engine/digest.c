@@ -10,6 +10,14 @@
 
 #define STEPS_A_COMMIT 4u
 
+/* Once, since the status shows from then on how full they are. */
+static void tell_stuck(struct engine *e)
+{
+	if (!e->told_stuck)
+		report_note(&e->rep, "%s: the metadata are too full to digest writesets", e->dev.path);
+	e->told_stuck = true;
+}
+
 /* With the turn.  *is_due: the digester is to commit what there is. */
 static int step(struct engine *e, bool *is_due)
 {
@@ -22,6 +30,8 @@ static int step(struct engine *e, bool *is_due)
 	engine_show(e);
 	if (result < 0)
 		return engine_fail(e, result);
+	if (result == ERA_DIGEST_STUCK)
+		tell_stuck(e);
 	*is_due = result != ERA_DIGEST_MORE || e->live.nr_digested != digested ||
 		  ++e->uncommitted_steps == STEPS_A_COMMIT;
 	return result == ERA_DIGEST_MORE;

@@ -58,6 +58,7 @@ struct engine {
 	struct blk_dev dev;
 	struct era_live live;
 	int failed;                 /* 0, or why the engine is read-only */
+	bool told_stuck;            /* that there is no room to digest */
 	unsigned uncommitted_steps; /* since the digester's last commit */
 
 	pthread_mutex_t messages;

@@ -86,6 +86,8 @@ static int drop_snapshot(struct engine *e)
 	if (!e->live.sb.metadata_snap)
 		return report_fail(&e->rep, ERA_SYS, "no metadata snapshot is held");
 	r = era_live_drop_snapshot(&e->live);
+	if (r && !era_live_is_spoiled(&e->live))
+		return r;
 	return r ? engine_fail(e, r) : engine_commit(e);
 }
 

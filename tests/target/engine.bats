@@ -179,6 +179,28 @@ checkpoint"
 	[ "$(cat got)" = '0 10' ]
 }
 
+@test "a snapshot whose clone is damaged can't be dropped, and all else goes on" {
+	local clone
+	blank
+	driven 'open metadata 8 format' 'resume 80' 'take' 'suspend'
+	clone=$(od -A n -t u8 -j 216 -N 8 metadata)
+	printf x | dd of=metadata bs=1 seek=$((clone * 4096 + 100)) conv=notrunc status=none
+	printf '%s\n' 'open metadata 8' 'resume 80' 'fails drop' 'write 8 1' 'checkpoint' 'digest' 'status' |
+		drive 2>err | tail -n 1 >line
+	grep -xE '8 [0-9]+/256 4 [0-9]+' line
+	grep -F "block $((clone)): metadata snapshot" err
+}
+
+@test "digestion that has no room says so, and marks go on" {
+	blank 144K
+	# A full copy of the array is the snapshot's: there is no room for another one.
+	printf '%s\n' 'open metadata 8 format' 'resume 120000' 'write 0 120000' 'take' 'digest' 'write 0 1' \
+		'status' | drive 2>err | tail -n 1 >line
+	grep -F 'too full to digest' err
+	grep -xE '8 [0-9]+/36 2 [0-9]+' line
+	status_is 0 era_check metadata
+}
+
 @test "killed at any moment, all that was acknowledged is there" {
 	local i pid
 	blank
