@@ -202,16 +202,16 @@ checkpoint"
 }
 
 @test "killed at any moment, all that was acknowledged is there" {
-	local i pid
+	local i pid total=0
 	blank
 	driven 'open metadata 8 format' 'resume 80000' 'checkpoint' 'suspend'
-	for i in 1 2 3 4 5 6 7 8; do
+	for i in 1 2 3 4; do
 		{ echo 'open metadata 8 digester'
 		  echo 'resume 80000'
 		  for ((n = 0; n < 200; n++)); do printf 'storm 4 50 %d\ncheckpoint\n' "$RANDOM"; done
 		} | drive >out &
 		pid=$!
-		sleep 0.0$i
+		sleep 0.$i
 		kill -9 $pid
 		wait $pid || :
 		status_is 0 era_check metadata
@@ -222,5 +222,7 @@ checkpoint"
 		era_dump --logical metadata | awk -F '"' 'NR == FNR { split($0, w, " "); want[w[1]] = w[2]; next }
 			/<era block=/ && ($2 in want) && $4 < want[$2] { print "lost:", $2, want[$2], $4; bad = 1 }
 			END { exit bad }' acknowledged -
+		total=$((total + $(wc -l <acknowledged)))
 	done
+	[ "$total" -gt 0 ]
 }
