@@ -147,3 +147,15 @@ blocks_since() {
 		--offset=32M --iodepth=16 --verify=crc32c >fio.log
 	blocks_since 4 | awk '$1 < 512 { exit 1 } { n += $2 } END { exit !(n > 200) }'
 }
+
+@test "the origin behind another NBD server" {
+	need qemu-nbd
+	truncate -s 64M disk
+	target_start nbd command=qemu-nbd arg=-f arg=raw arg="$PWD/disk" era-metadata=meta \
+		era-block-size=64k era-format=yes era-socket=ctl
+	[ "$(era_ctl ctl checkpoint)" = 2 ]
+	qemu-io -f raw -c 'write -P 7 1M 64k' -c 'write -z 3M 128k' "$(uri '')" >/dev/null
+	printf '%s\n' "16 1" "48 2" | diff - <(blocks_since 2)
+	target_stop
+	[ "$(od -An -tu1 -j1M -N1 disk)" -eq 7 ]
+}
