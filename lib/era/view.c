@@ -178,6 +178,9 @@ static int read_superblocks(struct era_view *view)
 	if (r)
 		return r;
 	r = era_read_live_superblock(&view->dev, snapshot, &view->live, &p);
+	if (r == ERA_DAMAGED && view->flags & ERA_VIEW_REPAIR)
+		report_note(view->dev.rep, "%s: without its superblock only era_repair can tell what it "
+			    "held", view->dev.path);
 	if (!r)
 		view->sb = view->live;
 	if (!r && snapshot && !view->live.metadata_snap)
