@@ -7,10 +7,17 @@
 #include "pdata/btree.h"
 #include "pdata/node.h"
 
-/* A node on the way down, and the range that its keys must have. */
+/* The keys that a node may have, by its place. */
+struct range {
+	uint64_t first, end;
+};
+
+static const struct range all_keys = {0, UINT64_MAX};
+
+/* A node on the way down, to be changed. */
 struct step {
 	struct blk_rw blk;
-	uint64_t first_key, end_key;
+	struct range range;
 	uint32_t i; /* the entry that leads on */
 };
 
@@ -85,51 +92,50 @@ static bool find_in_leaf(const void *node, uint64_t key, uint32_t *i)
 	return true;
 }
 
-static int check_step(struct txn *txn, const struct step *step, enum blk_role role, unsigned depth)
+static int check_node(struct txn *txn, struct blk_ro blk, struct range range, enum blk_role role,
+		      unsigned depth)
 {
-	struct blk_ro blk = {step->blk.nr, step->blk.data};
 	struct problem p;
 
 	if (depth == BTREE_MAX_DEPTH)
 		problem_set(&p, PROBLEM_DEPTH, blk.nr, BTREE_MAX_DEPTH + 1, BTREE_MAX_DEPTH);
-	else if (!btree_check_place(blk, step->first_key, step->end_key, !depth, &p))
+	else if (!btree_check_place(blk, range.first, range.end, !depth, &p))
 		return 0;
 	return txn_problem(txn, &p, blk_role_name(role));
 }
 
-/* The range of the keys under entry i. */
-static void narrow(struct step *child, const struct step *parent, const void *node, uint32_t i)
+/* The keys under entry i of a node that has that range. */
+static struct range narrow(struct range range, const void *node, uint32_t i)
 {
-	child->first_key = node_key(node, i);
-	child->end_key = i + 1 < node_nr(node) ? node_key(node, i + 1) : parent->end_key;
+	return (struct range){
+		.first = node_key(node, i),
+		.end = i + 1 < node_nr(node) ? node_key(node, i + 1) : range.end,
+	};
 }
 
 /* Reading the way down to the leaf of a key.  *end_key: the leaf's keys are below it. */
 static int find_leaf(struct txn *txn, enum blk_role role, uint64_t root, uint64_t key,
 		     struct blk_ro *leaf, uint64_t *end_key)
 {
-	struct step step = {.end_key = UINT64_MAX}, next;
+	struct range range = all_keys;
 	uint64_t block = root;
 
 	for (unsigned depth = 0;; depth++) {
 		uint32_t i;
 		int r = txn_read(txn, block, role, leaf);
 
+		if (!r)
+			r = check_node(txn, *leaf, range, role, depth);
 		if (r)
 			return r;
-		/* Only read, though a step could be written. */
-		step.blk = (struct blk_rw){leaf->nr, (void *)(uintptr_t)leaf->data};
-		r = check_step(txn, &step, role, depth);
-		if (r)
-			return r;
-		*end_key = step.end_key;
 		if (node_is_leaf(leaf->data))
-			return 0;
+			break;
 		i = child_index(leaf->data, key);
 		block = node_child(leaf->data, i);
-		narrow(&next, &step, leaf->data, i);
-		step = next;
+		range = narrow(range, leaf->data, i);
 	}
+	*end_key = range.end;
+	return 0;
 }
 
 int btree_lookup(struct txn *txn, enum blk_role role, uint64_t root, uint64_t key, void *value)
@@ -187,6 +193,12 @@ int btree_create(struct txn *txn, enum blk_role role, uint64_t *root)
 	return r;
 }
 
+static int check_step(struct txn *txn, const struct step *step, enum blk_role role, unsigned depth)
+{
+	return check_node(txn, (struct blk_ro){step->blk.nr, step->blk.data}, step->range, role,
+			  depth);
+}
+
 static int shadow_root(struct txn *txn, enum blk_role role, uint64_t *root, struct step *step)
 {
 	int r = txn_shadow(txn, *root, role, &step->blk);
@@ -194,8 +206,7 @@ static int shadow_root(struct txn *txn, enum blk_role role, uint64_t *root, stru
 	if (r)
 		return r;
 	*root = step->blk.nr;
-	step->first_key = 0;
-	step->end_key = UINT64_MAX;
+	step->range = all_keys;
 	return check_step(txn, step, role, 0);
 }
 
@@ -208,7 +219,7 @@ static int shadow_child(struct txn *txn, enum blk_role role, const struct step *
 	if (r)
 		return r;
 	set_child(node, parent->i, child->blk.nr);
-	narrow(child, parent, node, parent->i);
+	child->range = narrow(parent->range, node, parent->i);
 	return check_step(txn, child, role, depth);
 }
 
@@ -261,7 +272,7 @@ static int split_child(struct txn *txn, enum blk_role role, struct step *parent,
 /* A new root over the full one. */
 static int grow(struct txn *txn, enum blk_role role, uint64_t *root, struct step *step)
 {
-	struct step above = {.end_key = UINT64_MAX};
+	struct step above = {.range = all_keys};
 	void *old = step->blk.data;
 	int r = create(txn, role, false, &above.blk);
 
