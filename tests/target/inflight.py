@@ -94,10 +94,11 @@ def main(rounds, seed):
 
 def checkpoint_holds_up_nobody():
     """While a checkpoint waits for a slow write, others are answered."""
-    target = Target(BLOCK, ["era-format=yes", "wdelay=2"], below=["delay"])
+    target = Target(BLOCK, ["era-format=yes", "wdelay=3"], below=["delay"])
     target.start()
     handle = target.connect()
     era, completed = target.era(), []
+    start = time.monotonic()
     handle.aio_pwrite(nbd.Buffer.from_bytearray(bytearray(BLOCK)), 0,
                       lambda error: completed.append(error) or 1)
     handle.poll(300)
@@ -105,9 +106,8 @@ def checkpoint_holds_up_nobody():
     for connection in waiting:
         connection.sendall(b"checkpoint\n")
     until(lambda: target.era() > era, "the new era in the status")
-    start = time.monotonic()
     target.message("status")
-    if time.monotonic() - start > 0.5 or completed:
+    if time.monotonic() - start > 2 or completed:
         fail("a status was held up by a checkpoint")
     while not completed:
         handle.poll(100)
