@@ -178,9 +178,6 @@ static int read_superblocks(struct era_view *view)
 	if (r)
 		return r;
 	r = era_read_live_superblock(&view->dev, snapshot, &view->live, &p);
-	if (r == ERA_DAMAGED && view->flags & ERA_VIEW_REPAIR)
-		report_note(view->dev.rep, "%s: without its superblock only era_repair can tell what it "
-			    "held", view->dev.path);
 	if (!r)
 		view->sb = view->live;
 	if (!r && snapshot && !view->live.metadata_snap)
@@ -191,6 +188,9 @@ static int read_superblocks(struct era_view *view)
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(view->dev.rep, &p);
+	if (view->flags & ERA_VIEW_REPAIR && !snapshot)
+		report_note(view->dev.rep, "%s: without its superblock only era_repair can tell what it "
+			    "held", view->dev.path);
 	return error_of(&p);
 }
 
