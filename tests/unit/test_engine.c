@@ -130,6 +130,7 @@ static void check(struct history *h)
 	h->nr_checks++;
 	assert_int_equal(simdev_dev(&h->sim, &dev, NULL), 0);
 	assert_int_equal(era_check_dev(&dev, ERA_CHECK_ALL, &loud, &result), 0);
+	blk_dev_close(&dev);
 	assert_true(result.live.walked);
 	assert_int_equal(result.nr_fatal + result.nr_non_fatal, 0);
 	assert_int_equal(result.snapshot.present, h->held);

@@ -268,10 +268,13 @@ static bool is_sound(struct simdev *image)
 {
 	struct era_check_result result;
 	struct blk_dev dev;
+	int r;
 
-	return !simdev_dev(image, &dev, NULL) &&
-	       !era_check_dev(&dev, ERA_CHECK_ALL, NULL, &result) && result.live.walked &&
-	       !result.nr_fatal && !result.nr_non_fatal;
+	if (simdev_dev(image, &dev, NULL))
+		return false;
+	r = era_check_dev(&dev, ERA_CHECK_ALL, NULL, &result);
+	blk_dev_close(&dev);
+	return !r && result.live.walked && !result.nr_fatal && !result.nr_non_fatal;
 }
 
 /* The metadata resume, and all that was true still is; what is new is marked, and stays. */
