@@ -68,6 +68,7 @@ blank() {
 }
 
 @test "metadata in use are refused, and its own are locked" {
+	local pid
 	blank
 	driven 'open metadata 8 format' 'resume 8000' 'write 0 1' 'suspend'
 	for kind in read write; do
@@ -75,6 +76,7 @@ blank() {
 		grep 'is in use' err
 	done
 	coproc drive
+	pid=$COPROC_PID	# it goes away with the process
 	printf 'open metadata 8\nresume 8000\nwrite 80 1\ntake\nwrite 160 1\nstatus\n' >&"${COPROC[1]}"
 	while read -r line <&"${COPROC[0]}" && [[ $line != 8\ * ]]; do :; done
 	[[ $line == 8\ */256\ 3\ [1-9]* ]]
@@ -84,7 +86,7 @@ blank() {
 	status_is 0 era_invalidate -m --written-since 2 --format ranges --unit blocks metadata >got
 	[ "$(cat got)" = "10 1" ]
 	eval "exec ${COPROC[1]}>&-"
-	wait "$COPROC_PID"
+	wait "$pid"
 }
 
 @test "the lines are the kernel's" {
