@@ -177,18 +177,25 @@ damaged_is_safe() {
 	fi
 	[ "$status" = 1 ] || no_less "$dir/want" "$dir/got" || return
 	[ "$status" != 0 ] || same "-r, since $n" "$dir/want" "$dir/got" || return
-	damage_is_repaired "$n"
+	damage_is_repaired "$n" "$2"
 }
 
-# damage_is_repaired N: and what is repaired is sound, and lists what -r listed, at least the truth.
+# damage_is_repaired N TRUTH: and what is repaired is sound, and lists at least the truth.
 damage_is_repaired() {
-	rm -f "$dir/repaired"
-	exit_status era_repair -i "$dir/damaged" -o "$dir/repaired"
+	local hints=() statuses="0 5"
 	if [[ $flipped == *" block 0" ]]; then
-		one_of 1 && [ ! -e "$dir/repaired" ]
+		hints=(--block-size "$(truth_field block "$2")s" --nr-blocks "$(truth_field nr_blocks "$2")")
+		statuses="1 5"
+	fi
+	rm -f "$dir/repaired"
+	exit_status era_repair -i "$dir/damaged" -o "$dir/repaired" "${hints[@]}"
+	# shellcheck disable=SC2086
+	one_of $statuses || return
+	if [ "$status" = 1 ]; then
+		[ ! -e "$dir/repaired" ]
 		return
 	fi
-	one_of 0 5 && image_is_sound "$dir/repaired" || return
+	image_is_sound "$dir/repaired" || return
 	status_is 0 era_invalidate --written-since "$1" --format ranges --unit blocks \
 		"$dir/repaired" >"$dir/got" && no_less "$dir/want" "$dir/got"
 }
