@@ -65,7 +65,7 @@ int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_
 		     uint64_t index, const uint8_t **values)
 {
 	struct le64 pointer;
-	struct blk_ro blk;
+	struct blk_ro blk = {0, NULL};
 	int r = btree_lookup(txn, array_node_role(role), root, index, &pointer);
 
 	if (!r)
