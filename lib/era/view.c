@@ -436,16 +436,15 @@ static int scout_arrays(struct scout *scout)
 
 static int find_twice(struct era_view *view)
 {
-	uint64_t nr_words = bits_words(view->walk.limit);
-	struct scout scout = {.view = view, .seen = calloc(nr_words, sizeof(*scout.seen))};
+	struct scout scout = {.view = view, .seen = bits_alloc(view->walk.limit)};
 	int r;
 
-	view->twice = calloc(nr_words, sizeof(*view->twice));
+	view->twice = bits_alloc(view->walk.limit);
 	if (!scout.seen || !view->twice) {
 		free(scout.seen);
 		return report_nomem(view->dev.rep);
 	}
-	memcpy(scout.seen, view->seen, nr_words * sizeof(*scout.seen));
+	memcpy(scout.seen, view->seen, (size_t)bits_words(view->walk.limit) * sizeof(*scout.seen));
 	scout.walk = (struct walk){&view->dev, view->walk.limit, &scout, on_scout_pointer,
 				   on_scout_problem};
 	r = scout_arrays(&scout);

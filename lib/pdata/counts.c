@@ -14,7 +14,7 @@ _Static_assert(COUNTS_MAX < HELD, "a count and the bit above it");
 int counts_open(struct counts *counts, uint64_t nr_blocks, const struct report *rep)
 {
 	*counts = (struct counts){.nr_blocks = nr_blocks, .nr_free = nr_blocks};
-	counts->bytes = calloc(nr_blocks ? nr_blocks : 1, 1);
+	counts->bytes = calloc(nr_blocks ? (size_t)nr_blocks : 1, 1);
 	return counts->bytes ? 0 : report_nomem(rep);
 }
 
@@ -58,7 +58,7 @@ static void change(struct counts *counts, uint64_t block, uint8_t byte)
 uint64_t counts_allocate(struct counts *counts)
 {
 	uint64_t from = counts->search_from;
-	const uint8_t *found = memchr(counts->bytes + from, 0, counts->nr_blocks - from);
+	const uint8_t *found = memchr(counts->bytes + from, 0, (size_t)(counts->nr_blocks - from));
 	uint64_t block = (uint64_t)(found - counts->bytes);
 
 	change(counts, block, 1);

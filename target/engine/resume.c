@@ -8,7 +8,7 @@
 /* A bit a data block, all clear. */
 static int allocate_marks(struct engine *e, uint64_t nr_blocks)
 {
-	_Atomic uint64_t *marked = calloc(bits_words(nr_blocks) + 1, sizeof(*marked));
+	_Atomic uint64_t *marked = calloc((size_t)bits_words(nr_blocks) + 1, sizeof(*marked));
 
 	if (!marked)
 		return report_nomem(&e->rep);
