@@ -53,9 +53,14 @@ target_start() {
 }
 
 target_stop() {
-	local status=0
+	local status=0 watchdog
 	kill "$target_pid" || return
+	{ sleep 60; kill -9 "$target_pid"; } >/dev/null 2>&1 3>&- &
+	watchdog=$!
 	wait "$target_pid" || status=$?
+	kill "$watchdog" 2>/dev/null || :
+	# With the address sanitizer nbdkit has been seen to hang in a destructor, after all is done.
+	[ -z "$ERA_PRELOAD" ] || [ "$status" != 137 ] || status=0
 	[ "$status" = 0 ] || cat log
 	target_pid=
 	return "$status"
