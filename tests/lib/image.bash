@@ -184,7 +184,7 @@ damaged_is_safe() {
 damage_is_repaired() {
 	local hints=() statuses="0 5"
 	if [[ $flipped == *" block 0" ]]; then
-		hints=(--block-size "$(truth_field block "$2")s" --nr-blocks "$(truth_field nr_blocks "$2")")
+		hints=(--block-size "$(truth_field block "$2")s")
 		statuses="1 5"
 	fi
 	rm -f "$dir/repaired"
