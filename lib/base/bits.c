@@ -15,12 +15,11 @@ void bits_set_range(uint64_t *words, uint64_t first, uint64_t len)
 {
 	uint64_t end = first + len;
 
-	while (first < end && first % BITS_PER_WORD)
-		bits_set(words, first++);
-	for (; first + BITS_PER_WORD <= end; first += BITS_PER_WORD)
-		words[first / BITS_PER_WORD] = ~UINT64_C(0);
-	while (first < end)
-		bits_set(words, first++);
+	while (first < end) {
+		uint64_t mask, word = bits_take_word(&first, end, &mask);
+
+		words[word] |= mask;
+	}
 }
 
 uint64_t bits_next(const uint64_t *words, uint64_t from, uint64_t nr_bits, uint64_t flip)

@@ -24,6 +24,18 @@ static inline uint64_t bits_last_mask(uint64_t nr_bits)
 /* Words for nr_bits, all clear; free() them.  NULL when there is no memory for them. */
 uint64_t *bits_alloc(uint64_t nr_bits);
 
+/* The bits of first .. end - 1 that lie in the word of `first`, which moves behind them.  Returns the
+ * word's number. */
+static inline uint64_t bits_take_word(uint64_t *first, uint64_t end, uint64_t *mask)
+{
+	uint64_t word = *first / BITS_PER_WORD, stop = (word + 1) * BITS_PER_WORD;
+
+	stop = stop < end ? stop : end;
+	*mask = bits_last_mask(stop - *first) << *first % BITS_PER_WORD;
+	*first = stop;
+	return word;
+}
+
 static inline bool bits_test(const uint64_t *words, uint64_t bit)
 {
 	return words[bit / BITS_PER_WORD] >> (bit % BITS_PER_WORD) & 1;

@@ -9,6 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PAGE_BYTES 4096u
+
+void *io_alloc(size_t size)
+{
+	return aligned_alloc(PAGE_BYTES, size);
+}
+
 int io_read_at(int fd, void *data, size_t len, off_t at)
 {
 	uint8_t *to = data;

@@ -9,6 +9,10 @@
 
 #include "base/compiler.h"
 
+/* Memory to read into and to write from; free() it.  It begins on a page, since some processors copy
+ * to and from other places at half the speed.  NULL when there is none. */
+void *io_alloc(size_t size);
+
 /* 0, or a positive errno: EIO when the file ends before. */
 int io_read_at(int fd, void *data, size_t len, off_t at) must_check;
 

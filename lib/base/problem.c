@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/err.h"
 #include "base/role.h"
 
 enum value_form {
@@ -179,6 +180,11 @@ const char *problem_severity_name(enum problem_severity severity)
 bool problem_is_repairable(const struct problem *p)
 {
 	return table[p->code].repairable;
+}
+
+int problem_error(const struct problem *p)
+{
+	return p->code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
 }
 
 bool problem_is_of_counts(const struct problem *p)

@@ -100,6 +100,10 @@ enum problem_severity problem_severity(const struct problem *p);
 const char *problem_severity_name(enum problem_severity severity);
 bool problem_is_repairable(const struct problem *p);
 
+/* The error that a call ends with because of it: a block that can't be read says nothing of the
+ * metadata (ERA_SYS), all else is ERA_DAMAGED. */
+int problem_error(const struct problem *p);
+
 /* No more than a wrong figure of the space map: a count, or what is summed up from counts. */
 bool problem_is_of_counts(const struct problem *p);
 

@@ -9,7 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define PAGE_BYTES 4096u
+#include "base/io.h"
+
 #define HALF (PUMP_BUFFERS / 2)
 
 static struct pump_buffer *slot(struct pump *pump, unsigned nr)
@@ -66,16 +67,10 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void free_buffers(struct pump *pump)
-{
-	for (unsigned i = 0; i < PUMP_BUFFERS; i++)
-		free(pump->ring[i].data);
-}
-
 static int alloc_buffers(struct pump *pump, size_t size)
 {
 	for (unsigned i = 0; i < PUMP_BUFFERS; i++) {
-		pump->ring[i].data = aligned_alloc(PAGE_BYTES, size);
+		pump->ring[i].data = io_alloc(size);
 		if (!pump->ring[i].data)
 			return ENOMEM;
 	}
@@ -96,11 +91,12 @@ static int start_thread(struct pump *pump)
 	return pthread_sigmask(SIG_SETMASK, &before, NULL) ? EINVAL : r;
 }
 
-static void destroy(struct pump *pump)
+void pump_free(struct pump *pump)
 {
 	pthread_cond_destroy(&pump->changed);
 	pthread_mutex_destroy(&pump->lock);
-	free_buffers(pump);
+	for (unsigned i = 0; i < PUMP_BUFFERS; i++)
+		free(pump->ring[i].data);
 }
 
 int pump_start(struct pump *pump, size_t size, pump_write *write, void *ctx)
@@ -114,7 +110,7 @@ int pump_start(struct pump *pump, size_t size, pump_write *write, void *ctx)
 	if (!r)
 		r = start_thread(pump);
 	if (r)
-		destroy(pump);
+		pump_free(pump);
 	return r;
 }
 
@@ -143,9 +139,4 @@ int pump_end(struct pump *pump)
 	pthread_mutex_unlock(&pump->lock);
 	pthread_join(pump->thread, NULL);
 	return pump->error;
-}
-
-void pump_free(struct pump *pump)
-{
-	destroy(pump);
 }

@@ -30,7 +30,6 @@
 
 #define NEW_MODE 0666
 #define NAME_TRIES 100
-#define PAGE_BYTES 4096u
 
 /* With so many full buffers a thread writes the others. */
 #define PUMP_AFTER 4u
@@ -160,7 +159,7 @@ static int open_gz(struct sink *sink)
 
 static int init(struct sink *sink, const char *shown, int fd, const struct report *rep)
 {
-	*sink = (struct sink){.rep = rep, .shown = shown, .fd = fd, .buffer = aligned_alloc(PAGE_BYTES, SINK_BUFFER)};
+	*sink = (struct sink){.rep = rep, .shown = shown, .fd = fd, .buffer = io_alloc(SINK_BUFFER)};
 	return sink->buffer ? 0 : report_nomem(rep);
 }
 

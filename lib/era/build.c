@@ -177,21 +177,13 @@ static int write_device(struct era_build *build)
 	return r;
 }
 
-/* Besides the stage there is the superblock. */
-static uint32_t count_superblock(void *ctx, uint64_t block)
-{
-	(void)ctx;
-	return !block;
-}
-
 int era_build_commit(struct era_build *build)
 {
-	const struct space_map_counts counts = {NULL, count_superblock};
 	uint64_t nr_blocks;
 	int r = find_size(build, &nr_blocks);
 
 	if (!r)
-		r = space_map_build(&build->stage, nr_blocks, &counts, &build->sb.sm);
+		r = space_map_build(&build->stage, nr_blocks, &space_map_just_superblock, &build->sb.sm);
 	if (!r && !build->exists)
 		r = blk_dev_create(&build->dev, build->path, nr_blocks, build->rep);
 	if (!r && build->dev.nr_blocks < nr_blocks)

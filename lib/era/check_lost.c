@@ -21,6 +21,7 @@
 
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
+#include "pdata/node.h"
 
 /* What a block can be the root of. */
 static const enum blk_role roots[] = {ROLE_SNAPSHOT, ROLE_WRITESET_NODE, ROLE_ERA_NODE};
@@ -45,19 +46,12 @@ static bool snapshot_is_remembered(const struct check *check, const void *data)
 
 static bool tree_is_remembered(const struct check *check, const void *data, enum blk_role role)
 {
-	const struct node_disk *node = data;
-	const uint8_t *values = (const uint8_t *)(node + 1) + le32_get(node->max_entries) * 8;
-	bool is_writesets = role == ROLE_WRITESET_NODE && le32_get(node->flags) == NODE_LEAF;
-	uint32_t nr = le32_get(node->nr_entries);
+	struct blk_pointers pointers = blk_pointers(data, role);
 
-	for (uint32_t i = 0; i < nr; i++) {
-		const struct writeset_disk *ws = (const void *)values;
-		const struct le64 *children = (const void *)values;
-
-		if (!is_in_excess(check, le64_get(is_writesets ? ws[i].root : children[i])))
+	for (uint32_t i = 0; i < pointers.nr; i++)
+		if (!is_in_excess(check, blk_pointer(&pointers, i)))
 			return false;
-	}
-	return nr;
+	return pointers.nr;
 }
 
 /* The role in which a leaked block is remembered, or ROLE_NONE. */

@@ -26,9 +26,8 @@
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
+#include "pdata/node.h"
 #include "pdata/walk.h"
-
-#define ENTRIES_A_BYTE 4u
 
 /* Of each block, the references that the space map counts and those not met so far. */
 struct count {
@@ -59,16 +58,16 @@ static bool take(struct finder *f, uint64_t block)
 	return true;
 }
 
-static bool load_byte(struct finder *f, uint64_t first, unsigned byte)
+static bool load_bitmap(struct finder *f, uint64_t first, const struct bitmap_disk *bitmap)
 {
-	for (uint64_t block = first; byte; byte >>= 2, block++) {
-		uint8_t count = (uint8_t)((byte & 1) << 1 | (byte >> 1 & 1));
+	for (uint32_t e = 0; e < BITMAP_ENTRIES; e++) {
+		uint32_t count = bitmap_get_count(bitmap, e);
 
-		if (!(byte & 3))
+		if (!count)
 			continue;
-		if (count == BITMAP_LOOK_IN_TREE || block >= f->scan->limit)
+		if (count == BITMAP_LOOK_IN_TREE || first + e >= f->scan->limit)
 			return false;
-		f->counts[block] = (struct count){count & 3, count & 3};
+		f->counts[first + e] = (struct count){count & 3, count & 3};
 		f->g.sb.sm.nr_allocated++;
 	}
 	return true;
@@ -77,21 +76,17 @@ static bool load_byte(struct finder *f, uint64_t first, unsigned byte)
 static bool load_counts(struct finder *f)
 {
 	const struct index_disk *index = f->index;
-	const struct bitmap_disk *bitmap = f->bitmap;
 	uint64_t nr = 0;
 
 	memset(f->counts, 0, (size_t)f->scan->limit * sizeof(*f->counts));
 	if (!read_block(f->scan, f->g.sb.sm.index, SCAN_INDEX, f->index))
 		return false;
 	for (; nr < INDEX_MAX_ENTRIES && le64_get(index->entry[nr].blocknr); nr++) {
-		const uint8_t *bytes = (const uint8_t *)bitmap->words;
 		uint64_t block = le64_get(index->entry[nr].blocknr);
 
-		if (!read_block(f->scan, block, SCAN_BITMAP, f->bitmap))
+		if (!read_block(f->scan, block, SCAN_BITMAP, f->bitmap) ||
+		    !load_bitmap(f, nr * BITMAP_ENTRIES, f->bitmap))
 			return false;
-		for (uint64_t i = 0; i < BITMAP_BYTES; i++)
-			if (!load_byte(f, nr * BITMAP_ENTRIES + i * ENTRIES_A_BYTE, bytes[i]))
-				return false;
 	}
 	f->nr_bitmaps = nr;
 	f->g.sb.sm.nr_blocks = min_u64(f->scan->limit, nr * BITMAP_ENTRIES);
@@ -472,12 +467,12 @@ static int read_into(struct compare *c, uint64_t block, void *data)
 
 static const struct le32 *eras_of(const void *data)
 {
-	return (const void *)((const struct array_block_disk *)data + 1);
+	return (const void *)array_values(data);
 }
 
 static const struct le64 *words_of(const void *data)
 {
-	return (const void *)((const struct array_block_disk *)data + 1);
+	return (const void *)array_values(data);
 }
 
 static bool eras_covered(const struct compare *c, uint32_t nr)

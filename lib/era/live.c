@@ -29,7 +29,7 @@ static int read_superblock(struct era_live *live)
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(live->dev->rep, &p);
-	return p.code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+	return problem_error(&p);
 }
 
 int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t room)
@@ -228,17 +228,13 @@ int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 	return r ? r : era_live_commit(live);
 }
 
-/* Sets bits first .. end - 1 of a bitset's block whose words begin with bit `base`. */
-static void set_bits(uint8_t *values, uint64_t base, uint64_t first, uint64_t end)
+/* Sets bits first .. end - 1 of a bitset's block. */
+static void set_bits(struct le64 *words, uint64_t first, uint64_t end)
 {
 	while (first < end) {
-		uint64_t word = (first - base) / BITS_PER_WORD;
-		uint64_t stop = min_u64(end, base + (word + 1) * BITS_PER_WORD);
-		uint64_t mask = bits_last_mask(stop - first) << (first - base) % BITS_PER_WORD;
-		struct le64 *disk = (struct le64 *)(void *)values + word;
+		uint64_t mask, word = bits_take_word(&first, end, &mask);
 
-		*disk = le64_make(le64_get(*disk) | mask);
-		first = stop;
+		words[word] = le64_make(le64_get(words[word]) | mask);
 	}
 }
 
@@ -256,7 +252,7 @@ int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
 		r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, nr_words, index,
 				     &values);
 		if (!r)
-			set_bits(values, base, first, stop);
+			set_bits((void *)values, first - base, stop - base);
 		if (!r)
 			r = txn_trim(&live->txn);
 		first = stop;
@@ -289,7 +285,7 @@ static int read_clone(struct era_live *live, struct superblock *clone)
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(live->dev->rep, &p);
-	return p.code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+	return problem_error(&p);
 }
 
 int era_live_drop_snapshot(struct era_live *live)

@@ -49,21 +49,13 @@ static int build_tree(struct blk_stage *stage, uint64_t *root)
 	return r;
 }
 
-/* Of the blocks outside the stage only the superblock is in use. */
-static uint32_t count_superblock(void *ctx, uint64_t block)
-{
-	(void)ctx;
-	return block == 0;
-}
-
 static int build(struct blk_stage *stage, struct superblock *sb, uint64_t nr_blocks)
 {
-	const struct space_map_counts counts = {NULL, count_superblock};
 	int r = build_tree(stage, &sb->writeset_tree_root);
 
 	if (!r)
 		r = build_array(stage, &sb->era_array_root);
-	return r ? r : space_map_build(stage, nr_blocks, &counts, &sb->sm);
+	return r ? r : space_map_build(stage, nr_blocks, &space_map_just_superblock, &sb->sm);
 }
 
 int era_live_format(struct blk_dev *dev, uint32_t block_sectors)

@@ -60,22 +60,19 @@ int era_salvage_is_needed(const char *path, const struct report *rep)
 	return r;
 }
 
-static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first, uint8_t *data)
+static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first, void *data)
 {
-	const struct bitmap_disk *disk = (const void *)data;
-	const uint8_t *bytes = (const uint8_t *)disk->words;
-
 	if (blk_dev_read(scan->dev, bitmap, 1, data))
 		return true;
 	for (uint64_t e = scan->end > first ? scan->end - first : 0; e < BITMAP_ENTRIES; e++)
-		if (bytes[e / 4] >> (2 * (e % 4)) & 3)
+		if (bitmap_get_count(data, (uint32_t)e))
 			return true;
 	return false;
 }
 
 /* Bitmaps that stand for blocks behind the last one that isn't zero.  On a small device that is
  * each one; on a larger one those that an index puts there. */
-static bool any_zeroes_are_in_use(struct scan *scan, uint8_t *data, struct index_disk *index)
+static bool any_zeroes_are_in_use(struct scan *scan, void *data, struct index_disk *index)
 {
 	bool is_small = scan->limit <= BITMAP_ENTRIES;
 
@@ -114,7 +111,7 @@ static int may_have_lost(struct era_salvage *s)
 	struct scan *scan = &s->scan;
 	const struct report *rep = s->dev.rep;
 	uint64_t hole = first_of_kind(scan, SCAN_ZERO);
-	uint8_t *data = blk_alloc(1);
+	void *data = blk_alloc(1);
 	void *index = blk_alloc(1);
 	int r = 1;
 

@@ -13,6 +13,7 @@
 #include "era/check.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
+#include "pdata/node.h"
 
 static bool read_role(struct blk_dev *dev, uint64_t block, enum blk_role role, void *data)
 {
@@ -22,28 +23,18 @@ static bool read_role(struct blk_dev *dev, uint64_t block, enum blk_role role, v
 	       !blk_validate((struct blk_ro){block, data}, role, &p);
 }
 
-static uint64_t first_child(const void *data)
-{
-	const struct node_disk *node = data;
-	const struct le64 *keys = (const void *)(node + 1);
-
-	return le64_get(keys[le32_get(node->max_entries)]);
-}
-
 /* Down the left side: nodes of one role, and at the end a block of the array, if it is one. */
 static bool leads_to(struct blk_dev *dev, uint64_t block, enum blk_role role, enum blk_role array,
 		     void *data)
 {
-	const struct node_disk *node = data;
-
 	for (unsigned depth = 0; depth < BTREE_MAX_DEPTH; depth++) {
 		if (!read_role(dev, block, role, data))
 			return false;
-		if (!le32_get(node->nr_entries))
+		if (!node_nr(data))
 			return true;
-		if (le32_get(node->flags) == NODE_LEAF)
-			return array == ROLE_NONE || read_role(dev, first_child(data), array, data);
-		block = first_child(data);
+		if (node_is_leaf(data))
+			return array == ROLE_NONE || read_role(dev, node_child(data, 0), array, data);
+		block = node_child(data, 0);
 	}
 	return false;
 }

@@ -151,12 +151,6 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 	return walk_visit_once(view->seen, pointer, p);
 }
 
-/* A block that can't be read says nothing of the metadata. */
-static int error_of(const struct problem *p)
-{
-	return p->code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
-}
-
 static int on_problem(void *ctx, const struct problem *p)
 {
 	struct era_view *view = ctx;
@@ -165,7 +159,7 @@ static int on_problem(void *ctx, const struct problem *p)
 	report_problem(view->dev.rep, p);
 	if (view->flags & ERA_VIEW_REPAIR)
 		return 0;
-	return error_of(p);
+	return problem_error(p);
 }
 
 static int read_superblocks(struct era_view *view)
@@ -191,7 +185,7 @@ static int read_superblocks(struct era_view *view)
 	if (view->flags & ERA_VIEW_REPAIR && !snapshot)
 		report_note(view->dev.rep, "%s: without its superblock only era_repair can tell what it "
 			    "held", view->dev.path);
-	return error_of(&p);
+	return problem_error(&p);
 }
 
 static int add_writeset(struct era_view *view, const struct writeset *ws)
@@ -481,7 +475,7 @@ int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
 	if (held == ERA_DAMAGED && (!r || p.code == PROBLEM_READ))
 		report_problem(dev->rep, &p);
 	if (held == ERA_DAMAGED)
-		return error_of(&p);
+		return problem_error(&p);
 	if (held < 0)
 		return held;
 	return report_fail(dev->rep, ERA_NO_ANSWER,

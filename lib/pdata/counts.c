@@ -114,17 +114,9 @@ void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *
 {
 	const uint8_t *bytes = counts->bytes + i * BITMAP_ENTRIES;
 	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, counts->nr_blocks - i * BITMAP_ENTRIES);
-	uint32_t used = 0, first_free = nr;
+	uint8_t plain[BITMAP_ENTRIES];
 
-	memset(bitmap->words, 0, BITMAP_BYTES);
-	for (uint32_t e = nr; e-- > 0;) {
-		uint32_t count = bytes[e] & COUNTS_MAX;
-
-		if (!count)
-			first_free = e;
-		used += count > 0;
-		bitmap_set_count(bitmap, e, count);
-	}
-	entry->nr_free = le32_make(BITMAP_ENTRIES - used);
-	entry->none_free_before = le32_make(first_free);
+	for (uint32_t e = 0; e < nr; e++)
+		plain[e] = bytes[e] & COUNTS_MAX;
+	bitmap_encode(bitmap, plain, nr, entry);
 }

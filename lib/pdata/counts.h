@@ -57,8 +57,7 @@ static inline uint64_t counts_nr_bitmaps(const struct counts *counts)
 	return counts->nr_blocks / BITMAP_ENTRIES + (counts->nr_blocks % BITMAP_ENTRIES != 0);
 }
 
-/* Bitmap i as it lies on disk: writes the words, and the entry of the index but for blocknr.
- * nr_free is as the kernel counts it: as if a last, partial bitmap were a full one. */
+/* Bitmap i as it lies on disk, and its entry of the index but for blocknr. */
 void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *bitmap,
 		   struct index_entry_disk *entry);
 

@@ -12,6 +12,7 @@
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
+#include "pdata/node.h"
 
 #define RUN_BLOCKS 256u
 #define NO_INDEX UINT32_MAX
@@ -95,16 +96,15 @@ static void keep_writesets(struct scan *scan, const struct le64 *keys, const voi
 
 static int look_at_node(struct scan *scan, const void *data, struct scan_block *block)
 {
-	const struct node_disk *node = data;
-	const struct le64 *keys = (const void *)(node + 1);
-	const void *values = keys + le32_get(node->max_entries);
-	int r = reserve(scan, 1 + WRITESET_WORDS * (uint64_t)le32_get(node->nr_entries));
+	const struct le64 *keys = node_keys(data);
+	const void *values = node_values(data);
+	int r = reserve(scan, 1 + WRITESET_WORDS * (uint64_t)node_nr(data));
 
 	if (r)
 		return r;
-	if (le32_get(node->flags) == NODE_INTERNAL)
+	if (!node_is_leaf(data))
 		block->kind = SCAN_NODE;
-	block->nr = (uint16_t)le32_get(node->nr_entries);
+	block->nr = (uint16_t)node_nr(data);
 	block->value = (uint32_t)scan->nr_pool;
 	if (block->kind == SCAN_WRITESETS)
 		keep_writesets(scan, keys, values, block->nr);
@@ -116,7 +116,7 @@ static int look_at_node(struct scan *scan, const void *data, struct scan_block *
 static void look_at_eras(struct scan *scan, const void *data, struct scan_block *block)
 {
 	const struct array_block_disk *array = data;
-	const struct le32 *eras = (const void *)(array + 1);
+	const struct le32 *eras = (const void *)array_values(data);
 
 	block->nr = (uint16_t)le32_get(array->nr_entries);
 	for (uint32_t i = 0; i < block->nr; i++)
@@ -128,7 +128,7 @@ static void look_at_eras(struct scan *scan, const void *data, struct scan_block 
 static void look_at_bits(const void *data, struct scan_block *block)
 {
 	const struct array_block_disk *array = data;
-	const struct le64 *words = (const void *)(array + 1);
+	const struct le64 *words = (const void *)array_values(data);
 
 	block->nr = (uint16_t)le32_get(array->nr_entries);
 	for (uint32_t i = 0; i < block->nr; i++)

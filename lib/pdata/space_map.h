@@ -5,6 +5,7 @@
 #define ERA_PDATA_SPACE_MAP_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
@@ -37,6 +38,26 @@ static inline void bitmap_set_count(struct bitmap_disk *bitmap, uint32_t e, uint
 	uint32_t bits = count < BITMAP_LOOK_IN_TREE ? count : BITMAP_LOOK_IN_TREE;
 
 	((uint8_t *)bitmap->words)[e / 4] |= (uint8_t)((bits >> 1 | (bits & 1) << 1) << (2 * (e % 4)));
+}
+
+/* Fills the bitmap of nr blocks with these counts, and all of its entry in the index but blocknr.
+ * nr_free is as the kernel counts it: as if a last, partial bitmap were a full one.  Returns how many
+ * are in use. */
+static inline uint32_t bitmap_encode(struct bitmap_disk *bitmap, const uint8_t *counts, uint32_t nr,
+				     struct index_entry_disk *entry)
+{
+	uint32_t used = 0, first_free = nr;
+
+	memset(bitmap->words, 0, BITMAP_BYTES);
+	for (uint32_t e = nr; e-- > 0;) {
+		if (!counts[e])
+			first_free = e;
+		used += counts[e] > 0;
+		bitmap_set_count(bitmap, e, counts[e]);
+	}
+	entry->nr_free = le32_make(BITMAP_ENTRIES - used);
+	entry->none_free_before = le32_make(first_free);
+	return used;
 }
 
 #endif

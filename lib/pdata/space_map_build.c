@@ -45,26 +45,16 @@ static uint32_t next_count(struct build *b, uint64_t block)
 	return 1;
 }
 
-/* The kernel counts all entries of a partial bitmap as free. */
 static void fill_bitmap(struct build *b, uint64_t first, struct bitmap_disk *bitmap,
 			struct index_entry_disk *entry)
 {
 	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, b->sm->nr_blocks - first);
-	uint32_t nr_used = 0, first_free = nr;
+	uint8_t counts[BITMAP_ENTRIES];
 
+	for (uint32_t e = 0; e < nr; e++)
+		counts[e] = (uint8_t)min_u64(next_count(b, first + e), BITMAP_LOOK_IN_TREE);
 	memset(bitmap, 0, META_BLOCK_SIZE);
-	for (uint32_t e = 0; e < nr; e++) {
-		uint32_t count = next_count(b, first + e);
-
-		bitmap_set_count(bitmap, e, count);
-		if (count)
-			nr_used++;
-		else if (first_free == nr)
-			first_free = e;
-	}
-	b->sm->nr_allocated += nr_used;
-	entry->nr_free = le32_make(BITMAP_ENTRIES - nr_used);
-	entry->none_free_before = le32_make(first_free);
+	b->sm->nr_allocated += bitmap_encode(bitmap, counts, nr, entry);
 }
 
 static int build_index(struct build *b, struct index_disk *index, struct bitmap_disk *bitmap)
@@ -88,6 +78,14 @@ static int build_index(struct build *b, struct index_disk *index, struct bitmap_
 	b->sm->index = blk.nr;
 	return r;
 }
+
+static uint32_t count_superblock(void *ctx, uint64_t block)
+{
+	(void)ctx;
+	return block == 0;
+}
+
+const struct space_map_counts space_map_just_superblock = {NULL, count_superblock};
 
 int space_map_build(struct blk_stage *stage, uint64_t nr_blocks,
 		    const struct space_map_counts *counts, struct space_map_root *sm)

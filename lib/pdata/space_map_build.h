@@ -15,6 +15,9 @@ struct space_map_counts {
 	uint32_t (*get)(void *ctx, uint64_t block);
 };
 
+/* Nothing outside the stage is in use but block 0. */
+extern const struct space_map_counts space_map_just_superblock;
+
 /* Appends a space map for nr_blocks and sets *sm.  A stage that outgrows its limit is no error here:
  * stage->next tells how much it would have needed. */
 int space_map_build(struct blk_stage *stage, uint64_t nr_blocks,

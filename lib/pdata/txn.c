@@ -45,7 +45,7 @@ int txn_problem(struct txn *txn, struct problem *p, const char *where)
 {
 	snprintf(p->where, sizeof(p->where), "%s", where);
 	report_problem(txn->dev->rep, p);
-	return p->code == PROBLEM_READ ? ERA_SYS : ERA_DAMAGED;
+	return problem_error(p);
 }
 
 /* ERA_DAMAGED sets *p. */

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/io.h"
 
 #define BUFFER_BYTES (256u << 10)
-#define PAGE_BYTES 4096u /* a read to elsewhere takes twice as long on some processors */
 #define TOKEN_MAX_BYTES (256 << 10) /* expat keeps a token whole */
 
 void xml_stop(struct xml_parser *parser, int error)
@@ -299,7 +299,7 @@ static int fill(struct xml_parser *parser, struct buffer *buffer)
 
 static int parse_all(struct xml_parser *parser)
 {
-	struct buffer buffer = {.text = aligned_alloc(PAGE_BYTES, BUFFER_BYTES)};
+	struct buffer buffer = {.text = io_alloc(BUFFER_BYTES)};
 	int r = 0;
 
 	if (!buffer.text)

@@ -76,12 +76,9 @@ static int make_room(struct engine *e, const struct marker *markers)
 static void believe(struct engine *e, uint64_t first, uint64_t end)
 {
 	while (first < end) {
-		uint64_t word = first / BITS_PER_WORD;
-		uint64_t stop = min_u64(end, (word + 1) * BITS_PER_WORD);
-		uint64_t mask = bits_last_mask(stop - first) << first % BITS_PER_WORD;
+		uint64_t mask, word = bits_take_word(&first, end, &mask);
 
 		atomic_fetch_or_explicit(&e->marked[word], mask, memory_order_release);
-		first = stop;
 	}
 }
 

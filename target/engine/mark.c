@@ -62,13 +62,10 @@ static bool enter(struct engine *e, struct engine_request *req)
 bool engine_is_marked(const struct engine *e, uint64_t first, uint64_t end)
 {
 	while (first < end) {
-		uint64_t word = first / BITS_PER_WORD;
-		uint64_t stop = min_u64(end, (word + 1) * BITS_PER_WORD);
-		uint64_t mask = bits_last_mask(stop - first) << first % BITS_PER_WORD;
+		uint64_t mask, word = bits_take_word(&first, end, &mask);
 
 		if (~atomic_load_explicit(&e->marked[word], memory_order_acquire) & mask)
 			return false;
-		first = stop;
 	}
 	return true;
 }
