@@ -170,7 +170,6 @@ static int count_losses(struct era_view *view, struct outcome *outcome)
 		for (uint32_t i = 0; i < window.nr; i++)
 			outcome->nr_lost += bits_test(window.lost, i);
 	era_map_close(map);
-	outcome->nr_kept = outcome->header.nr_blocks - outcome->nr_lost;
 	return r;
 }
 
@@ -190,7 +189,7 @@ static void on_problem_again(void *ctx, const struct problem *p)
 		tool->report.problem(tool->report.ctx, p);
 }
 
-static int find_outcome(const struct options *options, struct outcome *outcome, struct tool *tool)
+static int read_again(const struct options *options, struct outcome *outcome, struct tool *tool)
 {
 	const struct report errors = {
 		.ctx = tool, .problem = on_problem_again, .error = tool->report.error};
@@ -199,8 +198,6 @@ static int find_outcome(const struct options *options, struct outcome *outcome, 
 
 	if (r)
 		return r;
-	outcome->header = (struct era_header){view.sb.data_block_size, view.sb.nr_blocks,
-					      view.sb.current_era};
 	r = count_losses(&view, outcome);
 	era_view_close(&view);
 	return r;
@@ -222,20 +219,24 @@ static enum exit_status repair(const struct options *options, struct outcome *ou
 			       struct tool *tool)
 {
 	struct rebuild rebuild = {.losses = {0, 0}};
-	const struct era_losses *losses = &rebuild.losses;
 	int r = open_view(&rebuild.view, options, &tool->report);
-	uint64_t nr_problems;
+	uint64_t nr_problems, nr_unknown;
 
 	if (r)
 		return status_of(r);
+	outcome->header = (struct era_header){rebuild.view.sb.data_block_size,
+					      rebuild.view.sb.nr_blocks,
+					      rebuild.view.sb.current_era};
 	r = era_build_all(options->output, false, produce, &rebuild, &tool->report);
 	nr_problems = rebuild.view.nr_problems;
+	nr_unknown = rebuild.losses.nr_bits + rebuild.losses.nr_eras;
 	era_view_close(&rebuild.view);
-	if (!r)
-		r = find_outcome(options, outcome, tool);
+	if (!r && nr_unknown)
+		r = read_again(options, outcome, tool);
 	if (r)
 		return status_of(r);
-	return tool_repair_status(tool, losses->nr_bits + losses->nr_eras, nr_problems, "bits and eras");
+	outcome->nr_kept = outcome->header.nr_blocks - outcome->nr_lost;
+	return tool_repair_status(tool, nr_unknown, nr_problems, "bits and eras");
 }
 
 static enum exit_status repair_or_salvage(const struct options *options, struct tool *tool)

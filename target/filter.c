@@ -354,20 +354,14 @@ static const char *era_export_description(nbdkit_next *next, void *handle)
 	return x->is_since ? describe_since(x->since.era, x->since.zero) : plain_description();
 }
 
-/* Writes would all fail, so a client had better know. */
-static bool is_read_only(void)
-{
-	char line[ENGINE_LINE_MAX];
-
-	engine_status(era.engine, line, sizeof(line));
-	return !strncmp(line, "Error", strlen("Error"));
-}
-
 static int era_can_write(nbdkit_next *next, void *handle)
 {
 	const struct export *x = handle;
 
-	return era.snapshot || x->is_since || is_read_only() ? 0 : next->can_write(next);
+	/* Writes to a failed target would all fail, so a client had better know. */
+	if (era.snapshot || x->is_since || engine_is_read_only(era.engine))
+		return 0;
+	return next->can_write(next);
 }
 
 static int era_can_extents(nbdkit_next *next, void *handle)
@@ -413,32 +407,34 @@ static int era_pwrite(nbdkit_next *next, void *handle, const void *buf, uint32_t
 	return r;
 }
 
-static int era_trim(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
-		    int *err)
+typedef int discard_fn(nbdkit_next *next, uint32_t count, uint64_t offset, uint32_t flags, int *err);
+
+/* Every block of the range counts as written. */
+static int discard(nbdkit_next *next, discard_fn *pass_on, uint32_t count, uint64_t offset,
+		   uint32_t flags, int *err)
 {
 	struct engine_request req;
 	int r = mark(count, offset, &req, err);
 
-	(void)handle;
 	if (r)
 		return r;
-	r = next->trim(next, count, offset, flags, err);
+	r = pass_on(next, count, offset, flags, err);
 	engine_done(era.engine, req);
 	return r;
+}
+
+static int era_trim(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
+		    int *err)
+{
+	(void)handle;
+	return discard(next, next->trim, count, offset, flags, err);
 }
 
 static int era_zero(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
 		    int *err)
 {
-	struct engine_request req;
-	int r = mark(count, offset, &req, err);
-
 	(void)handle;
-	if (r)
-		return r;
-	r = next->zero(next, count, offset, flags, err);
-	engine_done(era.engine, req);
-	return r;
+	return discard(next, next->zero, count, offset, flags, err);
 }
 
 static struct nbdkit_filter filter = {

@@ -5,12 +5,13 @@
 
 #include "base/bits.h"
 
+/* How many stretches are named; the others are counted. */
+#define MAX_TOLD 100u
+
 void stretch_init(struct stretch *s, const struct report *rep, const char *what)
 {
 	*s = (struct stretch){.rep = rep, .what = what};
 }
-
-#define MAX_TOLD 100u
 
 static void tell(struct stretch *s)
 {

@@ -198,6 +198,16 @@ void engine_status(struct engine *e, char *line, size_t size)
 	pthread_mutex_unlock(&e->lock);
 }
 
+bool engine_is_read_only(struct engine *e)
+{
+	bool failed;
+
+	pthread_mutex_lock(&e->lock);
+	failed = *e->why;
+	pthread_mutex_unlock(&e->lock);
+	return failed;
+}
+
 void engine_table(struct engine *e, char *line, size_t size)
 {
 	snprintf(line, size, "%s %s %" PRIu64, e->metadata_name, e->origin_name,

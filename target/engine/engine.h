@@ -106,6 +106,9 @@ int engine_drop_metadata_snap(struct engine *e) must_check;
 #define ENGINE_LINE_MAX 1024
 void engine_status(struct engine *e, char *line, size_t size);
 
+/* Has the engine failed, so that nothing can be marked any more? */
+bool engine_is_read_only(struct engine *e);
+
 /* <metadata> <origin> <block size in sectors>; what has no name is "-". */
 void engine_table(struct engine *e, char *line, size_t size);
 
