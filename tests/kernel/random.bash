@@ -11,6 +11,23 @@
 # Between two boots a scenario calls left_by, which keeps what the boot left, so that the outcome of
 # each can be checked, and sometimes the metadata grow or pass through our own programs.
 
+# all_pass SEED...: calls "passes SEED" for these, or for those of the environment. What a history that
+# fails has left goes to the folder ERA_RANDOM_KEEP.
+all_pass() {
+	local seed failed=
+	for seed in ${ERA_RANDOM_SEEDS:-"$@"}; do
+		if passes "$seed"; then
+			rm -rf "$BATS_TEST_TMPDIR/$seed"
+			continue
+		fi
+		echo "the history of seed $seed failed"
+		failed+=" $seed"
+		[ -z "${ERA_RANDOM_KEEP:-}" ] || cp -r "$BATS_TEST_TMPDIR"/* "$ERA_RANDOM_KEEP"
+	done
+	[ -z "$failed" ] || echo "failed:$failed"
+	[ -z "$failed" ]
+}
+
 # roll COUNT: sets $rolled to one of 0 ... COUNT - 1. A generator of our own: $RANDOM differs
 # between versions of bash.
 roll() {

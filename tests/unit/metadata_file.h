@@ -33,11 +33,11 @@ static inline void print_text(void *ctx, const char *text)
 static const struct report loud = {.problem = print_problem, .error = print_text};
 
 /* A zeroed file of so many metadata blocks; its path goes into path. */
-static inline void metadata_create(char path[static 64], uint64_t nr_blocks)
+static inline void metadata_create(char path[static UNIT_PATH_MAX], uint64_t nr_blocks)
 {
 	int fd;
 
-	snprintf(path, 64, "%s/era-unit-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	unit_temporary(path, "unit");
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)(nr_blocks * META_BLOCK_SIZE)), 0);

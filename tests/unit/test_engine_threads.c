@@ -21,7 +21,7 @@
 #define NR_WRITERS 8u
 #define DEFAULT_WRITES 1500u
 
-static char path[64];
+static char path[UNIT_PATH_MAX];
 static struct engine *engine;
 static _Atomic uint32_t answered;          /* the era of the last checkpoint that returned */
 static _Atomic uint32_t required[NR_BLOCKS]; /* 0: never written */

@@ -36,7 +36,7 @@ struct model {
 	uint32_t *eras;
 };
 
-static char path[] = "/tmp/era-model-XXXXXX";
+static char path[UNIT_PATH_MAX];
 
 static void fill_writeset(struct model_writeset *ws, uint64_t *seed)
 {
@@ -335,9 +335,11 @@ static void checksum_like_xml(void **state)
 
 static int make_path(void **state)
 {
-	int fd = mkstemp(path);
+	int fd;
 
 	(void)state;
+	unit_temporary(path, "model");
+	fd = mkstemp(path);
 	return fd < 0 ? -1 : close(fd);
 }
 

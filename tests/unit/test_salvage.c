@@ -45,8 +45,8 @@ struct image {
 
 static struct image images[MAX_IMAGES];
 static size_t nr_images;
-static char folder[32];
-static char damaged[64], repaired[64];
+static char folder[UNIT_PATH_MAX];
+static char damaged[UNIT_PATH_MAX + 16], repaired[UNIT_PATH_MAX + 16];
 
 static uint64_t random_state;
 
@@ -614,8 +614,7 @@ static int prepare(void **state)
 	(void)state;
 	snprintf(dir, sizeof(dir), "%s/tests/images", top ? top : ".");
 	load_images(more ? more : dir);
-	snprintf(folder, sizeof(folder), "%s/era-salvage-XXXXXX",
-		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	unit_temporary(folder, "salvage");
 	if (!mkdtemp(folder))
 		return -1;
 	snprintf(damaged, sizeof(damaged), "%s/damaged", folder);

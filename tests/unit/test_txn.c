@@ -17,7 +17,7 @@
 #define FILE_BLOCKS 3000u
 #define CACHE_BLOCKS 8u
 
-static char path[64];
+static char path[UNIT_PATH_MAX];
 
 struct fixture {
 	struct blk_dev dev;

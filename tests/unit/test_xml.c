@@ -17,7 +17,7 @@
 #define MESSAGE_BYTES 512
 #define TEXT_BYTES (1u << 20)
 
-static char path[] = "/tmp/era-xml-XXXXXX";
+static char path[UNIT_PATH_MAX];
 static char *text;
 static size_t len;
 
@@ -271,9 +271,11 @@ static void changed_text_is_read_the_same(void **state)
 
 static int make(void **state)
 {
-	int fd = mkstemp(path);
+	int fd;
 
 	(void)state;
+	unit_temporary(path, "xml");
+	fd = mkstemp(path);
 	text = malloc(TEXT_BYTES);
 	return fd < 0 || !text ? -1 : close(fd);
 }
