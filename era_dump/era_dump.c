@@ -5,12 +5,14 @@
 #include "era/stream.h"
 #include "era/view.h"
 #include "tools/options.h"
+#include "tools/salvage.h"
 #include "tools/tool.h"
 #include "xml/writer.h"
 
 struct options {
 	const char *path, *output;
 	bool repair, logical, compact, snapshot;
+	struct salvage_options salvage;
 };
 
 static const struct option_row rows[] = {
@@ -24,6 +26,7 @@ static const struct option_row rows[] = {
 	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
 	{"output", 'o', "FILE", "Write to FILE, not to standard output", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, false},
+	SALVAGE_OPTION_ROWS(struct options, salvage),
 };
 
 static void check_options(struct argp_state *state, void *input)
@@ -31,6 +34,10 @@ static void check_options(struct argp_state *state, void *input)
 	const struct options *options = input;
 
 	options_check_output(state, options->path, options->output);
+	salvage_check_options(state, &options->salvage);
+	if (salvage_has_options(&options->salvage) && (!options->repair || options->snapshot))
+		argp_error(state, "--nr-blocks, --block-size and --current-era are for --repair of the "
+				  "live metadata only");
 }
 
 static const struct option_table table = {
@@ -44,58 +51,96 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
-static int write_view(struct era_view *view, struct sink *sink, const struct options *options,
-		      struct era_losses *losses)
+static int write_xml(const struct options *options, struct tool *tool,
+		     int (*produce)(void *ctx, const struct era_stream *to), void *ctx)
 {
 	struct xml_writer writer;
-	struct era_stream stream = xml_writer_stream(&writer, sink, options->compact);
-	int r;
-
-	if (options->logical)
-		r = era_stream_logical(view, &stream, losses);
-	else
-		r = era_stream_view(view, &stream, losses);
-	return era_view_settle(view, r);
-}
-
-static int dump(struct era_view *view, const struct options *options, struct tool *tool,
-		struct era_losses *losses)
-{
+	struct era_stream stream;
 	struct sink sink;
 	int r = sink_open(&sink, options->output, &tool->report);
 
 	if (r)
 		return r;
-	r = write_view(view, &sink, options, losses);
+	stream = xml_writer_stream(&writer, &sink, options->compact);
+	r = produce(ctx, &stream);
 	if (!r)
 		r = sink_finish(&sink);
 	sink_close(&sink);
 	return r;
 }
 
+struct dump {
+	struct era_view view;
+	bool logical;
+	struct era_losses losses;
+};
+
+static int produce_view(void *ctx, const struct era_stream *to)
+{
+	struct dump *dump = ctx;
+	int r;
+
+	if (dump->logical)
+		r = era_stream_logical(&dump->view, to, &dump->losses);
+	else
+		r = era_stream_view(&dump->view, to, &dump->losses);
+	return era_view_settle(&dump->view, r);
+}
+
+static enum exit_status dump_view(const struct options *options, struct tool *tool)
+{
+	struct dump dump = {.logical = options->logical};
+	unsigned flags = (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
+			 (options->repair ? ERA_VIEW_REPAIR : 0);
+	int r = era_salvage_view_open(&dump.view, options->path, flags, &tool->report);
+	uint64_t nr_problems;
+
+	if (r)
+		return status_of(r);
+	r = write_xml(options, tool, produce_view, &dump);
+	nr_problems = dump.view.nr_problems;
+	era_view_close(&dump.view);
+	if (r)
+		return status_of(r);
+	return tool_repair_status(tool, dump.losses.nr_bits + dump.losses.nr_eras, nr_problems,
+				  "bits and eras");
+}
+
+static enum exit_status dump_salvaged(const struct options *options, struct tool *tool)
+{
+	struct era_salvage s;
+	enum exit_status status;
+	int r = salvage_open(&s, options->path, &options->salvage, tool);
+
+	if (r)
+		return status_of(r);
+	r = write_xml(options, tool, salvage_produce, &s);
+	status = r ? status_of(r) : salvage_status(&s, tool);
+	era_salvage_close(&s);
+	return status;
+}
+
+static enum exit_status dump(const struct options *options, struct tool *tool)
+{
+	int needed = 0;
+
+	if (options->repair && !options->snapshot)
+		needed = era_salvage_is_needed(options->path, &tool->report);
+	if (needed < 0)
+		return status_of(needed);
+	return needed ? dump_salvaged(options, tool) : dump_view(options, tool);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {0};
-	struct era_losses losses = {0, 0};
-	struct era_view view;
 	struct tool tool;
-	unsigned flags;
-	int r;
+	enum exit_status status;
 
 	tool_start(&tool);
 	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.path;
-	flags = (options.snapshot ? ERA_VIEW_SNAPSHOT : 0) | (options.repair ? ERA_VIEW_REPAIR : 0);
-	r = era_view_open(&view, options.path, flags, &tool.report);
-	if (!r)
-		r = dump(&view, &options, &tool, &losses);
+	status = dump(&options, &tool);
 	tool_end(&tool);
-	if (r) {
-		era_view_close(&view);
-		return (int)status_of(r);
-	}
-	r = (int)tool_repair_status(&tool, losses.nr_bits + losses.nr_eras, view.nr_problems,
-				    "bits and eras");
-	era_view_close(&view);
-	return r;
+	return (int)status;
 }

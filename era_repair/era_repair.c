@@ -7,18 +7,17 @@
 #include "base/sink.h"
 #include "era/build.h"
 #include "era/map.h"
-#include "era/salvage.h"
 #include "era/stream.h"
 #include "era/view.h"
 #include "output/json.h"
 #include "tools/options.h"
+#include "tools/salvage.h"
 #include "tools/tool.h"
 
 struct options {
 	const char *input, *output;
 	bool quiet, json;
-	struct era_salvage_hints hints;
-	bool has_nr_blocks, has_block_size, has_current_era;
+	struct salvage_options salvage;
 };
 
 static const struct option_row rows[] = {
@@ -30,15 +29,7 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, quiet), 0, NULL, false},
 	{"json", 0, NULL, "Print what was kept and lost as JSON on standard output", OPTION_FLAG,
 	 offsetof(struct options, json), 0, NULL, false},
-	{"nr-blocks", 0, "N", "If the superblock is destroyed: how many data blocks there were",
-	 OPTION_U32, offsetof(struct options, hints.nr_blocks),
-	 offsetof(struct options, has_nr_blocks), NULL, false},
-	{"block-size", 0, "S", "If the superblock is destroyed: the size of a data block",
-	 OPTION_BLOCK_SIZE, offsetof(struct options, hints.data_block_size),
-	 offsetof(struct options, has_block_size), NULL, false},
-	{"current-era", 0, "E", "If the superblock is destroyed: the era that was current, or a later "
-	 "one", OPTION_U32, offsetof(struct options, hints.current_era),
-	 offsetof(struct options, has_current_era), NULL, false},
+	SALVAGE_OPTION_ROWS(struct options, salvage),
 };
 
 static void check_options(struct argp_state *state, void *input)
@@ -46,12 +37,7 @@ static void check_options(struct argp_state *state, void *input)
 	const struct options *options = input;
 
 	options_check_output(state, options->input, options->output);
-	if (options->has_nr_blocks &&
-	    (!options->hints.nr_blocks || options->hints.nr_blocks > INT32_MAX))
-		argp_error(state, "--nr-blocks: found %" PRIu32 ", wanted a number from 1 to %d",
-			   options->hints.nr_blocks, INT32_MAX);
-	if (options->has_current_era && !options->hints.current_era)
-		argp_error(state, "--current-era: found 0, wanted a number from 1 on");
+	salvage_check_options(state, &options->salvage);
 }
 
 static const struct option_table table = {
@@ -129,32 +115,21 @@ static void tell(const struct outcome *outcome, struct tool *tool)
 			 "is now %" PRIu32, tool->path, outcome->nr_current, outcome->header.current_era);
 }
 
-static int produce_salvage(void *ctx, const struct era_stream *to)
-{
-	return era_salvage_stream(ctx, to);
-}
-
 static enum exit_status salvage(const struct options *options, struct outcome *outcome,
 				struct tool *tool)
 {
 	struct era_salvage s;
-	int r = era_salvage_open(&s, options->input, &options->hints, &tool->report);
+	enum exit_status status;
+	int r = salvage_open(&s, options->input, &options->salvage, tool);
 
-	if (r == ERA_DAMAGED)
-		tool_say(tool, "%s: the superblock is destroyed, and what is known without it is too little; "
-			 "nothing was written", options->input);
 	if (r)
 		return status_of(r);
-	r = era_build_all(options->output, false, produce_salvage, &s, &tool->report);
+	r = era_build_all(options->output, false, salvage_produce, &s, &tool->report);
 	*outcome = (struct outcome){s.header, true, s.result.nr_kept, s.result.nr_current,
 				    s.result.nr_written};
+	status = r ? status_of(r) : salvage_status(&s, tool);
 	era_salvage_close(&s);
-	if (r)
-		return status_of(r);
-	tool_always(tool, "%s: the superblock was destroyed: %" PRIu64 " of %" PRIu32
-		    " blocks have lost their era and count as written", tool->path, outcome->nr_lost,
-		    outcome->header.nr_blocks);
-	return STATUS_UNKNOWN;
+	return status;
 }
 
 /* Which blocks were lost: an unknown bit or era is no loss where a newer writeset names the block. */
@@ -173,13 +148,6 @@ static int count_losses(struct era_view *view, struct outcome *outcome)
 	return r;
 }
 
-static int open_view(struct era_view *view, const struct options *options, const struct report *rep)
-{
-	int r = era_view_open(view, options->input, ERA_VIEW_REPAIR, rep);
-
-	return r ? r : era_salvage_roots(view);
-}
-
 /* What is wrong with them was told when they were read first; the superblock was not. */
 static void on_problem_again(void *ctx, const struct problem *p)
 {
@@ -194,7 +162,7 @@ static int read_again(const struct options *options, struct outcome *outcome, st
 	const struct report errors = {
 		.ctx = tool, .problem = on_problem_again, .error = tool->report.error};
 	struct era_view view;
-	int r = open_view(&view, options, &errors);
+	int r = era_salvage_view_open(&view, options->input, ERA_VIEW_REPAIR, &errors);
 
 	if (r)
 		return r;
@@ -219,7 +187,8 @@ static enum exit_status repair(const struct options *options, struct outcome *ou
 			       struct tool *tool)
 {
 	struct rebuild rebuild = {.losses = {0, 0}};
-	int r = open_view(&rebuild.view, options, &tool->report);
+	int r = era_salvage_view_open(&rebuild.view, options->input, ERA_VIEW_REPAIR,
+				      &tool->report);
 	uint64_t nr_problems, nr_unknown;
 
 	if (r)

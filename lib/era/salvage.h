@@ -53,10 +53,11 @@ int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
 			 const struct era_salvage_hints *hints) must_check;
 void era_salvage_close(struct era_salvage *s);
 
-/* Where the superblock of a repairing view is sound but one of its roots leads to nothing of its
- * kind, and the space map proves where it was: the view begins anew with that (noted).  On
- * failure it is closed. */
-int era_salvage_roots(struct era_view *view) must_check;
+/* era_view_open().  With no other flag than ERA_VIEW_REPAIR, where the superblock is sound but one of
+ * its roots leads to nothing of its kind, and the space map proves where it was, that one is taken
+ * (noted). */
+int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
+			  const struct report *rep) must_check;
 
 /* Streams it, with all writesets folded into the array, and sets s->result. */
 int era_salvage_stream(struct era_salvage *s, const struct era_stream *to) must_check;

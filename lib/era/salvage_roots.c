@@ -102,7 +102,8 @@ static int find_roots(struct era_view *view, struct superblock *sb, void *data)
 	return r ? r : !result.nr_fatal && !result.nr_non_fatal;
 }
 
-int era_salvage_roots(struct era_view *view)
+/* On failure the view is closed. */
+static int salvage_roots(struct era_view *view)
 {
 	struct superblock sb = view->sb;
 	void *data = blk_alloc(1);
@@ -125,4 +126,12 @@ int era_salvage_roots(struct era_view *view)
 		    view->dev.path);
 	view->nr_problems++;
 	return era_view_restart(view, &sb);
+}
+
+int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
+			  const struct report *rep)
+{
+	int r = era_view_open(view, path, flags, rep);
+
+	return r || flags != ERA_VIEW_REPAIR ? r : salvage_roots(view);
 }

@@ -183,8 +183,8 @@ static int read_superblocks(struct era_view *view)
 		return r;
 	report_problem(view->dev.rep, &p);
 	if (view->flags & ERA_VIEW_REPAIR && !snapshot)
-		report_note(view->dev.rep, "%s: without its superblock only era_repair can tell what it "
-			    "held", view->dev.path);
+		report_note(view->dev.rep, "%s: without its superblock only era_repair and era_dump --repair "
+			    "can tell what it held", view->dev.path);
 	return problem_error(&p);
 }
 

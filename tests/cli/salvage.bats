@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# era_repair where the superblock is destroyed: what it asks for, says and refuses. That no era is lost,
-# whatever the damage, is the business of tests/unit/test_salvage.
+# era_repair and era_dump --repair where the superblock is destroyed: what they ask for, say and refuse.
+# That no era is lost, whatever the damage, is the business of tests/unit/test_salvage.
 
 load ../lib/common
 load ../lib/cases
@@ -26,12 +26,23 @@ destroy() {
 	yes destroyed | dd of="$1" bs=4096 count=1 seek="$2" conv=notrunc iflag=fullblock status=none
 }
 
-# salvage STATUS OPTION...
+# salvage STATUS OPTION...: with both, and both do the same.
 salvage() {
-	rm -f fixed
+	rm -f fixed dumped
+	exit_status era_dump --repair damaged -o dumped "${@:2}" >out
+	one_of "$1" || wrong "era_dump ${*:2}" || return
+	[ "$1" = 5 ] || [ ! -e dumped ] || wrong "era_dump: something was written" || return
 	exit_status era_repair -i damaged -o fixed "${@:2}" >out
 	one_of "$1" || wrong "era_repair ${*:2}" || return
 	[ "$1" = 5 ] || [ ! -e fixed ] || wrong "something was written" || return
+	[ "$1" != 5 ] || era_dump fixed | cmp -s dumped || wrong "era_dump: another answer"
+}
+
+# told STATUS OPTION...: by era_repair alone.
+told() {
+	rm -f fixed
+	exit_status era_repair -i damaged -o fixed "${@:2}" >out
+	one_of "$1" || wrong "era_repair ${*:2}"
 }
 
 @test "the number of blocks is deduced, the block size must be given" {
@@ -110,7 +121,7 @@ salvage() {
 
 @test "JSON says what was kept and lost" {
 	need jq
-	salvage 5 --block-size 4k --json
+	told 5 --block-size 4k --json
 	jq -e '.superblock_lost and .nr_blocks == 4096 and .block_size == 4096 and
 		.current_era == 1000002 and .kept == {blocks: 4096, bytes: 16777216} and
 		.kept_current.blocks == 9 and .lost == {blocks: 0, bytes: 0}' out
@@ -118,7 +129,7 @@ salvage() {
 	salvage_sound
 	jq -e '(.superblock_lost | not) and .kept.blocks == 4096 and .lost.blocks == 0' out
 	destroy damaged "$(value64 damaged "$(u64 damaged 0 208)" 1)"
-	salvage 5 --json
+	told 5 --json
 	jq -e '(.superblock_lost | not) and .kept.blocks + .lost.blocks == 4096 and .lost.blocks > 1000
 		and .lost.blocks <= 1018' out
 	says "which count as written"
@@ -130,7 +141,7 @@ salvage_sound() {
 }
 
 @test "quiet, one line is said" {
-	salvage 5 -q --block-size 4k
+	told 5 -q --block-size 4k
 	[ "$(wc -l <"$stderr")" = 1 ]
 	says "the superblock was destroyed: 0 of 4096 blocks have lost their era"
 }
@@ -142,7 +153,35 @@ root_case() {
 	blkedit damaged 0 "$2" "$3" || return
 	salvage 5 || wrong "$1" || return
 	says "a root in the superblock is wrong" && says "lost: 0 blocks" || wrong "$1" || return
-	logical_is_true fixed "$abs_top_srcdir/tests/images/004-undigested/truth"
+	logical_is_true fixed "$abs_top_srcdir/tests/images/004-undigested/truth" || return
+	exit_status era_invalidate --written-since 5 --repair damaged >got
+	one_of 5 && era_invalidate --written-since 5 whole | cmp -s got || wrong "$1: era_invalidate"
+}
+
+@test "era_dump --logical and --compact print the same: all is folded" {
+	era_dump --repair --block-size 4k damaged >plain 2>/dev/null || [ $? = 5 ]
+	for option in --logical --compact "--logical --compact"; do
+		# shellcheck disable=SC2086
+		exit_status era_dump --repair --block-size 4k $option damaged >got
+		one_of 5 && cmp plain got
+		says "the superblock was destroyed: 0 of 4096 blocks have lost their era"
+	done
+	! grep -q '<writeset' plain
+}
+
+@test "era_dump takes what is known with --repair of the live metadata only" {
+	for option in --nr-blocks=4096 --block-size=4k --current-era=3; do
+		status_is 2 era_dump "$option" damaged
+		status_is 2 era_dump --repair --metadata-snapshot "$option" damaged
+	done
+	status_is 1 era_dump damaged
+	status_is 1 era_dump --repair --metadata-snapshot damaged
+}
+
+@test "era_invalidate says who can tell" {
+	exit_status era_invalidate --repair --written-since 1 damaged >out
+	one_of 1 && [ ! -s out ]
+	says "only era_repair and era_dump --repair can tell what it held"
 }
 
 @test "a root that leads to nothing of its kind is found by the space map" {
