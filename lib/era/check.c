@@ -143,11 +143,11 @@ static int check_writeset(struct check *check, struct era_check_view *view,
 	struct problem p;
 
 	writeset_name(name, snapshot, false, (uint32_t)min_u64(era, UINT32_MAX));
-	if (writeset_check(&view->sb, !snapshot && view->sb.current_root, leaf->block, era, nr_bits,
-			   &p)) {
+	if (writeset_check_era(&view->sb, !snapshot && view->sb.current_root, leaf->block, era, &p))
 		check_tell(check, &p, "%s", name);
-		if (p.code == PROBLEM_WRITESET_BITS)
-			return 0;
+	if (writeset_check_bits(leaf->block, nr_bits, ERA_MAX_BLOCKS, &p)) {
+		check_tell(check, &p, "%s", name);
+		return 0;
 	}
 	if (!view->nr_writesets++)
 		view->oldest_writeset = (uint32_t)era;
@@ -214,8 +214,7 @@ static int check_current(struct check *check, const struct superblock *sb)
 	if (!sb->current_root)
 		return 0;
 	writeset_name(name, false, true, sb->current_era);
-	if (sb->current_nr_bits > ERA_MAX_BLOCKS) {
-		problem_set(&p, PROBLEM_WRITESET_BITS, 0, sb->current_nr_bits, ERA_MAX_BLOCKS);
+	if (writeset_check_bits(0, sb->current_nr_bits, ERA_MAX_BLOCKS, &p)) {
 		check_tell(check, &p, "%s", name);
 		return 0;
 	}

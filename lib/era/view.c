@@ -17,15 +17,22 @@
 #define RETRY_NANOSECONDS 50000000L
 #define XML_SNIFF_BYTES sizeof(struct superblock_disk)
 
+#define ERAS_PER_BLOCK ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)
+
 /* How many writesets of which nothing is known are told apart. */
 #define MAX_LOST 16u
 
 /* How many writesets may lie over an era array that is larger than the device. */
 #define MAX_OVER_LARGE_ARRAY 16u
 
+/* With repair, what is lost is made up, for so many data blocks more than this many times what the
+ * device has room for.  A device that was cut off further has too little left. */
+#define MADE_UP_BLOCKS (UINT64_C(1) << 24)
+#define MADE_UP_TIMES 4u
+
 /* What writesets may claim more than the device has: some of the largest whose number of bits is the
  * one thing that is wrong. */
-#define SPARE_BITSET_BLOCKS (4 * (ERA_MAX_BLOCKS / BITS_PER_WORD / ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)))
+#define SPARE_WRITESETS 4u
 
 const char *era_view_prefix(bool snapshot)
 {
@@ -188,6 +195,31 @@ static int read_superblocks(struct era_view *view)
 	return problem_error(&p);
 }
 
+/* The eras of so many data blocks fit on the device. */
+static uint64_t room_for_eras(const struct era_view *view)
+{
+	return era_block_limit(&view->dev) * ERAS_PER_BLOCK;
+}
+
+/* More data blocks than this are not believed. */
+static uint32_t max_blocks(const struct era_view *view)
+{
+	uint64_t max = MADE_UP_BLOCKS + MADE_UP_TIMES * room_for_eras(view);
+
+	return view->flags & ERA_VIEW_REPAIR ? (uint32_t)min_u64(ERA_MAX_BLOCKS, max) : ERA_MAX_BLOCKS;
+}
+
+/* Is there enough of the device for what the superblock claims? */
+static int check_room(const struct era_view *view)
+{
+	if (view->sb.nr_blocks <= max_blocks(view))
+		return 0;
+	return report_fail(view->dev.rep, ERA_DAMAGED,
+			   "%s: the superblock tells of %" PRIu32 " blocks, the device has room for the "
+			   "eras of %" PRIu64 ": too little is left; treat every block as written",
+			   view->dev.path, view->sb.nr_blocks, room_for_eras(view));
+}
+
 static int add_writeset(struct era_view *view, const struct writeset *ws)
 {
 	if (view->nr_writesets == view->room) {
@@ -203,17 +235,23 @@ static int add_writeset(struct era_view *view, const struct writeset *ws)
 	return 0;
 }
 
-int writeset_check(const struct superblock *sb, bool has_current, uint64_t block, uint64_t era,
-		   uint32_t nr_bits, struct problem *p)
+int writeset_check_era(const struct superblock *sb, bool has_current, uint64_t block, uint64_t era,
+		       struct problem *p)
 {
 	if (era > sb->current_era)
 		problem_set(p, PROBLEM_WRITESET_AFTER, block, era, sb->current_era);
 	else if (has_current && era == sb->current_era)
 		problem_set(p, PROBLEM_WRITESET_TWICE, block, era, sb->current_era);
-	else if (nr_bits > ERA_MAX_BLOCKS)
-		problem_set(p, PROBLEM_WRITESET_BITS, block, nr_bits, ERA_MAX_BLOCKS);
 	else
 		return 0;
+	return ERA_DAMAGED;
+}
+
+int writeset_check_bits(uint64_t block, uint32_t nr_bits, uint32_t max, struct problem *p)
+{
+	if (nr_bits <= max)
+		return 0;
+	problem_set(p, PROBLEM_WRITESET_BITS, block, nr_bits, max);
 	return ERA_DAMAGED;
 }
 
@@ -229,48 +267,58 @@ static int add_lost(struct era_view *view, const struct writeset *ws)
 	return add_writeset(view, ws);
 }
 
-/* Do the arrays, with one more writeset, claim more than the device can hold?  So the work that they
- * make is limited by the device, whatever it says.  Sets *blocks to what they claim. */
-static bool claim_too_much(struct era_view *view, const struct writeset *ws, uint64_t *blocks)
+static uint64_t bitset_blocks(uint32_t nr_bits)
 {
-	uint64_t array_blocks = view->sb.nr_blocks / ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
-	uint64_t words = ws->nr_bits > ERA_MAX_BLOCKS ? 0 : bits_words(ws->nr_bits);
-	bool large_array = array_blocks >= view->walk.limit;
+	return div_up(bits_words(nr_bits), ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE));
+}
 
-	view->nr_bitset_blocks += words / ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) + 1;
-	*blocks = view->nr_bitset_blocks + array_blocks;
-	return view->nr_bitset_blocks > view->walk.limit + SPARE_BITSET_BLOCKS ||
-	       view->nr_writesets >= (large_array ? MAX_OVER_LARGE_ARRAY : view->walk.limit);
+/* Do the arrays claim more than the device can hold?  So the work that they make is limited by the
+ * device, whatever it says. */
+static int check_claims(const struct era_view *view, uint64_t block, struct problem *p)
+{
+	uint64_t limit = view->walk.limit, array_blocks = div_up(view->sb.nr_blocks, ERAS_PER_BLOCK);
+	uint64_t max_writesets = array_blocks > limit ? MAX_OVER_LARGE_ARRAY : limit;
+
+	if (view->nr_bitset_blocks <= limit + SPARE_WRITESETS * bitset_blocks(max_blocks(view)) &&
+	    view->nr_writesets < max_writesets)
+		return 0;
+	problem_set(p, PROBLEM_WRITESET_COUNT, block, view->nr_bitset_blocks + array_blocks, limit);
+	return ERA_DAMAGED;
 }
 
 /* With repair, a writeset whose era makes no sense may mean that the tree is another view's. */
+static int check_writeset(struct era_view *view, struct writeset *ws, uint64_t era)
+{
+	bool has_current = !(view->flags & ERA_VIEW_SNAPSHOT) && view->sb.current_root;
+	uint64_t block = ws->root.holder;
+	struct problem p;
+
+	ws->lost = writeset_check_bits(block, ws->nr_bits, max_blocks(view), &p);
+	view->nr_bitset_blocks += ws->lost ? 0 : bitset_blocks(ws->nr_bits);
+	if (check_claims(view, block, &p)) {
+		view->writesets_lost = true;
+		return walk_problem(&view->walk, &p, "%swriteset tree",
+				    era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT));
+	}
+	if (writeset_check_era(&view->sb, has_current, block, era, &p))
+		view->writesets_lost = true;
+	else if (!ws->lost)
+		return 0;
+	return walk_problem(&view->walk, &p, "%swriteset of era %" PRIu64,
+			    era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT), era);
+}
+
 static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, uint32_t i)
 {
 	const struct writeset_disk *disk = (const void *)leaf->values;
-	bool has_current = !(view->flags & ERA_VIEW_SNAPSHOT) && view->sb.current_root;
 	uint64_t era = le64_get(leaf->keys[i]);
 	struct writeset ws = {
 		.era = (uint32_t)min_u64(era, view->sb.current_era),
 		.nr_bits = le32_get(disk[i].nr_bits),
 		.root = {.block = le64_get(disk[i].root), .holder = leaf->block},
 	};
-	struct problem p;
-	uint64_t blocks;
-	int r;
+	int r = check_writeset(view, &ws, era);
 
-	if (claim_too_much(view, &ws, &blocks)) {
-		problem_set(&p, PROBLEM_WRITESET_COUNT, leaf->block, blocks, view->walk.limit);
-		view->writesets_lost = true;
-		return walk_problem(&view->walk, &p, "%swriteset tree",
-				    era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT));
-	}
-	r = writeset_check(&view->sb, has_current, leaf->block, era, ws.nr_bits, &p);
-	if (r) {
-		ws.lost = p.code == PROBLEM_WRITESET_BITS;
-		view->writesets_lost |= !ws.lost;
-		r = walk_problem(&view->walk, &p, "%swriteset of era %" PRIu64,
-				 era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT), era);
-	}
 	if (r)
 		return r;
 	return ws.lost ? add_lost(view, &ws) : add_writeset(view, &ws);
@@ -315,9 +363,8 @@ static int list_current(struct era_view *view)
 
 	if (view->flags & ERA_VIEW_SNAPSHOT || !view->sb.current_root)
 		return 0;
-	if (ws.nr_bits > ERA_MAX_BLOCKS) {
+	if (writeset_check_bits(0, ws.nr_bits, max_blocks(view), &p)) {
 		ws.lost = true;
-		problem_set(&p, PROBLEM_WRITESET_BITS, 0, ws.nr_bits, ERA_MAX_BLOCKS);
 		r = walk_problem(&view->walk, &p, "current writeset");
 	}
 	return r ? r : add_writeset(view, &ws);
@@ -508,6 +555,8 @@ int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags
 
 	*view = (struct era_view){.dev = *dev, .flags = flags, .open_end = UINT64_MAX};
 	r = read_superblocks(view);
+	if (!r)
+		r = check_room(view);
 	if (!r)
 		r = begin(view);
 	if (r == ERA_DAMAGED && view->live.metadata_snap)

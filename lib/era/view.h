@@ -97,9 +97,12 @@ int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct su
 /* The highest block number that may be followed, plus one. */
 uint64_t era_block_limit(const struct blk_dev *dev);
 
-/* Checks one entry of the writeset tree.  ERA_DAMAGED sets *p but `where`. */
-int writeset_check(const struct superblock *sb, bool has_current, uint64_t block, uint64_t era,
-		   uint32_t nr_bits, struct problem *p) must_check;
+/* Check an archived writeset's era, and the number of bits of any.  block: that says so.
+ * ERA_DAMAGED sets *p but `where`. */
+int writeset_check_era(const struct superblock *sb, bool has_current, uint64_t block, uint64_t era,
+		       struct problem *p) must_check;
+int writeset_check_bits(uint64_t block, uint32_t nr_bits, uint32_t max, struct problem *p)
+	must_check;
 
 /* "metadata snapshot, " for a snapshot's view, else "". */
 const char *era_view_prefix(bool snapshot);

@@ -7,6 +7,8 @@
 load ../lib/common
 load ../lib/cases
 
+# The most data blocks that are believed of a device of 64 MiB, with repair.
+believed=$(((1 << 24) + 4 * 16384 * 1018))
 seconds=20
 kibibytes=700000
 
@@ -32,7 +34,10 @@ bounded() {
 	one_of $statuses && [ "$(stat -c %s "$stderr")" -lt 4000000 ]
 }
 
+# each_kind [-n NR_BLOCKS] STATUSES COMMAND...
 each_kind() {
+	nr_blocks=
+	[ "$1" != -n ] || { nr_blocks=$2; shift 2; }
 	untraced each_kind_untraced "$@"
 }
 
@@ -40,7 +45,7 @@ each_kind_untraced() {
 	local kind bad=() tried=0
 	for kind in $(hostile); do
 		tried=$((tried + 1))
-		hostile "$kind" image
+		hostile "$kind" image $nr_blocks
 		bounded "$@" || bad+=("$kind")
 	done
 	[ ${#bad[@]} = 0 ] || echo "$*: ${bad[*]}" >&2
@@ -58,12 +63,29 @@ each_kind_untraced() {
 	each_kind 1 era_invalidate --written-since 1 image
 }
 
-@test "era_invalidate --repair lists them" {
-	each_kind '1 5' era_invalidate --repair --written-since 1 --format bitmap -o /dev/null image
+@test "with repair, more than four times what the device has room for is not believed" {
+	for repair in "era_invalidate -r --written-since 1" "era_dump -r" "era_dump -r --logical" \
+			"era_repair -o new -i"; do
+		# shellcheck disable=SC2086
+		each_kind 1 $repair image
+		says "too little is left"
+		# shellcheck disable=SC2086
+		each_kind -n $((believed + 1)) 1 $repair image
+		[ ! -e new ]
+	done
 }
 
-@test "era_repair has no room for them" {
-	each_kind '1 3 5' era_repair -i image -o device
+@test "with repair, so much is" {
+	each_kind -n $believed '1 5' era_dump -r -o /dev/null image
+	each_kind -n $believed '1 5' era_dump -r --logical -o /dev/null image
+	each_kind -n $believed '1 5' era_invalidate -r --written-since 1 --format bitmap -o /dev/null image
+	hostile claims image $believed
+	bounded 5 era_invalidate -r --written-since 1 --format ranges --unit blocks image
+	[ "$(<out)" = "0 $believed" ]
+}
+
+@test "era_repair has no room for so much" {
+	each_kind -n $believed '1 3' era_repair -i image -o device
 }
 
 xml_begin='<superblock uuid="" block_size="8" nr_blocks="0" current_era="4000000">'

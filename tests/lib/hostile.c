@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Writes metadata of 64 MiB that are made to take long, or much memory, to read:
- *	hostile KIND FILE
- * Without arguments the kinds are listed. Every checksum is right.
+ *	hostile KIND FILE [NR_BLOCKS]
+ * with that number of data blocks, or as many as there can be. Without arguments the kinds are listed.
+ * Every checksum is right.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,7 +240,7 @@ static const struct kind {
 	{"many-stretches", many_stretches},
 };
 
-static void make(struct hostile *h, const struct kind *kind)
+static void make(struct hostile *h, const struct kind *kind, const char *nr_blocks)
 {
 	struct superblock_disk *sb = superblock(h);
 
@@ -254,6 +255,8 @@ static void make(struct hostile *h, const struct kind *kind)
 	sb->writeset_tree_root =
 		le64_make(empty_leaf(h, ROLE_WRITESET_NODE, sizeof(struct writeset_disk)));
 	kind->make(h);
+	if (nr_blocks)
+		sb->nr_blocks = le32_make((uint32_t)strtoul(nr_blocks, NULL, 10));
 	blk_seal((struct blk_rw){0, sb}, ROLE_SUPERBLOCK);
 }
 
@@ -269,7 +272,7 @@ int main(int argc, char **argv)
 			puts(kinds[i].name);
 		if (argc < 3 || strcmp(kinds[i].name, argv[1]))
 			continue;
-		make(&h, &kinds[i]);
+		make(&h, &kinds[i], argv[3]);
 		file = fopen(argv[2], "wb");
 		return !file || fwrite(h.block, META_BLOCK_SIZE, NR_BLOCKS, file) != NR_BLOCKS ||
 		       fclose(file);
