@@ -22,6 +22,7 @@ struct sm_check {
 	uint64_t nr_bitmaps;
 	uint64_t nr_allocated; /* as the bitmaps say */
 	bool complete;         /* all of the space map could be read */
+	bool own_low, any_low, any_high; /* counts: of the space map's own blocks, and of any */
 };
 
 static int visit(struct check *check, uint64_t holder, uint64_t block, enum blk_role role,
@@ -257,6 +258,17 @@ static uint64_t find_uncounted(struct sm_check *sm)
 	return end;
 }
 
+/* A space map that does not even count itself proves nothing. */
+static void weigh(struct sm_check *sm, enum problem_code code, enum blk_role role)
+{
+	bool is_low = code == PROBLEM_REF_LOW || code == PROBLEM_REF_FREE;
+	bool is_own = role == ROLE_INDEX || role == ROLE_BITMAP || role == ROLE_REF_NODE;
+
+	sm->own_low |= is_low && is_own;
+	sm->any_low |= is_low;
+	sm->any_high |= !is_low;
+}
+
 static void compare_counts(struct sm_check *sm, bool all_seen)
 {
 	const struct blk_info *info = sm->check->info;
@@ -275,6 +287,7 @@ static void compare_counts(struct sm_check *sm, bool all_seen)
 			len++;
 		if (info[block].refs)
 			sm->check->result->nr_reachable += len - 1;
+		weigh(sm, code, (enum blk_role)info[block].role);
 		problem_set(&p, code, block, info[block].counted, info[block].refs);
 		p.nr_blocks = len;
 		check_tell(sm->check, &p, "space map, %s",
@@ -343,5 +356,11 @@ int check_space_map(struct check *check)
 			    "since what is damaged may hold pointers", check->dev->path);
 	compare_counts(&sm, all_seen);
 	check_allocated(&sm);
-	return all_seen ? check_lost(check) : 0;
+	if (all_seen)
+		r = check_lost(check);
+	if (sm.any_low && (sm.any_high || !all_seen))
+		check->result->pointers_doubtful = true;
+	if (sm.own_low)
+		check->result->pointers_doubtful = false;
+	return r;
 }

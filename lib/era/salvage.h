@@ -55,7 +55,8 @@ void era_salvage_close(struct era_salvage *s);
 
 /* era_view_open().  With no other flag than ERA_VIEW_REPAIR, where the superblock is sound but one of
  * its roots leads to nothing of its kind, and the space map proves where it was, that one is taken
- * (noted). */
+ * (noted); and where superblock and trees contradict each other every block counts as written
+ * (era/doubt.h). */
 int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
 			  const struct report *rep) must_check;
 

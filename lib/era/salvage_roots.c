@@ -11,6 +11,7 @@
 
 #include "block/validate.h"
 #include "era/check.h"
+#include "era/doubt.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
 #include "pdata/node.h"
@@ -133,5 +134,9 @@ int era_salvage_view_open(struct era_view *view, const char *path, unsigned flag
 {
 	int r = era_view_open(view, path, flags, rep);
 
-	return r || flags != ERA_VIEW_REPAIR ? r : salvage_roots(view);
+	if (!r && flags == ERA_VIEW_REPAIR)
+		r = salvage_roots(view);
+	if (!r && flags == ERA_VIEW_REPAIR)
+		r = era_view_doubt(view);
+	return r;
 }

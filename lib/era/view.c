@@ -379,7 +379,7 @@ static int list_lost(struct era_view *view)
 		.lost = true,
 	};
 
-	return view->writesets_lost ? add_writeset(view, &ws) : 0;
+	return view->writesets_lost || view->flags & ERA_VIEW_ALL_LOST ? add_writeset(view, &ws) : 0;
 }
 
 static int by_era(const void *a, const void *b)

@@ -27,6 +27,7 @@ enum era_view_flags {
 	ERA_VIEW_SNAPSHOT = 1, /* the metadata snapshot's view; the device is opened shared */
 	ERA_VIEW_REPAIR = 2,
 	ERA_VIEW_BORROWED = 4, /* the device is not the view's to close */
+	ERA_VIEW_ALL_LOST = 8, /* every block may have been written in the current era */
 };
 
 struct writeset {

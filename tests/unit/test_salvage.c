@@ -338,7 +338,7 @@ static int repair(const struct era_salvage_hints *hints)
 	unlink(repaired);
 	if (r)
 		return r < 0 ? r : salvage(hints);
-	r = era_view_open(&view, damaged, ERA_VIEW_REPAIR, NULL);
+	r = era_salvage_view_open(&view, damaged, ERA_VIEW_REPAIR, NULL);
 	if (r)
 		return r;
 	r = era_build_all(repaired, false, produce_view, &view, NULL);
