@@ -33,6 +33,7 @@ struct era_salvage_result {
 struct era_salvage {
 	struct blk_dev dev;
 	struct scan scan;
+	struct generations generations; /* while they are looked for */
 	struct generation *found; /* what may have been the newest generation */
 	size_t nr_found, room;    /* none found: nothing is proven */
 	struct era_header header;

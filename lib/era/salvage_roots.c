@@ -87,6 +87,7 @@ static int find_roots(struct era_view *view, struct superblock *sb, void *data)
 {
 	const struct report silent = {.ctx = NULL};
 	struct era_check_result result;
+	struct generations all;
 	struct generation g;
 	struct scan scan;
 	unsigned replaced;
@@ -94,7 +95,10 @@ static int find_roots(struct era_view *view, struct superblock *sb, void *data)
 
 	if (r)
 		return r;
-	r = sb->sm.index < scan.limit ? generation_find(&scan, sb->sm.index, &g) : 0;
+	r = generations_open(&all, &scan);
+	if (!r)
+		r = generation_find(&all, sb->sm.index, &g);
+	generations_close(&all);
 	scan_close(&scan);
 	if (r <= 0 || !take_roots(&view->dev, sb, &g, data, &replaced))
 		return r < 0 ? r : 0;
