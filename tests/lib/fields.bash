@@ -86,16 +86,20 @@ repair_covers() {
 	[[ $got == [145] || $got == same || $got == more ]] || wrong "era_dump --repair ${*:3}: $got"
 }
 
-# repaired_covers NUMBER IMAGE: so does era_repair, and what it makes is sound.
-repaired_covers() {
-	repair_covers "dump.$1" "$2" || return
+# rebuilt_covers NUMBER IMAGE STATUS...: so does era_repair, and what it makes is sound.
+rebuilt_covers() {
 	rm -f fixed
 	exit_status timeout 20 era_repair -q -i "$2" -o fixed
-	one_of 0 1 5 || wrong "era_repair" || return
+	one_of "${@:3}" || wrong "era_repair" || return
 	if [ "$status" = 1 ]; then
 		[ ! -e fixed ]
 		return
 	fi
 	status_is 0 era_check -q fixed || return
 	era_dump --logical fixed >got && dump_covers "dump.$1" got || wrong "era_repair: not all of it"
+}
+
+# repaired_covers NUMBER IMAGE: both of them.
+repaired_covers() {
+	repair_covers "dump.$1" "$2" && rebuilt_covers "$1" "$2" 0 1 5
 }
