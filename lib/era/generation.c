@@ -29,145 +29,12 @@
 #include "pdata/node.h"
 #include "pdata/walk.h"
 
-/* Of each block, the references that the space map counts and those not met so far. */
-struct count {
-	uint8_t all : 4;
-	uint8_t left : 4;
-};
-
 struct finder {
+	struct generations *all;
 	struct scan *scan;
 	struct generation g;
-	struct count *counts;
-	void *index, *bitmap; /* buffers */
-	uint64_t nr_bitmaps;
 	struct superblock clone;
 };
-
-static bool read_block(struct scan *scan, uint64_t block, enum scan_kind kind, void *data)
-{
-	return block < scan->limit && scan->blocks[block].kind == kind &&
-	       !blk_dev_read(scan->dev, block, 1, data);
-}
-
-static bool take(struct finder *f, uint64_t block)
-{
-	if (!block || block >= f->scan->limit || !f->counts[block].left)
-		return false;
-	f->counts[block].left--;
-	return true;
-}
-
-static bool load_bitmap(struct finder *f, uint64_t first, const struct bitmap_disk *bitmap)
-{
-	for (uint32_t e = 0; e < BITMAP_ENTRIES; e++) {
-		uint32_t count = bitmap_get_count(bitmap, e);
-
-		if (!count)
-			continue;
-		if (count == BITMAP_LOOK_IN_TREE || first + e >= f->scan->limit)
-			return false;
-		f->counts[first + e] = (struct count){count & 3, count & 3};
-		f->g.sb.sm.nr_allocated++;
-	}
-	return true;
-}
-
-static bool load_counts(struct finder *f)
-{
-	const struct index_disk *index = f->index;
-	uint64_t nr = 0;
-
-	memset(f->counts, 0, (size_t)f->scan->limit * sizeof(*f->counts));
-	if (!read_block(f->scan, f->g.sb.sm.index, SCAN_INDEX, f->index))
-		return false;
-	for (; nr < INDEX_MAX_ENTRIES && le64_get(index->entry[nr].blocknr); nr++) {
-		uint64_t block = le64_get(index->entry[nr].blocknr);
-
-		if (!read_block(f->scan, block, SCAN_BITMAP, f->bitmap) ||
-		    !load_bitmap(f, nr * BITMAP_ENTRIES, f->bitmap))
-			return false;
-	}
-	f->nr_bitmaps = nr;
-	f->g.sb.sm.nr_blocks = min_u64(f->scan->limit, nr * BITMAP_ENTRIES);
-	return nr > 0;
-}
-
-static bool take_bitmaps(struct finder *f)
-{
-	const struct index_disk *index = f->index;
-
-	for (uint64_t i = 0; i < f->nr_bitmaps; i++)
-		if (!take(f, le64_get(index->entry[i].blocknr)))
-			return false;
-	return true;
-}
-
-static bool take_clone(struct finder *f, uint64_t block)
-{
-	struct problem p;
-
-	if (f->g.sb.metadata_snap ||
-	    superblock_read(f->scan->dev, block, ROLE_SNAPSHOT, &f->clone, &p))
-		return false;
-	f->g.sb.metadata_snap = block;
-	f->g.sb.data_block_size = f->clone.data_block_size;
-	return take(f, f->clone.writeset_tree_root) && take(f, f->clone.era_array_root);
-}
-
-static bool take_children(struct finder *f, uint64_t block)
-{
-	const uint32_t *children = scan_children(f->scan, block);
-
-	for (uint32_t i = 0; i < f->scan->blocks[block].nr; i++)
-		if (!take(f, children[i]))
-			return false;
-	return true;
-}
-
-static bool take_bitsets(struct finder *f, uint64_t block)
-{
-	for (uint32_t i = 0; i < f->scan->blocks[block].nr; i++)
-		if (!take(f, scan_writeset(f->scan, block, i).root))
-			return false;
-	return true;
-}
-
-static bool take_pointers(struct finder *f, uint64_t block)
-{
-	switch ((enum scan_kind)f->scan->blocks[block].kind) {
-	case SCAN_DAMAGED:
-	case SCAN_ZERO:
-		return false;
-	case SCAN_SUPERBLOCK:
-		return take_clone(f, block);
-	case SCAN_INDEX:
-		return block == f->g.sb.sm.index && take_bitmaps(f);
-	case SCAN_NODE:
-	case SCAN_ARRAY_LEAF:
-		return take_children(f, block);
-	case SCAN_WRITESETS:
-		return take_bitsets(f, block);
-	case SCAN_REF_LEAF:
-		return !f->scan->blocks[block].nr;
-	case SCAN_BITMAP:
-	case SCAN_ERAS:
-	case SCAN_BITS:
-		break;
-	}
-	return true;
-}
-
-static bool follow_pointers(struct finder *f)
-{
-	if (f->counts[0].all != 1)
-		return false;
-	f->counts[0].left = 0;
-	for (uint64_t block = 1; block < f->scan->limit; block++)
-		if (f->counts[block].all && !take_pointers(f, block))
-			return false;
-	return true;
-}
 
 static uint64_t leftmost_leaf(const struct scan *scan, uint64_t block)
 {
@@ -225,19 +92,32 @@ static bool set_any_root(struct finder *f, uint64_t block)
 	return false;
 }
 
+static bool is_root(const struct ledger *ledger, uint64_t block)
+{
+	for (unsigned i = 0; i < ledger->nr_roots; i++)
+		if (ledger->roots[i] == block)
+			return true;
+	return false;
+}
+
 static bool set_roots(struct finder *f)
 {
-	const struct superblock *sb = &f->g.sb;
-	bool index_left = f->counts[sb->sm.index].left;
+	const struct ledger *ledger = &f->all->ledger;
+	struct superblock *sb = &f->g.sb;
+	struct problem p;
 
-	for (uint64_t block = 1; block < f->scan->limit; block++) {
-		unsigned left = f->counts[block].left;
-
-		if (left && (left > 1 || !set_any_root(f, block)))
+	sb->sm.nr_blocks = min_u64(f->scan->limit, ledger->nr_bitmaps * BITMAP_ENTRIES);
+	sb->sm.nr_allocated = ledger->nr_allocated;
+	sb->metadata_snap = ledger->clone;
+	if (sb->metadata_snap &&
+	    superblock_read(f->scan->dev, sb->metadata_snap, ROLE_SNAPSHOT, &f->clone, &p))
+		return false;
+	sb->data_block_size = f->clone.data_block_size;
+	for (unsigned i = 0; i < ledger->nr_roots; i++)
+		if (!set_any_root(f, ledger->roots[i]))
 			return false;
-	}
-	return index_left && sb->sm.ref_tree && sb->writeset_tree_root && sb->era_array_root &&
-	       (!sb->metadata_snap || f->counts[sb->metadata_snap].left);
+	return is_root(ledger, sb->sm.index) && sb->sm.ref_tree && sb->writeset_tree_root &&
+	       sb->era_array_root && (!sb->metadata_snap || is_root(ledger, sb->metadata_snap));
 }
 
 /* The length of an array of these blocks, all but the last of which are full; or UINT64_MAX. */
@@ -257,13 +137,6 @@ static bool is_empty_array(const struct scan *scan, uint64_t root)
 {
 	return scan->blocks[root].kind == SCAN_ARRAY_LEAF && !scan->blocks[root].nr;
 }
-
-/* What there is to know of an array. */
-struct extent {
-	uint64_t length;
-	uint64_t sum; /* bits that are set */
-	uint32_t max; /* the highest era */
-};
 
 /* 1, 0 when it is no array of that kind, or ERA_SYS. */
 static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
@@ -287,15 +160,29 @@ static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
 	return extent->length <= ERA_MAX_BLOCKS;
 }
 
+/* The same of an era array, which few commits change. */
+static int measure_eras(const struct scan *scan, uint64_t root, struct known_array *known)
+{
+	int r;
+
+	if (known->root == root)
+		return 1;
+	known->root = 0;
+	r = measure(scan, root, SCAN_ERAS, &known->extent);
+	if (r > 0)
+		known->root = root;
+	return r;
+}
+
 static int find_nr_blocks(struct finder *f)
 {
-	struct extent extent;
-	int r = measure(f->scan, f->g.sb.era_array_root, SCAN_ERAS, &extent);
+	struct known_array *known = &f->all->eras;
+	int r = measure_eras(f->scan, f->g.sb.era_array_root, known);
 
 	if (r <= 0)
 		return r;
-	f->g.sb.nr_blocks = (uint32_t)extent.length;
-	f->g.max_era = extent.max;
+	f->g.sb.nr_blocks = (uint32_t)known->extent.length;
+	f->g.max_era = known->extent.max;
 	return 1;
 }
 
@@ -365,14 +252,18 @@ static int get_writesets(const struct scan *scan, uint64_t root, struct writeset
 	return 0;
 }
 
-/* Sets *nr and *newest to the number of writesets in a tree and the highest era, if there are
- * any. */
-static int measure_writesets(const struct scan *scan, uint64_t root, uint64_t *nr, uint32_t *newest)
+/* Sets known->nr and known->newest to the number of writesets in a tree and the highest era, if
+ * there are any. */
+static int measure_writesets(const struct scan *scan, uint64_t root, struct known_writesets *known)
 {
 	struct writesets ws;
 	struct extent extent;
-	int r = get_writesets(scan, root, &ws);
+	int r;
 
+	if (known->root == root)
+		return 1;
+	*known = (struct known_writesets){.root = 0};
+	r = get_writesets(scan, root, &ws);
 	if (r <= 0)
 		return r;
 	for (uint64_t i = 0; i < ws.nr && r > 0; i++) {
@@ -380,44 +271,45 @@ static int measure_writesets(const struct scan *scan, uint64_t root, uint64_t *n
 		if (r > 0)
 			r = extent.length == bits_words(ws.list[i].nr_bits);
 	}
-	*nr = ws.nr;
-	if (ws.nr)
-		*newest = ws.list[ws.nr - 1].era;
+	if (r > 0)
+		*known = (struct known_writesets){root, ws.nr, ws.nr ? ws.list[ws.nr - 1].era : 0};
 	free(ws.list);
 	return r;
 }
 
 static int find_writesets(struct finder *f)
 {
-	uint32_t newest = 0;
-	int r = measure_writesets(f->scan, f->g.sb.writeset_tree_root, &f->g.nr_writesets, &newest);
+	struct known_writesets *known = &f->all->writesets;
+	int r = measure_writesets(f->scan, f->g.sb.writeset_tree_root, known);
 
-	f->g.max_era = newest > f->g.max_era ? newest : f->g.max_era;
+	f->g.nr_writesets = known->nr;
+	f->g.max_era = known->newest > f->g.max_era ? known->newest : f->g.max_era;
 	return r;
 }
 
 /* The trees of the snapshot may have parts of their own that were overwritten. */
 static int find_snapshot(struct finder *f)
 {
-	struct extent extent;
-	uint64_t nr;
-	uint32_t newest;
+	struct known_array *eras = &f->all->snap_eras;
 	int r;
 
 	if (!f->g.sb.metadata_snap)
 		return 1;
 	f->g.snap_era = f->clone.current_era;
-	r = measure(f->scan, f->clone.era_array_root, SCAN_ERAS, &extent);
+	r = measure_eras(f->scan, f->clone.era_array_root, eras);
 	if (r > 0)
-		r = extent.length == f->clone.nr_blocks;
-	return r > 0 ? measure_writesets(f->scan, f->clone.writeset_tree_root, &nr, &newest) : r;
+		r = eras->extent.length == f->clone.nr_blocks;
+	return r > 0 ? measure_writesets(f->scan, f->clone.writeset_tree_root,
+					 &f->all->snap_writesets) : r;
 }
 
 static int find_all(struct finder *f)
 {
-	int r = load_counts(f) && follow_pointers(f) && set_roots(f);
+	int r = ledger_turn_to(&f->all->ledger, f->g.sb.sm.index);
 
-	if (r)
+	if (r > 0)
+		r = set_roots(f);
+	if (r > 0)
 		r = find_nr_blocks(f);
 	if (r > 0)
 		r = find_current(f);
@@ -426,20 +318,26 @@ static int find_all(struct finder *f)
 	return r > 0 ? find_snapshot(f) : r;
 }
 
-int generation_find(struct scan *scan, uint64_t index, struct generation *g)
+int generations_open(struct generations *all, struct scan *scan)
+{
+	*all = (struct generations){.scan = scan};
+	return ledger_open(&all->ledger, scan);
+}
+
+void generations_close(struct generations *all)
+{
+	ledger_close(&all->ledger);
+}
+
+int generation_find(struct generations *all, uint64_t index, struct generation *g)
 {
 	struct finder f = {
-		.scan = scan,
+		.all = all,
+		.scan = all->scan,
 		.g = {.sb = {.sm = {.index = index}}},
-		.counts = malloc((size_t)scan->limit * sizeof(*f.counts)),
-		.index = blk_alloc(1),
-		.bitmap = blk_alloc(1),
 	};
-	int r = f.counts && f.index && f.bitmap ? find_all(&f) : report_nomem(scan->dev->rep);
+	int r = find_all(&f);
 
-	free(f.counts);
-	free(f.index);
-	free(f.bitmap);
 	if (r > 0)
 		*g = f.g;
 	return r;
@@ -449,7 +347,7 @@ int generation_find(struct scan *scan, uint64_t index, struct generation *g)
 struct compare {
 	struct scan *scan;
 	const struct generation *g, *other;
-	uint32_t *eras, *other_eras; /* blocks of the era arrays */
+	uint32_t *eras, *other_eras; /* blocks of the era arrays, once they are listed */
 	uint64_t nr_eras, nr_other_eras;
 	bool same_eras;
 	struct writesets ws, other_ws;
@@ -543,6 +441,22 @@ static int bitset_covered(struct compare *c, uint64_t a, uint64_t b)
 	return r;
 }
 
+static int list_eras(struct compare *c)
+{
+	if (c->other_eras)
+		return 0;
+	free(c->eras);
+	c->eras = scan_array(c->scan, c->g->sb.era_array_root, SCAN_ERAS, &c->nr_eras);
+	c->other_eras = scan_array(c->scan, c->other->sb.era_array_root, SCAN_ERAS,
+				   &c->nr_other_eras);
+	return c->nr_eras == UINT64_MAX || c->nr_other_eras == UINT64_MAX ? ERA_SYS : 0;
+}
+
+static bool is_listed(const struct compare *c, const uint32_t *eras, uint64_t root)
+{
+	return eras || is_empty_array(c->scan, root);
+}
+
 /* Has the array of `other` at least this era for that data block? */
 static int era_reached(struct compare *c, uint64_t data_block, uint32_t era)
 {
@@ -552,6 +466,8 @@ static int era_reached(struct compare *c, uint64_t data_block, uint32_t era)
 
 	if (data_block >= c->other->sb.nr_blocks)
 		return 1;
+	if (data_block / per_block >= c->nr_other_eras)
+		return 0;
 	block = c->other_eras[data_block / per_block];
 	if (c->scan->blocks[block].value < era)
 		return 0;
@@ -596,7 +512,9 @@ static int digested(struct compare *c, const struct scan_writeset *ws)
 
 	if (!list)
 		return nr ? ERA_SYS : is_empty_array(c->scan, ws->root);
-	r = list_digested(c, list, nr, ws->era);
+	r = list_eras(c);
+	if (!r)
+		r = list_digested(c, list, nr, ws->era);
 	free(list);
 	return r;
 }
@@ -643,13 +561,27 @@ static int current_covered(struct compare *c)
 	return r > 0 ? GENERATION_COVERS : r;
 }
 
-static int all_covered(struct compare *c)
+static int era_arrays_covered(struct compare *c)
 {
 	int r;
 
+	c->same_eras = c->g->sb.era_array_root == c->other->sb.era_array_root;
+	if (c->same_eras)
+		return 1;
+	r = list_eras(c);
+	if (r)
+		return r;
+	if (!is_listed(c, c->eras, c->g->sb.era_array_root) || c->nr_eras > c->nr_other_eras)
+		return 0;
 	c->same_eras = c->nr_eras == c->nr_other_eras &&
 		       !memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras));
-	r = blocks_covered(c, c->eras, c->nr_eras, c->other_eras, eras_covered);
+	return blocks_covered(c, c->eras, c->nr_eras, c->other_eras, eras_covered);
+}
+
+static int all_covered(struct compare *c)
+{
+	int r = era_arrays_covered(c);
+
 	if (r > 0)
 		r = writesets_covered(c);
 	return r > 0 ? current_covered(c) : r;
@@ -662,13 +594,7 @@ static int compare_all(struct compare *c)
 
 	if (r > 0)
 		r = get_writesets(scan, c->other->sb.writeset_tree_root, &c->other_ws);
-	if (r <= 0)
-		return r;
-	c->eras = scan_array(scan, c->g->sb.era_array_root, SCAN_ERAS, &c->nr_eras);
-	c->other_eras = scan_array(scan, c->other->sb.era_array_root, SCAN_ERAS, &c->nr_other_eras);
-	if (c->nr_eras == UINT64_MAX || c->nr_other_eras == UINT64_MAX)
-		return ERA_SYS;
-	return all_covered(c);
+	return r > 0 ? all_covered(c) : r;
 }
 
 int generation_compare(struct scan *scan, const struct generation *g,

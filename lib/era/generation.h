@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "era/ledger.h"
 #include "era/superblock.h"
 #include "pdata/scan.h"
 
@@ -23,9 +24,41 @@ struct generation {
 	uint64_t nr_writesets; /* archived ones */
 };
 
+/* What there is to know of an array. */
+struct extent {
+	uint64_t length;
+	uint64_t sum; /* bits that are set */
+	uint32_t max; /* the highest era */
+};
+
+/* What was measured last: many generations have the same. */
+struct known_array {
+	uint64_t root; /* 0: nothing */
+	struct extent extent;
+};
+
+struct known_writesets {
+	uint64_t root; /* 0: nothing */
+	uint64_t nr;
+	uint32_t newest; /* era */
+};
+
+/* Looks for one generation after the other. */
+struct generations {
+	struct scan *scan;
+	struct ledger ledger;
+	struct known_array eras, snap_eras;
+	struct known_writesets writesets, snap_writesets;
+};
+
+/* Of a scan, which must outlive it.  ERA_SYS when there is no memory (reported). */
+int generations_open(struct generations *all, struct scan *scan) must_check;
+/* Also a zeroed one. */
+void generations_close(struct generations *all);
+
 /* What the space map of the index block `index` says must be in use is there, and every count is
  * what the pointers add up to: then *g is that generation.  1, 0 when it is none, or ERA_SYS. */
-int generation_find(struct scan *scan, uint64_t index, struct generation *g) must_check;
+int generation_find(struct generations *all, uint64_t index, struct generation *g) must_check;
 
 enum generation_cover {
 	GENERATION_MISSES,     /* something that g says */

@@ -9,9 +9,10 @@
  * "Nothing but block 0 is damaged" is therefore the question.  A block of no kind may have been
  * the newest index.  A block of zeroes may have been, too: but the kernel fills a device from its
  * start, so behind the last block that it wrote all is zero, and before that nothing; and the
- * last block of a commit is its index.  Zeroes that break this rule, or that a space map on the
- * device knows to be in use, were not always zero.  Then nothing is proven, and every block
- * counts as written.
+ * last block of a commit is its index, or a bitmap that has changed only because the index came to
+ * lie, or lay before, where it stands for.  Zeroes that break this rule, or that a space map on the
+ * device knows to be in use, or to hold a bitmap, were not always zero.  Then nothing is proven, and
+ * every block counts as written.
  *
  * What this can't see: that zeroes begin just behind an older commit, with nothing left of what
  * came later.  Such a device is the same, byte for byte, as one on which the later commits never
@@ -36,8 +37,9 @@
 /* Generations compared with each one: those next to it in age, by what one can tell. */
 #define NEIGHBOURS 8u
 
-/* Blocks looked at for all space maps together: more are not believed, for nobody wants to wait. */
-#define MAX_WORK (UINT64_C(1) << 34)
+/* Entries of space maps, and pointers, that are looked at: more are not believed, for nobody wants
+ * to wait. */
+#define MAX_WORK (UINT64_C(1) << 33)
 
 int era_salvage_is_needed(const char *path, const struct report *rep)
 {
@@ -70,27 +72,41 @@ static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first
 	return false;
 }
 
-/* Bitmaps that stand for blocks behind the last one that isn't zero.  On a small device that is
- * each one; on a larger one those that an index puts there. */
+/* A bitmap that an index puts there; last[i] is the one that was looked at last in place i. */
+static bool index_uses_zeroes(struct scan *scan, const struct index_disk *index, uint64_t *last,
+			      void *data)
+{
+	for (uint64_t i = 0; i < INDEX_MAX_ENTRIES; i++) {
+		uint64_t bitmap = le64_get(index->entry[i].blocknr);
+
+		if (bitmap >= scan->end)
+			return true;
+		if (i < scan->end / BITMAP_ENTRIES || bitmap == last[i] ||
+		    scan->blocks[bitmap].kind != SCAN_BITMAP)
+			continue;
+		last[i] = bitmap;
+		if (zeroes_are_in_use(scan, bitmap, i * BITMAP_ENTRIES, data))
+			return true;
+	}
+	return false;
+}
+
+/* Bitmaps that stand for blocks behind the last one that isn't zero, or lie there.  On a small device
+ * each one may stand for them; on a larger one those that an index puts there. */
 static bool any_zeroes_are_in_use(struct scan *scan, void *data, struct index_disk *index)
 {
 	bool is_small = scan->limit <= BITMAP_ENTRIES;
+	uint64_t last[INDEX_MAX_ENTRIES] = {0};
 
 	for (uint64_t block = 1; block < scan->end; block++) {
 		if (is_small && scan->blocks[block].kind == SCAN_BITMAP &&
 		    zeroes_are_in_use(scan, block, 0, data))
 			return true;
-		if (is_small || scan->blocks[block].kind != SCAN_INDEX)
+		if (scan->blocks[block].kind != SCAN_INDEX)
 			continue;
-		if (blk_dev_read(scan->dev, block, 1, index))
+		if (blk_dev_read(scan->dev, block, 1, index) ||
+		    index_uses_zeroes(scan, index, last, data))
 			return true;
-		for (uint64_t i = scan->end / BITMAP_ENTRIES; i < INDEX_MAX_ENTRIES; i++) {
-			uint64_t bitmap = le64_get(index->entry[i].blocknr);
-
-			if (bitmap < scan->limit && scan->blocks[bitmap].kind == SCAN_BITMAP &&
-			    zeroes_are_in_use(scan, bitmap, i * BITMAP_ENTRIES, data))
-				return true;
-		}
 	}
 	return false;
 }
@@ -158,17 +174,18 @@ static int find_generations(struct era_salvage *s)
 	struct scan *scan = &s->scan;
 	int r = 0;
 
-	if (scan->nr_kind[SCAN_INDEX] * scan->limit > MAX_WORK) {
-		report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at",
-			    s->dev.path, scan->nr_kind[SCAN_INDEX]);
-		return 0;
-	}
 	for (uint64_t block = 1; block < scan->end && r >= 0; block++) {
 		struct generation g;
 
 		if (scan->blocks[block].kind != SCAN_INDEX)
 			continue;
-		r = generation_find(scan, block, &g);
+		if (s->generations.ledger.nr_looked_at > MAX_WORK) {
+			report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at",
+				    s->dev.path, scan->nr_kind[SCAN_INDEX]);
+			s->nr_found = 0;
+			return 0;
+		}
+		r = generation_find(&s->generations, block, &g);
 		if (r > 0 && g.sb.nr_blocks)
 			r = add(s, &g);
 	}
@@ -203,48 +220,54 @@ static int by_age(const void *a, const void *b)
 	return (x->nr_writesets < y->nr_writesets) - (x->nr_writesets > y->nr_writesets);
 }
 
-/* Compares the one at i with those next to it, on both sides.  1 when any of them is `wanted`. */
-static int is_any(struct era_salvage *s, size_t i, enum generation_cover wanted)
+/* Is the one at i `wanted` by those from `first` up to `end`, at most NEIGHBOURS of them?  Those that
+ * are left out don't count.  1, 0, or ERA_SYS. */
+static int is_any(struct era_salvage *s, size_t i, size_t first, size_t end, const uint8_t *left_out,
+		  enum generation_cover wanted)
 {
-	size_t first = i > NEIGHBOURS ? i - NEIGHBOURS : 0;
-	int r = 0;
+	size_t nr = 0;
 
-	for (size_t j = first; j < s->nr_found && j <= i + NEIGHBOURS; j++) {
-		if (j != i)
-			r = generation_compare(&s->scan, &s->found[i], &s->found[j]);
-		if (r < 0 || (j != i && r == (int)wanted))
+	for (size_t j = first; j < end && nr < NEIGHBOURS; j++) {
+		int r;
+
+		if (j == i || (left_out && left_out[j]))
+			continue;
+		r = generation_compare(&s->scan, &s->found[i], &s->found[j]);
+		if (r < 0 || r >= (int)wanted)
 			return r < 0 ? r : 1;
+		nr++;
 	}
 	return 0;
 }
 
-/* Those that are proven to be old say nothing that the newest doesn't. */
+/* Those that are proven to be old say nothing that the newest doesn't.  What proves it has a higher
+ * era, and the first of those are the likeliest to have still what others digested since. */
 static int mark_superseded(struct era_salvage *s, uint8_t *left_out)
 {
+	size_t later = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < s->nr_found && r >= 0; i++) {
-		r = is_any(s, i, GENERATION_SUPERSEDES);
+		while (later < s->nr_found && s->found[later].max_era <= s->found[i].max_era)
+			later++;
+		r = is_any(s, i, later, s->nr_found, NULL, GENERATION_SUPERSEDES);
 		left_out[i] = r > 0;
 	}
 	return r < 0 ? r : 0;
 }
 
-/* Of two that cover each other the younger one stays. */
+/* Of two that cover each other the younger one stays.  What covers one is mostly the next, which
+ * shares its era array, so that is tried first; or else one of the youngest. */
 static int mark_covered(struct era_salvage *s, uint8_t *left_out)
 {
+	size_t nr = s->nr_found, youngest = nr > NEIGHBOURS ? nr - NEIGHBOURS : 0;
 	int r = 0;
 
-	for (size_t i = 0; i < s->nr_found && r >= 0; i++) {
-		size_t nr = 0;
-
-		for (size_t j = s->nr_found; j-- > 0 && !left_out[i] && nr < NEIGHBOURS && r >= 0;) {
-			if (left_out[j] || j == i)
-				continue;
-			r = generation_compare(&s->scan, &s->found[i], &s->found[j]);
-			left_out[i] = r > GENERATION_MISSES;
-			nr++;
-		}
+	for (size_t i = 0; i < nr && r >= 0; i++) {
+		r = is_any(s, i, i + 1, nr, left_out, GENERATION_COVERS);
+		if (!r)
+			r = is_any(s, i, youngest, nr, left_out, GENERATION_COVERS);
+		left_out[i] = r > 0;
 	}
 	return r < 0 ? r : 0;
 }
@@ -282,7 +305,7 @@ static int leave_out_old(struct era_salvage *s)
 static int may_be_newest(struct era_salvage *s, uint64_t index)
 {
 	struct generation last;
-	int r = generation_find(&s->scan, index, &last);
+	int r = generation_find(&s->generations, index, &last);
 
 	if (r <= 0)
 		return r;
@@ -296,9 +319,31 @@ static int may_be_newest(struct era_salvage *s, uint64_t index)
 	return 0;
 }
 
-/* A commit takes free blocks upwards, its index last.  So an index is the last block before the
- * zeroes.  Without zeroes, were the device once longer and its newest commits lost with its end,
- * the newest one left would have the last index there is. */
+/* Are all blocks between an index and the zeroes bitmaps of it? */
+static int has_bitmaps_behind(struct era_salvage *s, uint64_t index)
+{
+	const struct scan *scan = &s->scan;
+	struct index_disk *data = blk_alloc(1);
+	uint64_t nr = 0;
+	int r;
+
+	if (!data)
+		return report_nomem(s->dev.rep);
+	r = !blk_dev_read(&s->dev, index, 1, data);
+	for (uint64_t i = 0; i < INDEX_MAX_ENTRIES && r; i++) {
+		uint64_t block = le64_get(data->entry[i].blocknr);
+
+		nr += block > index && block < scan->end &&
+		      scan->blocks[block].kind == SCAN_BITMAP;
+	}
+	free(data);
+	return r && nr == scan->end - 1 - index;
+}
+
+/* A commit takes free blocks upwards, its index last, or bitmaps that only the index's own place
+ * changes.  So these are the last blocks before the zeroes.  Without zeroes, were the device once
+ * longer and its newest commits lost with its end, the newest one left would have the last index there
+ * is. */
 static int ends_with_a_commit(struct era_salvage *s)
 {
 	const struct scan *scan = &s->scan;
@@ -308,7 +353,7 @@ static int ends_with_a_commit(struct era_salvage *s)
 	while (last && scan->blocks[last].kind != SCAN_INDEX)
 		last--;
 	if (scan->end < scan->limit)
-		r = last == scan->end - 1;
+		r = has_bitmaps_behind(s, last);
 	else
 		r = may_be_newest(s, last);
 	if (r < 0)
@@ -489,7 +534,10 @@ int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
 	*s = (struct era_salvage){.dev = *dev};
 	r = scan_open(&s->scan, &s->dev);
 	if (!r)
+		r = generations_open(&s->generations, &s->scan);
+	if (!r)
 		r = find_out(s, hints);
+	generations_close(&s->generations);
 	if (r)
 		era_salvage_close(s);
 	return r;

@@ -33,6 +33,7 @@ struct era_salvage_result {
 struct era_salvage {
 	struct blk_dev dev;
 	struct scan scan;
+	struct generations generations; /* while they are looked for */
 	struct generation *found; /* what may have been the newest generation */
 	size_t nr_found, room;    /* none found: nothing is proven */
 	struct era_header header;
@@ -53,10 +54,9 @@ int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
 			 const struct era_salvage_hints *hints) must_check;
 void era_salvage_close(struct era_salvage *s);
 
-/* era_view_open().  With no other flag than ERA_VIEW_REPAIR, where the superblock is sound but one of
- * its roots leads to nothing of its kind, and the space map proves where it was, that one is taken
- * (noted); and where superblock and trees contradict each other every block counts as written
- * (era/doubt.h). */
+/* era_view_open().  With no other flag than ERA_VIEW_REPAIR, what the superblock says is also held
+ * against the space map and the trees: a field that they prove to be wrong is put right, and where
+ * they contradict each other otherwise every block counts as written (noted). */
 int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
 			  const struct report *rep) must_check;
 

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A sound superblock with a root that leads to no tree of its kind.  The space map that it points
- * to tells where that root was, when it is the generation's: its counts recompute, and all the
- * rest of the superblock is what it says.  An older generation's space map would differ in more
- * than that.
+ * A sound superblock of which one field is wrong: a root that leads to no tree of its kind, or to an
+ * older one, or to none; or a current era that is below others.  The space map that it points to
+ * tells what the trees are, when it is the generation's: its counts recompute, and all the rest of the
+ * superblock is what it says.
+ *
+ * But it may also be the pointer to the space map that is wrong, and leads to an older one.  That need
+ * not differ in more than the root of the current writeset.  So of two roots that both lead to a tree,
+ * the one is taken that says no less than the other; and when neither does, what that tree held
+ * counts as lost.
  */
-#include "era/salvage.h"
+#include "era/salvage_internal.h"
 
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "block/validate.h"
 #include "era/check.h"
-#include "era/doubt.h"
+#include "era/salvage.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
 #include "pdata/node.h"
@@ -40,103 +46,161 @@ static bool leads_to(struct blk_dev *dev, uint64_t block, enum blk_role role, en
 	return false;
 }
 
+enum verdict {
+	NOT_KNOWN,
+	KEEP_IT,   /* it says all that the space map's does */
+	TAKE_IT,   /* what the space map says */
+	COUNT_ALL, /* neither says all that the other does */
+};
+
+/* What the superblock says, as a generation that no other can supersede. */
+static struct generation as_generation(const struct superblock *sb)
+{
+	return (struct generation){
+		.sb = *sb, .max_era = UINT32_MAX, .nr_set = sb->current_root != 0};
+}
+
+/* An enum verdict, or ERA_SYS. */
+static int judge(struct scan *scan, const struct superblock *sb, const struct generation *g)
+{
+	struct generation ours = as_generation(sb);
+	int r = generation_compare(scan, &ours, g);
+
+	if (r)
+		return r < 0 ? r : TAKE_IT;
+	r = generation_compare(scan, g, &ours);
+	if (r)
+		return r < 0 ? r : KEEP_IT;
+	return COUNT_ALL;
+}
+
 struct root {
 	uint64_t *found;
 	uint64_t wanted;
 	enum blk_role role, array;
 };
 
-/* Sets *replaced to how many roots of sb were taken from g.  False when they don't belong
- * together. */
-static bool take_roots(struct blk_dev *dev, struct superblock *sb, const struct generation *g,
-		       void *data, unsigned *replaced)
+/* A root of 0, or that leads to nothing of its kind, is the wrong one; of another it isn't known. */
+static int decide(struct scan *scan, const struct superblock *sb, const struct root *root,
+		  const struct generation *g, void *data)
+{
+	int verdict = TAKE_IT;
+
+	if (leads_to(scan->dev, *root->found, root->role, root->array, data))
+		verdict = judge(scan, sb, g);
+	if (verdict == TAKE_IT)
+		*root->found = root->wanted;
+	else if (verdict == COUNT_ALL)
+		*root->found = UINT64_MAX;
+	return verdict;
+}
+
+static uint32_t lowest_era(const struct generation *g)
+{
+	uint32_t era = g->max_era + (g->sb.current_root != 0);
+
+	return era > g->snap_era ? era : g->snap_era;
+}
+
+/* All but the roots and the era. */
+static bool belong_together(const struct superblock *sb, const struct generation *g)
+{
+	return sb->nr_blocks == g->sb.nr_blocks && sb->sm.nr_allocated == g->sb.sm.nr_allocated &&
+	       sb->sm.ref_tree == g->sb.sm.ref_tree && sb->metadata_snap == g->sb.metadata_snap &&
+	       g->max_era < UINT32_MAX - ERA_SALVAGE_GAP;
+}
+
+/* Changes in sb what g contradicts, if it is one field.  An enum verdict, or ERA_SYS. */
+static int take_field(struct scan *scan, struct superblock *sb, const struct generation *g,
+		      void *data)
 {
 	const struct root roots[] = {
 		{&sb->writeset_tree_root, g->sb.writeset_tree_root, ROLE_WRITESET_NODE, ROLE_NONE},
 		{&sb->era_array_root, g->sb.era_array_root, ROLE_ERA_NODE, ROLE_ERA},
 		{&sb->current_root, g->sb.current_root, ROLE_BITSET_NODE, ROLE_BITSET},
 	};
+	const struct root *wrong = NULL;
+	bool era_is_low = sb->current_era < lowest_era(g);
+	unsigned nr = era_is_low;
 
-	*replaced = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-		const struct root *root = &roots[i];
-
-		if (*root->found == root->wanted)
+		if (*roots[i].found == roots[i].wanted)
 			continue;
-		if (!root->wanted || leads_to(dev, *root->found, root->role, root->array, data))
-			return false;
-		*root->found = root->wanted;
-		++*replaced;
+		wrong = &roots[i];
+		nr++;
 	}
-	return *replaced == 1 && sb->nr_blocks == g->sb.nr_blocks &&
-	       sb->sm.nr_allocated == g->sb.sm.nr_allocated && sb->sm.ref_tree == g->sb.sm.ref_tree &&
-	       sb->metadata_snap == g->sb.metadata_snap && sb->current_era >= g->max_era;
+	if (nr != 1 || !belong_together(sb, g) || (wrong && !wrong->wanted))
+		return NOT_KNOWN;
+	if (era_is_low)
+		sb->current_era = lowest_era(g) + ERA_SALVAGE_GAP;
+	else if (wrong == &roots[2] &&
+		 bits_words(sb->current_nr_bits) != bits_words(g->sb.current_nr_bits))
+		sb->current_nr_bits = g->sb.current_nr_bits;
+	return era_is_low ? TAKE_IT : decide(scan, sb, wrong, g, data);
 }
 
-static bool roots_are_sound(struct era_view *view, void *data)
+static int look_at_space_map(struct scan *scan, struct superblock *sb, void *data)
 {
-	const struct superblock *sb = &view->sb;
+	struct generations all;
+	struct generation g;
+	int r = generations_open(&all, scan);
 
-	return leads_to(&view->dev, sb->writeset_tree_root, ROLE_WRITESET_NODE, ROLE_NONE, data) &&
-	       leads_to(&view->dev, sb->era_array_root, ROLE_ERA_NODE, ROLE_ERA, data) &&
-	       (!sb->current_root ||
-		leads_to(&view->dev, sb->current_root, ROLE_BITSET_NODE, ROLE_BITSET, data));
+	if (!r)
+		r = generation_find(&all, sb->sm.index, &g);
+	generations_close(&all);
+	return r > 0 ? take_field(scan, sb, &g, data) : r;
 }
 
-/* 1 with *sb right, 0, or ERA_SYS. */
-static int find_roots(struct era_view *view, struct superblock *sb, void *data)
+static int is_sound(struct blk_dev *dev, const struct superblock *sb)
 {
 	const struct report silent = {.ctx = NULL};
 	struct era_check_result result;
-	struct generation g;
-	struct scan scan;
-	unsigned replaced;
-	int r = scan_open(&scan, &view->dev);
+	int r = era_check_as(dev, sb, &silent, &result);
 
-	if (r)
-		return r;
-	r = sb->sm.index < scan.limit ? generation_find(&scan, sb->sm.index, &g) : 0;
-	scan_close(&scan);
-	if (r <= 0 || !take_roots(&view->dev, sb, &g, data, &replaced))
-		return r < 0 ? r : 0;
-	r = era_check_as(&view->dev, sb, &silent, &result);
 	return r ? r : !result.nr_fatal && !result.nr_non_fatal;
 }
 
-/* On failure the view is closed. */
-static int salvage_roots(struct era_view *view)
+/* An enum verdict, with *sb to be used instead, or ERA_SYS. */
+static int find_better(struct blk_dev *dev, struct superblock *sb)
 {
-	struct superblock sb = view->sb;
 	void *data = blk_alloc(1);
-	int r;
+	struct scan scan;
+	int r = data ? scan_open(&scan, dev) : report_nomem(dev->rep);
 
-	if (!data) {
-		r = report_nomem(view->dev.rep);
-	} else {
-		r = roots_are_sound(view, data) ? 0 : find_roots(view, &sb, data);
-		free(data);
+	if (!r) {
+		r = look_at_space_map(&scan, sb, data);
+		scan_close(&scan);
 	}
-	if (!r)
-		return 0;
-	if (r < 0) {
-		era_view_close(view);
+	free(data);
+	if (r != TAKE_IT)
 		return r;
-	}
-	report_note(view->dev.rep,
-		    "%s: a root in the superblock is wrong, and was found by the space map",
-		    view->dev.path);
-	view->nr_problems++;
-	return era_view_restart(view, &sb);
+	r = is_sound(dev, sb);
+	return r > 0 ? TAKE_IT : r;
 }
 
-int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
-			  const struct report *rep)
+static const char *what_is_wrong(enum verdict verdict, bool same_era)
 {
-	int r = era_view_open(view, path, flags, rep);
+	if (verdict == COUNT_ALL)
+		return "a root in the superblock is not that of the space map, and what it led to counts as lost";
+	return same_era ? "a root in the superblock is wrong, and was found by the space map"
+			: "the current era in the superblock is below others, and a later one is taken";
+}
 
-	if (!r && flags == ERA_VIEW_REPAIR)
-		r = salvage_roots(view);
-	if (!r && flags == ERA_VIEW_REPAIR)
-		r = era_view_doubt(view);
-	return r;
+int salvage_roots(struct era_view *view)
+{
+	struct superblock sb = view->sb;
+	int r = find_better(&view->dev, &sb);
+	enum verdict verdict = r < 0 ? NOT_KNOWN : (enum verdict)r;
+
+	if (r < 0)
+		era_view_close(view);
+	if (r < 0 || verdict == NOT_KNOWN)
+		return r;
+	view->nr_problems++;
+	if (verdict == KEEP_IT)
+		return 1;
+	report_note(view->dev.rep, "%s: %s", view->dev.path,
+		    what_is_wrong(verdict, sb.current_era == view->sb.current_era));
+	r = era_view_restart(view, &sb);
+	return r ? r : 1;
 }

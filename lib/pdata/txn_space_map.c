@@ -5,6 +5,10 @@
  * that have changed, until no other has changed by that; only then the counts are written into
  * them.  There are at most 255 bitmaps, and each is shadowed once, so it comes to an end.
  *
+ * The index comes last, as the kernel has it, so that where a commit ends can be told without a
+ * superblock (era/salvage).  A bitmap follows it only if the index itself is the first block of what
+ * that one stands for that changes.
+ *
  * So many blocks are kept back from everybody else that a commit never lacks room.
  */
 #include "pdata/txn_internal.h"
@@ -252,6 +256,9 @@ int txn_store_space_map(struct txn *txn)
 	struct blk_rw index;
 	int r = with_tree < 0 ? with_tree : 0;
 
+	bits_set(txn->counts.changed, txn->sm.index / BITMAP_ENTRIES);
+	if (!r)
+		r = shadow_bitmaps(txn, shadowed, with_tree || txn->counts.nr_large);
 	if (!r)
 		r = txn_shadow(txn, txn->sm.index, ROLE_INDEX, &index);
 	if (!r)

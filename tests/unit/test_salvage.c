@@ -509,13 +509,15 @@ static bool says_the_truth(struct blk_dev *dev, const struct generation *g,
 static void try_all(struct scan *scan, uint64_t newest_index, const struct image *image,
 		    unsigned *covers, unsigned *others)
 {
+	struct generations all;
 	struct generation newest, g;
 
-	assert_int_equal(generation_find(scan, newest_index, &newest), 1);
+	assert_int_equal(generations_open(&all, scan), 0);
+	assert_int_equal(generation_find(&all, newest_index, &newest), 1);
 	assert_true(says_the_truth(scan->dev, &newest, image));
 	for (uint64_t block = 1; block < scan->end; block++) {
 		if (scan->blocks[block].kind != SCAN_INDEX || block == newest_index ||
-		    generation_find(scan, block, &g) != 1 || !g.sb.nr_blocks)
+		    generation_find(&all, block, &g) != 1 || !g.sb.nr_blocks)
 			continue;
 		switch (generation_compare(scan, &newest, &g)) {
 		case GENERATION_MISSES:
@@ -529,6 +531,7 @@ static void try_all(struct scan *scan, uint64_t newest_index, const struct image
 			fail_msg("%s: block %" PRIu64 " supersedes the newest", image->name, block);
 		}
 	}
+	generations_close(&all);
 }
 
 static void what_covers_the_newest_says_no_less(void **state)

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef ERA_ERA_SALVAGE_INTERNAL_H
+#define ERA_ERA_SALVAGE_INTERNAL_H
+
+#include "base/compiler.h"
+#include "era/view.h"
+
+/* Of a live, repairing view of metadata that are not sound: which field of the superblock is wrong,
+ * as its space map proves?  1 when that is known: the view has begun anew with what is right
+ * (noted), or stays as it is.  0 when nothing is proven, or an error: then the view is closed. */
+int salvage_roots(struct era_view *view) must_check;
+
+#endif
