@@ -301,7 +301,8 @@ static int leave_out_old(struct era_salvage *s)
 	return r;
 }
 
-/* May the generation of that index be the newest of those that are left? */
+/* May the generation of that index be the newest of those that are left?  Where the origin has
+ * shrunk, it can be and say less than they do: then it must be proven to be old. */
 static int may_be_newest(struct era_salvage *s, uint64_t index)
 {
 	struct generation last;
@@ -310,11 +311,17 @@ static int may_be_newest(struct era_salvage *s, uint64_t index)
 	if (r <= 0)
 		return r;
 	for (size_t i = 0; i < s->nr_found; i++) {
-		if (s->found[i].sb.sm.index == index)
+		const struct generation *g = &s->found[i];
+		bool is_shorter = last.sb.nr_blocks < g->sb.nr_blocks;
+
+		if (g->sb.sm.index == index)
 			return 1;
-		r = generation_compare(&s->scan, &s->found[i], &last);
-		if (r)
-			return r < 0 ? r : 1;
+		r = is_shorter ? generation_compare(&s->scan, &last, g)
+			       : generation_compare(&s->scan, g, &last);
+		if (r < 0)
+			return r;
+		if (is_shorter ? r != GENERATION_SUPERSEDES : r != GENERATION_MISSES)
+			return 1;
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@ load ../lib/common
 load ../lib/cases
 load ../lib/truth
 load ../lib/damage
+load ../lib/image
 
 setup_file() {
 	unpack_images
@@ -199,4 +200,24 @@ root_case() {
 		the writeset tree's is far away | 200 | ffffffffffffffff
 		the current writeset's is the array | 192 | $(hex64 "$array")
 	EOF
+}
+
+# cut_short BLOCKS: what comes out of the first blocks has lost no write of eras 18 and 19.
+cut_short() {
+	head -c $(($1 * 4096)) "$images/029-restored-shrunk" >damaged
+	destroy damaged 0
+	rm -f fixed
+	exit_status era_repair -q -i damaged -o fixed --block-size 4k
+	one_of 1 5 || return
+	[ "$status" = 5 ] || return 0
+	status_is 0 era_invalidate --written-since 18 --format ranges --unit blocks fixed >got
+	no_less want got
+}
+
+@test "of a device cut short after its origin had shrunk, the longer array is not the newest" {
+	local blocks
+	truth_since 18 "$abs_top_srcdir/tests/images/029-restored-shrunk/truth" >want
+	for blocks in {2..30}; do
+		cut_short "$blocks" || wrong "$blocks blocks" || return
+	done
 }

@@ -30,3 +30,7 @@ load kernel
 @test "regrown, and the same blocks written again" {
 	scenario regrown-rewritten
 }
+
+@test "shrunk after a restore" {
+	scenario restored-shrunk
+}
