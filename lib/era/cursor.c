@@ -155,6 +155,14 @@ static bool is_lost(const struct writeset_cursor *c)
 	return c->part.state == ARRAY_UNKNOWN;
 }
 
+/* Where nr_bits is sound, there is nothing in doubt past it. */
+static void set_lost(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
+{
+	memset(words, 0xff, nr * sizeof(*words));
+	if (!c->ws.lost && !c->doubtful_end && c->next_word + nr == c->it.nr_entries)
+		words[nr - 1] = bits_last_mask(c->ws.nr_bits);
+}
+
 int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
 			 uint64_t *lost)
 {
@@ -172,7 +180,7 @@ int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t 
 		if (!c->ws.lost)
 			n = (uint32_t)min_u64(n, c->part.first + c->part.len - c->next_word);
 		if (is_lost(c)) {
-			memset(words + done, 0xff, n * sizeof(*words));
+			set_lost(c, n, words + done);
 			*lost |= word_mask(done, n);
 		} else if (c->part.values) {
 			copy_words(c, n, words + done);

@@ -29,7 +29,7 @@ void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
 void writeset_cursor_free(struct writeset_cursor *c);
 
 /* Gets the next nr_words (at most CURSOR_MAX_WORDS) words; those past the writeset's end are clear.
- * Bit i of *lost: words[i] is unknown, and all set. */
+ * Bit i of *lost: words[i] is unknown, and set as far as the writeset goes, or may go. */
 int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
 			 uint64_t *lost) must_check;
 

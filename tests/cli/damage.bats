@@ -401,3 +401,19 @@ reseal() {
 		[ "$status" = 1 ] || logical_covers "$right/live-logical" got
 	done
 }
+
+@test "a damaged writeset is unknown as far as it goes, not to the end of the last word" {
+	local sets
+	{
+		echo '<superblock uuid="" block_size="8" nr_blocks="200" current_era="7">'
+		echo '<writeset era="6" nr_bits="70"><marked block_begin="69" len="1"/></writeset><era_array>'
+		printf '<era block="%d" era="1"/>\n' {0..199}
+		echo '</era_array></superblock>'
+	} | era_restore -q -i - -o hurt
+	sets=$(u64 hurt 0 200)
+	zero_block hurt "$(value64 hurt "$(u64 hurt "$sets" $(($(node_at hurt "$sets" 0) + 4)))" 0)"
+	status_is 5 ask live-since-2 hurt --repair >got
+	[ "$(<got)" = "0 70" ]
+	status_is 5 ask live-logical hurt --repair >got
+	[ "$(grep -c 'era="6"' got)" = 70 ]
+}
