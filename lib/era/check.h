@@ -45,7 +45,7 @@ struct era_check_result {
 	uint64_t nr_read_errors; /* of the fatal ones */
 	uint64_t nr_of_counts; /* no more than wrong figures of the space map, notes included */
 	uint64_t nr_others;    /* all but these and notes */
-	/* The space map counts other blocks than the pointers lead to: either may be wrong. */
+	/* The space map counts other blocks than the live view's pointers lead to: either may be wrong. */
 	bool pointers_doubtful;
 	struct era_check_repair repair; /* the problems counted above are those from before it */
 };

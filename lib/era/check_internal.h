@@ -35,6 +35,8 @@ struct check {
 	unsigned seen;         /* the flag of the view being walked */
 	const struct superblock *sb; /* of that view */
 	uint64_t nr_array_blocks;    /* of the array being walked */
+	/* Counts that the space map has of any blocks, of those of the live view, and of its own. */
+	bool any_high, any_low, live_low, own_low;
 };
 
 /* Reports a problem and counts it. */

@@ -93,7 +93,8 @@ static void check_block(struct check *check, uint64_t block, void *data)
 		role = (enum blk_role)info->role;
 	if (role == ROLE_NONE)
 		return;
-	check->result->pointers_doubtful = true;
+	if (role != ROLE_SNAPSHOT && !(info->flags & SEEN_LIVE))
+		check->result->pointers_doubtful = true;
 	problem_set(&p, PROBLEM_LOST, block, info->counted, info->refs);
 	check_tell(check, &p, "space map, %s", role == ROLE_ERA_NODE ? "node" : blk_role_name(role));
 }

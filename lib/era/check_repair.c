@@ -27,21 +27,6 @@ static uint32_t count_without_space_map(void *ctx, uint64_t block)
 	return info->flags & SEEN_SPACE_MAP ? 0 : info->refs;
 }
 
-static bool may_be_moved_pointer(const struct check *check)
-{
-	bool low = false, high = false;
-
-	for (uint64_t block = 0; block < check->walk.limit; block++) {
-		const struct blk_info *info = &check->info[block];
-
-		if (info->counted == COUNT_UNKNOWN)
-			continue;
-		low |= info->counted < info->refs;
-		high |= info->counted > info->refs;
-	}
-	return low && high;
-}
-
 /* The blocks that nothing points to, in ascending order. */
 static uint64_t find_places(const struct check *check, uint64_t *places)
 {
@@ -93,7 +78,7 @@ int check_repair_counts(struct check *check)
 	uint64_t *places;
 	int r;
 
-	if (result->nr_others || may_be_moved_pointer(check)) {
+	if (result->nr_others || (check->any_low && check->any_high)) {
 		report_note(check->rep, "%s: not repaired: %s", check->dev->path,
 			    result->nr_others
 				    ? "more than reference counts is wrong"

@@ -22,7 +22,6 @@ struct sm_check {
 	uint64_t nr_bitmaps;
 	uint64_t nr_allocated; /* as the bitmaps say */
 	bool complete;         /* all of the space map could be read */
-	bool own_low, any_low, any_high; /* counts: of the space map's own blocks, and of any */
 };
 
 static int visit(struct check *check, uint64_t holder, uint64_t block, enum blk_role role,
@@ -258,15 +257,15 @@ static uint64_t find_uncounted(struct sm_check *sm)
 	return end;
 }
 
-/* A space map that does not even count itself proves nothing. */
-static void weigh(struct sm_check *sm, enum problem_code code, enum blk_role role)
+static void weigh(struct check *check, const struct blk_info *info)
 {
-	bool is_low = code == PROBLEM_REF_LOW || code == PROBLEM_REF_FREE;
-	bool is_own = role == ROLE_INDEX || role == ROLE_BITMAP || role == ROLE_REF_NODE;
-
-	sm->own_low |= is_low && is_own;
-	sm->any_low |= is_low;
-	sm->any_high |= !is_low;
+	if (info->counted > info->refs) {
+		check->any_high = true;
+		return;
+	}
+	check->any_low = true;
+	check->live_low |= !!(info->flags & SEEN_LIVE);
+	check->own_low |= !!(info->flags & SEEN_SPACE_MAP);
 }
 
 static void compare_counts(struct sm_check *sm, bool all_seen)
@@ -287,7 +286,7 @@ static void compare_counts(struct sm_check *sm, bool all_seen)
 			len++;
 		if (info[block].refs)
 			sm->check->result->nr_reachable += len - 1;
-		weigh(sm, code, (enum blk_role)info[block].role);
+		weigh(sm->check, &info[block]);
 		problem_set(&p, code, block, info[block].counted, info[block].refs);
 		p.nr_blocks = len;
 		check_tell(sm->check, &p, "space map, %s",
@@ -356,11 +355,11 @@ int check_space_map(struct check *check)
 			    "since what is damaged may hold pointers", check->dev->path);
 	compare_counts(&sm, all_seen);
 	check_allocated(&sm);
+	if (check->live_low && (check->any_high || !all_seen))
+		check->result->pointers_doubtful = true;
 	if (all_seen)
 		r = check_lost(check);
-	if (sm.any_low && (sm.any_high || !all_seen))
-		check->result->pointers_doubtful = true;
-	if (sm.own_low)
+	if (check->own_low)
 		check->result->pointers_doubtful = false;
 	return r;
 }

@@ -12,6 +12,7 @@
  */
 #include "era/salvage_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/bits.h"
@@ -178,12 +179,28 @@ static int find_better(struct blk_dev *dev, struct superblock *sb)
 	return r > 0 ? TAKE_IT : r;
 }
 
-static const char *what_is_wrong(enum verdict verdict, bool same_era)
+static void report_field(const struct era_view *view, const char *name, uint64_t found,
+			 uint64_t taken)
 {
-	if (verdict == COUNT_ALL)
-		return "a root in the superblock is not that of the space map, and what it led to counts as lost";
-	return same_era ? "a root in the superblock is wrong, and was found by the space map"
-			: "the current era in the superblock is below others, and a later one is taken";
+	if (taken == UINT64_MAX)
+		report_note(view->dev.rep, "%s: block 0: superblock: %s: found %" PRIu64
+			    ", but the space map has another one: what it led to counts as lost",
+			    view->dev.path, name, found);
+	else if (found != taken)
+		report_note(view->dev.rep, "%s: block 0: superblock: %s: found %" PRIu64 ", taken %"
+			    PRIu64 " as the space map proves", view->dev.path, name, found, taken);
+}
+
+static void report_fields(const struct era_view *view, const struct superblock *sb)
+{
+	const struct superblock *old = &view->sb;
+
+	report_field(view, "root of the writeset tree", old->writeset_tree_root,
+		     sb->writeset_tree_root);
+	report_field(view, "root of the era array", old->era_array_root, sb->era_array_root);
+	report_field(view, "root of the current writeset", old->current_root, sb->current_root);
+	report_field(view, "bits of the current writeset", old->current_nr_bits, sb->current_nr_bits);
+	report_field(view, "current era", old->current_era, sb->current_era);
 }
 
 int salvage_roots(struct era_view *view)
@@ -199,8 +216,7 @@ int salvage_roots(struct era_view *view)
 	view->nr_problems++;
 	if (verdict == KEEP_IT)
 		return 1;
-	report_note(view->dev.rep, "%s: %s", view->dev.path,
-		    what_is_wrong(verdict, sb.current_era == view->sb.current_era));
+	report_fields(view, &sb);
 	r = era_view_restart(view, &sb);
 	return r ? r : 1;
 }

@@ -147,16 +147,18 @@ salvage_sound() {
 	says "the superblock was destroyed: 0 of 4096 blocks have lost their era"
 }
 
-# root_case FIELD ROOT: the superblock's field at that offset is ROOT, and its checksum right.
+# root_case NAME WHERE FIELD ROOT: the superblock's field at that offset is ROOT, which leads WHERE, and
+# its checksum right.
 root_case() {
 	gzip -dc "$abs_top_srcdir/tests/images/004-undigested/image.gz" >damaged
 	cp damaged whole
-	blkedit damaged 0 "$2" "$3" || return
-	salvage 5 || wrong "$1" || return
-	says "a root in the superblock is wrong" && says "lost: 0 blocks" || wrong "$1" || return
+	blkedit damaged 0 "$3" "$4" || return
+	salvage 5 || wrong "$1: $2" || return
+	says "damaged: block 0: superblock: root of the $1: found " && says "lost: 0 blocks" ||
+		wrong "$1: $2" || return
 	logical_is_true fixed "$abs_top_srcdir/tests/images/004-undigested/truth" || return
 	exit_status era_invalidate --written-since 5 --repair damaged >got
-	one_of 5 && era_invalidate --written-since 5 whole | cmp -s got || wrong "$1: era_invalidate"
+	one_of 5 && era_invalidate --written-since 5 whole | cmp -s got || wrong "$1: $2: era_invalidate"
 }
 
 @test "era_dump --logical and --compact print the same: all is folded" {
@@ -192,13 +194,13 @@ root_case() {
 	writesets=$(u64 "$image" 0 200)
 	current=$(u64 "$image" 0 192)
 	cases 7 root_case <<-EOF
-		the array's is the writeset tree | 208 | $(hex64 "$writesets")
-		the array's is the current writeset | 208 | $(hex64 "$current")
-		the array's is past the device | 208 | $(hex64 128)
-		the array's is 0 | 208 | $(hex64 0)
-		the writeset tree's is the array | 200 | $(hex64 "$array")
-		the writeset tree's is far away | 200 | ffffffffffffffff
-		the current writeset's is the array | 192 | $(hex64 "$array")
+		era array | the writeset tree | 208 | $(hex64 "$writesets")
+		era array | the current writeset | 208 | $(hex64 "$current")
+		era array | past the device | 208 | $(hex64 128)
+		era array | 0 | 208 | $(hex64 0)
+		writeset tree | the array | 200 | $(hex64 "$array")
+		writeset tree | far away | 200 | ffffffffffffffff
+		current writeset | the array | 192 | $(hex64 "$array")
 	EOF
 }
 
