@@ -27,6 +27,7 @@
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
 #include "pdata/node.h"
+#include "pdata/space_map.h"
 #include "pdata/walk.h"
 
 /* Of each block, the references that the space map counts and those not met so far. */
@@ -60,11 +61,10 @@ static bool take(struct finder *f, uint64_t block)
 
 static bool load_bitmap(struct finder *f, uint64_t first, const struct bitmap_disk *bitmap)
 {
-	for (uint32_t e = 0; e < BITMAP_ENTRIES; e++) {
+	for (uint32_t e = bitmap_next_used(bitmap, 0); e < BITMAP_ENTRIES;
+	     e = bitmap_next_used(bitmap, e + 1)) {
 		uint32_t count = bitmap_get_count(bitmap, e);
 
-		if (!count)
-			continue;
 		if (count == BITMAP_LOOK_IN_TREE || first + e >= f->scan->limit)
 			return false;
 		f->counts[first + e] = (struct count){count & 3, count & 3};
