@@ -277,10 +277,45 @@ static void set_count(struct image *image, uint32_t nr, uint32_t count)
 	seal(image, 0, ROLE_SUPERBLOCK);
 }
 
+/* A key and its value, in the order of the keys. */
+static void add_count(struct node_disk *leaf, uint32_t nr, uint32_t count)
+{
+	uint32_t max = NODE_MAX_ENTRIES(sizeof(struct le32)), i = le32_get(leaf->nr_entries);
+	struct le64 *keys = (void *)(leaf + 1);
+	struct le32 *counts = (void *)(keys + max);
+
+	if (i >= max)
+		return;
+	leaf->nr_entries = le32_make(i + 1);
+	for (; i && le64_get(keys[i - 1]) > nr; i--) {
+		keys[i] = keys[i - 1];
+		counts[i] = counts[i - 1];
+	}
+	keys[i] = le64_make(nr);
+	counts[i] = le32_make(count);
+}
+
+/* One that is too large for a bitmap. */
+static void add_to_ref_tree(struct image *image, uint32_t nr, uint32_t count)
+{
+	const struct superblock_disk *sb = (const void *)touch(image, 0);
+	uint64_t root = sb ? le64_get(sb->sm.ref_count_root) : 0;
+	uint8_t *leaf = touch(image, root);
+
+	if (!leaf || find_kind(leaf) != ROLE_ERA_NODE)
+		return;
+	add_count((void *)leaf, nr, count);
+	seal(image, root, ROLE_REF_NODE);
+}
+
 static void change_count(struct patch *patch)
 {
+	uint32_t count = patch->value;
+
 	patch->kind = ROLE_NONE;
-	set_count(patch->image, patch->nr, patch->value % (BITMAP_LOOK_IN_TREE + 1));
+	if (count >= BITMAP_LOOK_IN_TREE)
+		add_to_ref_tree(patch->image, patch->nr, count);
+	set_count(patch->image, patch->nr, count);
 }
 
 /* A block from the end of the image, where small images have free ones. */

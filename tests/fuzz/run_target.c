@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/fuzz/run_target.h"
 
+#include <stdlib.h>
+
 #include "base/bits.h"
 #include "base/checked.h"
 #include "era/changes.h"
@@ -99,6 +101,33 @@ static int run(struct target *t)
 	return r ? r : era_live_commit(&t->live);
 }
 
+static void must_be_set(const struct target *t, const uint64_t *bits)
+{
+	for (unsigned i = 0; i < t->nr_marks; i++)
+		for (uint64_t n = 0; n < t->nr[i]; n++)
+			must(bits_test(bits, t->first[i] + n));
+}
+
+/* What a running target says of itself, once nothing is in its current writeset. */
+static int tell_changes(struct target *t)
+{
+	struct era_live_changes changes;
+	uint64_t *bits;
+	int r = era_live_archive(&t->live);
+
+	if (r)
+		return r;
+	bits = bits_alloc(t->live.sb.nr_blocks);
+	must(bits);
+	era_live_changes_init(&changes, t->since, bits);
+	while ((r = era_live_changes_step(&t->live, &changes)) > 0)
+		;
+	if (!r)
+		must_be_set(t, bits);
+	free(bits);
+	return r;
+}
+
 static void must_name_marks(struct memdev *mem, const struct target *t)
 {
 	struct era_changes changes;
@@ -109,9 +138,7 @@ static void must_name_marks(struct memdev *mem, const struct target *t)
 	if (era_view_open_dev(&view, &dev, 0))
 		return;
 	if (!era_changes_read(&view, t->since, &changes)) {
-		for (unsigned i = 0; i < t->nr_marks; i++)
-			for (uint64_t n = 0; n < t->nr[i]; n++)
-				must(bits_test(changes.bits, t->first[i] + n));
+		must_be_set(t, changes.bits);
 		era_changes_free(&changes);
 	}
 	era_view_close(&view);
@@ -131,6 +158,8 @@ void target_run(struct memdev *mem, uint32_t seed)
 		must(told.nr_errors + told.nr_problems == 1);
 	else
 		r = run(&t);
+	if (!r)
+		r = tell_changes(&t);
 	era_live_close(&t.live);
 	blk_dev_close(&dev);
 	must_be_told(r, &told);
