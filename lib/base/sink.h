@@ -12,10 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/report.h"
 
-#define SINK_BUFFER (256u << 10)
+#define SINK_BUFFER BUFFER_SIZE(256u << 10, 16u << 10)
 
 struct pump;
 

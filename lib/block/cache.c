@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 
-#define RUN_BLOCKS 64u
+#define RUN_BLOCKS BUFFER_SIZE(64u, 4u)
 
 struct cached_blk {
 	uint64_t nr;

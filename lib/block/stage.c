@@ -6,11 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/scratch.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 
-#define STAGE_BLOCKS 1024u
+#define STAGE_BLOCKS BUFFER_SIZE(1024u, 24u)
 #define FIRST_BLOCK 1u
 
 int blk_stage_open(struct blk_stage *stage, uint64_t limit, const struct report *rep)

@@ -51,17 +51,15 @@ static void note_count(struct sm_check *sm, uint64_t block, uint32_t count)
 static void check_bitmap_tail(struct sm_check *sm, const struct bitmap_disk *bitmap, uint32_t nr,
 			      uint64_t i)
 {
+	uint32_t used = bitmap_next_used(bitmap, nr);
 	struct problem p;
 
-	for (uint32_t e = nr; e < BITMAP_ENTRIES; e++) {
-		if (!bitmap_get_count(bitmap, e))
-			continue;
-		problem_set(&p, PROBLEM_SM_PAST_END, le64_get(bitmap->blocknr),
-			    bitmap_get_count(bitmap, e), 0);
-		check_tell(sm->check, &p, "space map, bitmap %" PRIu64 " of %" PRIu64, i + 1,
-			   sm->nr_bitmaps);
+	if (used == BITMAP_ENTRIES)
 		return;
-	}
+	problem_set(&p, PROBLEM_SM_PAST_END, le64_get(bitmap->blocknr),
+		    bitmap_get_count(bitmap, used), 0);
+	check_tell(sm->check, &p, "space map, bitmap %" PRIu64 " of %" PRIu64, i + 1,
+		   sm->nr_bitmaps);
 }
 
 /* A partial bitmap's nr_free is right by either convention: of the blocks that it stands for, or

@@ -67,15 +67,11 @@ static int doubt(struct era_view *view, const struct findings *f)
 	return era_view_restart(view, &sb);
 }
 
-int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
-			  const struct report *rep)
+static int look_closer(struct era_view *view)
 {
 	struct findings f;
-	int r = era_view_open(view, path, flags, rep);
+	int r = check_all(view, &f);
 
-	if (r || flags != ERA_VIEW_REPAIR)
-		return r;
-	r = check_all(view, &f);
 	if (r)
 		era_view_close(view);
 	if (r || f.result.nr_fatal + f.result.nr_non_fatal == 0)
@@ -84,4 +80,19 @@ int era_salvage_view_open(struct era_view *view, const char *path, unsigned flag
 	if (r)
 		return r < 0 ? r : 0;
 	return doubt(view, &f);
+}
+
+int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
+			  const struct report *rep)
+{
+	int r = era_view_open(view, path, flags, rep);
+
+	return r || flags != ERA_VIEW_REPAIR ? r : look_closer(view);
+}
+
+int era_salvage_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags)
+{
+	int r = era_view_open_dev(view, dev, flags);
+
+	return r || flags != ERA_VIEW_REPAIR ? r : look_closer(view);
 }

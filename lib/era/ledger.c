@@ -18,8 +18,6 @@
 #include "block/validate.h"
 #include "pdata/space_map.h"
 
-#define ENTRIES_PER_WORD (BITMAP_ENTRIES / (BITMAP_BYTES / 8u))
-
 int ledger_open(struct ledger *ledger, struct scan *scan)
 {
 	size_t nr = (size_t)scan->limit + 1;
@@ -158,7 +156,7 @@ static void change(struct ledger *ledger, uint64_t block, uint32_t was, uint32_t
 
 static void change_word(struct ledger *ledger, uint64_t slot, uint32_t word)
 {
-	for (uint32_t e = word * ENTRIES_PER_WORD; e < (word + 1) * ENTRIES_PER_WORD; e++) {
+	for (uint32_t e = word * BITMAP_ENTRIES_PER_WORD; e < (word + 1) * BITMAP_ENTRIES_PER_WORD; e++) {
 		uint32_t was = bitmap_get_count(ledger->bitmaps[slot], e);
 		uint32_t is = bitmap_get_count(ledger->next, e);
 

@@ -24,8 +24,9 @@ static int read_superblock(struct era_live *live)
 	struct problem p;
 	int r = era_look_like_metadata(live->dev);
 
-	if (!r)
-		r = era_read_live_superblock(live->dev, false, &live->sb, &p);
+	if (r)
+		return r;
+	r = era_read_live_superblock(live->dev, false, &live->sb, &p);
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(live->dev->rep, &p);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/buffer.h"
 #include "base/checked.h"
 #include "base/scratch.h"
 #include "era/cursor.h"
@@ -23,10 +24,10 @@
 
 /* All read buffers together have about this many metadata blocks. */
 #define BUFFER_BLOCKS 1024u
-#define BUFFER_MAX_BLOCKS 128u
+#define BUFFER_MAX_BLOCKS BUFFER_SIZE(128u, 8u)
 
 /* Of the cursors that are open at one time. */
-#define MAX_CURSORS 512u
+#define MAX_CURSORS BUFFER_SIZE(512u, 3u)
 
 /* A folded window, in memory and in the file of a pass. */
 struct fold {

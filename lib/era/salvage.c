@@ -30,6 +30,7 @@
 #include "era/map.h"
 #include "era/view.h"
 #include "ondisk/era_disk.h"
+#include "pdata/space_map.h"
 
 #define WINDOW_BLOCKS 4096u
 #define MAX_FOUND 32u
@@ -64,12 +65,12 @@ int era_salvage_is_needed(const char *path, const struct report *rep)
 
 static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first, void *data)
 {
+	uint64_t skip;
+
 	if (blk_dev_read(scan->dev, bitmap, 1, data))
 		return true;
-	for (uint64_t e = scan->end > first ? scan->end - first : 0; e < BITMAP_ENTRIES; e++)
-		if (bitmap_get_count(data, (uint32_t)e))
-			return true;
-	return false;
+	skip = scan->end > first ? scan->end - first : 0;
+	return bitmap_next_used(data, (uint32_t)min_u64(skip, BITMAP_ENTRIES)) < BITMAP_ENTRIES;
 }
 
 /* A bitmap that an index puts there; last[i] is the one that was looked at last in place i. */

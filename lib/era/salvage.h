@@ -60,6 +60,9 @@ void era_salvage_close(struct era_salvage *s);
 int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
 			  const struct report *rep) must_check;
 
+/* The same of era_view_open_dev(). */
+int era_salvage_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags) must_check;
+
 /* Streams it, with all writesets folded into the array, and sets s->result. */
 int era_salvage_stream(struct era_salvage *s, const struct era_stream *to) must_check;
 

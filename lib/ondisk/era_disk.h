@@ -136,6 +136,7 @@ _Static_assert(sizeof(struct index_disk) == META_BLOCK_SIZE, "index");
 /* Two bits a block: of entry e, bit 2e of the words is the high bit and bit 2e + 1 the low one. */
 #define BITMAP_BYTES (META_BLOCK_SIZE - 16u)
 #define BITMAP_ENTRIES (BITMAP_BYTES * 4u)
+#define BITMAP_ENTRIES_PER_WORD 32u
 #define BITMAP_LOOK_IN_TREE 3u /* the count is in the ref-count tree */
 
 struct bitmap_disk {

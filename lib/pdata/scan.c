@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/checked.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
 #include "pdata/node.h"
 
-#define RUN_BLOCKS 256u
+#define RUN_BLOCKS BUFFER_SIZE(256u, 16u)
 #define NO_INDEX UINT32_MAX
 #define WRITESET_WORDS 3u
 

@@ -32,6 +32,16 @@ static inline uint32_t bitmap_get_count(const struct bitmap_disk *bitmap, uint32
 	return (bits & 1) << 1 | bits >> 1;
 }
 
+/* The first of its blocks from e on whose count isn't 0; BITMAP_ENTRIES when there is none. */
+static inline uint32_t bitmap_next_used(const struct bitmap_disk *bitmap, uint32_t e)
+{
+	while (e < BITMAP_ENTRIES && !bitmap_get_count(bitmap, e))
+		e += e % BITMAP_ENTRIES_PER_WORD || le64_get(bitmap->words[e / BITMAP_ENTRIES_PER_WORD])
+			     ? 1
+			     : BITMAP_ENTRIES_PER_WORD;
+	return e;
+}
+
 /* Puts a count, which may be larger, into a bitmap where that of e is 0. */
 static inline void bitmap_set_count(struct bitmap_disk *bitmap, uint32_t e, uint32_t count)
 {

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/checked.h"
 #include "base/io.h"
 
-#define BUFFER_BYTES (256u << 10)
+#define BUFFER_BYTES BUFFER_SIZE(256u << 10, 4u << 10)
 #define TOKEN_MAX_BYTES (256 << 10) /* expat keeps a token whole */
 
 void xml_stop(struct xml_parser *parser, int error)

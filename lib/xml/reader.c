@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/buffer.h"
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
 #include "xml/lines.h"
 #include "xml/parse.h"
 
 #define PIECE_WORDS 64u
-#define PIECE_ERAS 4096u
+#define PIECE_ERAS BUFFER_SIZE(4096u, 64u)
 
 enum place {
 	OUTSIDE,

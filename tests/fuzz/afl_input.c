@@ -37,18 +37,19 @@ void *afl_custom_init(void *afl, unsigned seed)
 
 static void make(struct afl_input *ctx, struct input *input)
 {
+	struct input made = *input;
 	struct image image;
 
 	if (ctx->is_image) {
 		image_make(&image, input);
-		ctx->made = image.data;
-		ctx->len = image.len;
-		return;
+		made = (struct input){image.data, image.len};
 	}
-	ctx->made = malloc(input->len + 1);
+	ctx->made = malloc(made.len + 1);
 	must(ctx->made);
-	memcpy(ctx->made, input->data, input->len);
-	ctx->len = input->len;
+	memcpy(ctx->made, made.data, made.len);
+	ctx->len = made.len;
+	if (ctx->is_image)
+		image_undo(&image);
 }
 
 /* When an input is run several times, afl-fuzz passes what was made of it as data again. */

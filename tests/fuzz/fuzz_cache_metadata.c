@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The metadata of a cache of version 2, with patches; every block gets its checksum again.
+ * The metadata of a cache of version 2, with patches; every block gets its checksum again.  They are
+ * on a device in memory, which the linker puts in the place of what blk_dev_open() opens (--wrap).
  *
  * Input: flags (1: version 1), then patches of 7 bytes: block (1), offset (2), value (4).
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -13,6 +13,7 @@
 #include "ondisk/era_disk.h"
 #include "pdata/cache_metadata.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/memdev.h"
 
 #define NR_BLOCKS 6u
 #define WORDS_PER_BLOCK ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)
@@ -29,9 +30,25 @@ struct cache_image {
 	uint8_t block[NR_BLOCKS][META_BLOCK_SIZE];
 };
 
-static void make_superblock(struct cache_image *image, uint32_t version)
+static struct cache_image image;
+
+int __wrap_blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
+			const struct report *rep);
+
+int __wrap_blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
+			const struct report *rep)
 {
-	struct cache_superblock_disk *sb = (void *)image->block[SUPERBLOCK];
+	static struct memdev mem = {.data = image.block[0], .nr_blocks = NR_BLOCKS};
+
+	(void)path;
+	(void)access;
+	memdev_open(&mem, dev, rep);
+	return 0;
+}
+
+static void make_superblock(uint32_t version)
+{
+	struct cache_superblock_disk *sb = (void *)image.block[SUPERBLOCK];
 
 	sb->magic = le64_make(CACHE_MAGIC);
 	sb->version = le32_make(version);
@@ -41,9 +58,9 @@ static void make_superblock(struct cache_image *image, uint32_t version)
 	sb->dirty_root = le64_make(ROOT);
 }
 
-static void make_root(struct cache_image *image)
+static void make_root(void)
 {
-	struct node_disk *node = (void *)image->block[ROOT];
+	struct node_disk *node = (void *)image.block[ROOT];
 	uint32_t max = NODE_MAX_ENTRIES(sizeof(struct le64));
 	struct le64 *keys = (void *)(node + 1);
 
@@ -57,9 +74,9 @@ static void make_root(struct cache_image *image)
 	}
 }
 
-static void make_array_block(struct cache_image *image, uint32_t nr)
+static void make_array_block(uint32_t nr)
 {
-	struct array_block_disk *array = (void *)image->block[nr];
+	struct array_block_disk *array = (void *)image.block[nr];
 
 	array->max_entries = le32_make(WORDS_PER_BLOCK);
 	array->nr_entries = le32_make(nr + 1 == NR_BLOCKS ? 3 : WORDS_PER_BLOCK);
@@ -67,22 +84,22 @@ static void make_array_block(struct cache_image *image, uint32_t nr)
 	memset(array + 1, 0x11, 64);
 }
 
-static void patch(struct cache_image *image, struct input *input)
+static void patch(struct input *input)
 {
-	uint8_t *block = image->block[input_take(input, 1) % NR_BLOCKS];
+	uint8_t *block = image.block[input_take(input, 1) % NR_BLOCKS];
 	size_t offset = (size_t)input_take(input, 2) % (META_BLOCK_SIZE - 4);
 	struct le32 value = le32_make((uint32_t)input_take(input, 4));
 
 	memcpy(block + offset, &value, sizeof(value));
 }
 
-static void seal(struct cache_image *image)
+static void seal(void)
 {
-	struct cache_superblock_disk *sb = (void *)image->block[SUPERBLOCK];
+	struct cache_superblock_disk *sb = (void *)image.block[SUPERBLOCK];
 
 	sb->csum = le32_make(blk_checksum(sb, CACHE_CSUM_XOR));
 	for (uint32_t i = ROOT; i < NR_BLOCKS; i++)
-		blk_seal((struct blk_rw){i, image->block[i]},
+		blk_seal((struct blk_rw){i, image.block[i]},
 			 i == ROOT ? ROLE_BITSET_NODE : ROLE_BITSET);
 }
 
@@ -90,29 +107,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input input = {data, len};
 	unsigned flags = (unsigned)input_take(&input, 1);
-	struct cache_image *image = calloc(1, sizeof(*image));
 	struct cache_metadata metadata;
-	struct memfile file;
 	struct told told;
 	const struct report rep = fuzz_report(&told);
 	int r;
 
-	must(image);
-	make_superblock(image, flags & 1 ? 1 : CACHE_VERSION_DIRTY_BITS);
-	make_root(image);
+	image = (struct cache_image){0};
+	make_superblock(flags & 1 ? 1 : CACHE_VERSION_DIRTY_BITS);
+	make_root();
 	for (uint32_t i = FIRST_ARRAY; i < NR_BLOCKS; i++)
-		make_array_block(image, i);
+		make_array_block(i);
 	while (input.len)
-		patch(image, &input);
-	seal(image);
-	memfile_open(&file, image, sizeof(*image));
-	r = cache_metadata_read(file.path, &metadata, &rep);
+		patch(&input);
+	seal();
+	r = cache_metadata_read("cache", &metadata, &rep);
 	must_be_told(r, &told);
 	must(len > 1 || !r);
 	if (!r && metadata.dirty)
 		must(div_up(metadata.nr_cache_blocks, 64 * WORDS_PER_BLOCK) < NR_BLOCKS);
 	cache_metadata_free(&metadata);
-	memfile_close(&file);
-	free(image);
 	return 0;
 }

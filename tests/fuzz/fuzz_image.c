@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * All that is done with metadata, on an image with patches: check, dump, the list of changed blocks,
- * and repair; live and of the snapshot.  What must hold besides ending at all:
+ * All that is done with metadata, on an image with patches.  An input tries one thing; trials[] are
+ * what there is.  What must hold besides ending at all:
  *
  * - what the check calls sound can be read, and what cannot be read the check calls damaged;
  * - all readings of one view end the same way; one that succeeds says the same with repair;
  * - with repair, damage that is evident never takes a block off the list;
  * - what is repaired is sound and says what reading it with repair said;
  * - what is salvaged without the superblock is sound, and damage that is evident makes no era earlier;
- * - XML of a dump is read back as the same metadata.
+ * - XML of a dump is read back as the same metadata;
+ * - repaired counts make metadata sound, and no other word of them changes;
+ * - a target that runs on sound metadata leaves sound ones;
+ * - and what it leaves names all that it marked (run_target.h).
  *
- * Input: the era asked for (1 byte, in parts of the current one), then the image (image.h).
+ * Input: the trial (1 byte), the era asked for (1 byte, in parts of the current one; where there is
+ * none, a seed for choices), then the image (image.h).
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
@@ -29,17 +32,31 @@
 #include "output/changes.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/image.h"
+#include "tests/fuzz/memdev.h"
+#include "tests/fuzz/run_target.h"
 #include "xml/reader.h"
 #include "xml/writer.h"
 
 /* A dump of more is given up: it has been long enough to show what goes wrong. */
-#define MAX_WORDS (1u << 18)
+#define MAX_WORDS (1u << 16)
 
 /* Of XML, which takes its time. */
 #define MAX_XML_BLOCKS (1u << 14)
 #define MAX_XML_WORDS (1u << 10)
 
-#define OUTPUT_BYTES ((size_t)16 << 20)
+/* For what is made of the image, beside twice its size: arrays that are lost are made anew. */
+#define OUTPUT_MIN_BLOCKS 300u
+#define OUTPUT_BLOCKS 6144u
+
+/* With repair: as the programs do, which also look for what the trees alone don't show. */
+#define WITH_DOUBT 0x100u
+
+/* What an input tries. */
+struct trial {
+	const struct image *image;
+	struct memdev mem; /* the image */
+	uint8_t part;
+};
 
 /* What a dump came to. */
 struct dumped {
@@ -96,10 +113,32 @@ static int on_mark(void *ctx)
 	return 0;
 }
 
+static int open_view(struct memdev *mem, unsigned flags, struct era_view *view,
+		     const struct report *rep)
+{
+	struct blk_dev dev;
+
+	memdev_open(mem, &dev, rep);
+	return flags & WITH_DOUBT ? era_salvage_view_open_dev(view, &dev, flags & ~WITH_DOUBT)
+				  : era_view_open_dev(view, &dev, flags);
+}
+
+static int check(struct memdev *mem, enum era_check_scope scope, const struct report *rep,
+		 struct era_check_result *result)
+{
+	struct blk_dev dev;
+	int r;
+
+	memdev_open(mem, &dev, rep);
+	r = era_check_dev(&dev, scope, rep, result);
+	blk_dev_close(&dev);
+	return r;
+}
+
 typedef int (*stream_fn)(struct era_view *view, const struct era_stream *to,
 			 struct era_losses *losses);
 
-static void dump(const struct memfile *file, unsigned flags, stream_fn stream, struct dumped *d)
+static void dump(struct memdev *mem, unsigned flags, stream_fn stream, struct dumped *d)
 {
 	const struct era_stream to = {d,       on_begin, on_writeset, on_words, on_mark,
 				      on_mark, on_eras,  on_mark,     on_mark};
@@ -109,7 +148,7 @@ static void dump(const struct memfile *file, unsigned flags, stream_fn stream, s
 	const struct report rep = fuzz_report(&told);
 
 	*d = (struct dumped){0};
-	d->r = era_view_open(&view, file->path, flags, &rep);
+	d->r = open_view(mem, flags, &view, &rep);
 	if (!d->r) {
 		d->r = era_view_settle(&view, stream(&view, &to, &losses));
 		d->nr_problems = view.nr_problems;
@@ -134,19 +173,18 @@ struct answer {
 	uint64_t nr_problems;
 };
 
-static void ask(const struct memfile *file, unsigned flags, uint8_t part, struct answer *a)
+static void ask(struct memdev *mem, unsigned flags, uint8_t part, struct answer *a)
 {
 	struct era_view view;
 	struct told told;
 	const struct report rep = fuzz_report(&told);
 	uint32_t since;
 
-	*a = (struct answer){.r = era_view_open(&view, file->path, flags, &rep)};
+	*a = (struct answer){.r = open_view(mem, flags, &view, &rep)};
 	if (!a->r) {
 		a->sb = view.sb;
 		since = (uint32_t)((uint64_t)view.sb.current_era * part / UINT8_MAX);
-		a->r = era_changes_allowed(&view, since);
-		must(!a->r);
+		must(!era_changes_allowed(&view, since));
 		a->r = era_view_settle(&view, era_changes_read(&view, since, &a->changes));
 		a->nr_problems = view.nr_problems;
 		era_view_close(&view);
@@ -184,37 +222,29 @@ static struct changes changes_of(const struct answer *a)
 	};
 }
 
-static void write_format(const struct answer *a, const char *name, struct memfile *file)
+static void write_format(const struct answer *a, uint8_t choice)
 {
+	static const char *const names[] = {"xml", "json", "ranges", "bitmap"};
+	const char *name = names[choice % ARRAY_SIZE(names)];
 	const struct change_format *format = change_format_find(name);
 	struct changes changes = changes_of(a);
 	struct told told;
 	const struct report rep = fuzz_report(&told);
+	struct memfile file;
 	struct sink sink;
 	int r = changes_check(&changes, format, &rep);
 
 	must_be_told(r, &told);
 	if (r)
 		return;
-	must(!sink_open(&sink, file->path, &rep));
+	memfile_open(&file, NULL, 0);
+	must(!sink_open(&sink, file.path, &rep));
 	format->write(&sink, &changes);
 	must(!sink_finish(&sink));
 	sink_close(&sink);
-}
-
-static void write_formats(const struct answer *a)
-{
-	static const char *const names[] = {"xml", "json", "ranges", "bitmap"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct memfile file;
-
-		memfile_open(&file, NULL, 0);
-		write_format(a, names[i], &file);
-		if (!strcmp(names[i], "bitmap"))
-			must(memfile_size(&file) == div_up(a->sb.nr_blocks, 8));
-		memfile_close(&file);
-	}
+	if (!strcmp(name, "bitmap"))
+		must(memfile_size(&file) == div_up(a->sb.nr_blocks, 8));
+	memfile_close(&file);
 }
 
 struct view_stream {
@@ -229,39 +259,62 @@ static int produce(void *ctx, const struct era_stream *to)
 	return era_stream_view(&s->view, to, &s->losses);
 }
 
-static void must_be_sound(const struct memfile *file, const struct dumped *wanted)
+static void must_be_sound(struct memdev *mem, const struct dumped *wanted)
 {
 	struct era_check_result result;
 	struct dumped d;
 
-	must(!era_check(file->path, ERA_CHECK_ALL, NULL, &result));
+	must(!check(mem, ERA_CHECK_ALL, NULL, &result));
 	must(!result.nr_fatal && !result.nr_non_fatal);
-	dump(file, 0, era_stream_view, &d);
+	dump(mem, 0, era_stream_view, &d);
 	must(!d.r && same_dump(&d, wanted));
 }
 
-static void open_output(struct memfile *file)
+/* A device of zeroes for what is made of the image.  One at a time. */
+static void open_output(const struct image *image, struct memdev *mem)
 {
-	memfile_open(file, "", 1);
-	must(!ftruncate(file->fd, OUTPUT_BYTES));
+	static uint8_t data[OUTPUT_BLOCKS][META_BLOCK_SIZE];
+	size_t len;
+
+	(void)image_original(image, &len);
+	*mem = (struct memdev){
+		.data = data[0],
+		.nr_blocks = 2 * (len / META_BLOCK_SIZE) + OUTPUT_MIN_BLOCKS,
+	};
+	must(mem->nr_blocks <= OUTPUT_BLOCKS);
 }
 
-static void repair(const struct memfile *file, const struct dumped *wanted)
+static void close_output(struct memdev *mem)
 {
-	struct view_stream s = {.losses = {0, 0}};
-	struct memfile repaired;
-	struct told told;
-	const struct report rep = fuzz_report(&told);
-
-	open_output(&repaired);
-	must(!era_view_open(&s.view, file->path, ERA_VIEW_REPAIR, &rep));
-	must(!era_build_all(repaired.path, true, produce, &s, &rep));
-	era_view_close(&s.view);
-	must_be_sound(&repaired, wanted);
-	memfile_close(&repaired);
+	memset(mem->data, 0, mem->end * META_BLOCK_SIZE);
 }
 
-static void write_xml(const struct memfile *file, bool compact, const struct memfile *xml)
+static void open_copy(const struct trial *trial, struct memdev *mem)
+{
+	open_output(trial->image, mem);
+	mem->nr_blocks = mem->end = trial->mem.nr_blocks;
+	memcpy(mem->data, trial->mem.data, mem->nr_blocks * META_BLOCK_SIZE);
+}
+
+static int build(struct memdev *mem, int (*feed)(void *ctx, const struct era_stream *to),
+		 void *ctx, const struct report *rep)
+{
+	struct era_build build;
+	struct era_stream stream;
+	struct blk_dev dev;
+	int r;
+
+	memdev_open(mem, &dev, rep);
+	must(!era_build_open_dev(&build, &dev, true));
+	stream = era_build_stream(&build);
+	r = feed(ctx, &stream);
+	if (!r)
+		r = era_build_commit(&build);
+	era_build_close(&build);
+	return r;
+}
+
+static void write_xml(struct memdev *mem, bool compact, const struct memfile *xml)
 {
 	struct xml_writer writer;
 	struct era_losses losses;
@@ -271,7 +324,7 @@ static void write_xml(const struct memfile *file, bool compact, const struct mem
 
 	must(!sink_open(&sink, xml->path, NULL));
 	stream = xml_writer_stream(&writer, &sink, compact);
-	must(!era_view_open(&view, file->path, 0, NULL));
+	must(!open_view(mem, 0, &view, NULL));
 	must(!era_stream_view(&view, &stream, &losses));
 	era_view_close(&view);
 	must(!sink_finish(&sink));
@@ -290,56 +343,42 @@ static int read_xml(void *ctx, const struct era_stream *to)
 	return r;
 }
 
-static void dump_and_restore(const struct memfile *file, bool compact, const struct dumped *wanted)
+/* The image as it was before the patches. */
+static struct memdev original(const struct image *image)
 {
-	struct memfile xml, restored;
+	size_t len;
+	const uint8_t *data = image_original(image, &len);
 
-	memfile_open(&xml, NULL, 0);
-	write_xml(file, compact, &xml);
-	open_output(&restored);
-	must(!era_build_all(restored.path, true, read_xml, &xml, NULL));
-	must_be_sound(&restored, wanted);
-	memfile_close(&restored);
-	memfile_close(&xml);
+	return (struct memdev){.data = (uint8_t *)(uintptr_t)data, .nr_blocks = len / META_BLOCK_SIZE};
 }
 
 /* Evident damage takes nothing off the list. */
-static void must_not_report_less(const struct image *image, uint8_t part,
-				 const struct answer *repaired)
+static void must_not_report_less(const struct trial *trial, const struct answer *repaired)
 {
-	struct memfile file;
+	struct memdev mem = original(trial->image);
 	struct answer truth;
-	const uint8_t *data;
-	size_t len;
 
-	data = image_original(image, &len);
-	memfile_open(&file, data, len);
-	ask(&file, 0, part, &truth);
+	ask(&mem, 0, trial->part, &truth);
 	must(!truth.r && lists_no_less(&truth, repaired));
 	answer_free(&truth);
-	memfile_close(&file);
 }
 
-static void open_map(const struct memfile *file, struct era_view *view, struct era_map **map)
+static void open_map(struct memdev *mem, struct era_view *view, struct era_map **map)
 {
-	must(!era_view_open(view, file->path, 0, NULL));
+	must(!open_view(mem, 0, view, NULL));
 	must(!era_map_open(map, view));
 }
 
 /* No block of the image as it was has a later era there. */
-static void must_not_be_earlier(const struct image *image, const struct memfile *salvaged)
+static void must_not_be_earlier(const struct image *image, struct memdev *made)
 {
+	struct memdev mem = original(image);
 	struct era_window now, then;
 	struct era_view view, true_view;
 	struct era_map *map, *true_map;
-	struct memfile file;
-	const uint8_t *data;
-	size_t len;
 
-	data = image_original(image, &len);
-	memfile_open(&file, data, len);
-	open_map(&file, &true_view, &true_map);
-	open_map(salvaged, &view, &map);
+	open_map(&mem, &true_view, &true_map);
+	open_map(made, &view, &map);
 	while (era_map_next(true_map, &then) > 0) {
 		must(era_map_next(map, &now) > 0 && now.nr >= then.nr);
 		for (uint32_t i = 0; i < then.nr; i++)
@@ -349,7 +388,6 @@ static void must_not_be_earlier(const struct image *image, const struct memfile 
 	era_map_close(true_map);
 	era_view_close(&view);
 	era_view_close(&true_view);
-	memfile_close(&file);
 }
 
 static size_t used_bytes(const uint8_t *data, size_t len)
@@ -370,121 +408,218 @@ static bool ends_as_before(const struct image *image)
 	       META_BLOCK_SIZE;
 }
 
-static int produce_salvage(void *ctx, const struct era_stream *to)
-{
-	return era_salvage_stream(ctx, to);
-}
-
-/* As if block 0 were destroyed, whether it is or not. */
-static void salvage(const struct image *image, const struct memfile *file)
-{
-	const struct era_salvage_hints hints = {.data_block_size = 8};
-	struct era_check_result result;
-	struct era_salvage s;
-	struct memfile salvaged;
-	struct told told;
-	const struct report rep = fuzz_report(&told);
-	int r = era_salvage_open(&s, file->path, &hints, &rep);
-
-	must_be_told(r, &told);
-	if (r)
-		return;
-	open_output(&salvaged);
-	must(!era_build_all(salvaged.path, true, produce_salvage, &s, &rep));
-	era_salvage_close(&s);
-	must(!era_check(salvaged.path, ERA_CHECK_ALL, NULL, &result));
-	must(!result.nr_fatal && !result.nr_non_fatal);
-	if (image->evident && ends_as_before(image))
-		must_not_be_earlier(image, &salvaged);
-	memfile_close(&salvaged);
-}
-
 static bool is_snapshot(unsigned flags)
 {
 	return flags & ERA_VIEW_SNAPSHOT;
 }
 
-static void ask_both(const struct image *image, const struct memfile *file, unsigned flags,
-		     uint8_t part, const struct dumped *strict)
+static void ask_both(struct trial *trial, unsigned flags, const struct dumped *strict)
 {
 	struct answer sound, repaired;
 
-	ask(file, flags, part, &sound);
-	ask(file, flags | ERA_VIEW_REPAIR, part, &repaired);
+	ask(&trial->mem, flags, trial->part, &sound);
+	ask(&trial->mem, flags | ERA_VIEW_REPAIR, trial->part, &repaired);
 	if (!given_up(strict))
 		must(!sound.r == !strict->r);
 	if (!sound.r) {
 		must(!repaired.r && !repaired.changes.nr_unknown && !repaired.nr_problems);
 		must(lists_no_less(&sound, &repaired) && lists_no_less(&repaired, &sound));
-		write_formats(&sound);
-	} else if (!repaired.r && image->evident && !is_snapshot(flags)) {
-		must_not_report_less(image, part, &repaired);
+		write_format(&sound, trial->part);
+	} else if (!repaired.r && trial->image->evident && !is_snapshot(flags)) {
+		must_not_report_less(trial, &repaired);
 	}
 	answer_free(&sound);
 	answer_free(&repaired);
 }
 
 /* Returns what the strict dump came to. */
-static struct dumped read_view(const struct image *image, const struct memfile *file,
-			       unsigned flags, uint8_t part)
+static struct dumped read_view(struct trial *trial, unsigned flags)
 {
+	struct memdev *mem = &trial->mem;
 	struct dumped strict, logical, repaired;
 
-	dump(file, flags, era_stream_view, &strict);
-	dump(file, flags, era_stream_logical, &logical);
-	dump(file, flags | ERA_VIEW_REPAIR, era_stream_view, &repaired);
+	dump(mem, flags, era_stream_view, &strict);
+	dump(mem, flags, era_stream_logical, &logical);
+	dump(mem, flags | ERA_VIEW_REPAIR, era_stream_view, &repaired);
 	if (!given_up(&strict))
 		must(!strict.r == !logical.r);
 	if (!strict.r)
 		must(!repaired.r && !repaired.nr_problems && same_dump(&strict, &repaired));
 	else if (!repaired.r)
 		must(repaired.nr_problems);
-	ask_both(image, file, flags, part, &strict);
-	if (!repaired.r && !is_snapshot(flags))
-		repair(file, &repaired);
+	ask_both(trial, flags, &strict);
 	return strict;
 }
 
-static void check_and_read(const struct image *image, const struct memfile *file,
-			   enum era_check_scope scope, uint8_t part)
+static void check_and_read(struct trial *trial, enum era_check_scope scope)
 {
 	struct era_check_result result;
 	struct dumped strict;
 	struct told told;
 	const struct report rep = fuzz_report(&told);
-	int r = era_check(file->path, scope, &rep, &result);
+	int r = check(&trial->mem, scope, &rep, &result);
 
 	must_be_told(r, &told);
 	/* Reading a live superblock that fails its checksum takes its time. */
 	if (scope == ERA_CHECK_SNAPSHOT && !result.live.present)
 		return;
-	strict = read_view(image, file, scope == ERA_CHECK_SNAPSHOT ? ERA_VIEW_SNAPSHOT : 0, part);
+	strict = read_view(trial, scope == ERA_CHECK_SNAPSHOT ? ERA_VIEW_SNAPSHOT : 0);
 	if (!r && !result.nr_fatal)
 		must(!strict.r || given_up(&strict));
 	if (strict.r == ERA_DAMAGED)
 		must(r || result.nr_fatal);
-	if (strict.r || scope == ERA_CHECK_SNAPSHOT || strict.nr_words > MAX_XML_WORDS ||
+}
+
+static void try_live(struct trial *trial)
+{
+	check_and_read(trial, ERA_CHECK_ALL);
+}
+
+static void try_snapshot(struct trial *trial)
+{
+	struct era_check_result result;
+
+	if (!check(&trial->mem, ERA_CHECK_SUPERBLOCK, NULL, &result) && result.live.present)
+		check_and_read(trial, ERA_CHECK_SNAPSHOT);
+}
+
+static void try_xml(struct trial *trial)
+{
+	struct memdev restored;
+	struct memfile xml;
+	struct dumped strict;
+	struct era_check_result result;
+
+	dump(&trial->mem, 0, era_stream_view, &strict);
+	if (strict.r || strict.nr_words > MAX_XML_WORDS ||
+	    check(&trial->mem, ERA_CHECK_SUPERBLOCK, NULL, &result) ||
 	    result.live.sb.nr_blocks > MAX_XML_BLOCKS)
 		return;
-	dump_and_restore(file, false, &strict);
-	dump_and_restore(file, true, &strict);
+	memfile_open(&xml, NULL, 0);
+	write_xml(&trial->mem, trial->part & 1, &xml);
+	open_output(trial->image, &restored);
+	must(!build(&restored, read_xml, &xml, NULL));
+	must_be_sound(&restored, &strict);
+	close_output(&restored);
+	memfile_close(&xml);
 }
+
+static void try_repair(struct trial *trial)
+{
+	const unsigned flags = ERA_VIEW_REPAIR | WITH_DOUBT;
+	struct view_stream s = {.losses = {0, 0}};
+	struct memdev repaired;
+	struct dumped wanted;
+	struct told told;
+	const struct report rep = fuzz_report(&told);
+
+	dump(&trial->mem, flags, era_stream_view, &wanted);
+	if (wanted.r)
+		return;
+	open_output(trial->image, &repaired);
+	must(!open_view(&trial->mem, flags, &s.view, &rep));
+	must(!build(&repaired, produce, &s, &rep));
+	era_view_close(&s.view);
+	must_be_sound(&repaired, &wanted);
+	if (trial->image->evident)
+		must_not_be_earlier(trial->image, &repaired);
+	close_output(&repaired);
+}
+
+static int produce_salvage(void *ctx, const struct era_stream *to)
+{
+	return era_salvage_stream(ctx, to);
+}
+
+/* What a user knows who is right. */
+static struct era_salvage_hints know(const struct trial *trial)
+{
+	const struct superblock_disk *sb = (const void *)original(trial->image).data;
+
+	return (struct era_salvage_hints){
+		.data_block_size = 8,
+		.nr_blocks = trial->part & 1 ? le32_get(sb->nr_blocks) : 0,
+		.current_era = trial->part & 2 ? le32_get(sb->current_era) : 0,
+	};
+}
+
+/* As if block 0 were destroyed, whether it is or not. */
+static void try_salvage(struct trial *trial)
+{
+	const struct era_salvage_hints hints = know(trial);
+	struct era_check_result result;
+	struct era_salvage s;
+	struct memdev salvaged;
+	struct blk_dev dev;
+	struct told told;
+	const struct report rep = fuzz_report(&told);
+	int r;
+
+	memdev_open(&trial->mem, &dev, &rep);
+	r = era_salvage_open_dev(&s, &dev, &hints);
+	must_be_told(r, &told);
+	if (r)
+		return;
+	open_output(trial->image, &salvaged);
+	must(!build(&salvaged, produce_salvage, &s, &rep));
+	era_salvage_close(&s);
+	must(!check(&salvaged, ERA_CHECK_ALL, NULL, &result));
+	must(!result.nr_fatal && !result.nr_non_fatal);
+	if (trial->image->evident && ends_as_before(trial->image))
+		must_not_be_earlier(trial->image, &salvaged);
+	close_output(&salvaged);
+}
+
+static void try_counts(struct trial *trial)
+{
+	struct era_check_result result;
+	struct memdev copy;
+	struct dumped before;
+	struct told told;
+	const struct report rep = fuzz_report(&told);
+	int r;
+
+	dump(&trial->mem, 0, era_stream_view, &before);
+	open_copy(trial, &copy);
+	r = check(&copy, ERA_CHECK_REPAIR, &rep, &result);
+	must_be_told(r, &told);
+	if (!r && result.repair.done)
+		must_be_sound(&copy, &before);
+	else
+		must(r || !memcmp(copy.data, trial->mem.data, copy.nr_blocks * META_BLOCK_SIZE));
+	close_output(&copy);
+}
+
+static void try_target(struct trial *trial)
+{
+	struct era_check_result before, after;
+	struct memdev copy;
+	int r = check(&trial->mem, ERA_CHECK_ALL, NULL, &before);
+
+	open_copy(trial, &copy);
+	target_run(&copy, trial->part);
+	if (!r && !before.nr_fatal && !before.nr_non_fatal) {
+		must(!check(&copy, ERA_CHECK_ALL, NULL, &after));
+		must(!after.nr_fatal && !after.nr_non_fatal);
+	}
+	close_output(&copy);
+}
+
+static void (*const trials[])(struct trial *trial) = {
+	try_live, try_snapshot, try_xml, try_repair, try_salvage, try_counts, try_target,
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input input = {data, len};
-	uint8_t part = (uint8_t)input_take(&input, 1);
-	struct memfile file;
+	unsigned nr = (unsigned)input_take(&input, 1) % ARRAY_SIZE(trials);
+	struct trial trial = {.part = (uint8_t)input_take(&input, 1)};
 	struct image image;
-	struct era_check_result result;
 
 	image_make(&image, &input);
-	memfile_open(&file, image.data, image.len);
-	check_and_read(&image, &file, ERA_CHECK_ALL, part);
-	if (!era_check(file.path, ERA_CHECK_SUPERBLOCK, NULL, &result) && result.live.present)
-		check_and_read(&image, &file, ERA_CHECK_SNAPSHOT, part);
-	salvage(&image, &file);
-	memfile_close(&file);
-	image_free(&image);
+	trial.image = &image;
+	trial.mem = (struct memdev){.data = image.data, .nr_blocks = image.len / META_BLOCK_SIZE};
+	trials[nr](&trial);
+	image_undo(&image);
 	return 0;
 }

@@ -193,11 +193,35 @@ static void too_few_places_are_told(void **state)
 	blk_stage_close(&stage);
 }
 
+/* Sparse and dense bitmaps: the next block in use is found from each one. */
+static void used_blocks_of_a_bitmap_are_found(void **state)
+{
+	static const uint32_t one_in[] = {1, 2, 20, 300, 5000, UINT32_MAX};
+	struct bitmap_disk bitmap;
+	uint64_t seed = 9;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(one_in); i++) {
+		uint32_t next = BITMAP_ENTRIES;
+
+		memset(&bitmap, 0, sizeof(bitmap));
+		for (uint32_t e = 0; e < BITMAP_ENTRIES; e++)
+			if (unit_random(&seed) % one_in[i] == 0)
+				bitmap_set_count(&bitmap, e, 1 + e % 3);
+		assert_int_equal(bitmap_next_used(&bitmap, BITMAP_ENTRIES), BITMAP_ENTRIES);
+		for (uint32_t e = BITMAP_ENTRIES; e-- > 0;) {
+			next = bitmap_get_count(&bitmap, e) ? e : next;
+			assert_int_equal(bitmap_next_used(&bitmap, e), next);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_are_built_in_their_places),
 		cmocka_unit_test(too_few_places_are_told),
+		cmocka_unit_test(used_blocks_of_a_bitmap_are_found),
 	};
 
 	return cmocka_run_group_tests_name("space_map", tests, NULL, NULL);

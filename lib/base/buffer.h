@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sizes of buffers.  -DERA_SMALL_BUFFERS, which is for fuzzing, makes them small: then short inputs
+ * fill them, too, and reach what happens next.
+ */
+#ifndef ERA_BASE_BUFFER_H
+#define ERA_BASE_BUFFER_H
+
+#ifdef ERA_SMALL_BUFFERS
+#define BUFFER_SIZE(usual, small) (small)
+#else
+#define BUFFER_SIZE(usual, small) (usual)
+#endif
+
+#endif
