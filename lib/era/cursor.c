@@ -155,12 +155,19 @@ static bool is_lost(const struct writeset_cursor *c)
 	return c->part.state == ARRAY_UNKNOWN;
 }
 
-/* Where nr_bits is sound, there is nothing in doubt past it. */
-static void set_lost(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
+/* Where nothing contradicts nr_bits, there is no doubt past it; what comes behind the last word can,
+ * so that is looked at first. */
+static int set_lost(struct writeset_cursor *c, uint32_t nr, uint64_t *words)
 {
+	int r;
+
 	memset(words, 0xff, nr * sizeof(*words));
-	if (!c->ws.lost && !c->doubtful_end && c->next_word + nr == c->it.nr_entries)
+	if (c->ws.lost || c->part.len == PAST_THE_END || c->next_word + nr != c->it.nr_entries)
+		return 0;
+	r = next_part(c);
+	if (!r && !c->doubtful_end)
 		words[nr - 1] = bits_last_mask(c->ws.nr_bits);
+	return r;
 }
 
 int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
@@ -180,7 +187,10 @@ int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t 
 		if (!c->ws.lost)
 			n = (uint32_t)min_u64(n, c->part.first + c->part.len - c->next_word);
 		if (is_lost(c)) {
-			set_lost(c, n, words + done);
+			int r = set_lost(c, n, words + done);
+
+			if (r)
+				return r;
 			*lost |= word_mask(done, n);
 		} else if (c->part.values) {
 			copy_words(c, n, words + done);

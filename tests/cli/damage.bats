@@ -403,7 +403,7 @@ reseal() {
 }
 
 @test "a damaged writeset is unknown as far as it goes, not to the end of the last word" {
-	local sets
+	local sets bits
 	{
 		echo '<superblock uuid="" block_size="8" nr_blocks="200" current_era="7">'
 		echo '<writeset era="6" nr_bits="70"><marked block_begin="69" len="1"/></writeset><era_array>'
@@ -411,9 +411,16 @@ reseal() {
 		echo '</era_array></superblock>'
 	} | era_restore -q -i - -o hurt
 	sets=$(u64 hurt 0 200)
-	zero_block hurt "$(value64 hurt "$(u64 hurt "$sets" $(($(node_at hurt "$sets" 0) + 4)))" 0)"
+	bits=$(u64 hurt "$sets" $(($(node_at hurt "$sets" 0) + 4)))
+	cp hurt longer
+	zero_block hurt "$(value64 hurt "$bits" 0)"
 	status_is 5 ask live-since-2 hurt --repair >got
 	[ "$(<got)" = "0 70" ]
 	status_is 5 ask live-logical hurt --repair >got
 	[ "$(grep -c 'era="6"' got)" = 70 ]
+
+	# The one array block comes second, so there may have been more than 70 bits.
+	blkedit longer "$bits" 32 "$(hex64 1)"
+	status_is 5 ask live-since-2 longer --repair >got
+	[ "$(<got)" = "0 200" ]
 }
