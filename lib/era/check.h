@@ -45,8 +45,10 @@ struct era_check_result {
 	uint64_t nr_read_errors; /* of the fatal ones */
 	uint64_t nr_of_counts; /* no more than wrong figures of the space map, notes included */
 	uint64_t nr_others;    /* all but these and notes */
-	/* The space map counts other blocks than the live view's pointers lead to: either may be wrong. */
-	bool pointers_doubtful;
+	/* A block that the live view's pointers should lead to, or should not, if the space map is right;
+	 * or 0.  Either may be wrong. */
+	uint64_t doubtful;
+	bool space_map_lost; /* it can't be read, or does not count its own blocks */
 	struct era_check_repair repair; /* the problems counted above are those from before it */
 };
 

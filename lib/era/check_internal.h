@@ -35,8 +35,9 @@ struct check {
 	unsigned seen;         /* the flag of the view being walked */
 	const struct superblock *sb; /* of that view */
 	uint64_t nr_array_blocks;    /* of the array being walked */
-	/* Counts that the space map has of any blocks, of those of the live view, and of its own. */
-	bool any_high, any_low, live_low, own_low;
+	/* Counts that the space map has of any blocks, of its own, and of those of the live view. */
+	bool any_high, any_low, own_low;
+	uint64_t live_low; /* the first block, or 0 */
 };
 
 /* Reports a problem and counts it. */

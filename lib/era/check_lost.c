@@ -94,7 +94,7 @@ static void check_block(struct check *check, uint64_t block, void *data)
 	if (role == ROLE_NONE)
 		return;
 	if (role != ROLE_SNAPSHOT && !(info->flags & SEEN_LIVE))
-		check->result->pointers_doubtful = true;
+		check->result->doubtful = block;
 	problem_set(&p, PROBLEM_LOST, block, info->counted, info->refs);
 	check_tell(check, &p, "space map, %s", role == ROLE_ERA_NODE ? "node" : blk_role_name(role));
 }

@@ -255,15 +255,18 @@ static uint64_t find_uncounted(struct sm_check *sm)
 	return end;
 }
 
-static void weigh(struct check *check, const struct blk_info *info)
+static void weigh(struct check *check, uint64_t block)
 {
+	const struct blk_info *info = &check->info[block];
+
 	if (info->counted > info->refs) {
 		check->any_high = true;
 		return;
 	}
 	check->any_low = true;
-	check->live_low |= !!(info->flags & SEEN_LIVE);
 	check->own_low |= !!(info->flags & SEEN_SPACE_MAP);
+	if (info->flags & SEEN_LIVE && !check->live_low)
+		check->live_low = block;
 }
 
 static void compare_counts(struct sm_check *sm, bool all_seen)
@@ -284,7 +287,7 @@ static void compare_counts(struct sm_check *sm, bool all_seen)
 			len++;
 		if (info[block].refs)
 			sm->check->result->nr_reachable += len - 1;
-		weigh(sm->check, &info[block]);
+		weigh(sm->check, block);
 		problem_set(&p, code, block, info[block].counted, info[block].refs);
 		p.nr_blocks = len;
 		check_tell(sm->check, &p, "space map, %s",
@@ -341,6 +344,7 @@ int check_space_map(struct check *check)
 	int r;
 
 	check->seen = SEEN_SPACE_MAP;
+	check->result->space_map_lost = true;
 	if (!size_is_sound(&sm))
 		return 0;
 	r = read_space_map(&sm);
@@ -353,11 +357,12 @@ int check_space_map(struct check *check)
 			    "since what is damaged may hold pointers", check->dev->path);
 	compare_counts(&sm, all_seen);
 	check_allocated(&sm);
-	if (check->live_low && (check->any_high || !all_seen))
-		check->result->pointers_doubtful = true;
+	if (check->any_high || !all_seen)
+		check->result->doubtful = check->live_low;
 	if (all_seen)
 		r = check_lost(check);
+	check->result->space_map_lost = check->own_low || !sm.complete;
 	if (check->own_low)
-		check->result->pointers_doubtful = false;
+		check->result->doubtful = 0;
 	return r;
 }

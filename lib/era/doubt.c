@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What a repair reads may be sound block by block and still be short, because a pointer leads to an
- * older copy, or nowhere any more, or because the superblock is an older one.  Two traces are left
- * then: an era after the current one, and a space map that counts other blocks than are reached.
- * Where the space map does not prove what is right, every block counts as written.
+ * older copy, or nowhere any more, or because the superblock is an older one.  Where the space map does
+ * not prove what is right, every block counts as written when one of these traces is found:
  *
- * If eras contradict the superblock, the current one is unknown, too.  The new one is far above all
- * that are found, like that of a salvage.  So high an era that this isn't possible is not believed.
+ * - An era after the current one; anywhere on the device, if the space map is lost.  With one that is
+ *   whole it is taken for what is left of other metadata.
+ * - A block that is not what it should be, but sound and of another kind.  Damage doesn't make such
+ *   ones: it was written when the block was in use for something else.
+ * - A space map that counts other blocks than are reached.
+ *
+ * But for the last, the current era is unknown, too.  The new one is far above all that are found, like
+ * that of a salvage.  So high an era that this isn't possible is not believed.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "block/validate.h"
 #include "era/check.h"
 #include "era/salvage.h"
 #include "era/salvage_internal.h"
@@ -22,26 +29,81 @@ static const bool names_era[NR_PROBLEMS] = {
 	[PROBLEM_SNAP_ERA] = true,
 };
 
+/* Problems of a block that may be of another kind than it should be. */
+static const bool is_of_kind[NR_PROBLEMS] = {
+	[PROBLEM_CHECKSUM] = true,
+	[PROBLEM_ROLE] = true,
+	[PROBLEM_VALUE_SIZE] = true,
+};
+
 struct findings {
+	struct blk_dev *dev;
+	void *data; /* a buffer */
 	struct era_check_result result;
+	uint64_t other; /* the first block that is of another kind, or 0 */
 	uint32_t current; /* as the superblock says */
 	uint32_t after;   /* that and all eras that contradict it */
 };
+
+static void note_era(struct findings *f, uint64_t era)
+{
+	if (era >= f->after && era <= UINT32_MAX - ERA_SALVAGE_GAP)
+		f->after = (uint32_t)era + 1;
+}
+
+static bool is_of_any_kind(const struct findings *f, uint64_t block)
+{
+	return !blk_dev_read(f->dev, block, 1, f->data) &&
+	       blk_recognise((struct blk_ro){block, f->data}) != ROLE_NONE;
+}
 
 static void on_problem(void *ctx, const struct problem *p)
 {
 	struct findings *f = ctx;
 
-	if (names_era[p->code] && p->found >= f->after && p->found <= UINT32_MAX - ERA_SALVAGE_GAP)
-		f->after = (uint32_t)p->found + 1;
+	if (names_era[p->code])
+		note_era(f, p->found);
+	else if (is_of_kind[p->code] && !f->other && is_of_any_kind(f, p->block))
+		f->other = p->block;
 }
 
 static int check_all(struct era_view *view, struct findings *f)
 {
 	const struct report rep = {.ctx = f, .problem = on_problem};
+	int r;
 
-	f->current = f->after = view->sb.current_era;
-	return era_check_as(&view->dev, &view->sb, &rep, &f->result);
+	*f = (struct findings){
+		.dev = &view->dev,
+		.data = blk_alloc(1),
+		.current = view->sb.current_era,
+		.after = view->sb.current_era,
+	};
+	r = f->data ? era_check_as(&view->dev, &view->sb, &rep, &f->result) : report_nomem(view->dev.rep);
+	free(f->data);
+	return r;
+}
+
+/* What contradicts what, in words; false when nothing does. */
+static bool report_doubt(const struct era_view *view, const struct findings *f, uint32_t era)
+{
+	const char *path = view->dev.path;
+	const struct report *rep = view->dev.rep;
+
+	if (f->other)
+		report_note(rep, "%s: block %" PRIu64 ": is sound, but of another kind: the superblock is an "
+			    "older one, or a pointer is wrong: every block counts as written, in era %" PRIu32,
+			    path, f->other, era);
+	else if (f->after > f->current)
+		report_note(rep, "%s: era %" PRIu32 " is found, and the superblock says %" PRIu32
+			    ": every block counts as written, in era %" PRIu32, path, f->after - 1,
+			    f->current, era);
+	else if (f->result.doubtful)
+		report_note(rep, "%s: block %" PRIu64 ": the space map and what leads there contradict each "
+			    "other, as when a pointer was lost: every block counts as written", path,
+			    f->result.doubtful);
+	else
+		return false;
+	return true;
 }
 
 /* The view begins anew with all lost, if what was found contradicts what it says. */
@@ -49,19 +111,10 @@ static int doubt(struct era_view *view, const struct findings *f)
 {
 	struct superblock sb = view->sb;
 
-	if (f->after > f->current) {
+	if (f->after > f->current)
 		sb.current_era = f->after - 1 + ERA_SALVAGE_GAP;
-		report_note(view->dev.rep,
-			    "%s: era %" PRIu32 " is found, and the superblock says %" PRIu32
-			    ": every block counts as written, in era %" PRIu32, view->dev.path,
-			    f->after - 1, f->current, sb.current_era);
-	} else if (f->result.pointers_doubtful) {
-		report_note(view->dev.rep,
-			    "%s: the space map counts other blocks as in use than those that are found: "
-			    "every block counts as written", view->dev.path);
-	} else {
+	if (!report_doubt(view, f, sb.current_era))
 		return 0;
-	}
 	view->nr_problems++;
 	view->flags |= ERA_VIEW_ALL_LOST;
 	return era_view_restart(view, &sb);
@@ -70,15 +123,18 @@ static int doubt(struct era_view *view, const struct findings *f)
 static int look_closer(struct era_view *view)
 {
 	struct findings f;
+	uint32_t newest;
 	int r = check_all(view, &f);
 
 	if (r)
 		era_view_close(view);
 	if (r || f.result.nr_fatal + f.result.nr_non_fatal == 0)
 		return r;
-	r = salvage_roots(view);
+	r = salvage_roots(view, &newest);
 	if (r)
 		return r < 0 ? r : 0;
+	if (f.other || (f.result.space_map_lost && newest > f.current))
+		note_era(&f, newest > f.current ? newest : f.current);
 	return doubt(view, &f);
 }
 

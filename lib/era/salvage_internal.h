@@ -7,7 +7,8 @@
 
 /* Of a live, repairing view of metadata that are not sound: which field of the superblock is wrong,
  * as its space map proves?  1 when that is known: the view has begun anew with what is right
- * (noted), or stays as it is.  0 when nothing is proven, or an error: then the view is closed. */
-int salvage_roots(struct era_view *view) must_check;
+ * (noted), or stays as it is.  0 when nothing is proven, or an error: then the view is closed.
+ * *newest becomes the highest era in any sound block of the device. */
+int salvage_roots(struct era_view *view, uint32_t *newest) must_check;
 
 #endif

@@ -162,7 +162,7 @@ static int is_sound(struct blk_dev *dev, const struct superblock *sb)
 }
 
 /* An enum verdict, with *sb to be used instead, or ERA_SYS. */
-static int find_better(struct blk_dev *dev, struct superblock *sb)
+static int find_better(struct blk_dev *dev, struct superblock *sb, uint32_t *newest)
 {
 	void *data = blk_alloc(1);
 	struct scan scan;
@@ -170,6 +170,7 @@ static int find_better(struct blk_dev *dev, struct superblock *sb)
 
 	if (!r) {
 		r = look_at_space_map(&scan, sb, data);
+		*newest = scan.max_era;
 		scan_close(&scan);
 	}
 	free(data);
@@ -203,10 +204,10 @@ static void report_fields(const struct era_view *view, const struct superblock *
 	report_field(view, "current era", old->current_era, sb->current_era);
 }
 
-int salvage_roots(struct era_view *view)
+int salvage_roots(struct era_view *view, uint32_t *newest)
 {
 	struct superblock sb = view->sb;
-	int r = find_better(&view->dev, &sb);
+	int r = find_better(&view->dev, &sb, newest);
 	enum verdict verdict = r < 0 ? NOT_KNOWN : (enum verdict)r;
 
 	if (r < 0)
