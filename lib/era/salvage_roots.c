@@ -201,7 +201,10 @@ static void report_fields(const struct era_view *view, const struct superblock *
 	report_field(view, "root of the era array", old->era_array_root, sb->era_array_root);
 	report_field(view, "root of the current writeset", old->current_root, sb->current_root);
 	report_field(view, "bits of the current writeset", old->current_nr_bits, sb->current_nr_bits);
-	report_field(view, "current era", old->current_era, sb->current_era);
+	if (sb->current_era != old->current_era)
+		report_note(view->dev.rep, "%s: block 0: superblock: current era: found %" PRIu32
+			    ", which is below others, taken %" PRIu32, view->dev.path, old->current_era,
+			    sb->current_era);
 }
 
 int salvage_roots(struct era_view *view, uint32_t *newest)
