@@ -46,6 +46,11 @@ static void put_escaped(struct sink *sink, const char *text)
 		case '"':
 			sink_printf(sink, "&quot;");
 			break;
+		case '\t':
+		case '\n':
+		case '\r': /* would be read as a space */
+			sink_printf(sink, "&#%d;", *text);
+			break;
 		default:
 			sink_write(sink, text, 1);
 		}
