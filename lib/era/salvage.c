@@ -38,9 +38,9 @@
 /* Generations compared with each one: those next to it in age, by what one can tell. */
 #define NEIGHBOURS 8u
 
-/* Entries of space maps, and pointers, that are looked at: more are not believed, for nobody wants
- * to wait. */
-#define MAX_WORK (UINT64_C(1) << 33)
+/* Words of space maps, and pointers, that are looked at for each block of the device: what a kernel
+ * leaves needs some hundreds, and for what needs more nobody wants to wait. */
+#define MAX_WORK 16384u
 
 int era_salvage_is_needed(const char *path, const struct report *rep)
 {
@@ -180,7 +180,7 @@ static int find_generations(struct era_salvage *s)
 
 		if (scan->blocks[block].kind != SCAN_INDEX)
 			continue;
-		if (s->generations.ledger.nr_looked_at > MAX_WORK) {
+		if (s->generations.ledger.nr_looked_at / MAX_WORK > scan->limit) {
 			report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at",
 				    s->dev.path, scan->nr_kind[SCAN_INDEX]);
 			s->nr_found = 0;

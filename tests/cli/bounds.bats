@@ -49,7 +49,7 @@ each_kind_untraced() {
 		bounded "$@" || bad+=("$kind")
 	done
 	[ ${#bad[@]} = 0 ] || echo "$*: ${bad[*]}" >&2
-	[ "$tried" = 8 ] && [ ${#bad[@]} = 0 ]
+	[ "$tried" = 9 ] && [ ${#bad[@]} = 0 ]
 }
 
 @test "era_check finds them damaged" {
@@ -92,6 +92,14 @@ xml_begin='<superblock uuid="" block_size="8" nr_blocks="0" current_era="4000000
 
 restores() {
 	bounded "$1" era_restore --tight -i "$2" -o device
+}
+
+@test "many space maps, and no superblock" {
+	hostile many-space-maps image
+	dd if=/dev/urandom of=image bs=4096 count=1 conv=notrunc status=none
+	bounded 5 era_repair -i image -o new --block-size 4k --nr-blocks 1000
+	says "space maps are too many to look at"
+	says "lost: 1000 blocks"
 }
 
 @test "XML: a comment of short lines, many times" {

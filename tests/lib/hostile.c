@@ -226,6 +226,38 @@ static void many_stretches(struct hostile *h)
 	set_array(h, nr * words * 64, NR_BLOCKS + 1);
 }
 
+/* All counts are 0, or those of the first nr blocks 1: as bits, the low one of each pair. */
+static uint32_t bitmap(struct hostile *h, uint32_t nr)
+{
+	struct bitmap_disk *disk = (void *)h->block[h->next];
+
+	for (uint32_t e = 0; e < nr; e += BITMAP_ENTRIES_PER_WORD)
+		disk->words[e / BITMAP_ENTRIES_PER_WORD] = le64_make(UINT64_C(0xaaaaaaaaaaaaaaaa));
+	return finish(h, ROLE_BITMAP);
+}
+
+static void index_of(struct hostile *h, uint32_t bitmap)
+{
+	struct index_disk *index = (void *)h->block[h->next];
+
+	index->entry[0].blocknr = le64_make(bitmap);
+	finish(h, ROLE_INDEX);
+}
+
+/* For a salvage: space maps that in turn have thousands of nodes in use, and none. */
+static void many_space_maps(struct hostile *h)
+{
+	uint32_t root = h->next, nr = 8000, all, none;
+
+	for (uint32_t i = 0; i < nr; i++)
+		pointers(h, ROLE_ERA_NODE, NODE_INTERNAL, POINTERS, 0, 1, 1);
+	all = bitmap(h, nr);
+	none = bitmap(h, 0);
+	while (h->next < NR_BLOCKS)
+		index_of(h, h->next & 1 ? all : none);
+	set_array(h, ERA_MAX_BLOCKS, root);
+}
+
 static const struct kind {
 	const char *name;
 	void (*make)(struct hostile *h);
@@ -238,6 +270,7 @@ static const struct kind {
 	{"many-bad-writesets", many_bad_writesets},
 	{"many-small-writesets", many_small_writesets},
 	{"many-stretches", many_stretches},
+	{"many-space-maps", many_space_maps},
 };
 
 static void make(struct hostile *h, const struct kind *kind, const char *nr_blocks)
