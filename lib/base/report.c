@@ -58,3 +58,8 @@ int report_nomem(const struct report *rep)
 {
 	return report_fail(rep, ERA_SYS, "out of memory");
 }
+
+struct report report_only_errors(const struct report *rep)
+{
+	return rep ? (struct report){.ctx = rep->ctx, .error = rep->error} : (struct report){.ctx = NULL};
+}

@@ -39,4 +39,7 @@ int report_errno(const struct report *rep, const char *path, const char *what);
 
 int report_nomem(const struct report *rep);
 
+/* Of rep, which may be NULL, its errors alone: for a look of which nobody needs to know. */
+struct report report_only_errors(const struct report *rep);
+
 #endif

@@ -67,9 +67,16 @@ static void on_problem(void *ctx, const struct problem *p)
 		f->other = p->block;
 }
 
+static void on_error(void *ctx, const char *text)
+{
+	const struct findings *f = ctx;
+
+	(void)report_fail(f->dev->rep, ERA_SYS, "%s", text);
+}
+
 static int check_all(struct era_view *view, struct findings *f)
 {
-	const struct report rep = {.ctx = f, .problem = on_problem};
+	const struct report rep = {.ctx = f, .problem = on_problem, .error = on_error};
 	int r;
 
 	*f = (struct findings){

@@ -378,7 +378,7 @@ static int ends_with_a_commit(struct era_salvage *s)
 /* What is used must pass the whole check, whatever the current era was. */
 static int check_found(struct era_salvage *s)
 {
-	const struct report silent = {.ctx = NULL};
+	const struct report errors = report_only_errors(s->dev.rep);
 	struct era_check_result result;
 	int r = 0;
 
@@ -386,7 +386,7 @@ static int check_found(struct era_salvage *s)
 		struct superblock sb = s->found[i].sb;
 
 		sb.current_era = UINT32_MAX;
-		r = era_check_as(&s->dev, &sb, &silent, &result);
+		r = era_check_as(&s->dev, &sb, &errors, &result);
 		if (r || !(result.nr_fatal + result.nr_non_fatal))
 			continue;
 		report_note(s->dev.rep,

@@ -154,9 +154,9 @@ static int look_at_space_map(struct scan *scan, struct superblock *sb, void *dat
 
 static int is_sound(struct blk_dev *dev, const struct superblock *sb)
 {
-	const struct report silent = {.ctx = NULL};
+	const struct report errors = report_only_errors(dev->rep);
 	struct era_check_result result;
-	int r = era_check_as(dev, sb, &silent, &result);
+	int r = era_check_as(dev, sb, &errors, &result);
 
 	return r ? r : !result.nr_fatal && !result.nr_non_fatal;
 }
