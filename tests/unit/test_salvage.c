@@ -10,6 +10,7 @@
  *
  * A line for each kind says how many blocks have the era that they had.
  */
+#include "repair.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -24,10 +25,8 @@
 #include "base/compiler.h"
 #include "base/source.h"
 #include "block/validate.h"
-#include "era/build.h"
 #include "era/check.h"
 #include "era/map.h"
-#include "era/salvage.h"
 #include "era/view.h"
 #include "ondisk/era_disk.h"
 
@@ -305,47 +304,6 @@ static void write_victim(const struct victim *v)
 	assert_int_equal(fclose(file), 0);
 }
 
-static int produce_salvage(void *ctx, const struct era_stream *to)
-{
-	return era_salvage_stream(ctx, to);
-}
-
-static int produce_view(void *ctx, const struct era_stream *to)
-{
-	struct era_losses losses;
-
-	return era_stream_view(ctx, to, &losses);
-}
-
-static int salvage(const struct era_salvage_hints *hints)
-{
-	struct era_salvage s;
-	int r = era_salvage_open(&s, damaged, hints, NULL);
-
-	if (r)
-		return r;
-	r = era_build_all(repaired, false, produce_salvage, &s, NULL);
-	era_salvage_close(&s);
-	return r;
-}
-
-/* As era_repair does it. */
-static int repair(const struct era_salvage_hints *hints)
-{
-	struct era_view view;
-	int r = era_salvage_is_needed(damaged, NULL);
-
-	unlink(repaired);
-	if (r)
-		return r < 0 ? r : salvage(hints);
-	r = era_salvage_view_open(&view, damaged, ERA_VIEW_REPAIR, NULL);
-	if (r)
-		return r;
-	r = era_build_all(repaired, false, produce_view, &view, NULL);
-	era_view_close(&view);
-	return r;
-}
-
 struct tally {
 	uint64_t nr_cases, nr_refused, nr_undecidable, nr_wrong;
 	uint64_t nr_blocks, nr_exact; /* data blocks of cases that weren't refused */
@@ -406,7 +364,7 @@ static void one_case(const struct kind *kind, const struct image *image, struct 
 	write_victim(&v);
 	draw_hints(image, &hints);
 	tally->nr_cases++;
-	if (repair(&hints)) {
+	if (repair_metadata(damaged, repaired, &hints)) {
 		tally->nr_refused++;
 		assert_int_not_equal(access(repaired, F_OK), 0);
 	} else if (!is_sound() || compare(image, tally)) {
@@ -467,11 +425,11 @@ static void superblock_alone(void **state)
 		overwrite(&v, 0);
 		write_victim(&v);
 		if (!image->nr_blocks) {
-			assert_int_equal(repair(&hints), ERA_DAMAGED);
+			assert_int_equal(repair_metadata(damaged, repaired, &hints), ERA_DAMAGED);
 			free(v.data);
 			continue;
 		}
-		assert_int_equal(repair(&hints), 0);
+		assert_int_equal(repair_metadata(damaged, repaired, &hints), 0);
 		assert_true(is_sound());
 		assert_int_equal(compare(image, &tally), 0);
 		if (tally.nr_exact != tally.nr_blocks)
@@ -575,7 +533,7 @@ static int salvage_with_bitmap(struct victim *v, uint64_t bitmap, uint64_t at)
 	memcpy(place, v->image->data + bitmap * BLOCK, BLOCK);
 	blk_seal((struct blk_rw){at, place}, ROLE_BITMAP);
 	write_victim(v);
-	r = repair(&hints);
+	r = repair_metadata(damaged, repaired, &hints);
 	memcpy(place, saved, BLOCK);
 	return r;
 }

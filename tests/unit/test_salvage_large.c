@@ -8,13 +8,12 @@
  * follows it.
  */
 #include "metadata_file.h"
+#include "repair.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
 
 #include "base/compiler.h"
-#include "era/build.h"
-#include "era/salvage.h"
 #include "ondisk/era_disk.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
@@ -278,42 +277,7 @@ static const struct damage {
 	{"the superblock, garbage behind what was written", garbage_at_the_end, 0, true, false, false},
 };
 
-static int produce_salvage(void *ctx, const struct era_stream *to)
-{
-	return era_salvage_stream(ctx, to);
-}
-
-static int produce_view(void *ctx, const struct era_stream *to)
-{
-	struct era_losses losses;
-
-	return era_stream_view(ctx, to, &losses);
-}
-
-/* As era_repair does it. */
-static int repair(void)
-{
-	const struct era_salvage_hints hints = {.nr_blocks = NR_DATA, .data_block_size = 8};
-	int r = era_salvage_is_needed(damaged, NULL);
-	struct era_salvage s;
-	struct era_view view;
-
-	unlink(repaired);
-	if (r > 0) {
-		r = era_salvage_open(&s, damaged, &hints, NULL);
-		if (r)
-			return r;
-		r = era_build_all(repaired, false, produce_salvage, &s, NULL);
-		era_salvage_close(&s);
-		return r;
-	}
-	r = r ? r : era_view_open(&view, damaged, ERA_VIEW_REPAIR, NULL);
-	if (r)
-		return r;
-	r = era_build_all(repaired, false, produce_view, &view, NULL);
-	era_view_close(&view);
-	return r;
-}
+static const struct era_salvage_hints hints = {.nr_blocks = NR_DATA, .data_block_size = 8};
 
 /* How many blocks have an era before the true one; adds to *nr_other those of another era. */
 static uint64_t compare(const struct history *h, uint64_t *nr_other)
@@ -348,7 +312,7 @@ static unsigned try(const struct history *h, const struct damage *damage, uint64
 		overwrite(&v, 0);
 	close(v.fd);
 	*nr_other = 0;
-	if (repair()) {
+	if (repair_metadata(damaged, repaired, &hints)) {
 		printf("# %s: refused\n", damage->name);
 		return 1;
 	}

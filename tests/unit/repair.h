@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Repairs the metadata in a file into another one, as era_repair does it. */
+#ifndef ERA_TESTS_REPAIR_H
+#define ERA_TESTS_REPAIR_H
+
+#include <unistd.h>
+
+#include "era/build.h"
+#include "era/salvage.h"
+
+static inline int repair_salvaged(void *ctx, const struct era_stream *to)
+{
+	return era_salvage_stream(ctx, to);
+}
+
+static inline int repair_view(void *ctx, const struct era_stream *to)
+{
+	struct era_losses losses;
+
+	return era_stream_view(ctx, to, &losses);
+}
+
+/* Of `from`, whose superblock is destroyed. */
+static inline int repair_salvage(const char *from, const char *to,
+				 const struct era_salvage_hints *hints)
+{
+	struct era_salvage s;
+	int r = era_salvage_open(&s, from, hints, NULL);
+
+	if (r)
+		return r;
+	r = era_build_all(to, false, repair_salvaged, &s, NULL);
+	era_salvage_close(&s);
+	return r;
+}
+
+/* There is nothing at `to` when it fails. */
+static inline int repair_metadata(const char *from, const char *to,
+				  const struct era_salvage_hints *hints)
+{
+	struct era_view view;
+	int r = era_salvage_is_needed(from, NULL);
+
+	unlink(to);
+	if (r)
+		return r < 0 ? r : repair_salvage(from, to, hints);
+	r = era_salvage_view_open(&view, from, ERA_VIEW_REPAIR, NULL);
+	if (r)
+		return r;
+	r = era_build_all(to, false, repair_view, &view, NULL);
+	era_view_close(&view);
+	return r;
+}
+
+#endif
