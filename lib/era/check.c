@@ -401,3 +401,12 @@ int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct 
 	free(check.info);
 	return r;
 }
+
+int era_check_is_sound(struct blk_dev *dev, const struct superblock *sb)
+{
+	const struct report errors = report_only_errors(dev->rep);
+	struct era_check_result result;
+	int r = era_check_as(dev, sb, &errors, &result);
+
+	return r ? r : !result.nr_fatal && !result.nr_non_fatal;
+}

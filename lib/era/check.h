@@ -69,4 +69,7 @@ int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct 
 int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
 		 struct era_check_result *result) must_check;
 
+/* Does it find nothing then but notes?  1, 0, or an error.  Nobody is told of problems. */
+int era_check_is_sound(struct blk_dev *dev, const struct superblock *sb) must_check;
+
 #endif

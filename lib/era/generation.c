@@ -318,6 +318,13 @@ static int find_all(struct finder *f)
 	return r > 0 ? find_snapshot(f) : r;
 }
 
+uint64_t generation_lowest_era(const struct generation *g)
+{
+	uint64_t era = g->max_era + (uint64_t)(g->sb.current_root != 0);
+
+	return era > g->snap_era ? era : g->snap_era;
+}
+
 int generations_open(struct generations *all, struct scan *scan)
 {
 	*all = (struct generations){.scan = scan};

@@ -60,6 +60,9 @@ void generations_close(struct generations *all);
  * what the pointers add up to: then *g is that generation.  1, 0 when it is none, or ERA_SYS. */
 int generation_find(struct generations *all, uint64_t index, struct generation *g) must_check;
 
+/* Its current era was not below this. */
+uint64_t generation_lowest_era(const struct generation *g);
+
 enum generation_cover {
 	GENERATION_MISSES,     /* something that g says */
 	GENERATION_COVERS,     /* no less than g, whichever of them is the newer one */

@@ -378,23 +378,21 @@ static int ends_with_a_commit(struct era_salvage *s)
 /* What is used must pass the whole check, whatever the current era was. */
 static int check_found(struct era_salvage *s)
 {
-	const struct report errors = report_only_errors(s->dev.rep);
-	struct era_check_result result;
-	int r = 0;
+	int r = 1;
 
-	for (size_t i = 0; i < s->nr_found && !r; i++) {
+	for (size_t i = 0; i < s->nr_found && r > 0; i++) {
 		struct superblock sb = s->found[i].sb;
 
 		sb.current_era = UINT32_MAX;
-		r = era_check_as(&s->dev, &sb, &errors, &result);
-		if (r || !(result.nr_fatal + result.nr_non_fatal))
+		r = era_check_is_sound(&s->dev, &sb);
+		if (r)
 			continue;
 		report_note(s->dev.rep,
 			    "%s: the space map of block %" PRIu64 " is not what it seems to be",
 			    s->dev.path, sb.sm.index);
 		s->nr_found = 0;
 	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hints *hints)
@@ -448,10 +446,8 @@ static int deduce_current_era(struct era_salvage *s, const struct era_salvage_hi
 	uint64_t lowest = 0;
 
 	for (size_t i = 0; i < s->nr_found; i++) {
-		const struct generation *g = &s->found[i];
-		uint64_t era = g->max_era + (uint64_t)(g->sb.current_root != 0);
+		uint64_t era = generation_lowest_era(&s->found[i]);
 
-		era = era > g->snap_era ? era : g->snap_era;
 		lowest = era > lowest ? era : lowest;
 	}
 	if (hints->current_era && hints->current_era < lowest)

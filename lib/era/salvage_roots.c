@@ -96,13 +96,6 @@ static int decide(struct scan *scan, const struct superblock *sb, const struct r
 	return verdict;
 }
 
-static uint32_t lowest_era(const struct generation *g)
-{
-	uint32_t era = g->max_era + (g->sb.current_root != 0);
-
-	return era > g->snap_era ? era : g->snap_era;
-}
-
 /* All but the roots and the era. */
 static bool belong_together(const struct superblock *sb, const struct generation *g)
 {
@@ -121,7 +114,8 @@ static int take_field(struct scan *scan, struct superblock *sb, const struct gen
 		{&sb->current_root, g->sb.current_root, ROLE_BITSET_NODE, ROLE_BITSET},
 	};
 	const struct root *wrong = NULL;
-	bool era_is_low = sb->current_era < lowest_era(g);
+	uint64_t lowest_era = generation_lowest_era(g);
+	bool era_is_low = sb->current_era < lowest_era;
 	unsigned nr = era_is_low;
 
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
@@ -133,7 +127,7 @@ static int take_field(struct scan *scan, struct superblock *sb, const struct gen
 	if (nr != 1 || !belong_together(sb, g) || (wrong && !wrong->wanted))
 		return NOT_KNOWN;
 	if (era_is_low)
-		sb->current_era = lowest_era(g) + ERA_SALVAGE_GAP;
+		sb->current_era = (uint32_t)lowest_era + ERA_SALVAGE_GAP;
 	else if (wrong == &roots[2] &&
 		 bits_words(sb->current_nr_bits) != bits_words(g->sb.current_nr_bits))
 		sb->current_nr_bits = g->sb.current_nr_bits;
@@ -152,15 +146,6 @@ static int look_at_space_map(struct scan *scan, struct superblock *sb, void *dat
 	return r > 0 ? take_field(scan, sb, &g, data) : r;
 }
 
-static int is_sound(struct blk_dev *dev, const struct superblock *sb)
-{
-	const struct report errors = report_only_errors(dev->rep);
-	struct era_check_result result;
-	int r = era_check_as(dev, sb, &errors, &result);
-
-	return r ? r : !result.nr_fatal && !result.nr_non_fatal;
-}
-
 /* An enum verdict, with *sb to be used instead, or ERA_SYS. */
 static int find_better(struct blk_dev *dev, struct superblock *sb, uint32_t *newest)
 {
@@ -176,7 +161,7 @@ static int find_better(struct blk_dev *dev, struct superblock *sb, uint32_t *new
 	free(data);
 	if (r != TAKE_IT)
 		return r;
-	r = is_sound(dev, sb);
+	r = era_check_is_sound(dev, sb);
 	return r > 0 ? TAKE_IT : r;
 }
 
