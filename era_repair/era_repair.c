@@ -132,42 +132,23 @@ static enum exit_status salvage(const struct options *options, struct outcome *o
 	return status;
 }
 
-/* Which blocks were lost: an unknown bit or era is no loss where a newer writeset names the block. */
+/* Reads all of the view again.  Which blocks were lost: an unknown bit or era is no loss where a newer
+ * writeset names the block. */
 static int count_losses(struct era_view *view, struct outcome *outcome)
 {
+	const struct superblock sb = view->sb;
 	struct era_window window;
 	struct era_map *map;
-	int r = era_map_open(&map, view);
+	int r = era_view_restart(view, &sb);
 
+	if (!r)
+		r = era_map_open(&map, view);
 	if (r)
 		return r;
 	while ((r = era_map_next(map, &window)) > 0)
 		for (uint32_t i = 0; i < window.nr; i++)
 			outcome->nr_lost += bits_test(window.lost, i);
 	era_map_close(map);
-	return r;
-}
-
-/* What is wrong with them was told when they were read first; the superblock was not. */
-static void on_problem_again(void *ctx, const struct problem *p)
-{
-	const struct tool *tool = ctx;
-
-	if (p->code == PROBLEM_READ && !p->block)
-		tool->report.problem(tool->report.ctx, p);
-}
-
-static int read_again(const struct options *options, struct outcome *outcome, struct tool *tool)
-{
-	const struct report errors = {
-		.ctx = tool, .problem = on_problem_again, .error = tool->report.error};
-	struct era_view view;
-	int r = era_salvage_view_open(&view, options->input, ERA_VIEW_REPAIR, &errors);
-
-	if (r)
-		return r;
-	r = count_losses(&view, outcome);
-	era_view_close(&view);
 	return r;
 }
 
@@ -186,6 +167,8 @@ static int produce(void *ctx, const struct era_stream *to)
 static enum exit_status repair(const struct options *options, struct outcome *outcome,
 			       struct tool *tool)
 {
+	/* What is wrong with the metadata is told when they are read first. */
+	const struct report errors = report_only_errors(&tool->report);
 	struct rebuild rebuild = {.losses = {0, 0}};
 	int r = era_salvage_view_open(&rebuild.view, options->input, ERA_VIEW_REPAIR,
 				      &tool->report);
@@ -199,9 +182,10 @@ static enum exit_status repair(const struct options *options, struct outcome *ou
 	r = era_build_all(options->output, false, produce, &rebuild, &tool->report);
 	nr_problems = rebuild.view.nr_problems;
 	nr_unknown = rebuild.losses.nr_bits + rebuild.losses.nr_eras;
-	era_view_close(&rebuild.view);
+	rebuild.view.dev.rep = &errors;
 	if (!r && nr_unknown)
-		r = read_again(options, outcome, tool);
+		r = count_losses(&rebuild.view, outcome);
+	era_view_close(&rebuild.view);
 	if (r)
 		return status_of(r);
 	outcome->nr_kept = outcome->header.nr_blocks - outcome->nr_lost;
