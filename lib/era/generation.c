@@ -7,14 +7,9 @@
  * tell: there is one of each kind.  The kernel never needs a count above 2, so a ref-count tree
  * that isn't empty is not believed.
  *
- * A generation that is found so was whole once.  Whether it is the newest is another question.
- * Beside one that covers it, it may be left out: that one says as much, if it stays.  But the era of
- * the current writeset no block tells, so across the end of an era nothing covers anything.  There a
- * generation must be proven to be old: another one has archived the bits of its current writeset,
- * under an era above all that it names.  Were it the newest, that era would be in its array by now,
- * or in a writeset still, unless the device had shrunk in between.  That is refuted by an array that
- * is the same, and by archived writesets: they are digested in order, so those that are left would
- * be younger.
+ * One block besides may have been destroyed, the scan's hole.  As a block of an array, or as the root
+ * of the ref-count tree, it has no pointers, so all still adds up and only what it held is lost.  As the
+ * index, the bitmap is found without it.  As anything else it leaves blocks that nothing points to.
  */
 #include "era/generation.h"
 
@@ -52,17 +47,35 @@ static bool set_root(uint64_t *root, uint64_t block)
 	return true;
 }
 
+/* The first child of a leaf that isn't the hole, or 0. */
+static uint64_t known_child(const struct scan *scan, uint64_t leaf)
+{
+	const uint32_t *children = scan_children(scan, leaf);
+
+	for (uint32_t i = 0; i < scan->blocks[leaf].nr; i++)
+		if (!scan->hole || children[i] != scan->hole)
+			return children[i];
+	return 0;
+}
+
 static bool set_array_root(struct finder *f, uint64_t block, uint64_t leaf)
 {
 	const struct scan *scan = f->scan;
 	struct superblock *sb = &f->g.sb;
-	uint64_t child = scan->blocks[leaf].nr ? scan_children(scan, leaf)[0] : 0;
+	uint64_t child = known_child(scan, leaf);
 
 	if (!child)
-		return set_root(sb->era_array_root ? &sb->current_root : &sb->era_array_root,
+		return !scan->blocks[leaf].nr &&
+		       set_root(sb->era_array_root ? &sb->current_root : &sb->era_array_root,
 				block);
 	return set_root(scan->blocks[child].kind == SCAN_ERAS ? &sb->era_array_root
 							      : &sb->current_root, block);
+}
+
+/* One of the roots must be that of the ref-count tree, and each other one has what leads nowhere. */
+static bool set_hole_root(struct finder *f)
+{
+	return f->g.sb.sm.index == f->scan->hole || set_root(&f->g.sb.sm.ref_tree, f->scan->hole);
 }
 
 /* What the superblock pointed to. */
@@ -70,6 +83,8 @@ static bool set_any_root(struct finder *f, uint64_t block)
 {
 	uint64_t leaf = leftmost_leaf(f->scan, block);
 
+	if (block == f->scan->hole)
+		return set_hole_root(f);
 	switch ((enum scan_kind)f->scan->blocks[leaf].kind) {
 	case SCAN_INDEX:
 		return true;
@@ -120,44 +135,48 @@ static bool set_roots(struct finder *f)
 	       sb->era_array_root && (!sb->metadata_snap || is_root(ledger, sb->metadata_snap));
 }
 
-/* The length of an array of these blocks, all but the last of which are full; or UINT64_MAX. */
-static uint64_t array_length(const struct scan *scan, const uint32_t *list, uint64_t nr,
-			     uint32_t per_block)
+/* Adds a block of an array; all but the last are full.  False when it isn't. */
+static bool extend(struct extent *extent, const struct scan *scan, uint32_t block, uint64_t place,
+		   uint32_t per_block)
 {
-	for (uint64_t i = 0; i < nr; i++) {
-		uint32_t entries = scan->blocks[list[i]].nr;
+	const struct scan_block *b = &scan->blocks[block];
+	uint32_t entries = block == scan->hole ? per_block : b->nr;
 
-		if (i + 1 < nr ? entries != per_block : !entries)
-			return UINT64_MAX;
+	if (!entries || extent->length != place * per_block)
+		return false;
+	extent->length += entries;
+	if (block == scan->hole) {
+		extent->sum++;
+		extent->spare = per_block - 1;
+		return true;
 	}
-	return nr ? (nr - 1) * per_block + scan->blocks[list[nr - 1]].nr : 0;
+	extent->spare = 0;
+	extent->sum += b->value;
+	extent->max = b->value > extent->max ? b->value : extent->max;
+	return true;
 }
 
-static bool is_empty_array(const struct scan *scan, uint64_t root)
+static bool may_have_length(const struct extent *extent, uint64_t length)
 {
-	return scan->blocks[root].kind == SCAN_ARRAY_LEAF && !scan->blocks[root].nr;
+	return length <= extent->length && length + extent->spare >= extent->length;
 }
 
 /* 1, 0 when it is no array of that kind, or ERA_SYS. */
 static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
 		   struct extent *extent)
 {
-	uint32_t value_size = kind == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE;
+	uint32_t per_block = ARRAY_MAX_ENTRIES(kind == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
 	uint64_t nr;
 	uint32_t *list = scan_array(scan, root, kind, &nr);
+	bool is_one = true;
 
 	*extent = (struct extent){.length = 0};
 	if (!list)
-		return nr ? ERA_SYS : is_empty_array(scan, root);
-	extent->length = array_length(scan, list, nr, ARRAY_MAX_ENTRIES(value_size));
-	for (uint64_t i = 0; i < nr; i++) {
-		uint32_t value = scan->blocks[list[i]].value;
-
-		extent->sum += value;
-		extent->max = value > extent->max ? value : extent->max;
-	}
+		return nr ? ERA_SYS : scan_is_empty_array(scan, root);
+	for (uint64_t i = 0; i < nr && is_one; i++)
+		is_one = extend(extent, scan, list[i], i, per_block);
 	free(list);
-	return extent->length <= ERA_MAX_BLOCKS;
+	return is_one && extent->length - extent->spare <= ERA_MAX_BLOCKS;
 }
 
 /* The same of an era array, which few commits change. */
@@ -176,13 +195,14 @@ static int measure_eras(const struct scan *scan, uint64_t root, struct known_arr
 
 static int find_nr_blocks(struct finder *f)
 {
-	struct known_array *known = &f->all->eras;
-	int r = measure_eras(f->scan, f->g.sb.era_array_root, known);
+	const struct extent *extent = &f->all->eras.extent;
+	int r = measure_eras(f->scan, f->g.sb.era_array_root, &f->all->eras);
+	uint64_t length = extent->spare ? f->all->nr_blocks : extent->length;
 
-	if (r <= 0)
-		return r;
-	f->g.sb.nr_blocks = (uint32_t)known->extent.length;
-	f->g.max_era = known->extent.max;
+	if (r <= 0 || !may_have_length(extent, length))
+		return r < 0 ? r : 0;
+	f->g.sb.nr_blocks = (uint32_t)length;
+	f->g.max_era = extent->max;
 	return 1;
 }
 
@@ -191,7 +211,6 @@ static int find_current(struct finder *f)
 {
 	struct superblock *sb = &f->g.sb;
 	struct extent extent;
-	uint64_t length;
 	int r;
 
 	if (!sb->current_root)
@@ -200,76 +219,32 @@ static int find_current(struct finder *f)
 	if (r <= 0)
 		return r;
 	f->g.nr_set = extent.sum;
-	length = extent.length;
-	if (length > bits_words(ERA_MAX_BLOCKS))
-		return 0;
-	sb->current_nr_bits = (uint32_t)min_u64(length * BITS_PER_WORD, ERA_MAX_BLOCKS);
-	if (length == bits_words(sb->nr_blocks))
+	if (may_have_length(&extent, bits_words(sb->nr_blocks))) {
 		sb->current_nr_bits = sb->nr_blocks;
-	return 1;
-}
-
-struct writesets {
-	struct scan_writeset *list;
-	uint64_t nr, nr_nodes;
-};
-
-static bool list_writesets(const struct scan *scan, uint64_t node, unsigned depth,
-			   struct writesets *out)
-{
-	const struct scan_block *block = &scan->blocks[node];
-
-	if (depth == BTREE_MAX_DEPTH || out->nr_nodes++ == scan->limit)
-		return false;
-	if (block->kind == SCAN_NODE) {
-		for (uint32_t i = 0; i < block->nr; i++)
-			if (!list_writesets(scan, scan_children(scan, node)[i], depth + 1, out))
-				return false;
-		return true;
-	}
-	if (block->kind != SCAN_WRITESETS || out->nr + block->nr > scan->limit)
-		return false;
-	for (uint32_t i = 0; i < block->nr; i++) {
-		struct scan_writeset ws = scan_writeset(scan, node, i);
-
-		if (!ws.root || (out->nr && ws.era <= out->list[out->nr - 1].era))
-			return false;
-		out->list[out->nr++] = ws;
-	}
-	return true;
-}
-
-/* 1 with a list to free(), 0 when it is none, or ERA_SYS. */
-static int get_writesets(const struct scan *scan, uint64_t root, struct writesets *out)
-{
-	*out = (struct writesets){.list = malloc((size_t)scan->limit * sizeof(*out->list))};
-	if (!out->list)
-		return report_nomem(scan->dev->rep);
-	if (list_writesets(scan, root, 0, out))
 		return 1;
-	free(out->list);
-	out->list = NULL;
-	return 0;
+	}
+	sb->current_nr_bits = (uint32_t)min_u64(extent.length * BITS_PER_WORD, ERA_MAX_BLOCKS);
+	return !extent.spare && extent.length <= bits_words(ERA_MAX_BLOCKS);
 }
 
 /* Sets known->nr and known->newest to the number of writesets in a tree and the highest era, if
  * there are any. */
 static int measure_writesets(const struct scan *scan, uint64_t root, struct known_writesets *known)
 {
-	struct writesets ws;
+	struct scan_writesets ws;
 	struct extent extent;
 	int r;
 
 	if (known->root == root)
 		return 1;
 	*known = (struct known_writesets){.root = 0};
-	r = get_writesets(scan, root, &ws);
+	r = scan_writesets(scan, root, &ws);
 	if (r <= 0)
 		return r;
 	for (uint64_t i = 0; i < ws.nr && r > 0; i++) {
 		r = measure(scan, ws.list[i].root, SCAN_BITS, &extent);
 		if (r > 0)
-			r = extent.length == bits_words(ws.list[i].nr_bits);
+			r = may_have_length(&extent, bits_words(ws.list[i].nr_bits));
 	}
 	if (r > 0)
 		*known = (struct known_writesets){root, ws.nr, ws.nr ? ws.list[ws.nr - 1].era : 0};
@@ -298,17 +273,15 @@ static int find_snapshot(struct finder *f)
 	f->g.snap_era = f->clone.current_era;
 	r = measure_eras(f->scan, f->clone.era_array_root, eras);
 	if (r > 0)
-		r = eras->extent.length == f->clone.nr_blocks;
+		r = may_have_length(&eras->extent, f->clone.nr_blocks);
 	return r > 0 ? measure_writesets(f->scan, f->clone.writeset_tree_root,
 					 &f->all->snap_writesets) : r;
 }
 
 static int find_all(struct finder *f)
 {
-	int r = ledger_turn_to(&f->all->ledger, f->g.sb.sm.index);
+	int r = set_roots(f);
 
-	if (r > 0)
-		r = set_roots(f);
 	if (r > 0)
 		r = find_nr_blocks(f);
 	if (r > 0)
@@ -316,6 +289,23 @@ static int find_all(struct finder *f)
 	if (r > 0)
 		r = find_writesets(f);
 	return r > 0 ? find_snapshot(f) : r;
+}
+
+/* r: what the ledger says of its space map. */
+static int find(struct generations *all, uint64_t index, int r, struct generation *g)
+{
+	struct finder f = {
+		.all = all,
+		.scan = all->scan,
+		.g = {.sb = {.sm = {.index = index}}},
+	};
+
+	if (r != LEDGER_ADDS_UP)
+		return r == LEDGER_UNCLEAR ? GENERATION_UNCLEAR : r;
+	r = find_all(&f);
+	if (r > 0)
+		*g = f.g;
+	return r || !all->ledger.nr_holes ? r : GENERATION_UNCLEAR;
 }
 
 uint64_t generation_lowest_era(const struct generation *g)
@@ -338,293 +328,10 @@ void generations_close(struct generations *all)
 
 int generation_find(struct generations *all, uint64_t index, struct generation *g)
 {
-	struct finder f = {
-		.all = all,
-		.scan = all->scan,
-		.g = {.sb = {.sm = {.index = index}}},
-	};
-	int r = find_all(&f);
-
-	if (r > 0)
-		*g = f.g;
-	return r;
+	return find(all, index, ledger_turn_to(&all->ledger, index), g);
 }
 
-/* Comparing two generations: the buffers, and what is known of both. */
-struct compare {
-	struct scan *scan;
-	const struct generation *g, *other;
-	uint32_t *eras, *other_eras; /* blocks of the era arrays, once they are listed */
-	uint64_t nr_eras, nr_other_eras;
-	bool same_eras;
-	struct writesets ws, other_ws;
-	void *a, *b;
-	uint64_t in_b; /* the block that b holds, or 0 */
-};
-
-static int read_into(struct compare *c, uint64_t block, void *data)
+int generation_find_by_bitmap(struct generations *all, uint64_t bitmap, struct generation *g)
 {
-	int error = blk_dev_read(c->scan->dev, block, 1, data);
-
-	return error ? report_fail(c->scan->dev->rep, ERA_SYS, "%s: cannot read a second time",
-				   c->scan->dev->path) : 0;
-}
-
-static const struct le32 *eras_of(const void *data)
-{
-	return (const void *)array_values(data);
-}
-
-static const struct le64 *words_of(const void *data)
-{
-	return (const void *)array_values(data);
-}
-
-static bool eras_covered(const struct compare *c, uint32_t nr)
-{
-	const struct le32 *a = eras_of(c->a), *b = eras_of(c->b);
-
-	for (uint32_t i = 0; i < nr; i++)
-		if (le32_get(a[i]) > le32_get(b[i]))
-			return false;
-	return true;
-}
-
-static bool bits_covered(const struct compare *c, uint32_t nr)
-{
-	const struct le64 *a = words_of(c->a), *b = words_of(c->b);
-
-	for (uint32_t i = 0; i < nr; i++)
-		if (le64_get(a[i]) & ~le64_get(b[i]))
-			return false;
-	return true;
-}
-
-/* Both have blocks of one kind; the array of `other` is at least as long. */
-static int blocks_covered(struct compare *c, const uint32_t *a, uint64_t nr, const uint32_t *b,
-			  bool (*covered)(const struct compare *c, uint32_t nr))
-{
-	for (uint64_t i = 0; i < nr; i++) {
-		uint32_t entries = c->scan->blocks[a[i]].nr;
-		int r;
-
-		if (a[i] == b[i] || !c->scan->blocks[a[i]].value)
-			continue;
-		if (entries > c->scan->blocks[b[i]].nr)
-			return 0;
-		r = read_into(c, a[i], c->a);
-		if (!r)
-			r = read_into(c, b[i], c->b);
-		c->in_b = 0;
-		if (r)
-			return r;
-		if (!covered(c, entries))
-			return 0;
-	}
-	return 1;
-}
-
-/* Are the bits of the bitset at root a also in that at root b? */
-static int bitset_covered(struct compare *c, uint64_t a, uint64_t b)
-{
-	uint64_t nr_a, nr_b;
-	uint32_t *list_a, *list_b;
-	int r;
-
-	if (a == b)
-		return 1;
-	list_a = scan_array(c->scan, a, SCAN_BITS, &nr_a);
-	list_b = scan_array(c->scan, b, SCAN_BITS, &nr_b);
-	if (nr_a == UINT64_MAX || nr_b == UINT64_MAX)
-		r = ERA_SYS;
-	else if (!list_a)
-		r = is_empty_array(c->scan, a);
-	else if (!list_b)
-		r = 0;
-	else
-		r = nr_a > nr_b ? 0 : blocks_covered(c, list_a, nr_a, list_b, bits_covered);
-	free(list_a);
-	free(list_b);
-	return r;
-}
-
-static int list_eras(struct compare *c)
-{
-	if (c->other_eras)
-		return 0;
-	free(c->eras);
-	c->eras = scan_array(c->scan, c->g->sb.era_array_root, SCAN_ERAS, &c->nr_eras);
-	c->other_eras = scan_array(c->scan, c->other->sb.era_array_root, SCAN_ERAS,
-				   &c->nr_other_eras);
-	return c->nr_eras == UINT64_MAX || c->nr_other_eras == UINT64_MAX ? ERA_SYS : 0;
-}
-
-static bool is_listed(const struct compare *c, const uint32_t *eras, uint64_t root)
-{
-	return eras || is_empty_array(c->scan, root);
-}
-
-/* Has the array of `other` at least this era for that data block? */
-static int era_reached(struct compare *c, uint64_t data_block, uint32_t era)
-{
-	const uint32_t per_block = ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
-	uint64_t block;
-	int r = 0;
-
-	if (data_block >= c->other->sb.nr_blocks)
-		return 1;
-	if (data_block / per_block >= c->nr_other_eras)
-		return 0;
-	block = c->other_eras[data_block / per_block];
-	if (c->scan->blocks[block].value < era)
-		return 0;
-	if (c->in_b != block)
-		r = read_into(c, block, c->b);
-	c->in_b = r ? 0 : block;
-	return r ? r : le32_get(eras_of(c->b)[data_block % per_block]) >= era;
-}
-
-static int word_digested(struct compare *c, uint64_t word, uint64_t bits, uint32_t era)
-{
-	int r = 1;
-
-	for (; bits && r > 0; bits &= bits - 1)
-		r = era_reached(c, word * BITS_PER_WORD + (unsigned)__builtin_ctzll(bits), era);
-	return r;
-}
-
-static int list_digested(struct compare *c, const uint32_t *list, uint64_t nr, uint32_t era)
-{
-	uint64_t word = 0;
-	int r = 1;
-
-	for (uint64_t i = 0; i < nr && r > 0; i++) {
-		uint32_t entries = c->scan->blocks[list[i]].nr;
-
-		if (c->scan->blocks[list[i]].value)
-			r = read_into(c, list[i], c->a) ? ERA_SYS : 1;
-		for (uint32_t j = 0; c->scan->blocks[list[i]].value && j < entries && r > 0; j++)
-			r = word_digested(c, word + j, le64_get(words_of(c->a)[j]), era);
-		word += entries;
-	}
-	return r;
-}
-
-/* A writeset that `other` has no more: are its bits in the array? */
-static int digested(struct compare *c, const struct scan_writeset *ws)
-{
-	uint64_t nr;
-	uint32_t *list = scan_array(c->scan, ws->root, SCAN_BITS, &nr);
-	int r;
-
-	if (!list)
-		return nr ? ERA_SYS : is_empty_array(c->scan, ws->root);
-	r = list_eras(c);
-	if (!r)
-		r = list_digested(c, list, nr, ws->era);
-	free(list);
-	return r;
-}
-
-static const struct scan_writeset *find_era(const struct writesets *all, uint32_t era)
-{
-	for (uint64_t i = 0; i < all->nr; i++)
-		if (all->list[i].era == era)
-			return &all->list[i];
-	return NULL;
-}
-
-static int writesets_covered(struct compare *c)
-{
-	int r = 1;
-
-	for (uint64_t i = 0; i < c->ws.nr && r > 0; i++) {
-		const struct scan_writeset *ws = &c->ws.list[i];
-		const struct scan_writeset *other = find_era(&c->other_ws, ws->era);
-
-		r = other ? bitset_covered(c, ws->root, other->root) : digested(c, ws);
-	}
-	return r;
-}
-
-static int current_covered(struct compare *c)
-{
-	uint64_t root = c->g->sb.current_root;
-	int r;
-
-	if (!root || !c->g->nr_set)
-		return GENERATION_COVERS;
-	for (uint64_t i = 0; i < c->other_ws.nr && (c->same_eras || c->ws.nr); i++) {
-		if (c->other_ws.list[i].era <= c->g->max_era ||
-		    c->other_ws.list[i].era < c->g->snap_era)
-			continue;
-		r = bitset_covered(c, root, c->other_ws.list[i].root);
-		if (r)
-			return r < 0 ? r : GENERATION_SUPERSEDES;
-	}
-	if (!c->other->sb.current_root)
-		return GENERATION_MISSES;
-	r = bitset_covered(c, root, c->other->sb.current_root);
-	return r > 0 ? GENERATION_COVERS : r;
-}
-
-static int era_arrays_covered(struct compare *c)
-{
-	int r;
-
-	c->same_eras = c->g->sb.era_array_root == c->other->sb.era_array_root;
-	if (c->same_eras)
-		return 1;
-	r = list_eras(c);
-	if (r)
-		return r;
-	if (!is_listed(c, c->eras, c->g->sb.era_array_root) || c->nr_eras > c->nr_other_eras)
-		return 0;
-	c->same_eras = c->nr_eras == c->nr_other_eras &&
-		       !memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras));
-	return blocks_covered(c, c->eras, c->nr_eras, c->other_eras, eras_covered);
-}
-
-static int all_covered(struct compare *c)
-{
-	int r = era_arrays_covered(c);
-
-	if (r > 0)
-		r = writesets_covered(c);
-	return r > 0 ? current_covered(c) : r;
-}
-
-static int compare_all(struct compare *c)
-{
-	const struct scan *scan = c->scan;
-	int r = get_writesets(scan, c->g->sb.writeset_tree_root, &c->ws);
-
-	if (r > 0)
-		r = get_writesets(scan, c->other->sb.writeset_tree_root, &c->other_ws);
-	return r > 0 ? all_covered(c) : r;
-}
-
-int generation_compare(struct scan *scan, const struct generation *g,
-		       const struct generation *other)
-{
-	struct compare c = {
-		.scan = scan,
-		.g = g,
-		.other = other,
-		.a = blk_alloc(1),
-		.b = blk_alloc(1),
-	};
-	int r = 0;
-
-	if (!c.a || !c.b)
-		r = report_nomem(scan->dev->rep);
-	else if (g->sb.nr_blocks <= other->sb.nr_blocks)
-		r = compare_all(&c);
-	free(c.ws.list);
-	free(c.other_ws.list);
-	free(c.eras);
-	free(c.other_eras);
-	free(c.a);
-	free(c.b);
-	return r;
+	return find(all, all->scan->hole, ledger_turn_to_bitmap(&all->ledger, bitmap), g);
 }

@@ -20,15 +20,16 @@ struct generation {
 	struct superblock sb;
 	uint32_t max_era;      /* the highest in its era array and writeset tree */
 	uint32_t snap_era;     /* its current era was not below this, as the snapshot's clone says */
-	uint64_t nr_set;       /* bits of the current writeset */
+	uint64_t nr_set;       /* bits of the current writeset; the scan's hole has one */
 	uint64_t nr_writesets; /* archived ones */
 };
 
 /* What there is to know of an array. */
 struct extent {
 	uint64_t length;
-	uint64_t sum; /* bits that are set */
-	uint32_t max; /* the highest era */
+	uint64_t spare; /* it may be shorter by so many entries, if the last block is the hole */
+	uint64_t sum;   /* bits that are set; the hole has one */
+	uint32_t max;   /* the highest era, as far as they are known */
 };
 
 /* What was measured last: many generations have the same. */
@@ -46,9 +47,16 @@ struct known_writesets {
 /* Looks for one generation after the other. */
 struct generations {
 	struct scan *scan;
+	uint32_t nr_blocks; /* of data, or 0: not known */
 	struct ledger ledger;
 	struct known_array eras, snap_eras;
 	struct known_writesets writesets, snap_writesets;
+};
+
+enum generation_verdict {
+	GENERATION_NONE,
+	GENERATION_FOUND,
+	GENERATION_UNCLEAR, /* may be one, but what the hole held in it is not known */
 };
 
 /* Of a scan, which must outlive it.  ERA_SYS when there is no memory (reported). */
@@ -57,8 +65,13 @@ int generations_open(struct generations *all, struct scan *scan) must_check;
 void generations_close(struct generations *all);
 
 /* What the space map of the index block `index` says must be in use is there, and every count is
- * what the pointers add up to: then *g is that generation.  1, 0 when it is none, or ERA_SYS. */
+ * what the pointers add up to: then *g is that generation.  The scan's hole may be one of its array
+ * blocks, or the root of the ref-count tree.  An enum generation_verdict, or ERA_SYS. */
 int generation_find(struct generations *all, uint64_t index, struct generation *g) must_check;
+
+/* The same of one whose index was the hole, and had this bitmap alone. */
+int generation_find_by_bitmap(struct generations *all, uint64_t bitmap, struct generation *g)
+	must_check;
 
 /* Its current era was not below this. */
 uint64_t generation_lowest_era(const struct generation *g);
@@ -71,7 +84,8 @@ enum generation_cover {
 
 /* What is `other` to g?  It covers g when every era that g names is there, or a higher one, and the
  * blocks of g's current writeset are in its current one.  It supersedes g when they are in a
- * writeset that was archived after g.  An enum generation_cover, or ERA_SYS. */
+ * writeset that was archived after g.  What the hole held is written: it covers all, and is covered
+ * by itself.  An enum generation_cover, or ERA_SYS. */
 int generation_compare(struct scan *scan, const struct generation *g,
 		       const struct generation *other) must_check;
 

@@ -106,7 +106,7 @@ static void count_pointers(struct ledger *ledger, uint64_t block, int32_t n)
 	switch ((enum scan_kind)b->kind) {
 	case SCAN_DAMAGED:
 	case SCAN_ZERO:
-		ledger->nr_wrong += (uint64_t)n;
+		*(block == scan->hole ? &ledger->nr_holes : &ledger->nr_wrong) += (uint64_t)n;
 		break;
 	case SCAN_SUPERBLOCK:
 		count_clone(ledger, block, n);
@@ -201,22 +201,25 @@ static int turn_slot(struct ledger *ledger, uint64_t slot, uint64_t number)
 }
 
 /* Its bitmaps, all of which must be some. */
-static bool read_index(struct ledger *ledger, uint64_t index)
+static enum ledger_verdict read_index(struct ledger *ledger, uint64_t index)
 {
 	const struct scan *scan = ledger->scan;
+	enum ledger_verdict verdict = LEDGER_ADDS_UP;
 	uint64_t nr = 0;
 
 	if (index >= scan->limit || scan->blocks[index].kind != SCAN_INDEX ||
 	    blk_dev_read(scan->dev, index, 1, ledger->index))
-		return false;
+		return LEDGER_WRONG;
 	for (; nr < INDEX_MAX_ENTRIES && le64_get(ledger->index->entry[nr].blocknr); nr++) {
 		uint64_t block = le64_get(ledger->index->entry[nr].blocknr);
 
-		if (block >= scan->limit || scan->blocks[block].kind != SCAN_BITMAP)
-			return false;
+		if (block == scan->hole)
+			verdict = LEDGER_UNCLEAR;
+		else if (block >= scan->limit || scan->blocks[block].kind != SCAN_BITMAP)
+			return LEDGER_WRONG;
 	}
 	ledger->nr_bitmaps = nr;
-	return nr > 0;
+	return nr ? verdict : LEDGER_WRONG;
 }
 
 static int turn_all(struct ledger *ledger)
@@ -250,13 +253,36 @@ static bool list_roots(struct ledger *ledger)
 	return true;
 }
 
+/* nr_indexes: those in use. */
+static enum ledger_verdict add_up(struct ledger *ledger, uint64_t nr_indexes, uint64_t sum_of_indexes)
+{
+	ledger->clone = ledger->sum_of_clones;
+	if (ledger->nr_wrong || ledger->nr_short || ledger->nr_indexes != nr_indexes ||
+	    ledger->sum_of_indexes != sum_of_indexes || ledger->nr_clones > 1)
+		return LEDGER_WRONG;
+	if (list_roots(ledger))
+		return LEDGER_ADDS_UP;
+	return ledger->nr_holes ? LEDGER_UNCLEAR : LEDGER_WRONG;
+}
+
 int ledger_turn_to(struct ledger *ledger, uint64_t index)
 {
-	int r = read_index(ledger, index) ? turn_all(ledger) : 0;
+	enum ledger_verdict verdict = read_index(ledger, index);
+	int r;
 
-	if (r <= 0)
-		return r;
-	ledger->clone = ledger->sum_of_clones;
-	return !ledger->nr_wrong && !ledger->nr_short && ledger->nr_indexes == 1 &&
-	       ledger->sum_of_indexes == index && ledger->nr_clones <= 1 && list_roots(ledger);
+	if (verdict != LEDGER_ADDS_UP)
+		return verdict;
+	r = turn_all(ledger);
+	return r > 0 ? (int)add_up(ledger, 1, index) : r;
+}
+
+int ledger_turn_to_bitmap(struct ledger *ledger, uint64_t bitmap)
+{
+	int r;
+
+	memset(ledger->index, 0, META_BLOCK_SIZE);
+	ledger->index->entry[0].blocknr = le64_make(bitmap);
+	ledger->nr_bitmaps = 1;
+	r = turn_all(ledger);
+	return r > 0 ? (int)(ledger->nr_holes ? add_up(ledger, 0, 0) : LEDGER_WRONG) : r;
 }

@@ -33,6 +33,7 @@ struct ledger {
 	uint32_t *open, *place;   /* blocks of a balance above 0, and where each of them is there */
 	uint64_t nr_open, nr_short; /* of a balance above and below 0 */
 	uint64_t nr_wrong;          /* what no whole generation has */
+	uint64_t nr_holes;          /* the scan's hole, if it is in use */
 	uint64_t nr_indexes, sum_of_indexes, nr_clones, sum_of_clones; /* in use */
 };
 
@@ -41,9 +42,18 @@ int ledger_open(struct ledger *ledger, struct scan *scan) must_check;
 /* Also a zeroed one. */
 void ledger_close(struct ledger *ledger);
 
-/* Goes over to the space map of an index block.  1 when what it says is in use is there, and each
- * count is what the pointers add up to, but for the roots, which have one more; 0 when that isn't
- * so, or ERA_SYS.  Takes time for what differs from the one before. */
+enum ledger_verdict {
+	LEDGER_WRONG,
+	LEDGER_ADDS_UP, /* what is in use is there, or the hole, which points to nothing */
+	LEDGER_UNCLEAR, /* it would, if the hole were the right block with pointers */
+};
+
+/* Goes over to the space map of an index block.  It adds up when what it says is in use is there, and
+ * each count is what the pointers add up to, but for the roots, which have one more.  An enum
+ * ledger_verdict, or ERA_SYS.  Takes time for what differs from the one before. */
 int ledger_turn_to(struct ledger *ledger, uint64_t index) must_check;
+
+/* The same of a space map whose index was the hole, and had this bitmap alone. */
+int ledger_turn_to_bitmap(struct ledger *ledger, uint64_t bitmap) must_check;
 
 #endif

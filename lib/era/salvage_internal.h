@@ -3,6 +3,7 @@
 #define ERA_ERA_SALVAGE_INTERNAL_H
 
 #include "base/compiler.h"
+#include "era/salvage.h"
 #include "era/view.h"
 
 /* Of a live, repairing view of metadata that are not sound: which field of the superblock is wrong,
@@ -10,5 +11,9 @@
  * (noted), or stays as it is.  0 when nothing is proven, or an error: then the view is closed.
  * *newest becomes the highest era in any sound block of the device. */
 int salvage_roots(struct era_view *view, uint32_t *newest) must_check;
+
+/* Finds what may have been the newest generation, into s->found; nothing there when nothing is proven
+ * (noted).  0, or an error: ERA_DAMAGED when the hints contradict what was found (reported). */
+int salvage_find_newest(struct era_salvage *s, const struct era_salvage_hints *hints) must_check;
 
 #endif

@@ -195,6 +195,18 @@ static int look_at_run(struct scan *scan, uint64_t first, uint64_t nr, uint8_t *
 	return r;
 }
 
+static void find_holes(struct scan *scan)
+{
+	for (uint64_t block = scan->end; block-- > 1;) {
+		uint8_t kind = scan->blocks[block].kind;
+
+		if (kind != SCAN_DAMAGED && kind != SCAN_ZERO)
+			continue;
+		scan->nr_holes++;
+		scan->first_hole = block;
+	}
+}
+
 int scan_open(struct scan *scan, struct blk_dev *dev)
 {
 	uint64_t limit = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
@@ -211,6 +223,8 @@ int scan_open(struct scan *scan, struct blk_dev *dev)
 	free(data);
 	if (r)
 		scan_close(scan);
+	else
+		find_holes(scan);
 	return r;
 }
 
@@ -253,7 +267,8 @@ static bool list_leaf(const struct scan *scan, uint64_t leaf, enum scan_kind kin
 	if (!nr || scan_first_index(scan, leaf) != list->nr || list->nr + nr > scan->limit)
 		return false;
 	for (uint32_t i = 0; i < nr; i++) {
-		if (!children[i] || scan->blocks[children[i]].kind != kind)
+		if (!children[i] ||
+		    (scan->blocks[children[i]].kind != kind && children[i] != scan->hole))
 			return false;
 		list->blocks[list->nr++] = children[i];
 	}
@@ -293,4 +308,49 @@ uint32_t *scan_array(const struct scan *scan, uint64_t root, enum scan_kind kind
 	}
 	free(list.blocks);
 	return NULL;
+}
+
+bool scan_is_empty_array(const struct scan *scan, uint64_t root)
+{
+	return scan->blocks[root].kind == SCAN_ARRAY_LEAF && !scan->blocks[root].nr;
+}
+
+static bool list_writesets(const struct scan *scan, uint64_t node, unsigned depth,
+			   uint64_t *nr_nodes, struct scan_writesets *out)
+{
+	const struct scan_block *block = &scan->blocks[node];
+
+	if (depth == BTREE_MAX_DEPTH || ++*nr_nodes > scan->limit)
+		return false;
+	if (block->kind == SCAN_NODE) {
+		for (uint32_t i = 0; i < block->nr; i++)
+			if (!list_writesets(scan, scan_children(scan, node)[i], depth + 1, nr_nodes,
+					    out))
+				return false;
+		return true;
+	}
+	if (block->kind != SCAN_WRITESETS || out->nr + block->nr > scan->limit)
+		return false;
+	for (uint32_t i = 0; i < block->nr; i++) {
+		struct scan_writeset ws = scan_writeset(scan, node, i);
+
+		if (!ws.root || (out->nr && ws.era <= out->list[out->nr - 1].era))
+			return false;
+		out->list[out->nr++] = ws;
+	}
+	return true;
+}
+
+int scan_writesets(const struct scan *scan, uint64_t root, struct scan_writesets *out)
+{
+	uint64_t nr_nodes = 0;
+
+	*out = (struct scan_writesets){.list = malloc((size_t)scan->limit * sizeof(*out->list))};
+	if (!out->list)
+		return report_nomem(scan->dev->rep);
+	if (list_writesets(scan, root, 0, &nr_nodes, out))
+		return 1;
+	free(out->list);
+	out->list = NULL;
+	return 0;
 }

@@ -48,6 +48,9 @@ struct scan {
 	uint64_t nr_pool, room;
 	uint64_t nr_kind[SCAN_BITS + 1]; /* of blocks from 1 on */
 	uint64_t end;                    /* from here on all blocks are zero */
+	uint64_t nr_holes;   /* blocks from 1 on and before the end that are damaged or zero */
+	uint64_t first_hole;
+	uint64_t hole; /* a block that may have been of any kind, or 0; set by who looks */
 	uint32_t max_era;                /* the highest in any block */
 	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
 };
@@ -66,9 +69,22 @@ uint32_t scan_first_index(const struct scan *scan, uint64_t block);
 /* The entries of SCAN_WRITESETS.  A root or era out of range is 0 or UINT32_MAX. */
 struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint32_t i);
 
-/* The blocks of the array under root, in order.  Sets *nr, at most scan->limit; free() the list.
+/* The blocks of the array under root, in order, of which the hole may be one.  Sets *nr, at most
+ * scan->limit; free() the list.
  * NULL with *nr 0 when the tree is not that of an array of such blocks without a gap, or empty,
  * and with *nr UINT64_MAX when there is no memory (reported). */
 uint32_t *scan_array(const struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr);
+
+/* An array tree without entries. */
+bool scan_is_empty_array(const struct scan *scan, uint64_t root);
+
+struct scan_writesets {
+	struct scan_writeset *list;
+	uint64_t nr;
+};
+
+/* The writesets of the tree under root, ascending.  1 with a list to free(), 0 and no list when it is
+ * no such tree, or ERA_SYS when there is no memory (reported). */
+int scan_writesets(const struct scan *scan, uint64_t root, struct scan_writesets *out) must_check;
 
 #endif

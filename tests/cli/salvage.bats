@@ -90,15 +90,52 @@ told() {
 	says "lost: 0 blocks"
 }
 
-@test "with any other block damaged nothing is proven: all blocks count as written" {
+@test "with several other blocks damaged nothing is proven: all blocks count as written" {
+	destroy damaged 50
 	destroy damaged 54
 	salvage 1 --block-size 4k
 	says "cannot tell how many data blocks there were: give --nr-blocks"
 	salvage 5 --block-size 4k --nr-blocks 4096
-	says "1 blocks besides the superblock are damaged, the first is 54"
+	says "2 blocks besides the superblock are damaged, or zero before others that are not, the first is 50"
 	says "lost: 4096 blocks, 16777216 bytes"
 	status_is 0 era_invalidate --written-since 1000002 --format ranges --unit blocks fixed >ranges
 	[ "$(<ranges)" = "0 4096" ]
+}
+
+# without_block BLOCK: of 002-crash, besides the superblock.
+without_block() {
+	cp "$images/002-crash" damaged
+	destroy damaged 0
+	destroy damaged "$1"
+}
+
+@test "of one other block, what it was decides what is lost" {
+	local whole=$images/002-crash index bitmap array current
+	index=$(u64 "$whole" 0 60)
+	bitmap=$(u64 "$whole" "$index" 16)
+	array=$(u64 "$whole" 0 208)
+	current=$(u64 "$whole" 0 192)
+	for block in "$index" "$(u64 "$whole" 0 68)"; do
+		without_block "$block"
+		salvage 5 --block-size 8s --nr-blocks 4096 --current-era 3
+		says "lost: 0 blocks"
+		logical_is_true fixed "$abs_top_srcdir/tests/images/002-crash/truth"
+	done
+	without_block "$(value64 "$whole" "$array" 1)"
+	salvage 5 --block-size 8s --current-era 3
+	says "kept: 3078 of 4096 blocks"
+	status_is 0 era_invalidate --written-since 3 --format ranges --unit blocks fixed >ranges
+	printf '%s\n' "8 2" "1018 1018" "3000 7" | cmp - ranges
+	without_block "$(value64 "$whole" "$array" 4)"
+	salvage 1 --block-size 8s
+	salvage 5 --block-size 8s --nr-blocks 4096
+	says "kept: 4072 of 4096 blocks"
+	for block in "$bitmap" "$array" "$current" "$(u64 "$whole" 0 200)"; do
+		without_block "$block"
+		salvage 5 --block-size 8s --nr-blocks 4096
+		says "block $block is damaged, and may have been in use: what it held is not known"
+		says "lost: 4096 blocks"
+	done
 }
 
 @test "zeroes where something was are damage" {
@@ -108,8 +145,9 @@ told() {
 	cp "$images/002-crash" damaged
 	destroy damaged 0
 	zero_block damaged 40
+	zero_block damaged 41
 	salvage 5 --block-size 4k --nr-blocks 4096
-	says "block 40 is zero, but others behind it are not"
+	says "2 blocks besides the superblock are damaged, or zero before others that are not, the first is 40"
 }
 
 @test "what is no metadata is refused" {
@@ -245,6 +283,7 @@ contradicted() {
 }
 
 @test "eras of other metadata, left on the device, do not make a damaged leaf more than one" {
+	test_tool blkedit
 	cp "$images/004-undigested" damaged
 	blkedit damaged sets.key.0=2000
 	dd if=damaged of=leaf bs=4096 count=1 skip="$(u64 damaged 0 200)" status=none

@@ -248,29 +248,29 @@ static void newest_leaf(struct victim *v)
 		overwrite(v, pointer(v, root, (unsigned)(32 + 8 * max + 8 * roll(nr))));
 }
 
-
 static const struct kind {
 	const char *name;
 	void (*damage)(struct victim *v);
 	bool superblock; /* is destroyed, too */
+	unsigned least;  /* percent of the blocks that keep their era, on the images here */
 } kinds[] = {
-	{"one block", one_block, false},
-	{"several blocks", several_blocks, false},
-	{"a stretch", stretch_of_blocks, false},
-	{"the last blocks", last_blocks, false},
-	{"a truncated device", truncated, false},
-	{"the newest leaf", newest_leaf, false},
-	{"the newest index", newest_index, false},
-	{"the superblock", nothing, true},
-	{"the superblock and one block", one_block, true},
-	{"the superblock and several blocks", several_blocks, true},
-	{"the superblock and a stretch", stretch_of_blocks, true},
-	{"the first blocks", first_blocks, true},
-	{"the superblock and the last blocks", last_blocks, true},
-	{"the superblock of a truncated device", truncated, true},
-	{"the superblock and the newest leaf", newest_leaf, true},
-	{"the superblock and the newest index", newest_index, true},
-	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true},
+	{"one block", one_block, false, 90},
+	{"several blocks", several_blocks, false, 70},
+	{"a stretch", stretch_of_blocks, false, 50},
+	{"the last blocks", last_blocks, false, 20},
+	{"a truncated device", truncated, false, 25},
+	{"the newest leaf", newest_leaf, false, 50},
+	{"the newest index", newest_index, false, 100},
+	{"the superblock", nothing, true, 99},
+	{"the superblock and one block", one_block, true, 35},
+	{"the superblock and several blocks", several_blocks, true, 0},
+	{"the superblock and a stretch", stretch_of_blocks, true, 0},
+	{"the first blocks", first_blocks, true, 0},
+	{"the superblock and the last blocks", last_blocks, true, 0},
+	{"the superblock of a truncated device", truncated, true, 30},
+	{"the superblock and the newest leaf", newest_leaf, true, 40},
+	{"the superblock and the newest index", newest_index, true, 60},
+	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true, 0},
 };
 
 static bool is_zero(const uint8_t *block)
@@ -308,6 +308,11 @@ struct tally {
 	uint64_t nr_cases, nr_refused, nr_undecidable, nr_wrong;
 	uint64_t nr_blocks, nr_exact; /* data blocks of cases that weren't refused */
 };
+
+static double percent_exact(const struct tally *tally)
+{
+	return tally->nr_blocks ? 100.0 * (double)tally->nr_exact / (double)tally->nr_blocks : 0.0;
+}
 
 /* How many blocks have a lower era than the true one. */
 static uint64_t compare(const struct image *image, struct tally *tally)
@@ -351,7 +356,9 @@ static void draw_hints(const struct image *image, struct era_salvage_hints *hint
 		hints->current_era = image->current_era;
 }
 
-static void one_case(const struct kind *kind, const struct image *image, struct tally *tally)
+/* block: to be destroyed besides, or UINT64_MAX. */
+static void one_case(const struct kind *kind, const struct image *image, uint64_t block,
+		     struct tally *tally)
 {
 	struct victim v = victim_of(image);
 	struct era_salvage_hints hints;
@@ -359,6 +366,7 @@ static void one_case(const struct kind *kind, const struct image *image, struct 
 
 	v.pattern = roll(4);
 	kind->damage(&v);
+	overwrite(&v, block);
 	if (kind->superblock)
 		overwrite(&v, 0);
 	write_victim(&v);
@@ -371,7 +379,7 @@ static void one_case(const struct kind *kind, const struct image *image, struct 
 		if (kind->superblock && is_undecidable(&v)) {
 			tally->nr_undecidable++;
 		} else {
-printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n", image->name,
+			printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n", image->name,
 			       kind->name, v.pattern, seed);
 			tally->nr_wrong++;
 		}
@@ -396,12 +404,12 @@ static void random_damage(void **state)
 
 		random_state = number("ERA_SALVAGE_SEED", 1) * 1000 + k;
 		for (uint64_t i = 0; i < nr_cases; i++)
-			one_case(&kinds[k], &images[roll(nr_images)], &tally);
+			one_case(&kinds[k], &images[roll(nr_images)], UINT64_MAX, &tally);
 		printf("# %s: %" PRIu64 " cases, %" PRIu64 " refused, %" PRIu64
 		       " undecidable; %.2f %% of the blocks of the others kept exact\n", kinds[k].name,
-		       tally.nr_cases, tally.nr_refused, tally.nr_undecidable,
-		       tally.nr_blocks ? 100.0 * (double)tally.nr_exact / (double)tally.nr_blocks : 0.0);
+		       tally.nr_cases, tally.nr_refused, tally.nr_undecidable, percent_exact(&tally));
 		nr_wrong += tally.nr_wrong;
+		assert_true(getenv("ERA_SALVAGE_IMAGES") || percent_exact(&tally) >= kinds[k].least);
 	}
 	assert_int_equal(nr_wrong, 0);
 }
@@ -438,6 +446,27 @@ static void superblock_alone(void **state)
 		assert_true(tally.nr_exact == tally.nr_blocks || may_be_inexact(image));
 		free(v.data);
 	}
+}
+
+/* The superblock and one block, each in turn.  Where that is free or holds no pointers, most is kept. */
+static void superblock_and_each_block(void **state)
+{
+	const struct kind kind = {"the superblock and one block", nothing, true, 0};
+	uint64_t step = 1 + 200 / number("ERA_SALVAGE_CASES", 40);
+	struct tally tally = {0};
+
+	(void)state;
+	random_state = number("ERA_SALVAGE_SEED", 1);
+	for (size_t i = 0; i < nr_images; i++) {
+		uint64_t end = end_of(images[i].data, images[i].nr);
+
+		for (uint64_t block = 1 + roll(step); block < end; block += 1 + roll(2 * step))
+			one_case(&kind, &images[i], block, &tally);
+	}
+	printf("# the superblock and each block: %" PRIu64 " cases, %" PRIu64 " refused, %" PRIu64
+	       " undecidable; %.2f %% of the blocks of the others kept exact\n", tally.nr_cases,
+	       tally.nr_refused, tally.nr_undecidable, percent_exact(&tally));
+	assert_int_equal(tally.nr_wrong, 0);
 }
 
 /* Is the map of g, whatever its current era, nowhere below the truth? */
@@ -600,6 +629,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(superblock_alone),
+		cmocka_unit_test(superblock_and_each_block),
 		cmocka_unit_test(what_covers_the_newest_says_no_less),
 		cmocka_unit_test(zeroes_that_a_bitmap_knows),
 		cmocka_unit_test(random_damage),
