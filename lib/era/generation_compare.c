@@ -170,20 +170,28 @@ static int word_digested(struct compare *c, uint64_t word, uint64_t bits, uint32
 	return r;
 }
 
+/* Of block i of a bitset: what the hole held isn't known to be in any array. */
+static int block_digested(struct compare *c, uint32_t block, uint64_t i, uint32_t era)
+{
+	uint64_t word = i * ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE);
+	int r;
+
+	if (block == c->scan->hole)
+		return 0;
+	if (!c->scan->blocks[block].value)
+		return 1;
+	r = read_into(c, block, c->a) ? ERA_SYS : 1;
+	for (uint32_t j = 0; j < c->scan->blocks[block].nr && r > 0; j++)
+		r = word_digested(c, word + j, le64_get(words_of(c->a)[j]), era);
+	return r;
+}
+
 static int list_digested(struct compare *c, const uint32_t *list, uint64_t nr, uint32_t era)
 {
-	uint64_t word = 0;
 	int r = 1;
 
-	for (uint64_t i = 0; i < nr && r > 0; i++) {
-		uint32_t entries = c->scan->blocks[list[i]].nr;
-
-		if (c->scan->blocks[list[i]].value)
-			r = read_into(c, list[i], c->a) ? ERA_SYS : 1;
-		for (uint32_t j = 0; c->scan->blocks[list[i]].value && j < entries && r > 0; j++)
-			r = word_digested(c, word + j, le64_get(words_of(c->a)[j]), era);
-		word += entries;
-	}
+	for (uint64_t i = 0; i < nr && r > 0; i++)
+		r = block_digested(c, list[i], i, era);
 	return r;
 }
 
