@@ -89,4 +89,9 @@ enum generation_cover {
 int generation_compare(struct scan *scan, const struct generation *g,
 		       const struct generation *other) must_check;
 
+/* Is there all in `other` that g says, as it would be if `other` were newer, and its device not shorter?
+ * 1, 0: it isn't newer, or ERA_SYS. */
+int generation_may_follow(struct scan *scan, const struct generation *g,
+			  const struct generation *other) must_check;
+
 #endif

@@ -19,10 +19,18 @@
 #include "ondisk/era_disk.h"
 #include "pdata/node.h"
 
+/* What the hole counts for. */
+enum hole_rule {
+	HOLE_IS_UNKNOWN,
+	HOLE_IS_WRITTEN, /* in `other`, where all that it may have held will be said */
+	HOLE_MAY_FIT,    /* in both */
+};
+
 /* Comparing two generations: the buffers, and what is known of both. */
 struct compare {
 	struct scan *scan;
 	const struct generation *g, *other;
+	enum hole_rule rule;
 	uint32_t *eras, *other_eras; /* blocks of the era arrays, once they are listed */
 	uint64_t nr_eras, nr_other_eras;
 	bool same_eras;
@@ -71,16 +79,19 @@ static bool bits_covered(const struct compare *c, uint32_t nr)
 
 /* Both have blocks of one kind; the array of `other` is at least as long. */
 static int blocks_covered(struct compare *c, const uint32_t *a, uint64_t nr, const uint32_t *b,
-			  bool hole_covers,
+			  enum hole_rule rule,
 			  bool (*covered)(const struct compare *c, uint32_t nr))
 {
+	uint64_t hole = c->scan->hole;
+
 	for (uint64_t i = 0; i < nr; i++) {
 		uint32_t entries = c->scan->blocks[a[i]].nr;
 		int r;
 
-		if (a[i] == b[i] || (b[i] == c->scan->hole && hole_covers))
+		if (a[i] == b[i] || (b[i] == hole && rule != HOLE_IS_UNKNOWN) ||
+		    (a[i] == hole && rule == HOLE_MAY_FIT))
 			continue;
-		if (a[i] == c->scan->hole)
+		if (a[i] == hole)
 			return 0;
 		if (!c->scan->blocks[a[i]].value)
 			continue;
@@ -99,7 +110,7 @@ static int blocks_covered(struct compare *c, const uint32_t *a, uint64_t nr, con
 }
 
 /* Are the bits of the bitset at root a also in that at root b? */
-static int bitset_covered(struct compare *c, uint64_t a, uint64_t b, bool hole_covers)
+static int bitset_covered(struct compare *c, uint64_t a, uint64_t b, enum hole_rule rule)
 {
 	uint64_t nr_a, nr_b;
 	uint32_t *list_a, *list_b;
@@ -116,8 +127,7 @@ static int bitset_covered(struct compare *c, uint64_t a, uint64_t b, bool hole_c
 	else if (!list_b)
 		r = 0;
 	else
-		r = nr_a > nr_b ? 0 : blocks_covered(c, list_a, nr_a, list_b, hole_covers,
-						     bits_covered);
+		r = nr_a > nr_b ? 0 : blocks_covered(c, list_a, nr_a, list_b, rule, bits_covered);
 	free(list_a);
 	free(list_b);
 	return r;
@@ -170,14 +180,14 @@ static int word_digested(struct compare *c, uint64_t word, uint64_t bits, uint32
 	return r;
 }
 
-/* Of block i of a bitset: what the hole held isn't known to be in any array. */
+/* Of block i of a bitset. */
 static int block_digested(struct compare *c, uint32_t block, uint64_t i, uint32_t era)
 {
 	uint64_t word = i * ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE);
 	int r;
 
 	if (block == c->scan->hole)
-		return 0;
+		return c->rule == HOLE_MAY_FIT;
 	if (!c->scan->blocks[block].value)
 		return 1;
 	r = read_into(c, block, c->a) ? ERA_SYS : 1;
@@ -227,7 +237,7 @@ static int writesets_covered(struct compare *c)
 		const struct scan_writeset *ws = &c->ws.list[i];
 		const struct scan_writeset *other = find_era(&c->other_ws, ws->era);
 
-		r = other ? bitset_covered(c, ws->root, other->root, true) : digested(c, ws);
+		r = other ? bitset_covered(c, ws->root, other->root, c->rule) : digested(c, ws);
 	}
 	return r;
 }
@@ -241,7 +251,7 @@ static int current_archived(struct compare *c)
 		const struct scan_writeset *ws = &c->other_ws.list[i];
 
 		if (ws->era > c->g->max_era && ws->era >= c->g->snap_era)
-			r = bitset_covered(c, c->g->sb.current_root, ws->root, false);
+			r = bitset_covered(c, c->g->sb.current_root, ws->root, HOLE_IS_UNKNOWN);
 	}
 	return r;
 }
@@ -258,7 +268,7 @@ static int current_covered(struct compare *c)
 		return r < 0 ? r : GENERATION_SUPERSEDES;
 	if (!c->other->sb.current_root)
 		return GENERATION_MISSES;
-	r = bitset_covered(c, root, c->other->sb.current_root, true);
+	r = bitset_covered(c, root, c->other->sb.current_root, c->rule);
 	return r > 0 ? GENERATION_COVERS : r;
 }
 
@@ -276,35 +286,44 @@ static int era_arrays_covered(struct compare *c)
 		return 0;
 	c->same_eras = c->nr_eras == c->nr_other_eras &&
 		       !memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras));
-	return blocks_covered(c, c->eras, c->nr_eras, c->other_eras, true, eras_covered);
+	return blocks_covered(c, c->eras, c->nr_eras, c->other_eras, c->rule, eras_covered);
 }
 
-static int all_covered(struct compare *c)
+/* What a commit makes of g's current writeset: it stays, is archived, or its bits get into the array. */
+static int current_may_follow(struct compare *c)
 {
-	int r = era_arrays_covered(c);
+	uint32_t era = c->g->max_era > c->g->snap_era ? c->g->max_era : c->g->snap_era;
+	const struct scan_writeset current = {.era = era, .root = (uint32_t)c->g->sb.current_root};
+	int r = current_covered(c);
 
-	if (r > 0)
-		r = writesets_covered(c);
-	return r > 0 ? current_covered(c) : r;
+	for (uint64_t i = 0; i < c->other_ws.nr && !r; i++)
+		if (c->other_ws.list[i].era >= era)
+			r = bitset_covered(c, current.root, c->other_ws.list[i].root, c->rule);
+	return r ? r : digested(c, &current);
 }
 
-static int compare_all(struct compare *c)
+static int compare_all(struct compare *c, int (*compare_current)(struct compare *c))
 {
 	const struct scan *scan = c->scan;
 	int r = scan_writesets(scan, c->g->sb.writeset_tree_root, &c->ws);
 
 	if (r > 0)
 		r = scan_writesets(scan, c->other->sb.writeset_tree_root, &c->other_ws);
-	return r > 0 ? all_covered(c) : r;
+	if (r > 0)
+		r = era_arrays_covered(c);
+	if (r > 0)
+		r = writesets_covered(c);
+	return r > 0 ? compare_current(c) : r;
 }
 
-int generation_compare(struct scan *scan, const struct generation *g,
-		       const struct generation *other)
+static int compare(struct scan *scan, const struct generation *g, const struct generation *other,
+		   enum hole_rule rule, int (*compare_current)(struct compare *c))
 {
 	struct compare c = {
 		.scan = scan,
 		.g = g,
 		.other = other,
+		.rule = rule,
 		.a = blk_alloc(1),
 		.b = blk_alloc(1),
 	};
@@ -313,7 +332,7 @@ int generation_compare(struct scan *scan, const struct generation *g,
 	if (!c.a || !c.b)
 		r = report_nomem(scan->dev->rep);
 	else if (g->sb.nr_blocks <= other->sb.nr_blocks)
-		r = compare_all(&c);
+		r = compare_all(&c, compare_current);
 	free(c.ws.list);
 	free(c.other_ws.list);
 	free(c.eras);
@@ -321,4 +340,18 @@ int generation_compare(struct scan *scan, const struct generation *g,
 	free(c.a);
 	free(c.b);
 	return r;
+}
+
+int generation_compare(struct scan *scan, const struct generation *g,
+		       const struct generation *other)
+{
+	return compare(scan, g, other, HOLE_IS_WRITTEN, current_covered);
+}
+
+int generation_may_follow(struct scan *scan, const struct generation *g,
+			  const struct generation *other)
+{
+	int r = compare(scan, g, other, HOLE_MAY_FIT, current_may_follow);
+
+	return r > 0 ? 1 : r;
 }

@@ -305,10 +305,10 @@ static int may_be_newest(struct era_salvage *s, uint64_t index)
 		if (g->sb.sm.index == index)
 			return 1;
 		r = is_shorter ? generation_compare(&s->scan, &last, g)
-			       : generation_compare(&s->scan, g, &last);
+			       : generation_may_follow(&s->scan, g, &last);
 		if (r < 0)
 			return r;
-		if (is_shorter ? r != GENERATION_SUPERSEDES : r != GENERATION_MISSES)
+		if (is_shorter ? r != GENERATION_SUPERSEDES : r)
 			return 1;
 	}
 	return 0;

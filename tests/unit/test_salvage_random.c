@@ -2,8 +2,8 @@
 /*
  * Salvage after random histories on small devices, where blocks are used again and again: some take
  * free blocks in turn, as the kernel does, some the first ones, as our target does.  Each is stopped
- * somewhere, with its superblock destroyed, and mostly one block besides, or two.  No block has an
- * earlier era than the true one.
+ * somewhere, and damaged: mostly the superblock and one block besides, or two, or it is cut short.  No
+ * block has an earlier era than the true one.
  *
  *	ERA_SALVAGE_CASES	histories, 40 if it isn't set
  *	ERA_SALVAGE_SEED	another sequence of them
@@ -38,6 +38,11 @@ struct truth {
 
 /* As far as the device has it, and what comes with the next commit. */
 static struct truth truth, next;
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
 
 static uint32_t roll(uint32_t n)
 {
@@ -179,7 +184,7 @@ static uint8_t *make_history(uint32_t nr_metadata)
 static void overwrite(uint8_t *data, uint32_t nr_metadata, uint32_t block)
 {
 	uint8_t *place = data + block % nr_metadata * BLOCK;
-	bool is_zero = block && !roll(4);
+	bool is_zero = !roll(4);
 
 	for (size_t i = 0; i < BLOCK; i++)
 		place[i] = is_zero ? 0 : (uint8_t)(unit_random(&random_state) >> 8);
@@ -229,28 +234,45 @@ static uint64_t compare(struct tally *tally)
 	return nr_lower + truth.nr_blocks - nr;
 }
 
-static void write_damaged(const uint8_t *data, uint32_t nr_metadata)
+/* A device to be damaged. */
+struct victim {
+	uint8_t *data;
+	uint32_t nr;
+	bool has_superblock;
+};
+
+static struct victim damage(const uint8_t *whole, uint32_t nr_metadata)
+{
+	uint32_t end = (uint32_t)end_of(whole, nr_metadata), nr = roll(8) ? 1 : 2 * roll(2);
+	struct victim v = {malloc(nr_metadata * BLOCK), nr_metadata, !roll(5)};
+
+	assert_non_null(v.data);
+	memcpy(v.data, whole, nr_metadata * BLOCK);
+	if (!roll(4))
+		v.nr = 2 + roll(end - 2);
+	if (!v.has_superblock)
+		overwrite(v.data, v.nr, 0);
+	for (uint32_t i = 0; i < nr; i++)
+		overwrite(v.data, v.nr, 1 + roll(min_u32(end, v.nr) - 1));
+	return v;
+}
+
+static void write_damaged(const struct victim *v)
 {
 	FILE *file = fopen(damaged, "w");
 
 	assert_non_null(file);
-	assert_int_equal(fwrite(data, BLOCK, nr_metadata, file), nr_metadata);
+	assert_int_equal(fwrite(v->data, BLOCK, v->nr, file), v->nr);
 	assert_int_equal(fclose(file), 0);
 }
 
 static void one_try(const uint8_t *whole, uint32_t nr_metadata, struct tally *tally)
 {
+	struct victim v = damage(whole, nr_metadata);
 	struct era_salvage_hints hints = {.data_block_size = 8};
-	uint8_t *data = malloc(nr_metadata * BLOCK);
-	uint32_t nr = roll(8) ? 1 : 2 * roll(2);
 	int r;
 
-	assert_non_null(data);
-	memcpy(data, whole, nr_metadata * BLOCK);
-	overwrite(data, nr_metadata, 0);
-	for (uint32_t i = 0; i < nr; i++)
-		overwrite(data, nr_metadata, 1 + roll((uint32_t)end_of(whole, nr_metadata)));
-	write_damaged(data, nr_metadata);
+	write_damaged(&v);
 	hints.nr_blocks = roll(4) ? truth.nr_blocks : 0;
 	r = repair_metadata(damaged, repaired, &hints);
 	tally->nr_cases++;
@@ -258,11 +280,11 @@ static void one_try(const uint8_t *whole, uint32_t nr_metadata, struct tally *ta
 	if (!r) {
 		metadata_are_sound(repaired);
 		if (compare(tally)) {
-			assert_true(is_undecidable(whole, data, nr_metadata));
+			assert_true(!v.has_superblock && is_undecidable(whole, v.data, v.nr));
 			tally->nr_undecidable++;
 		}
 	}
-	free(data);
+	free(v.data);
 }
 
 static uint64_t number(const char *name, uint64_t otherwise)
