@@ -291,6 +291,22 @@ usage_error() {
 	[ "$n" = 9 ]
 }
 
+@test "3: help and version that can't be printed" {
+	local program option n=0
+	for program in "${programs[@]}" era_format era_metadata_size era_ctl; do
+		for option in -h --usage -V; do
+			status_is 3 "$program" $option >/dev/full
+			says "standard output: cannot write: No space left on device"
+			status_is 3 "$program" $option >&-
+			n=$((n + 1))
+		done
+	done
+	[ "$n" = 24 ]
+	{ sleep .02; exit_status era_dump -h; echo "$status" >got; } | :
+	[ "$(cat got)" = 3 ]
+	[ ! -s "$BATS_TEST_TMPDIR/stderr" ]
+}
+
 @test "3, and not a word: a pipe that nobody reads" {
 	local n=0
 	cp "$images/013-levels" large
