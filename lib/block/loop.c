@@ -39,20 +39,23 @@ static bool stands_for(int fd, const struct stat *file)
 	       info.lo_device == packed_device(file->st_dev);
 }
 
+/* The path may have newlines of its own. */
 static bool path_leads_to(const char *name, const struct stat *file)
 {
-	char sysfs[PATH_ROOM], path[PATH_ROOM] = "";
+	char sysfs[PATH_ROOM], path[PATH_ROOM];
 	struct stat st;
+	size_t len;
 	FILE *in;
 
 	snprintf(sysfs, sizeof(sysfs), SYSFS "/%s/loop/backing_file", name);
 	in = fopen(sysfs, "re");
 	if (!in)
 		return false;
-	if (!fgets(path, sizeof(path), in))
-		path[0] = '\0';
+	len = fread(path, 1, sizeof(path), in);
 	fclose(in);
-	path[strcspn(path, "\n")] = '\0';
+	if (!len || path[len - 1] != '\n')
+		return false;
+	path[len - 1] = '\0';
 	return !stat(path, &st) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
 }
 
