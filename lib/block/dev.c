@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/tmpfile.h"
 #include "block/loop.h"
 #include "ondisk/era_disk.h"
 
@@ -149,31 +150,15 @@ static int flush_name(struct blk_dev *dev)
 	return errno ? fail(dev, "cannot flush its folder") : 0;
 }
 
-/* Nameless where the file system knows such files. */
-static int open_new(struct blk_dev *dev)
-{
-	char *folder = io_folder_of(dev->path);
-
-	if (!folder)
-		return report_nomem(dev->rep);
-	dev->fd = tmpfile_open(folder, CREATE_MODE);
-	free(folder);
-	dev->nameless = dev->fd >= 0;
-	if (!dev->nameless)
-		dev->fd = open(dev->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
-	if (dev->fd < 0)
-		return fail(dev, "cannot create");
-	dev->created = true;
-	return 0;
-}
-
 static int create_file(struct blk_dev *dev, uint64_t nr_blocks)
 {
 	int r;
 
-	r = open_new(dev);
-	if (r)
-		return r;
+	errno = newfile_open(&dev->made, dev->path, CREATE_MODE);
+	if (errno)
+		return fail(dev, "cannot create");
+	dev->created = true;
+	dev->fd = dev->made.fd;
 	dev->nr_blocks = nr_blocks;
 	r = lock_file(dev, BLK_WRITE);
 	if (!r && ftruncate(dev->fd, (off_t)(nr_blocks * META_BLOCK_SIZE)))
@@ -218,6 +203,7 @@ void blk_dev_close(struct blk_dev *dev)
 		return;
 	if (dev->fd >= 0)
 		close(dev->fd);
+	newfile_keep(&dev->made);
 	free(dev->path);
 	*dev = (struct blk_dev){.fd = -1};
 }
@@ -226,16 +212,13 @@ int blk_dev_publish(struct blk_dev *dev)
 {
 	if (!dev->created)
 		return 0;
-	if (dev->nameless && tmpfile_link(dev->fd, dev->path))
-		return fail(dev, "cannot create");
-	dev->nameless = false;
-	return flush_name(dev);
+	errno = newfile_create(&dev->made, dev->path);
+	return errno ? fail(dev, "cannot create") : flush_name(dev);
 }
 
 void blk_dev_discard(struct blk_dev *dev)
 {
-	if (dev->created && !dev->nameless)
-		unlink(dev->path);
+	newfile_drop(&dev->made);
 	dev->created = false;
 }
 
@@ -254,11 +237,23 @@ int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
 			      (off_t)(first * META_BLOCK_SIZE));
 }
 
+static int fail_write(struct blk_dev *dev, uint64_t first, uint64_t nr)
+{
+	char what[80];
+
+	if (nr == 1)
+		snprintf(what, sizeof(what), "cannot write block %" PRIu64, first);
+	else
+		snprintf(what, sizeof(what), "cannot write blocks %" PRIu64 " to %" PRIu64, first,
+			 first + nr - 1);
+	return fail(dev, what);
+}
+
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data)
 {
 	errno = dev->ops->write(dev, data, (size_t)nr * META_BLOCK_SIZE,
 				(off_t)(first * META_BLOCK_SIZE));
-	return errno ? fail(dev, "cannot write") : 0;
+	return errno ? fail_write(dev, first, nr) : 0;
 }
 
 int blk_dev_flush(struct blk_dev *dev)
