@@ -57,12 +57,14 @@ static int busy(struct blk_dev *dev, enum blk_access access)
 						 "and read that (--metadata-snapshot)");
 }
 
+static short lock_type(enum blk_access access)
+{
+	return access == BLK_WRITE ? F_WRLCK : F_RDLCK;
+}
+
 static int lock_file(struct blk_dev *dev, enum blk_access access)
 {
-	struct flock lock = {
-		.l_type = access == BLK_WRITE ? F_WRLCK : F_RDLCK,
-		.l_whence = SEEK_SET,
-	};
+	struct flock lock = {.l_type = lock_type(access), .l_whence = SEEK_SET};
 
 	if (access == BLK_READ_SHARED || !fcntl(dev->fd, F_OFD_SETLK, &lock))
 		return 0;
@@ -85,6 +87,23 @@ static int check_loop(struct blk_dev *dev, const struct stat *st, enum blk_acces
 				   "is in use",
 				   dev->path);
 	return 0;
+}
+
+static int check_file_of_loop(struct blk_dev *dev, const struct stat *st, enum blk_access access)
+{
+	if (access != BLK_READ_SHARED && loop_file_is_locked(dev->fd, st, lock_type(access)))
+		return busy(dev, access);
+	return 0;
+}
+
+static int lock(struct blk_dev *dev, const struct stat *st, enum blk_access access)
+{
+	int r;
+
+	if (S_ISBLK(st->st_mode))
+		return check_file_of_loop(dev, st, access);
+	r = lock_file(dev, access);
+	return r ? r : check_loop(dev, st, access);
 }
 
 static int find_size(struct blk_dev *dev, const struct stat *st)
@@ -116,14 +135,8 @@ static int look_and_open(struct blk_dev *dev, enum blk_access access)
 	if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))
 		return report_fail(dev->rep, ERA_SYS, "%s: changed while it was being opened",
 				   dev->path);
-	if (S_ISREG(st.st_mode)) {
-		r = lock_file(dev, access);
-		if (!r)
-			r = check_loop(dev, &opened, access);
-		if (r)
-			return r;
-	}
-	return find_size(dev, &opened);
+	r = lock(dev, &opened, access);
+	return r ? r : find_size(dev, &opened);
 }
 
 static int init(struct blk_dev *dev, const char *path, const struct report *rep)

@@ -5,7 +5,7 @@
  * A block device is always read and written with O_DIRECT, since the kernel's target writes past
  * the page cache, and opened exclusively unless it is shared.  A file has an open-file-description
  * lock instead: shared for readers, exclusive for writers, none when shared.  One that a loop device
- * stands for is refused when that device would be.
+ * stands for is refused when that device would be, and a loop device when its file would be.
  */
 #ifndef ERA_BLOCK_DEV_H
 #define ERA_BLOCK_DEV_H

@@ -186,6 +186,22 @@ held() {
 	done
 }
 
+@test "a loop device whose file is in use is in use" {
+	test_tool ofdlock
+	cp image before
+	loop_of "$PWD/image"
+	status_is 3 ofdlock write image era_check "$loop"
+	says "is in use"
+	status_is 3 ofdlock write image era_restore -q -i xml -o "$loop"
+	status_is 3 ofdlock read image era_restore -q -i xml -o "$loop"
+	status_is 0 ofdlock read image era_check -q "$loop"
+	status_is 0 ofdlock write image era_check -q -m "$loop"
+	status_is 3 era_repair -q -i image -o "$loop"
+	status_is 3 era_repair -q -i "$loop" -o image
+	cmp image before
+	status_is 0 ofdlock write before era_repair -q -i image -o new
+}
+
 @test "text that is written to a device is flushed" {
 	faults_library
 	cp image target
