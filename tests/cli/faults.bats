@@ -83,7 +83,8 @@ sweep_untraced() {
 @test "a file system without nameless files" {
 	export FAULT_NO_TMPFILE=1
 	rm -rf right.*
-	cases="dump-new dump-over dump-gz invalidate-snap cache-xml restore-new repair-new format-new"
+	cases="dump-new dump-over dump-gz invalidate-snap cache-xml restore-new repair-new format-new
+		format-large"
 	sweep_all 100 <<-'EOF'
 		open 24 Too many open files
 		write 28 No space left on device
@@ -94,6 +95,7 @@ sweep_untraced() {
 		fchmod 5 Input/output error
 		fcntl 37 No locks available
 	EOF
+	[ -z "$(find . -name 'era-*')" ]
 }
 
 @test "names, modes and locks" {

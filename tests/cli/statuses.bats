@@ -385,6 +385,21 @@ usage_error() {
 	[ "$n" = 84 ]
 }
 
+# What is opened would be standard error then.
+@test "closed stderr: messages don't go into what is open for writing" {
+	head -c 12288 meta >small
+	cp small small.was
+	status=0
+	era_restore -i good.xml -o small 2>&- || status=$?
+	[ "$status" = 3 ]
+	cmp small small.was
+	test_tool blkedit
+	cp meta leaky
+	blkedit leaky 'bitmap.count.[free]=1'
+	era_check --auto-repair leaky >/dev/null 2>&-
+	status_is 0 era_check -q leaky
+}
+
 @test "closed stdout: what can't be printed is not done" {
 	status_is 3 era_dump meta >&-
 	status_is 3 era_invalidate --written-since 1 meta >&-
