@@ -186,6 +186,27 @@ held() {
 	done
 }
 
+@test "a device is opened exclusively, and read and written past the page cache" {
+	need strace
+	test_tool ofdlock
+	strace -e trace=none true 2>/dev/null || skip_test "strace may not trace"
+	local command
+	loop_of "$PWD/image"
+	for command in "era_check -q $loop" "era_dump -o new $loop" "era_check -q -m $loop" \
+		"era_restore -q -i xml -o $loop"; do
+		# shellcheck disable=SC2086
+		ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
+			strace -f -o trace -e trace=openat,open $command
+		grep "\"$loop\"" trace >opened
+		[ -s opened ] && fails grep -v O_DIRECT opened
+		[[ $command == *-m* ]] || {
+			fails grep -v O_EXCL opened
+			# shellcheck disable=SC2086
+			status_is 3 held $command
+		}
+	done
+}
+
 @test "a loop device whose file is in use is in use" {
 	test_tool ofdlock
 	cp image before
