@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 	say_summary(&tool, &result, &options, status);
 	if (options.json && json_report_end(&json, &result, status, &tool))
 		status = STATUS_SYSTEM;
-	if (tool_flush_stdout(&tool) && status == STATUS_OK)
+	if (tool_close_stdout(&tool) && status == STATUS_OK)
 		status = STATUS_SYSTEM;
 	return (int)status;
 }

@@ -99,7 +99,7 @@ static enum exit_status print(struct tool *tool, const char *reply)
 		return STATUS_SYSTEM;
 	}
 	puts(reply);
-	return tool_flush_stdout(tool);
+	return tool_close_stdout(tool);
 }
 
 int main(int argc, char **argv)

@@ -72,5 +72,5 @@ int main(int argc, char **argv)
 		return STATUS_SYSTEM;
 	}
 	printf("%" PRIu64 "\n", div_up(nr * META_BLOCK_BYTES, unit_bytes[options.unit]));
-	return tool_flush_stdout(&tool);
+	return tool_close_stdout(&tool);
 }

@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "tools/status.h"
+#include "tools/tool.h"
 
 #define SECTOR_BYTES 512u
 #define BLOCK_UNIT_BYTES 4096u
@@ -197,18 +198,28 @@ static error_t parse_row(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static void end_after_printing(void)
+{
+	struct tool tool = {.path = ""};
+
+	exit((int)tool_close_stdout(&tool));
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case 'h':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK);
+		end_after_printing();
 		return 0;
 	case KEY_USAGE:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+		argp_state_help(state, stdout, ARGP_HELP_USAGE);
+		end_after_printing();
 		return 0;
 	case 'V':
 		printf("%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
-		exit(STATUS_OK);
+		end_after_printing();
+		return 0;
 	case ARGP_KEY_ARG:
 		set_argument(state, arg);
 		return 0;

@@ -153,12 +153,15 @@ void tool_end(struct tool *tool)
 			 tool->path, tool->nr_problems - TOOL_MAX_PROBLEMS, TOOL_MAX_PROBLEMS);
 }
 
-enum exit_status tool_flush_stdout(struct tool *tool)
+enum exit_status tool_close_stdout(struct tool *tool)
 {
-	if (!fflush(stdout))
+	bool failed = ferror(stdout);
+	int error = fclose(stdout) ? errno : failed ? EIO : 0;
+
+	if (!error)
 		return STATUS_OK;
-	if (errno != EPIPE)
-		tool_say(tool, "standard output: cannot write: %s", strerror(errno));
+	if (error != EPIPE)
+		tool_say(tool, "standard output: cannot write: %s", strerror(error));
 	return STATUS_SYSTEM;
 }
 

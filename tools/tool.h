@@ -36,8 +36,8 @@ void tool_start(struct tool *tool);
 /* Says how many problems weren't printed, and clears the progress bar. */
 void tool_end(struct tool *tool);
 
-/* To be called after printing with stdio: 0, or STATUS_SYSTEM when it could not be written. */
-enum exit_status tool_flush_stdout(struct tool *tool);
+/* To be called when all is printed with stdio: 0, or STATUS_SYSTEM when it could not be written. */
+enum exit_status tool_close_stdout(struct tool *tool);
 
 /* Prints "program: text", quiet or not. */
 void tool_always(struct tool *tool, const char *fmt, ...) format_printf(2, 3);

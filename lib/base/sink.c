@@ -4,11 +4,8 @@
  * and writing the last one go side by side; short output isn't worth one, and without one all is
  * written by who formats it.
  *
- * A file is first written without a name (O_TMPFILE), so that a program that is killed leaves
- * nothing behind; it gets a name beside its target and is renamed over it when it is complete.
- * Where the file system knows no nameless files it has that name from the start.
- *
- * A name that stands for a descriptor is that descriptor, with its place in the file.
+ * A file takes its target's place when it is complete (base/newfile.h).  A name that stands for a
+ * descriptor is that descriptor, with its place in the file.
  */
 #include "base/sink.h"
 
@@ -26,10 +23,9 @@
 #include "base/io.h"
 #include "base/pump.h"
 #include "base/scratch.h"
-#include "base/tmpfile.h"
 
 #define NEW_MODE 0666
-#define NAME_TRIES 100
+#define PRIVATE_MODE 0600
 
 /* With so many full buffers a thread writes the others. */
 #define PUMP_AFTER 4u
@@ -70,37 +66,14 @@ static char *resolve(const char *path)
 	return strdup(path);
 }
 
-/* The name the file has before it is complete, or for the moment before its renaming. */
-static char *beside(const char *target, unsigned try)
-{
-	char *name;
-
-	if (asprintf(&name, "%s.%ld-%u.tmp", target, (long)getpid(), try) < 0)
-		return NULL;
-	return name;
-}
-
+/* What replaces a file is nobody else's until it has that one's mode. */
 static int open_temporary(struct sink *sink)
 {
-	char *folder = io_folder_of(sink->target);
+	mode_t mode = access(sink->target, F_OK) ? NEW_MODE : PRIVATE_MODE;
 
-	if (!folder)
-		return fail_nomem(sink);
-	sink->fd = tmpfile_open(folder, NEW_MODE);
-	free(folder);
-	for (unsigned try = 0; sink->fd < 0 && try < NAME_TRIES; try++) {
-		sink->named = beside(sink->target, try);
-		if (!sink->named)
-			return fail_nomem(sink);
-		sink->fd = open(sink->named, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, NEW_MODE);
-		if (sink->fd >= 0)
-			return 0;
-		free(sink->named);
-		sink->named = NULL;
-		if (errno != EEXIST)
-			break;
-	}
-	return sink->fd < 0 ? fail(sink, "cannot create") : 0;
+	errno = newfile_open(&sink->file, sink->target, mode);
+	sink->fd = sink->file.fd;
+	return errno ? fail(sink, "cannot create") : 0;
 }
 
 /* The descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, or -1. */
@@ -123,19 +96,23 @@ static int descriptor_of(const char *path)
 	return -1;
 }
 
+static int open_descriptor(struct sink *sink, int descriptor)
+{
+	sink->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+	return sink->fd < 0 ? fail(sink, "cannot open") : 0;
+}
+
 static int open_path(struct sink *sink)
 {
 	int descriptor = descriptor_of(sink->path);
 	struct stat st = {.st_mode = S_IFREG};
 
-	if (descriptor >= 0) {
-		sink->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-		return sink->fd < 0 ? fail(sink, "cannot open") : 0;
-	}
+	if (descriptor >= 0)
+		return open_descriptor(sink, descriptor);
 	if (stat(sink->path, &st) && errno != ENOENT)
 		return fail(sink, "cannot open");
 	if (!S_ISREG(st.st_mode)) {
-		sink->fd = open(sink->path, O_WRONLY | O_CLOEXEC);
+		sink->fd = open(sink->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 		return sink->fd < 0 ? fail(sink, "cannot open") : 0;
 	}
 	sink->target = resolve(sink->path);
@@ -157,9 +134,9 @@ static int open_gz(struct sink *sink)
 	return fail_nomem(sink);
 }
 
-static int init(struct sink *sink, const char *shown, int fd, const struct report *rep)
+static int init(struct sink *sink, const char *shown, const struct report *rep)
 {
-	*sink = (struct sink){.rep = rep, .shown = shown, .fd = fd, .buffer = io_alloc(SINK_BUFFER)};
+	*sink = (struct sink){.rep = rep, .shown = shown, .fd = -1, .buffer = io_alloc(SINK_BUFFER)};
 	return sink->buffer ? 0 : report_nomem(rep);
 }
 
@@ -178,10 +155,10 @@ static int open_file(struct sink *sink, const char *path)
 int sink_open(struct sink *sink, const char *path, const struct report *rep)
 {
 	bool is_file = path && strcmp(path, "-");
-	int r = init(sink, "standard output", is_file ? -1 : STDOUT_FILENO, rep);
+	int r = init(sink, "standard output", rep);
 
-	if (!r && is_file)
-		r = open_file(sink, path);
+	if (!r)
+		r = is_file ? open_file(sink, path) : open_descriptor(sink, STDOUT_FILENO);
 	if (r)
 		sink_close(sink);
 	return r;
@@ -189,7 +166,7 @@ int sink_open(struct sink *sink, const char *path, const struct report *rep)
 
 int sink_open_spool(struct sink *sink, const struct report *rep)
 {
-	return init(sink, "a temporary file", -1, rep);
+	return init(sink, "a temporary file", rep);
 }
 
 /* The file of a spool whose text doesn't fit into memory any more. */
@@ -222,8 +199,8 @@ static int write_all(void *ctx, const char *data, size_t n)
 
 		if (done < 0 && errno == EINTR && !sink->gz)
 			continue;
-		if (done < 0)
-			return errno;
+		if (done <= 0)
+			return done ? errno : ENOSPC;
 		data += done;
 		n -= (size_t)done;
 	}
@@ -345,6 +322,21 @@ void sink_printf(struct sink *sink, const char *fmt, ...)
 	free(text);
 }
 
+/* Who may not give the file away keeps it, and gives nobody access by it who had none. */
+static mode_t keep_owner(struct sink *sink, const struct stat *old)
+{
+	mode_t mode = old->st_mode & 07777;
+
+	if (!fchown(sink->fd, old->st_uid, old->st_gid))
+		return mode;
+	if (errno != EPERM && errno != EINVAL)
+		fail(sink, "cannot set its owner");
+	mode &= 0777;
+	if (fchown(sink->fd, (uid_t)-1, old->st_gid))
+		mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO) << 3;
+	return mode;
+}
+
 static void keep_mode_and_owner(struct sink *sink)
 {
 	struct stat old;
@@ -354,26 +346,8 @@ static void keep_mode_and_owner(struct sink *sink)
 			fail(sink, "cannot find its mode");
 		return;
 	}
-	if (fchown(sink->fd, old.st_uid, old.st_gid) && errno != EPERM)
-		fail(sink, "cannot set its owner");
-	if (fchmod(sink->fd, old.st_mode & 07777))
+	if (fchmod(sink->fd, keep_owner(sink, &old)))
 		fail(sink, "cannot set its mode");
-}
-
-static int give_name(struct sink *sink)
-{
-	for (unsigned try = 0; !sink->named && try < NAME_TRIES; try++) {
-		sink->named = beside(sink->target, try);
-		if (!sink->named)
-			return fail_nomem(sink);
-		if (!tmpfile_link(sink->fd, sink->named))
-			return 0;
-		free(sink->named);
-		sink->named = NULL;
-		if (errno != EEXIST)
-			break;
-	}
-	return sink->named ? 0 : fail(sink, "cannot create");
 }
 
 static void put_in_place(struct sink *sink)
@@ -381,17 +355,32 @@ static void put_in_place(struct sink *sink)
 	keep_mode_and_owner(sink);
 	if (!sink->error && fsync(sink->fd))
 		fail(sink, "cannot flush");
-	if (sink->error || give_name(sink))
+	if (sink->error)
 		return;
-	if (rename(sink->named, sink->target)) {
-		fail(sink, "cannot rename to it");
+	errno = newfile_replace(&sink->file, sink->target);
+	if (errno) {
+		fail(sink, "cannot put it in its place");
 		return;
 	}
-	free(sink->named);
-	sink->named = NULL;
 	errno = io_flush_folder(sink->target);
 	if (errno)
 		fail(sink, "cannot flush its folder");
+}
+
+/* Some file systems tell only when a file is closed that they could not write it; a block device,
+ * only when it is flushed. */
+static void close_checked(struct sink *sink)
+{
+	struct stat st;
+	int fd = sink->fd;
+
+	if (fd < 0)
+		return;
+	if (!sink->error && !fstat(fd, &st) && S_ISBLK(st.st_mode) && fsync(fd))
+		fail(sink, "cannot flush");
+	sink->fd = -1;
+	if (close(fd))
+		fail(sink, "cannot write");
 }
 
 int sink_finish(struct sink *sink)
@@ -400,6 +389,8 @@ int sink_finish(struct sink *sink)
 	end_writing(sink);
 	if (!sink->error && sink->target)
 		put_in_place(sink);
+	else
+		close_checked(sink);
 	return sink->error;
 }
 
@@ -410,11 +401,9 @@ void sink_close(struct sink *sink)
 	if (!sink->error)
 		sink->error = ERA_SYS; /* why it is not finished has been told */
 	end_writing(sink);
-	if (sink->named)
-		unlink(sink->named);
-	if (sink->fd >= 0 && sink->fd != STDOUT_FILENO)
+	newfile_drop(&sink->file);
+	if (sink->fd >= 0)
 		close(sink->fd);
-	free(sink->named);
 	free(sink->target);
 	free(sink->path);
 	free(sink->buffer);

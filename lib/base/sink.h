@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/compiler.h"
+#include "base/newfile.h"
 #include "base/report.h"
 
 #define SINK_BUFFER BUFFER_SIZE(256u << 10, 16u << 10)
@@ -24,9 +25,9 @@ struct sink {
 	const struct report *rep;
 	const char *shown; /* for messages */
 	char *path;      /* NULL for standard output and a spool */
-	char *target;    /* links resolved, when a temporary file will replace it; else NULL */
-	char *named;     /* the name the temporary file has, if any */
-	int fd;          /* -1 while a spool fits into memory */
+	char *target;    /* links resolved, when `file` will replace it; else NULL */
+	struct newfile file;
+	int fd;          /* -1 while a spool fits into memory, and when it is finished */
 	void *gz;        /* compresses when the name ends in .gz */
 	char *buffer;
 	size_t nr;

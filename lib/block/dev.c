@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/tmpfile.h"
 #include "block/loop.h"
 #include "ondisk/era_disk.h"
 
@@ -56,12 +57,14 @@ static int busy(struct blk_dev *dev, enum blk_access access)
 						 "and read that (--metadata-snapshot)");
 }
 
+static short lock_type(enum blk_access access)
+{
+	return access == BLK_WRITE ? F_WRLCK : F_RDLCK;
+}
+
 static int lock_file(struct blk_dev *dev, enum blk_access access)
 {
-	struct flock lock = {
-		.l_type = access == BLK_WRITE ? F_WRLCK : F_RDLCK,
-		.l_whence = SEEK_SET,
-	};
+	struct flock lock = {.l_type = lock_type(access), .l_whence = SEEK_SET};
 
 	if (access == BLK_READ_SHARED || !fcntl(dev->fd, F_OFD_SETLK, &lock))
 		return 0;
@@ -84,6 +87,23 @@ static int check_loop(struct blk_dev *dev, const struct stat *st, enum blk_acces
 				   "is in use",
 				   dev->path);
 	return 0;
+}
+
+static int check_file_of_loop(struct blk_dev *dev, const struct stat *st, enum blk_access access)
+{
+	if (access != BLK_READ_SHARED && loop_file_is_locked(dev->fd, st, lock_type(access)))
+		return busy(dev, access);
+	return 0;
+}
+
+static int lock(struct blk_dev *dev, const struct stat *st, enum blk_access access)
+{
+	int r;
+
+	if (S_ISBLK(st->st_mode))
+		return check_file_of_loop(dev, st, access);
+	r = lock_file(dev, access);
+	return r ? r : check_loop(dev, st, access);
 }
 
 static int find_size(struct blk_dev *dev, const struct stat *st)
@@ -115,14 +135,8 @@ static int look_and_open(struct blk_dev *dev, enum blk_access access)
 	if ((opened.st_mode & S_IFMT) != (st.st_mode & S_IFMT))
 		return report_fail(dev->rep, ERA_SYS, "%s: changed while it was being opened",
 				   dev->path);
-	if (S_ISREG(st.st_mode)) {
-		r = lock_file(dev, access);
-		if (!r)
-			r = check_loop(dev, &opened, access);
-		if (r)
-			return r;
-	}
-	return find_size(dev, &opened);
+	r = lock(dev, &opened, access);
+	return r ? r : find_size(dev, &opened);
 }
 
 static int init(struct blk_dev *dev, const char *path, const struct report *rep)
@@ -149,31 +163,15 @@ static int flush_name(struct blk_dev *dev)
 	return errno ? fail(dev, "cannot flush its folder") : 0;
 }
 
-/* Nameless where the file system knows such files. */
-static int open_new(struct blk_dev *dev)
-{
-	char *folder = io_folder_of(dev->path);
-
-	if (!folder)
-		return report_nomem(dev->rep);
-	dev->fd = tmpfile_open(folder, CREATE_MODE);
-	free(folder);
-	dev->nameless = dev->fd >= 0;
-	if (!dev->nameless)
-		dev->fd = open(dev->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
-	if (dev->fd < 0)
-		return fail(dev, "cannot create");
-	dev->created = true;
-	return 0;
-}
-
 static int create_file(struct blk_dev *dev, uint64_t nr_blocks)
 {
 	int r;
 
-	r = open_new(dev);
-	if (r)
-		return r;
+	errno = newfile_open(&dev->made, dev->path, CREATE_MODE);
+	if (errno)
+		return fail(dev, "cannot create");
+	dev->created = true;
+	dev->fd = dev->made.fd;
 	dev->nr_blocks = nr_blocks;
 	r = lock_file(dev, BLK_WRITE);
 	if (!r && ftruncate(dev->fd, (off_t)(nr_blocks * META_BLOCK_SIZE)))
@@ -218,6 +216,7 @@ void blk_dev_close(struct blk_dev *dev)
 		return;
 	if (dev->fd >= 0)
 		close(dev->fd);
+	newfile_keep(&dev->made);
 	free(dev->path);
 	*dev = (struct blk_dev){.fd = -1};
 }
@@ -226,16 +225,13 @@ int blk_dev_publish(struct blk_dev *dev)
 {
 	if (!dev->created)
 		return 0;
-	if (dev->nameless && tmpfile_link(dev->fd, dev->path))
-		return fail(dev, "cannot create");
-	dev->nameless = false;
-	return flush_name(dev);
+	errno = newfile_create(&dev->made, dev->path);
+	return errno ? fail(dev, "cannot create") : flush_name(dev);
 }
 
 void blk_dev_discard(struct blk_dev *dev)
 {
-	if (dev->created && !dev->nameless)
-		unlink(dev->path);
+	newfile_drop(&dev->made);
 	dev->created = false;
 }
 
@@ -254,11 +250,23 @@ int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
 			      (off_t)(first * META_BLOCK_SIZE));
 }
 
+static int fail_write(struct blk_dev *dev, uint64_t first, uint64_t nr)
+{
+	char what[80];
+
+	if (nr == 1)
+		snprintf(what, sizeof(what), "cannot write block %" PRIu64, first);
+	else
+		snprintf(what, sizeof(what), "cannot write blocks %" PRIu64 " to %" PRIu64, first,
+			 first + nr - 1);
+	return fail(dev, what);
+}
+
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data)
 {
 	errno = dev->ops->write(dev, data, (size_t)nr * META_BLOCK_SIZE,
 				(off_t)(first * META_BLOCK_SIZE));
-	return errno ? fail(dev, "cannot write") : 0;
+	return errno ? fail_write(dev, first, nr) : 0;
 }
 
 int blk_dev_flush(struct blk_dev *dev)

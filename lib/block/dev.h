@@ -5,7 +5,7 @@
  * A block device is always read and written with O_DIRECT, since the kernel's target writes past
  * the page cache, and opened exclusively unless it is shared.  A file has an open-file-description
  * lock instead: shared for readers, exclusive for writers, none when shared.  One that a loop device
- * stands for is refused when that device would be.
+ * stands for is refused when that device would be, and a loop device when its file would be.
  */
 #ifndef ERA_BLOCK_DEV_H
 #define ERA_BLOCK_DEV_H
@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/compiler.h"
+#include "base/newfile.h"
 #include "base/report.h"
 
 enum blk_access {
@@ -37,8 +38,8 @@ struct blk_dev {
 	const struct blk_dev_ops *ops;
 	void *ctx; /* of a simulated device */
 	int fd;
-	bool created;  /* by blk_dev_create() */
-	bool nameless; /* and not published yet */
+	bool created; /* by blk_dev_create() */
+	struct newfile made; /* if so */
 	char *path;
 	uint64_t nr_blocks; /* whole metadata blocks it holds */
 	const struct report *rep;
@@ -74,7 +75,7 @@ void *blk_alloc(uint64_t nr);
  * Returns 0 or a positive errno; nothing is reported, since the caller knows what the blocks are. */
 int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data) must_check;
 
-/* Writes likewise; errors are reported. */
+/* Writes likewise; errors are reported, with the blocks. */
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data) must_check;
 
 /* All that was written is on the medium when this returns 0. */

@@ -6,6 +6,9 @@
  *
  * Whether it is in use shows an exclusive open.  Who may not do that sees in sysfs whether a device
  * mapper target holds it, but not a mount.
+ *
+ * The other way round the file's lock is asked for, where its path leads to it.  Who uses either
+ * takes first and asks then, so of two at once at least one sees the other.
  */
 #include "block/loop.h"
 
@@ -21,7 +24,9 @@
 #include <unistd.h>
 
 #define SYSFS "/sys/block"
+#define DEVICES "/sys/dev/block"
 #define PATH_ROOM 4200
+#define FOLDER_ROOM 320
 
 /* As the kernel packs a device number into 64 bits. */
 static uint64_t packed_device(dev_t dev)
@@ -39,21 +44,33 @@ static bool stands_for(int fd, const struct stat *file)
 	       info.lo_device == packed_device(file->st_dev);
 }
 
-static bool path_leads_to(const char *name, const struct stat *file)
+/* Of the device with that folder in sysfs.  The path may have newlines of its own. */
+static bool read_path(const char *folder, char path[PATH_ROOM])
 {
-	char sysfs[PATH_ROOM], path[PATH_ROOM] = "";
-	struct stat st;
+	char name[PATH_ROOM];
+	size_t len;
 	FILE *in;
 
-	snprintf(sysfs, sizeof(sysfs), SYSFS "/%s/loop/backing_file", name);
-	in = fopen(sysfs, "re");
+	snprintf(name, sizeof(name), "%s/loop/backing_file", folder);
+	in = fopen(name, "re");
 	if (!in)
 		return false;
-	if (!fgets(path, sizeof(path), in))
-		path[0] = '\0';
+	len = fread(path, 1, PATH_ROOM, in);
 	fclose(in);
-	path[strcspn(path, "\n")] = '\0';
-	return !stat(path, &st) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+	if (!len || path[len - 1] != '\n')
+		return false;
+	path[len - 1] = '\0';
+	return true;
+}
+
+static bool path_leads_to(const char *name, const struct stat *file)
+{
+	char folder[FOLDER_ROOM], path[PATH_ROOM];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), SYSFS "/%s", name);
+	return read_path(folder, path) && !stat(path, &st) && st.st_dev == file->st_dev &&
+	       st.st_ino == file->st_ino;
 }
 
 static bool has_holders(const char *name)
@@ -126,4 +143,28 @@ enum loop_use loop_find_use(const struct stat *file)
 	if (folder)
 		closedir(folder);
 	return worst;
+}
+
+static bool has_lock_against(const char *path, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool locked;
+
+	if (fd < 0)
+		return false;
+	locked = !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+	close(fd);
+	return locked;
+}
+
+bool loop_file_is_locked(int fd, const struct stat *device, short type)
+{
+	char folder[FOLDER_ROOM], path[PATH_ROOM];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), DEVICES "/%u:%u", major(device->st_rdev),
+		 minor(device->st_rdev));
+	return read_path(folder, path) && !stat(path, &st) && stands_for(fd, &st) &&
+	       has_lock_against(path, type);
 }

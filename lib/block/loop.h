@@ -17,4 +17,8 @@ enum loop_use {
 /* How the regular file with that stat is used through loop devices. */
 enum loop_use loop_find_use(const struct stat *file) must_check;
 
+/* Whether the file that the block device stands for, which is open as fd, has a lock that keeps off
+ * one of that type (F_RDLCK, F_WRLCK).  false, too, when it is no loop device. */
+bool loop_file_is_locked(int fd, const struct stat *device, short type) must_check;
+
 #endif

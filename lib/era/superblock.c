@@ -106,6 +106,7 @@ int superblock_write(struct blk_dev *dev, const struct superblock *sb)
 int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_root *sm)
 {
 	struct superblock_disk *disk = blk_alloc(1);
+	struct problem p;
 	int r;
 
 	if (!disk)
@@ -113,6 +114,9 @@ int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_roo
 	errno = blk_dev_read(dev, 0, 1, disk);
 	if (errno) {
 		r = report_errno(dev->rep, dev->path, "cannot read the superblock");
+	} else if (blk_validate((struct blk_ro){0, disk}, ROLE_SUPERBLOCK, &p)) {
+		r = report_fail(dev->rep, ERA_SYS, "%s: the superblock is read differently than before",
+				dev->path);
 	} else {
 		disk->sm = encode_space_map(sm);
 		blk_seal((struct blk_rw){0, disk}, ROLE_SUPERBLOCK);

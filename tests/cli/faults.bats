@@ -19,7 +19,7 @@ setup() {
 	faults_library
 	cd "$BATS_FILE_TMPDIR"
 	export TMPDIR=$PWD
-	nr_struck=0
+	nr_struck=0 nr_failed=0
 }
 
 # The others have thousands of calls, all alike.
@@ -64,7 +64,38 @@ sweep_untraced() {
 		pwrite 27 File too large
 		ftruncate 27 File too large
 		fsync 5 Input/output error
+		write nothing No space left on device
+		pwrite nothing No space left on device
 	EOF
+}
+
+# A network's file system may tell only then that it had no room.
+@test "closing" {
+	may_be_whole=1
+	sweep_all 50 <<-'EOF'
+		close 5 Input/output error
+	EOF
+	# A compressed file, and standard output.
+	[ "$nr_failed" = 5 ]
+}
+
+# Outputs have a name then from the start, that must be gone when they fail.
+@test "a file system without nameless files" {
+	export FAULT_NO_TMPFILE=1
+	rm -rf right.*
+	cases="dump-new dump-over dump-gz invalidate-snap cache-xml restore-new repair-new format-new
+		format-large"
+	sweep_all 100 <<-'EOF'
+		open 24 Too many open files
+		write 28 No space left on device
+		pwrite 28 No space left on device
+		ftruncate 27 File too large
+		fsync 5 Input/output error
+		rename 5 Input/output error
+		fchmod 5 Input/output error
+		fcntl 37 No locks available
+	EOF
+	[ -z "$(find . -name 'era-*')" ]
 }
 
 @test "names, modes and locks" {
@@ -116,29 +147,98 @@ disturbed_untraced() {
 	disturbed read 4 0 3
 }
 
+# traced COMMAND...: what it does to files; their names from here, a process's number and what a
+# nameless file is called left out.
+traced() {
+	rm -f trace
+	(FAULT_TRACE=trace with_fault none:1:5 "$@") >/dev/null
+	sed -E "s,$PWD/,,g; s, \./, ,; s, $PWD , . ,; s,#[0-9]+ \\(deleted\\),nameless,; s,\.[0-9]+-0\.tmp,.tmp," trace |
+		awk '$1 == "pwrite" { print $1, $2, $3 ? "new" : "zero"; next }
+			$1 == "create" || $1 == "tmpfile" { print; next }
+			{ print $1, $2 }'
+}
+
 # The order that makes a stop harmless, on a file that is there and on a new one.
-@test "writes and flushes of new metadata come in the right order" {
-	order() {
-		rm -f trace
-		(FAULT_TRACE=trace with_fault none:1:5 era_restore -q -i small.xml -o "$1")
-		sed "s,$PWD,.,g; s,#[0-9]* (deleted),new," trace | awk '{ if ($1 == "pwrite") print $1, $3 ? "new" : "zero"; else print $1, $2 }'
-	}
-	cp old over
-	diff <(order over) - <<-'EOF'
-		pwrite zero
-		fsync ./over
-		pwrite new
-		fsync ./over
-		pwrite zero
-		fsync ./over
+@test "writes and flushes of metadata come in the right order" {
+	local writer
+	for writer in "era_restore -q -i small.xml -o" "era_repair -q -i small -o" \
+		"era_format -q --block-size 4k --device-size 1M"; do
+		cp old over
+		# shellcheck disable=SC2086
+		diff <(traced $writer over) - <<-'EOF'
+			pwrite over zero
+			fsync over
+			pwrite over new
+			fsync over
+			pwrite over zero
+			fsync over
+		EOF
+		rm -f new
+		# shellcheck disable=SC2086
+		diff <(traced $writer new) - <<-'EOF'
+			tmpfile . 666
+			pwrite nameless zero
+			fsync nameless
+			pwrite nameless new
+			fsync nameless
+			pwrite nameless zero
+			fsync nameless
+			linkat new
+			fsync .
+		EOF
+		rm -f new
+		# shellcheck disable=SC2086
+		diff <(FAULT_NO_TMPFILE=1 traced $writer new) - <<-'EOF'
+			create new.tmp 666
+			pwrite new.tmp zero
+			fsync new.tmp
+			pwrite new.tmp new
+			fsync new.tmp
+			pwrite new.tmp zero
+			fsync new.tmp
+			create new 600
+			rename new
+			fsync .
+		EOF
+	done
+	cp leaky counts
+	diff <(traced era_check -q --auto-repair counts | uniq) - <<-'EOF'
+		pwrite counts new
+		fsync counts
+		pwrite counts zero
+		fsync counts
 	EOF
-	diff <(order new) - <<-'EOF'
-		pwrite zero
-		fsync ./new
-		pwrite new
-		fsync ./new
-		pwrite zero
-		fsync ./new
-		fsync .
-	EOF
+}
+
+# Nobody else may read what replaces a file before it has that one's mode.
+@test "an output is flushed before it has its name, and its folder then" {
+	local writer
+	for writer in "era_dump -o out.text small" \
+		"era_invalidate --written-since 1 -o out.text small"; do
+		rm -f out.text
+		# shellcheck disable=SC2086
+		diff <(traced $writer) - <<-'EOF'
+			tmpfile . 666
+			fsync nameless
+			linkat out.text.tmp
+			rename out.text
+			fsync .
+		EOF
+		# shellcheck disable=SC2086
+		diff <(traced $writer) - <<-'EOF'
+			tmpfile . 600
+			fsync nameless
+			linkat out.text.tmp
+			rename out.text
+			fsync .
+		EOF
+		# shellcheck disable=SC2086
+		diff <(FAULT_NO_TMPFILE=1 traced $writer) - <<-'EOF'
+			create out.text.tmp 600
+			fsync out.text.tmp
+			rename out.text
+			fsync .
+		EOF
+		[ "$(stat -c %a out.text)" = "$(printf %o $((0666 & ~$(umask))))" ]
+	done
 }

@@ -5,6 +5,7 @@
 
 load ../lib/common
 load ../lib/cases
+load ../lib/faults
 
 setup() {
 	need_ours "${programs[@]}" era_format
@@ -64,20 +65,42 @@ mode_of() {
 	done
 }
 
+# made_exclusively MAKER OPTION-OF-STRACE...: leaves its calls in the file trace.
+made_exclusively() {
+	rm -f new
+	# The leak sanitizer can't work where strace does.
+	# shellcheck disable=SC2086
+	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0:verify_asan_link_order=0 \
+		strace -f "${@:2}" -o trace -e trace=openat,open,creat,execve,fork,vfork,clone $1 >/dev/null
+	[ "$(grep -c -E '(execve|fork|clone)\(' trace)" = 1 ] || { cat trace; false; }
+	[ "$(grep O_CREAT trace | grep -vc O_EXCL)" = 0 ] || { cat trace; false; }
+}
+
 # What is opened for writing is the output alone, or something new: created exclusively, without a
 # name, or in the end renamed.
 @test "no file is made but exclusively, and no program is run" {
 	need strace
-	local maker
+	local maker nameless=0
 	strace -e trace=none true 2>/dev/null || skip_test "strace may not trace"
+	faults_library
 	for maker in "${makers[@]}" "era_check image" "era_check --auto-repair image"; do
-		rm -f new
-		# The leak sanitizer can't work where strace does.
-		# shellcheck disable=SC2086
-		ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
-			strace -f -o trace -e trace=openat,open,creat,execve,fork,vfork,clone $maker >/dev/null
-		[ "$(grep -c -E '(execve|fork|clone)\(' trace)" = 1 ] || { cat trace; false; }
-		[ "$(grep O_CREAT trace | grep -vc O_EXCL)" = 0 ] || { cat trace; false; }
+		made_exclusively "$maker"
+		! grep -q O_TMPFILE trace || nameless=$((nameless + 1))
+		made_exclusively "$maker" -E LD_PRELOAD="$faults" -E FAULT_NO_TMPFILE=1
+		[[ $maker != *new* ]] || grep -q 'O_CREAT|O_EXCL' trace
+	done
+	[ "$nameless" -ge "${#makers[@]}" ]
+}
+
+# In the place of the first temporary name there is a link.
+@test "a link under a temporary name is not followed" {
+	local maker
+	faults_library
+	for maker in "${makers[@]}"; do
+		rm -f new ./*.tmp
+		(ln -s victim "new.$BASHPID-0.tmp" && FAULT_NO_TMPFILE=1 with_fault none:1:5 $maker)
+		[ -f new ] && [ ! -L new ] && [ ! -e victim ] || wrong "$maker"
+		[ "$(find . -name 'new.*')" = "$(find . -type l)" ] || { ls; false; }
 	done
 }
 
@@ -103,7 +126,7 @@ mode_of() {
 loop_of() {
 	need losetup
 	[ "$(id -u)" = 0 ] || skip_test "needs root for a loop device"
-	loop=$(losetup -f --show "$1" 2>/dev/null) || skip_test "no loop device is to be had"
+	loop=$(losetup -f --show "${@:2}" "$1" 2>/dev/null) || skip_test "no loop device is to be had"
 }
 
 # held COMMAND...: while the loop device is held exclusively.
@@ -140,9 +163,84 @@ held() {
 	status_is 0 era_check -q image
 }
 
+# Whatever has become of its name, or of what the loop device shows of it.
+@test "a loop device's file is found by what it is, not by its name" {
+	test_tool ofdlock
+	local name offset
+	for name in plain 'with blanks' $'new\nlines\n' 'is (deleted)'; do
+		for offset in 0 8192; do
+			cp image "$name"
+			loop_of "$PWD/$name" --offset "$offset"
+			status_is 3 held era_check -q "$name"
+			mv "$name" renamed
+			status_is 3 held era_restore -q -i xml -o renamed
+			ln renamed other
+			rm renamed
+			status_is 3 held era_restore -q -i xml -o other
+			status_is 0 era_check -q other
+			losetup -d "$loop"
+			loop=
+			status_is 0 era_restore -q -i xml -o other
+			rm other
+		done
+	done
+}
+
+@test "a device is opened exclusively, and read and written past the page cache" {
+	need strace
+	test_tool ofdlock
+	strace -e trace=none true 2>/dev/null || skip_test "strace may not trace"
+	local command
+	loop_of "$PWD/image"
+	for command in "era_check -q $loop" "era_dump -o new $loop" "era_check -q -m $loop" \
+		"era_restore -q -i xml -o $loop"; do
+		# shellcheck disable=SC2086
+		ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
+			strace -f -o trace -e trace=openat,open $command
+		grep "\"$loop\"" trace >opened
+		[ -s opened ] && fails grep -v O_DIRECT opened
+		[[ $command == *-m* ]] || {
+			fails grep -v O_EXCL opened
+			# shellcheck disable=SC2086
+			status_is 3 held $command
+		}
+	done
+}
+
+@test "a loop device whose file is in use is in use" {
+	test_tool ofdlock
+	cp image before
+	loop_of "$PWD/image"
+	status_is 3 ofdlock write image era_check "$loop"
+	says "is in use"
+	status_is 3 ofdlock write image era_restore -q -i xml -o "$loop"
+	status_is 3 ofdlock read image era_restore -q -i xml -o "$loop"
+	status_is 0 ofdlock read image era_check -q "$loop"
+	status_is 0 ofdlock write image era_check -q -m "$loop"
+	status_is 3 era_repair -q -i image -o "$loop"
+	status_is 3 era_repair -q -i "$loop" -o image
+	cmp image before
+	status_is 0 ofdlock write before era_repair -q -i image -o new
+}
+
+@test "text that is written to a device is flushed" {
+	faults_library
+	cp image target
+	loop_of "$PWD/target"
+	(FAULT_TRACE=trace with_fault none:1:5 era_dump -o "$loop" image)
+	grep -q "^fsync $loop " trace
+	(FAULT_TRACE=trace with_fault none:1:5 era_dump image >"$loop")
+	[ "$(grep -c "^fsync $loop " trace)" = 2 ]
+	status=0
+	(with_fault fsync:1:5 era_dump -o "$loop" image) 2>stderr || status=$?
+	[ "$status" = 3 ] && grep -q "$loop: cannot flush: Input/output error" stderr
+	cmp -n "$(stat -c %s xml)" xml "$loop"
+}
+
 # Its path is followed, so the folder must be one that anybody can reach.
 @test "who may not ask the loop device may read, but not write" {
 	need setpriv
+	local name
 	open=$(mktemp -d /tmp/era-files.XXXXXX)
 	cp image xml "$open"
 	cd "$open"
@@ -159,4 +257,15 @@ held() {
 	cmp image before
 	status_is 3 "${as[@]}" era_restore -i xml -o image
 	grep -q "loop device" "$stderr"
+	losetup -d "$loop"
+	loop=
+	for name in $'new\nlines\n' 'is (deleted)'; do
+		cp before "$name"
+		chmod 666 "$name"
+		loop_of "$PWD/$name"
+		status_is 3 "${as[@]}" era_restore -i xml -o "$name"
+		grep -q "loop device" "$stderr"
+		losetup -d "$loop"
+		loop=
+	done
 }

@@ -9,6 +9,7 @@
 
 load ../lib/common
 load ../lib/cases
+load ../lib/faults
 
 setup_file() {
 	need_ours "${programs[@]}" era_format blkedit
@@ -43,6 +44,8 @@ victim() {
 	esac
 }
 
+# wrapper: what commands are run by. has_names: and nameless files aren't known.
+wrapper=() has_names=
 victims=(restore-new restore-over repair-new repair-over format-over counts dump dump-gz invalidate)
 
 prepare() {
@@ -57,7 +60,7 @@ learn() {
 	victim "$1"
 	prepare
 	start=${EPOCHREALTIME/./}
-	"${command[@]}"
+	"${wrapper[@]}" "${command[@]}"
 	took=$((${EPOCHREALTIME/./} - start))
 	rm -rf right
 	mv out right
@@ -72,7 +75,7 @@ refused_by_all() {
 	local got=0
 	era_check -q "$1" || got=$?
 	[ "$got" = 1 ] && fails era_check --super-block-only -q "$1" || return
-	[ -z "$old" ] || ! cmp -s -n 4096 "$1" /dev/zero
+	! cmp -s -n 4096 "$1" /dev/zero
 }
 
 # What is left counts for $left.
@@ -90,8 +93,10 @@ is_whole() {
 			left=old
 		elif [ $kind = metadata ] && [ "$file" = out/file ] && refused_by_all "$file"; then
 			left=none
-		elif [[ $file == out/*.tmp ]] && cmp -s "$file" right/*; then
-			left=old
+		elif [[ $file == out/*.tmp ]] && { [ -n "$has_names" ] || cmp -s "$file" right/*; }; then
+			[ -z "$old" ] || left=old
+		elif [ -n "$has_names" ] && [ -z "$old" ] && [ ! -s "$file" ]; then
+			: # its name is taken, and no more
 		else
 			wrong "half done: $file" || return
 		fi
@@ -106,7 +111,7 @@ kill_one() {
 	draw "$took"
 	printf -v delay '%d.%06d' $((drawn / 1000000)) $((drawn % 1000000))
 	status=0
-	timeout --foreground -s KILL "$delay" "${command[@]}" 2>stderr || status=$?
+	timeout --foreground -s KILL "$delay" "${wrapper[@]}" "${command[@]}" 2>stderr || status=$?
 	# It may come to its end while the signal is on its way: 124.
 	[ "$status" != 124 ] || status=0
 	[ "$status" = 137 ] || [ "$status" = 0 ] || wrong "status $status" || return
@@ -131,5 +136,15 @@ kill_all() {
 }
 
 @test "killed at random times" {
+	untraced kill_all
+}
+
+@test "killed at random times, where there are no nameless files" {
+	faults_library
+	wrapper=(env LD_PRELOAD="$faults" FAULT_NO_TMPFILE=1
+		ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0")
+	has_names=1
+	victims=(restore-new repair-new repair-over dump dump-gz invalidate)
+	ERA_KILLS=$((${ERA_KILLS:-60} / 2))
 	untraced kill_all
 }

@@ -82,6 +82,33 @@ old_file() {
 	done
 }
 
+@test "who can't give a file away gives nobody more access" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	need setpriv
+	local dir mode
+	dir=$(mktemp -d)
+	programs_for_all "$dir"
+	cp meta "$dir"
+	chown 65534:65534 "$dir"
+	chmod 755 "$dir"
+	for mode in 660:600 664:644 4775:755 6777:777 640:600 4711:711; do
+		cp old "$dir/out"
+		chown 0:0 "$dir/out"
+		chmod "${mode%:*}" "$dir/out"
+		status_is 0 setpriv --reuid=65534 --regid=65534 --clear-groups \
+			era_dump -o "$dir/out" "$dir/meta"
+		cmp "$dir/out" dump.want
+		[ "$(stat -c %u:%g:%a "$dir/out")" = "65534:65534:${mode#*:}" ] ||
+			{ stat "$dir/out"; false; }
+	done
+	# The group can be kept by who is in it.
+	chmod 6664 "$dir/out"
+	chown 0:65533 "$dir/out"
+	status_is 0 setpriv --reuid=65534 --regid=65534 --groups=65533 era_dump -o "$dir/out" "$dir/meta"
+	[ "$(stat -c %u:%g:%a "$dir/out")" = 65534:65533:664 ]
+	rm -rf "$dir"
+}
+
 linked() {
 	mkdir work/there
 	cp old work/there/file

@@ -291,6 +291,22 @@ usage_error() {
 	[ "$n" = 9 ]
 }
 
+@test "3: help and version that can't be printed" {
+	local program option n=0
+	for program in "${programs[@]}" era_format era_metadata_size era_ctl; do
+		for option in -h --usage -V; do
+			status_is 3 "$program" $option >/dev/full
+			says "standard output: cannot write: No space left on device"
+			status_is 3 "$program" $option >&-
+			n=$((n + 1))
+		done
+	done
+	[ "$n" = 24 ]
+	{ sleep .02; exit_status era_dump -h; echo "$status" >got; } | :
+	[ "$(cat got)" = 3 ]
+	[ ! -s "$BATS_TEST_TMPDIR/stderr" ]
+}
+
 @test "3, and not a word: a pipe that nobody reads" {
 	local n=0
 	cp "$images/013-levels" large
@@ -367,6 +383,21 @@ usage_error() {
 		done
 	done
 	[ "$n" = 84 ]
+}
+
+# What is opened would be standard error then.
+@test "closed stderr: messages don't go into what is open for writing" {
+	head -c 12288 meta >small
+	cp small small.was
+	status=0
+	era_restore -i good.xml -o small 2>&- || status=$?
+	[ "$status" = 3 ]
+	cmp small small.was
+	test_tool blkedit
+	cp meta leaky
+	blkedit leaky 'bitmap.count.[free]=1'
+	era_check --auto-repair leaky >/dev/null 2>&-
+	status_is 0 era_check -q leaky
 }
 
 @test "closed stdout: what can't be printed is not done" {

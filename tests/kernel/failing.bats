@@ -85,7 +85,7 @@ old_state() {
 		answer: some-writes-check 1
 		answer: some-writes-same 1
 	EOF
-	grep -q 'said: .*cannot write: Input/output error' "$dir/console.2"
+	grep -q 'said: .*cannot write block.*: Input/output error' "$dir/console.2"
 	grep -q 'said: .*cannot flush: Input/output error' "$dir/console.2"
 	[ "$(grep -c 'said: .*what it held before may be lost' "$dir/console.2")" = 2 ]
 	status_is 1 era_dump "$dir/metadata"

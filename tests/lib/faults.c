@@ -2,14 +2,16 @@
 /*
  * Makes calls of the C library fail, for a program that has it in LD_PRELOAD:
  *
- *	FAULT=CALL:NTH:HOW	from the environment; HOW is the number of an errno, or "short"
+ *	FAULT=CALL:NTH:HOW	from the environment; HOW is the number of an errno, "short", or
+ *				"nothing"
  *	FAULT_LOG=FILE		the name of a call that was made to fail is appended
  *
  * The NTH call of that name fails, or transfers half of what it should. With NTH 0 it is all that
- * are short; or, with an errno, every second one that fails. "memory" stands for malloc() and its
- * kin, and open for all that open.
+ * are short; or, with an errno, every second one that fails. With "nothing" a write is said to have
+ * written nothing. "memory" stands for malloc() and its kin, and open for all that open.
  *
  * FAULT_TRACE=FILE: what is done to files is appended, a line a call.
+ * FAULT_NO_TMPFILE=1: no file system knows nameless files.
  *
  * A program that hangs is ended by SIGALRM.
  */
@@ -30,7 +32,7 @@
 static char fault_call[32];
 static unsigned long fault_nth, nr_calls;
 static int fault_error;
-static bool fault_short;
+static bool fault_short, fault_nothing, no_tmpfile;
 static const char *log_path, *trace_path;
 
 static void append(const char *path, const char *text)
@@ -52,7 +54,9 @@ __attribute__((constructor)) static void start(void)
 	trace_path = getenv("FAULT_TRACE");
 	if (fault && sscanf(fault, "%31[^:]:%lu:%31s", fault_call, &fault_nth, how) != 3)
 		_exit(98);
+	no_tmpfile = getenv("FAULT_NO_TMPFILE");
 	fault_short = !strcmp(how, "short");
+	fault_nothing = !strcmp(how, "nothing");
 	fault_error = atoi(how);
 	alarm(PATIENCE);
 }
@@ -75,12 +79,24 @@ static bool strikes(const char *call)
 
 static bool fails(const char *call)
 {
-	return !fault_short && strikes(call);
+	return !fault_short && !fault_nothing && strikes(call);
 }
 
 static size_t shortened(const char *call, size_t size)
 {
 	return fault_short && size > 1 && strikes(call) ? size / 2 : size;
+}
+
+static void trace_name(const char *call, const char *path, unsigned mode)
+{
+	char line[512];
+	int saved = errno;
+
+	if (!trace_path)
+		return;
+	snprintf(line, sizeof(line), "%s %s %o\n", call, path, mode);
+	append(trace_path, line);
+	errno = saved;
 }
 
 static void trace(const char *call, int fd, long long at, size_t size)
@@ -117,18 +133,35 @@ PLAIN(int, -1, ftruncate, "ftruncate", (int fd, off_t size), (fd, size))
 PLAIN(int, -1, dup, "dup", (int fd), (fd))
 PLAIN(int, -1, fchmod, "fchmod", (int fd, mode_t mode), (fd, mode))
 PLAIN(int, -1, fchown, "fchown", (int fd, uid_t user, gid_t group), (fd, user, group))
-PLAIN(int, -1, rename, "rename", (const char *from, const char *to), (from, to))
-PLAIN(int, -1, linkat, "linkat",
-      (int from, const char *old, int to, const char *new, int flags), (from, old, to, new, flags))
+PLAIN(int, -1, close, "close", (int fd), (fd))
+
+int rename(const char *from, const char *to)
+{
+	trace_name("rename", to, 0);
+	return fails("rename") ? -1 : NEXT(rename)(from, to);
+}
+
+int linkat(int from, const char *old, int to, const char *new, int flags)
+{
+	trace_name("linkat", new, 0);
+	return fails("linkat") ? -1 : NEXT(linkat)(from, old, to, new, flags);
+}
 
 int open(const char *path, int flags, ...)
 {
+	bool is_nameless = (flags & O_TMPFILE) == O_TMPFILE, is_new = is_nameless || flags & O_CREAT;
 	va_list rest;
 	unsigned mode;
 
 	va_start(rest, flags);
-	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, unsigned) : 0;
+	mode = is_new ? va_arg(rest, unsigned) : 0;
 	va_end(rest);
+	if (no_tmpfile && is_nameless) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (is_new)
+		trace_name(is_nameless ? "tmpfile" : "create", path, mode);
 	return fails("open") ? -1 : NEXT(open)(path, flags, mode);
 }
 
@@ -155,12 +188,16 @@ ssize_t pread(int fd, void *data, size_t size, off_t at)
 
 ssize_t write(int fd, const void *data, size_t size)
 {
+	if (fault_nothing && strikes("write"))
+		return 0;
 	return fails("write") ? -1 : NEXT(write)(fd, data, shortened("write", size));
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 {
 	trace("pwrite", fd, at, size);
+	if (fault_nothing && strikes("pwrite"))
+		return 0;
 	return fails("pwrite") ? -1 : NEXT(pwrite)(fd, data, shortened("pwrite", size), at);
 }
 

@@ -70,10 +70,10 @@ assert h.pread(512, 0)'
 	write_fails 1
 	read_works
 	status_is 3 era_ctl ctl status
-	grep -q "Error: .*meta: cannot write: File too large" "$stderr"
+	grep -q "Error: .*meta: cannot write block.*: File too large" "$stderr"
 	status_is 3 era_ctl ctl checkpoint
 	grep -q "read-only: .*meta: cannot write" "$stderr"
-	grep -q "meta: cannot write: File too large" log
+	grep -q "meta: cannot write block.*: File too large" log
 	fails nbdinfo "$(uri since=2)"
 	nbdinfo "$(uri '')" | grep -q "is_read_only: true"
 

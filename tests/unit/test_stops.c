@@ -353,8 +353,19 @@ static void on_note(void *ctx, const char *text)
 	snprintf(heard->note, sizeof(heard->note), "%s", text);
 }
 
+/* The error begins with what failed, and ends with why. */
+static void check_error(const char *error, const char *what, const char *why)
+{
+	size_t len = strlen(error), len_why = strlen(why);
+
+	assert_memory_equal(error, what, strlen(what));
+	assert_true(len > len_why);
+	assert_string_equal(error + len - len_why, why);
+}
+
 /* Fails as it should, says so, and whatever comes after it leaves nothing half done. */
-static void try_fault(struct trial *trial, const struct simdev_faults *faults, const char *text)
+static void try_fault(struct trial *trial, const struct simdev_faults *faults, const char *what,
+		      const char *why)
 {
 	struct heard heard = {0};
 	const struct report rep = {.ctx = &heard, .error = on_error, .note = on_note};
@@ -365,12 +376,12 @@ static void try_fault(struct trial *trial, const struct simdev_faults *faults, c
 	sim.faults = *faults;
 	assert_int_equal(trial->run(&sim, trial->after, &rep), ERA_SYS);
 	assert_int_equal(heard.nr_errors, 1);
-	assert_string_equal(heard.error, text);
+	check_error(heard.error, what, why);
 	assert_int_equal(heard.nr_notes, 1);
 	assert_non_null(strstr(heard.note, "what it held before may be lost"));
 	result = stops(trial, &sim, 0);
 	if (result.bad)
-		fail_msg("%s, then %s: %s", text, trial->name, result.first_bad);
+		fail_msg("%s, then %s: %s", heard.error, trial->name, result.first_bad);
 	simdev_close(&sim);
 }
 
@@ -399,17 +410,17 @@ static void failing_writes_and_flushes(void **state)
 						       .error = kinds[k].error,
 						       .short_write = kinds[k].short_write,
 						       .lasting = kinds[k].lasting};
-			char text[128];
 
 			if (trial->nr_blocks == LARGE_DEVICE && k != 2)
 				continue;
-			snprintf(text, sizeof(text), "simulated device: cannot write: %s", kinds[k].text);
 			for (faults.write = 1; faults.write <= writes; faults.write++)
-				try_fault(trial, &faults, text);
+				try_fault(trial, &faults, faults.write == 1 || faults.write == writes
+					  ? "simulated device: cannot write block 0: "
+					  : "simulated device: cannot write blocks ", kinds[k].text);
 			faults.write = 0;
-			snprintf(text, sizeof(text), "simulated device: cannot flush: %s", kinds[k].text);
 			for (faults.flush = 1; faults.flush <= 3; faults.flush++)
-				try_fault(trial, &faults, text);
+				try_fault(trial, &faults, "simulated device: cannot flush: ",
+					  kinds[k].text);
 		}
 	}
 }
@@ -535,6 +546,57 @@ static void failing_repairs_of_counts(void **state)
 		try_repair_fault(&faults);
 }
 
+/* A device that gives another block 0 when it is asked for that one the so manieth time. */
+static unsigned nr_reads_of_zero, wrong_read;
+static const struct blk_dev_ops *good_ops;
+
+static int read_otherwise(struct blk_dev *dev, void *data, size_t len, off_t at)
+{
+	int r = good_ops->read(dev, data, len, at);
+
+	if (!at && ++nr_reads_of_zero == wrong_read)
+		((uint8_t *)data)[offsetof(struct superblock_disk, era_array_root)] ^= 1;
+	return r;
+}
+
+static int repair_with_wrong_read(struct simdev *sim, unsigned nr, struct heard *heard)
+{
+	const struct report rep = {.ctx = heard, .error = on_error};
+	struct era_check_result result;
+	struct blk_dev_ops ops;
+	struct blk_dev dev;
+	int r;
+
+	nr_reads_of_zero = 0;
+	wrong_read = nr;
+	wrong_counts(sim);
+	assert_int_equal(simdev_dev(sim, &dev, &rep), 0);
+	good_ops = dev.ops;
+	ops = *good_ops;
+	ops.read = read_otherwise;
+	dev.ops = &ops;
+	r = era_check_dev(&dev, ERA_CHECK_REPAIR, &rep, &result);
+	blk_dev_close(&dev);
+	return r;
+}
+
+/* Its checksum is made anew before it is written, so what is wrong with it would be right for ever. */
+static void a_superblock_read_wrong_is_not_written(void **state)
+{
+	unsigned nr = 0, nr_refused = 0;
+
+	(void)state;
+	do {
+		struct heard heard = {0};
+		struct simdev sim;
+
+		nr_refused += repair_with_wrong_read(&sim, ++nr, &heard) == ERA_SYS;
+		assert_true(holds(&sim, &old_content));
+		simdev_close(&sim);
+	} while (nr_reads_of_zero >= nr);
+	assert_true(nr > 3 && nr_refused);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -543,6 +605,7 @@ int main(void)
 		cmocka_unit_test(failing_writes_and_flushes),
 		cmocka_unit_test(counts_are_made_right),
 		cmocka_unit_test(failing_repairs_of_counts),
+		cmocka_unit_test(a_superblock_read_wrong_is_not_written),
 	};
 
 	return cmocka_run_group_tests_name("stops", tests, NULL, NULL);
