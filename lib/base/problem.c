@@ -123,6 +123,8 @@ static const struct row {
 				  PROBLEM_NON_FATAL, true},
 	[PROBLEM_NR_FREE] = {"nr-free", "wrong nr_free in the index (harmless)", "", DECIMAL,
 			     DECIMAL, PROBLEM_NOTE, true},
+	[PROBLEM_NR_FREE_LOW] = {"nr-free-low", "nr_free hides free blocks", "at least ", DECIMAL,
+				 DECIMAL, PROBLEM_NON_FATAL, true},
 	[PROBLEM_NONE_FREE_BEFORE] = {"none-free-before", "none_free_before hides free blocks",
 				      "at most ", DECIMAL, DECIMAL, PROBLEM_NON_FATAL, true},
 };
@@ -133,7 +135,8 @@ static const bool of_counts[NR_PROBLEMS] = {
 	[PROBLEM_REF_HIGH] = true,	   [PROBLEM_LEAK] = true,
 	[PROBLEM_REF_TREE_STRAY] = true,   [PROBLEM_REF_TREE_MISSING] = true,
 	[PROBLEM_REF_TREE_VALUE] = true,   [PROBLEM_NR_ALLOCATED] = true,
-	[PROBLEM_NR_FREE] = true,	   [PROBLEM_NONE_FREE_BEFORE] = true,
+	[PROBLEM_NR_FREE] = true,	   [PROBLEM_NR_FREE_LOW] = true,
+	[PROBLEM_NONE_FREE_BEFORE] = true,
 };
 
 static const char *const role_names[NR_ROLES] = {

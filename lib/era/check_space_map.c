@@ -63,7 +63,8 @@ static void check_bitmap_tail(struct sm_check *sm, const struct bitmap_disk *bit
 }
 
 /* A partial bitmap's nr_free is right by either convention: of the blocks that it stands for, or
- * (the kernel's) of all that it could. */
+ * (the kernel's) of all that it could.  One that is too high the kernel leaves itself; where it comes
+ * to 0 the kernel looks for no free block any more. */
 static void check_index_entry(struct sm_check *sm, const struct index_entry_disk *entry,
 			      uint32_t nr, uint32_t nr_free, uint32_t first_free, uint64_t i)
 {
@@ -71,8 +72,10 @@ static void check_index_entry(struct sm_check *sm, const struct index_entry_disk
 	struct problem p;
 
 	if (found != nr_free && found != nr_free + (BITMAP_ENTRIES - nr)) {
-		problem_set(&p, PROBLEM_NR_FREE, sm->root.index, found,
-			    nr_free + (BITMAP_ENTRIES - nr));
+		bool is_low = found < nr_free;
+
+		problem_set(&p, is_low ? PROBLEM_NR_FREE_LOW : PROBLEM_NR_FREE, sm->root.index, found,
+			    is_low ? nr_free : nr_free + (BITMAP_ENTRIES - nr));
 		check_tell(sm->check, &p, "space map, bitmap %" PRIu64 " of %" PRIu64, i + 1,
 			   sm->nr_bitmaps);
 	}

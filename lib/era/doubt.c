@@ -12,6 +12,9 @@
  *
  * But for the last, the current era is unknown, too.  The new one is far above all that are found, like
  * that of a salvage.  So high an era that this isn't possible is not believed.
+ *
+ * The same holds for a metadata snapshot, but the space map is not its own.  Its era can't be above
+ * the live one.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -74,9 +77,21 @@ static void on_error(void *ctx, const char *text)
 	(void)report_fail(f->dev->rep, ERA_SYS, "%s", text);
 }
 
-static int check_all(struct era_view *view, struct findings *f)
+static bool is_snapshot(const struct era_view *view)
+{
+	return view->flags & ERA_VIEW_SNAPSHOT;
+}
+
+static int check_view(struct era_view *view, struct findings *f)
 {
 	const struct report rep = {.ctx = f, .problem = on_problem, .error = on_error};
+
+	return is_snapshot(view) ? era_check_dev(&view->dev, ERA_CHECK_SNAPSHOT, &rep, &f->result)
+				 : era_check_as(&view->dev, &view->sb, &rep, &f->result);
+}
+
+static int check_all(struct era_view *view, struct findings *f)
+{
 	int r;
 
 	*f = (struct findings){
@@ -85,7 +100,7 @@ static int check_all(struct era_view *view, struct findings *f)
 		.current = view->sb.current_era,
 		.after = view->sb.current_era,
 	};
-	r = f->data ? era_check_as(&view->dev, &view->sb, &rep, &f->result) : report_nomem(view->dev.rep);
+	r = f->data ? check_view(view, f) : report_nomem(view->dev.rep);
 	free(f->data);
 	return r;
 }
@@ -94,15 +109,16 @@ static int check_all(struct era_view *view, struct findings *f)
 static bool report_doubt(const struct era_view *view, const struct findings *f, uint32_t era)
 {
 	const char *path = view->dev.path;
+	const char *name = is_snapshot(view) ? "metadata snapshot" : "superblock";
 	const struct report *rep = view->dev.rep;
 
 	if (f->other)
-		report_note(rep, "%s: block %" PRIu64 ": is sound, but of another kind: the superblock is an "
-			    "older one, or a pointer is wrong: every block counts as written, in era %" PRIu32,
-			    path, f->other, era);
+		report_note(rep, "%s: block %" PRIu64 ": is sound, but of another kind: the %s is an older "
+			    "one, or a pointer is wrong: every block counts as written, in era %" PRIu32,
+			    path, f->other, name, era);
 	else if (f->after > f->current)
-		report_note(rep, "%s: era %" PRIu32 " is found, and the superblock says %" PRIu32
-			    ": every block counts as written, in era %" PRIu32, path, f->after - 1,
+		report_note(rep, "%s: era %" PRIu32 " is found, and the %s says %" PRIu32
+			    ": every block counts as written, in era %" PRIu32, path, f->after - 1, name,
 			    f->current, era);
 	else if (f->result.doubtful)
 		report_note(rep, "%s: block %" PRIu64 ": the space map and what leads there contradict each "
@@ -113,18 +129,35 @@ static bool report_doubt(const struct era_view *view, const struct findings *f, 
 	return true;
 }
 
+/* What the current era must be taken for.  A snapshot's is not above the live one. */
+static uint32_t safe_era(const struct era_view *view, const struct findings *f)
+{
+	if (f->after == f->current)
+		return f->current;
+	if (is_snapshot(view) && f->after - 1 <= view->live.current_era)
+		return view->live.current_era;
+	return f->after - 1 + ERA_SALVAGE_GAP;
+}
+
 /* The view begins anew with all lost, if what was found contradicts what it says. */
 static int doubt(struct era_view *view, const struct findings *f)
 {
 	struct superblock sb = view->sb;
 
-	if (f->after > f->current)
-		sb.current_era = f->after - 1 + ERA_SALVAGE_GAP;
+	sb.current_era = safe_era(view, f);
 	if (!report_doubt(view, f, sb.current_era))
 		return 0;
 	view->nr_problems++;
 	view->flags |= ERA_VIEW_ALL_LOST;
 	return era_view_restart(view, &sb);
+}
+
+/* The space map is the live metadata's, and can't prove anything. */
+static int doubt_snapshot(struct era_view *view, struct findings *f)
+{
+	if (f->other)
+		note_era(f, f->current);
+	return doubt(view, f);
 }
 
 static int look_closer(struct era_view *view)
@@ -137,6 +170,8 @@ static int look_closer(struct era_view *view)
 		era_view_close(view);
 	if (r || f.result.nr_fatal + f.result.nr_non_fatal == 0)
 		return r;
+	if (is_snapshot(view))
+		return doubt_snapshot(view, &f);
 	r = salvage_roots(view, &newest);
 	if (r)
 		return r < 0 ? r : 0;
@@ -150,12 +185,12 @@ int era_salvage_view_open(struct era_view *view, const char *path, unsigned flag
 {
 	int r = era_view_open(view, path, flags, rep);
 
-	return r || flags != ERA_VIEW_REPAIR ? r : look_closer(view);
+	return r || !(flags & ERA_VIEW_REPAIR) ? r : look_closer(view);
 }
 
 int era_salvage_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags)
 {
 	int r = era_view_open_dev(view, dev, flags);
 
-	return r || flags != ERA_VIEW_REPAIR ? r : look_closer(view);
+	return r || !(flags & ERA_VIEW_REPAIR) ? r : look_closer(view);
 }

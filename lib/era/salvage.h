@@ -54,9 +54,10 @@ int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
 			 const struct era_salvage_hints *hints) must_check;
 void era_salvage_close(struct era_salvage *s);
 
-/* era_view_open().  With no other flag than ERA_VIEW_REPAIR, what the superblock says is also held
- * against the space map and the trees: a field that they prove to be wrong is put right, and where
- * they contradict each other otherwise every block counts as written (noted). */
+/* era_view_open().  With ERA_VIEW_REPAIR, what the superblock says is also held against the space map
+ * and the trees: a field that they prove to be wrong is put right, and where they contradict each other
+ * otherwise every block counts as written (noted).  What a snapshot's says is held against its trees
+ * alone. */
 int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
 			  const struct report *rep) must_check;
 

@@ -597,7 +597,7 @@ int era_view_restart(struct era_view *view, const struct superblock *sb)
 	*view = (struct era_view){
 		.dev = view->dev,
 		.flags = view->flags,
-		.live = *sb,
+		.live = view->flags & ERA_VIEW_SNAPSHOT ? view->live : *sb,
 		.sb = *sb,
 		.open_end = UINT64_MAX,
 		.nr_problems = nr_problems,

@@ -68,7 +68,8 @@ int era_view_open(struct era_view *view, const char *path, unsigned flags,
 int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags) must_check;
 void era_view_close(struct era_view *view);
 
-/* The view begins anew, as if sb were the superblock of its device.  On failure it is closed. */
+/* The view begins anew, as if sb were its superblock: that of its device, or the clone.  On failure it
+ * is closed. */
 int era_view_restart(struct era_view *view, const struct superblock *sb) must_check;
 
 /* The live view of an open device, which must outlive it, as if sb were its superblock. */

@@ -14,6 +14,7 @@ kibibytes=700000
 
 setup() {
 	scratch
+	held=
 	need_ours era_check era_dump era_restore era_invalidate era_repair hostile
 	! sanitized era_check || skip "sanitizers take time and memory of their own"
 	truncate -s 4M device
@@ -34,9 +35,9 @@ bounded() {
 	one_of $statuses && [ "$(stat -c %s "$stderr")" -lt 4000000 ]
 }
 
-# each_kind [-n NR_BLOCKS] STATUSES COMMAND...
+# each_kind [-n NR_BLOCKS] STATUSES COMMAND...: 0 stands for as many as there can be.
 each_kind() {
-	nr_blocks=
+	nr_blocks=0
 	[ "$1" != -n ] || { nr_blocks=$2; shift 2; }
 	untraced each_kind_untraced "$@"
 }
@@ -45,11 +46,11 @@ each_kind_untraced() {
 	local kind bad=() tried=0
 	for kind in $(hostile); do
 		tried=$((tried + 1))
-		hostile "$kind" image $nr_blocks
+		hostile "$kind" image "$nr_blocks" ${held:+held}
 		bounded "$@" || bad+=("$kind")
 	done
 	[ ${#bad[@]} = 0 ] || echo "$*: ${bad[*]}" >&2
-	[ "$tried" = 9 ] && [ ${#bad[@]} = 0 ]
+	[ "$tried" = 11 ] && [ ${#bad[@]} = 0 ]
 }
 
 @test "era_check finds them damaged" {
@@ -82,6 +83,20 @@ each_kind_untraced() {
 	hostile claims image $believed
 	bounded 5 era_invalidate -r --written-since 1 --format ranges --unit blocks image
 	[ "$(<out)" = "0 $believed" ]
+}
+
+@test "a metadata snapshot of them" {
+	held=held
+	each_kind 1 era_check -m image
+	each_kind 1 era_dump -m -o /dev/null image
+	each_kind 1 era_invalidate -m --written-since 1 image
+	each_kind 1 era_dump -m -r image
+	each_kind -n $believed '1 5' era_dump -m -r -o /dev/null image
+	each_kind -n $believed '1 5' era_invalidate -m -r --written-since 1 --format bitmap -o /dev/null image
+}
+
+@test "era_check repairs none of their counts" {
+	each_kind 1 era_check --auto-repair image
 }
 
 @test "era_repair has no room for so much" {

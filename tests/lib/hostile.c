@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Writes metadata of 64 MiB that are made to take long, or much memory, to read:
- *	hostile KIND FILE [NR_BLOCKS]
- * with that number of data blocks, or as many as there can be. Without arguments the kinds are listed.
+ *	hostile KIND FILE [NR_BLOCKS [held]]
+ * with that number of data blocks, or as many as there can be (also 0), and with a metadata snapshot held
+ * that has the same roots. Without arguments the kinds are listed.
  * Every checksum is right.
  */
 #include <stdio.h>
@@ -210,6 +211,21 @@ static void many_small_writesets(struct hostile *h)
 	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
 }
 
+/* A large bitset that 8040 writesets have in common. */
+static void shared_bitset(struct hostile *h)
+{
+	uint32_t first = h->next, nr = 60 * POINTERS, root, words = ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE);
+
+	for (uint32_t i = 0; i < nr; i++)
+		bitset_block(h, words, UINT64_C(0x5555555555555555));
+	root = h->next;
+	for (uint32_t i = 0; i < nr; i += POINTERS)
+		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, POINTERS, i, first + i, 1);
+	root = levels(h, ROLE_BITSET_NODE, root, nr / POINTERS, POINTERS);
+	writeset_tree(h, 40, nr * words * 64, root, 0);
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+}
+
 /* Every second block is known: as many stretches that are not. */
 static void many_stretches(struct hostile *h)
 {
@@ -244,6 +260,36 @@ static void index_of(struct hostile *h, uint32_t bitmap)
 	finish(h, ROLE_INDEX);
 }
 
+/* A space map of the largest size whose bitmaps are all one, and say "look in the ref-count tree". */
+static void large_counts(struct hostile *h)
+{
+	struct superblock_disk *sb = superblock(h);
+	struct bitmap_disk *disk = (void *)h->block[h->next];
+	struct index_disk *index;
+	uint32_t first, nr = 16000, max = NODE_MAX_ENTRIES(sizeof(struct le32));
+
+	memset(disk->words, 0xff, sizeof(disk->words));
+	finish(h, ROLE_BITMAP);
+	index = (void *)h->block[h->next];
+	for (uint32_t i = 0; i < INDEX_MAX_ENTRIES; i++)
+		index->entry[i].blocknr = le64_make(h->next - 1);
+	sb->sm.bitmap_root = le64_make(finish(h, ROLE_INDEX));
+	sb->sm.nr_blocks = le64_make(SPACE_MAP_MAX_BLOCKS);
+	first = h->next;
+	for (uint32_t i = 0; i < nr; i++) {
+		struct node_disk *node = begin_node(h, NODE_LEAF, sizeof(struct le32), max);
+		struct le32 *count = values(node);
+
+		for (uint32_t j = 0; j < max; j++) {
+			keys(node)[j] = le64_make((uint64_t)i * max + j);
+			count[j] = le32_make(UINT32_MAX);
+		}
+		finish(h, ROLE_REF_NODE);
+	}
+	sb->sm.ref_count_root = le64_make(levels(h, ROLE_REF_NODE, first, nr, max));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+}
+
 /* For a salvage: space maps that in turn have thousands of nodes in use, and none. */
 static void many_space_maps(struct hostile *h)
 {
@@ -270,10 +316,20 @@ static const struct kind {
 	{"many-bad-writesets", many_bad_writesets},
 	{"many-small-writesets", many_small_writesets},
 	{"many-stretches", many_stretches},
+	{"shared-bitset", shared_bitset},
+	{"large-counts", large_counts},
 	{"many-space-maps", many_space_maps},
 };
 
-static void make(struct hostile *h, const struct kind *kind, const char *nr_blocks)
+/* Takes the last block, whatever it was. */
+static void hold_snapshot(struct hostile *h)
+{
+	h->next = NR_BLOCKS - 1;
+	memcpy(h->block[h->next], h->block[0], META_BLOCK_SIZE);
+	superblock(h)->metadata_snap = le64_make(finish(h, ROLE_SNAPSHOT));
+}
+
+static void make(struct hostile *h, const struct kind *kind, const char *nr_blocks, bool held)
 {
 	struct superblock_disk *sb = superblock(h);
 
@@ -288,8 +344,10 @@ static void make(struct hostile *h, const struct kind *kind, const char *nr_bloc
 	sb->writeset_tree_root =
 		le64_make(empty_leaf(h, ROLE_WRITESET_NODE, sizeof(struct writeset_disk)));
 	kind->make(h);
-	if (nr_blocks)
+	if (nr_blocks && strtoul(nr_blocks, NULL, 10))
 		sb->nr_blocks = le32_make((uint32_t)strtoul(nr_blocks, NULL, 10));
+	if (held)
+		hold_snapshot(h);
 	blk_seal((struct blk_rw){0, sb}, ROLE_SUPERBLOCK);
 }
 
@@ -305,7 +363,7 @@ int main(int argc, char **argv)
 			puts(kinds[i].name);
 		if (argc < 3 || strcmp(kinds[i].name, argv[1]))
 			continue;
-		make(&h, &kinds[i], argv[3]);
+		make(&h, &kinds[i], argv[3], argc > 4);
 		file = fopen(argv[2], "wb");
 		return !file || fwrite(h.block, META_BLOCK_SIZE, NR_BLOCKS, file) != NR_BLOCKS ||
 		       fclose(file);
