@@ -239,6 +239,18 @@ static struct changes changes_of(const struct answer *a)
 	};
 }
 
+/* A bit a block, the first eight in the first byte. */
+static void must_be_bitmap(const struct memfile *file, const struct answer *a)
+{
+	size_t len;
+	uint8_t *bytes = memfile_read(file, &len);
+
+	must(len == div_up(a->sb.nr_blocks, 8));
+	for (uint64_t i = 0; i < a->sb.nr_blocks; i++)
+		must((bytes[i / 8] >> i % 8 & 1) == bits_test(a->changes.bits, i));
+	free(bytes);
+}
+
 static void write_format(const struct answer *a, uint8_t choice)
 {
 	static const char *const names[] = {"xml", "json", "ranges", "bitmap"};
@@ -260,7 +272,7 @@ static void write_format(const struct answer *a, uint8_t choice)
 	must(!sink_finish(&sink));
 	sink_close(&sink);
 	if (!strcmp(name, "bitmap"))
-		must(memfile_size(&file) == div_up(a->sb.nr_blocks, 8));
+		must_be_bitmap(&file, a);
 	memfile_close(&file);
 }
 
