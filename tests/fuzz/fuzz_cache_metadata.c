@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
 #include "ondisk/cache_disk.h"
@@ -18,6 +19,9 @@
 #define NR_BLOCKS 6u
 #define WORDS_PER_BLOCK ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)
 #define CACHE_BLOCKS ((2 * WORDS_PER_BLOCK + 3) * 64u - 7)
+
+/* At the start of each array block, all different. */
+#define DIRTY_BYTES 64u
 
 enum {
 	SUPERBLOCK,
@@ -81,7 +85,8 @@ static void make_array_block(uint32_t nr)
 	array->max_entries = le32_make(WORDS_PER_BLOCK);
 	array->nr_entries = le32_make(nr + 1 == NR_BLOCKS ? 3 : WORDS_PER_BLOCK);
 	array->value_size = le32_make(WORD_VALUE_SIZE);
-	memset(array + 1, 0x11, 64);
+	for (uint8_t i = 0; i < DIRTY_BYTES; i++)
+		((uint8_t *)(array + 1))[i] = i;
 }
 
 static void patch(struct input *input)
@@ -101,6 +106,13 @@ static void seal(void)
 	for (uint32_t i = ROOT; i < NR_BLOCKS; i++)
 		blk_seal((struct blk_rw){i, image.block[i]},
 			 i == ROOT ? ROLE_BITSET_NODE : ROLE_BITSET);
+}
+
+/* The bits of the array blocks as they are without patches. */
+static void must_be_dirty(const uint64_t *dirty)
+{
+	for (unsigned i = 0; i < 8 * DIRTY_BYTES; i++)
+		must(bits_test(dirty, i) == (i / 8 >> i % 8 & 1));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -123,6 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	r = cache_metadata_read("cache", &metadata, &rep);
 	must_be_told(r, &told);
 	must(len > 1 || !r);
+	if (len <= 1 && metadata.dirty)
+		must_be_dirty(metadata.dirty);
 	if (!r && metadata.dirty)
 		must(div_up(metadata.nr_cache_blocks, 64 * WORDS_PER_BLOCK) < NR_BLOCKS);
 	cache_metadata_free(&metadata);

@@ -5,6 +5,7 @@
  *
  * - what the check calls sound can be read, and what cannot be read the check calls damaged;
  * - all readings of one view end the same way; one that succeeds says the same with repair;
+ * - a list of changed blocks, also with repair, is what the events of the dump add up to (model.h);
  * - with repair, damage that is evident never takes a block off the list;
  * - what is repaired is sound and says what reading it with repair said;
  * - what is salvaged without the superblock is sound, and damage that is evident makes no era earlier;
@@ -33,6 +34,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/image.h"
 #include "tests/fuzz/memdev.h"
+#include "tests/fuzz/model.h"
 #include "tests/fuzz/run_target.h"
 #include "xml/reader.h"
 #include "xml/writer.h"
@@ -169,6 +171,7 @@ static bool same_dump(const struct dumped *a, const struct dumped *b)
 struct answer {
 	int r;
 	struct superblock sb;
+	uint32_t since;
 	struct era_changes changes;
 	uint64_t nr_problems;
 };
@@ -178,14 +181,13 @@ static void ask(struct memdev *mem, unsigned flags, uint8_t part, struct answer 
 	struct era_view view;
 	struct told told;
 	const struct report rep = fuzz_report(&told);
-	uint32_t since;
 
 	*a = (struct answer){.r = open_view(mem, flags, &view, &rep)};
 	if (!a->r) {
 		a->sb = view.sb;
-		since = (uint32_t)((uint64_t)view.sb.current_era * part / UINT8_MAX);
-		must(!era_changes_allowed(&view, since));
-		a->r = era_view_settle(&view, era_changes_read(&view, since, &a->changes));
+		a->since = (uint32_t)((uint64_t)view.sb.current_era * part / UINT8_MAX);
+		must(!era_changes_allowed(&view, a->since));
+		a->r = era_view_settle(&view, era_changes_read(&view, a->since, &a->changes));
 		a->nr_problems = view.nr_problems;
 		era_view_close(&view);
 	}
@@ -211,6 +213,21 @@ static bool lists_no_less(const struct answer *a, const struct answer *b)
 	return a->sb.nr_blocks == b->sb.nr_blocks;
 }
 
+/* The list is what the dump says. */
+static void must_be_as_dumped(struct memdev *mem, unsigned flags, const struct answer *a)
+{
+	struct model model;
+	const struct era_stream to = model_stream(&model);
+	struct era_losses losses;
+	struct era_view view;
+
+	must(!open_view(mem, flags, &view, NULL));
+	must(!era_stream_view(&view, &to, &losses));
+	era_view_close(&view);
+	must_be_list(&model, a->since, a->changes.bits);
+	model_free(&model);
+}
+
 static struct changes changes_of(const struct answer *a)
 {
 	return (struct changes){
@@ -220,6 +237,18 @@ static struct changes changes_of(const struct answer *a)
 		.current_era = a->sb.current_era,
 		.nr_unknown = a->changes.nr_unknown,
 	};
+}
+
+/* A bit a block, the first eight in the first byte. */
+static void must_be_bitmap(const struct memfile *file, const struct answer *a)
+{
+	size_t len;
+	uint8_t *bytes = memfile_read(file, &len);
+
+	must(len == div_up(a->sb.nr_blocks, 8));
+	for (uint64_t i = 0; i < a->sb.nr_blocks; i++)
+		must((bytes[i / 8] >> i % 8 & 1) == bits_test(a->changes.bits, i));
+	free(bytes);
 }
 
 static void write_format(const struct answer *a, uint8_t choice)
@@ -243,7 +272,7 @@ static void write_format(const struct answer *a, uint8_t choice)
 	must(!sink_finish(&sink));
 	sink_close(&sink);
 	if (!strcmp(name, "bitmap"))
-		must(memfile_size(&file) == div_up(a->sb.nr_blocks, 8));
+		must_be_bitmap(&file, a);
 	memfile_close(&file);
 }
 
@@ -294,6 +323,8 @@ static void open_copy(const struct trial *trial, struct memdev *mem)
 	open_output(trial->image, mem);
 	mem->nr_blocks = mem->end = trial->mem.nr_blocks;
 	memcpy(mem->data, trial->mem.data, mem->nr_blocks * META_BLOCK_SIZE);
+	memcpy(mem->bad, trial->mem.bad, sizeof(mem->bad));
+	mem->nr_bad = trial->mem.nr_bad;
 }
 
 static int build(struct memdev *mem, int (*feed)(void *ctx, const struct era_stream *to),
@@ -413,21 +444,32 @@ static bool is_snapshot(unsigned flags)
 	return flags & ERA_VIEW_SNAPSHOT;
 }
 
-static void ask_both(struct trial *trial, unsigned flags, const struct dumped *strict)
+/* Asks, and holds the answer against a dump that is not too long. */
+static void ask_as_dumped(struct trial *trial, unsigned flags, const struct dumped *d,
+			  struct answer *a)
+{
+	ask(&trial->mem, flags, trial->part, a);
+	if (given_up(d))
+		return;
+	must(!a->r == !d->r);
+	if (!a->r)
+		must_be_as_dumped(&trial->mem, flags, a);
+}
+
+static void ask_both(struct trial *trial, unsigned flags, const struct dumped *strict,
+		     const struct dumped *repair)
 {
 	struct answer sound, repaired;
 
-	ask(&trial->mem, flags, trial->part, &sound);
-	ask(&trial->mem, flags | ERA_VIEW_REPAIR, trial->part, &repaired);
-	if (!given_up(strict))
-		must(!sound.r == !strict->r);
+	ask_as_dumped(trial, flags, strict, &sound);
+	ask_as_dumped(trial, flags | ERA_VIEW_REPAIR, repair, &repaired);
 	if (!sound.r) {
 		must(!repaired.r && !repaired.changes.nr_unknown && !repaired.nr_problems);
 		must(lists_no_less(&sound, &repaired) && lists_no_less(&repaired, &sound));
 		write_format(&sound, trial->part);
-	} else if (!repaired.r && trial->image->evident && !is_snapshot(flags)) {
-		must_not_report_less(trial, &repaired);
 	}
+	if (!repaired.r && trial->image->evident && !is_snapshot(flags))
+		must_not_report_less(trial, &repaired);
 	answer_free(&sound);
 	answer_free(&repaired);
 }
@@ -447,7 +489,7 @@ static struct dumped read_view(struct trial *trial, unsigned flags)
 		must(!repaired.r && !repaired.nr_problems && same_dump(&strict, &repaired));
 	else if (!repaired.r)
 		must(repaired.nr_problems);
-	ask_both(trial, flags, &strict);
+	ask_both(trial, flags, &strict, &repaired);
 	return strict;
 }
 
@@ -510,10 +552,13 @@ static void try_repair(struct trial *trial)
 	struct view_stream s = {.losses = {0, 0}};
 	struct memdev repaired;
 	struct dumped wanted;
+	struct answer list;
 	struct told told;
 	const struct report rep = fuzz_report(&told);
 
 	dump(&trial->mem, flags, era_stream_view, &wanted);
+	ask_as_dumped(trial, flags, &wanted, &list);
+	answer_free(&list);
 	if (wanted.r)
 		return;
 	open_output(trial->image, &repaired);
@@ -531,15 +576,23 @@ static int produce_salvage(void *ctx, const struct era_stream *to)
 	return era_salvage_stream(ctx, to);
 }
 
-/* What a user knows who is right. */
+enum {
+	KNOWS_NR_BLOCKS = 1,
+	KNOWS_ERA = 2,
+	BLOCK_SIZE_UNKNOWN = 4,
+	A_BLOCK_TOO_MANY = 8,
+};
+
+/* What a user knows who is right, but for the blocks: too many of them do no harm. */
 static struct era_salvage_hints know(const struct trial *trial)
 {
 	const struct superblock_disk *sb = (const void *)original(trial->image).data;
+	uint32_t more = trial->part & A_BLOCK_TOO_MANY ? 1 : 0;
 
 	return (struct era_salvage_hints){
-		.data_block_size = 8,
-		.nr_blocks = trial->part & 1 ? le32_get(sb->nr_blocks) : 0,
-		.current_era = trial->part & 2 ? le32_get(sb->current_era) : 0,
+		.data_block_size = trial->part & BLOCK_SIZE_UNKNOWN ? 0 : 8,
+		.nr_blocks = trial->part & KNOWS_NR_BLOCKS ? le32_get(sb->nr_blocks) + more : 0,
+		.current_era = trial->part & KNOWS_ERA ? le32_get(sb->current_era) : 0,
 	};
 }
 
@@ -619,6 +672,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	image_make(&image, &input);
 	trial.image = &image;
 	trial.mem = (struct memdev){.data = image.data, .nr_blocks = image.len / META_BLOCK_SIZE};
+	for (unsigned i = 0; i < image.nr_bad; i++)
+		memdev_spoil(&trial.mem, image.bad[i]);
 	trials[nr](&trial);
 	image_undo(&image);
 	return 0;

@@ -231,6 +231,12 @@ static void flip_bits(struct patch *patch)
 	patch->kind = ROLE_NONE;
 }
 
+static void fail_to_read(struct patch *patch)
+{
+	patch->image->bad[patch->image->nr_bad++] = patch->nr;
+	patch->kind = ROLE_NONE;
+}
+
 static void change_size(struct patch *patch)
 {
 	struct image *image = patch->image;
@@ -408,6 +414,7 @@ static const struct patch_kind {
 	{put_value, false},  {put_pointer, false},      {put_root, false},
 	{copy_block, false}, {change_kind, false},      {flip_bits, true},
 	{change_size, true}, {change_count, false},     {add_level, false},
+	{fail_to_read, true},
 };
 
 static void limit_data_blocks(const struct patch *patch)

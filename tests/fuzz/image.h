@@ -24,11 +24,13 @@ struct image {
 	const struct image_base *base;
 	uint8_t *data;
 	size_t len;
-	bool evident; /* a checksum, or the device's end, shows all that was done to it */
+	bool evident; /* a checksum, an error or the device's end shows all that was done to it */
 	bool resized;
 	uint32_t touched[12 * IMAGE_MAX_PATCHES]; /* blocks */
 	unsigned nr_touched;
 	uint32_t nr_added;
+	uint32_t bad[IMAGE_MAX_PATCHES]; /* blocks that can't be read, should that be possible */
+	unsigned nr_bad;
 };
 
 /* Takes the base's number (1 byte) and the patches from input.  The images are those of
