@@ -15,6 +15,11 @@
  * or in a writeset still, unless the device had shrunk in between.  That is refuted by an array that
  * is the same, and by archived writesets: they are digested in order, so those that are left would
  * be younger.
+ *
+ * But what is in the blocks of a generation need not be what it wrote: it was whole, then some of
+ * them were free, and taken for the same kind of thing again.  No count tells that.  What such a
+ * generation says is no lie, as it says it with newer bits or eras; but it proves nothing about when
+ * they were archived.
  */
 #include "era/generation.h"
 
@@ -547,25 +552,53 @@ static int writesets_covered(struct compare *c)
 	return r;
 }
 
+/* That writeset of `other` has the bits of g's current one: had it these when it was archived?  It may
+ * have been empty, and digested since without a trace, and g may have taken its blocks for what is
+ * current now.  Then no era that high was digested ever, and whoever came after it wrote nothing that
+ * g lacks. */
+static int was_archived_with_bits(struct compare *c, const struct scan_writeset *ws)
+{
+	int r;
+
+	if (c->ws.nr || ws->era <= c->scan->max_digested)
+		return 1;
+	if (!c->other->sb.current_root)
+		return 0;
+	r = bitset_covered(c, c->other->sb.current_root, c->g->sb.current_root);
+	return r < 0 ? r : !r;
+}
+
+static int current_superseded(struct compare *c)
+{
+	int r = 0;
+
+	for (uint64_t i = 0; i < c->other_ws.nr && (c->same_eras || c->ws.nr) && !r; i++) {
+		const struct scan_writeset *ws = &c->other_ws.list[i];
+
+		if (ws->era <= c->g->max_era || ws->era < c->g->snap_era)
+			continue;
+		r = bitset_covered(c, c->g->sb.current_root, ws->root);
+		if (r > 0)
+			r = was_archived_with_bits(c, ws);
+	}
+	return r;
+}
+
 static int current_covered(struct compare *c)
 {
 	uint64_t root = c->g->sb.current_root;
-	int r;
+	int covers = 0, r;
 
 	if (!root || !c->g->nr_set)
 		return GENERATION_COVERS;
-	for (uint64_t i = 0; i < c->other_ws.nr && (c->same_eras || c->ws.nr); i++) {
-		if (c->other_ws.list[i].era <= c->g->max_era ||
-		    c->other_ws.list[i].era < c->g->snap_era)
-			continue;
-		r = bitset_covered(c, root, c->other_ws.list[i].root);
-		if (r)
-			return r < 0 ? r : GENERATION_SUPERSEDES;
-	}
-	if (!c->other->sb.current_root)
-		return GENERATION_MISSES;
-	r = bitset_covered(c, root, c->other->sb.current_root);
-	return r > 0 ? GENERATION_COVERS : r;
+	if (c->other->sb.current_root)
+		covers = bitset_covered(c, root, c->other->sb.current_root);
+	if (covers < 0)
+		return covers;
+	r = current_superseded(c);
+	if (r)
+		return r < 0 ? r : GENERATION_SUPERSEDES;
+	return covers ? GENERATION_COVERS : GENERATION_MISSES;
 }
 
 static int era_arrays_covered(struct compare *c)

@@ -49,6 +49,7 @@ struct scan {
 	uint64_t nr_kind[SCAN_BITS + 1]; /* of blocks from 1 on */
 	uint64_t end;                    /* from here on all blocks are zero */
 	uint32_t max_era;                /* the highest in any block */
+	uint32_t max_digested;           /* the highest in any block of an era array */
 	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
 };
 
