@@ -9,6 +9,11 @@
  * is the same, and by archived writesets: they are digested in order, so those that are left would
  * be younger.  That era may be in the hole.  But then it is the same one in both arrays, and what it
  * held counts as written anyway.
+ *
+ * What is in the blocks of a generation need not be what it wrote: it was whole, then some of them were
+ * free, and taken for the same kind of thing again.  No count tells that.  What such a generation says
+ * is no lie, as it says it with newer bits or eras; but it proves nothing about when they were
+ * archived.
  */
 #include "era/generation.h"
 
@@ -242,6 +247,22 @@ static int writesets_covered(struct compare *c)
 	return r;
 }
 
+/* That writeset of `other` has the bits of g's current one: had it these when it was archived?  It may
+ * have been empty, and digested since without a trace, and g may have taken its blocks for what is
+ * current now.  Then no era that high was digested ever, and whoever came after it wrote nothing that
+ * g lacks. */
+static int was_archived_with_bits(struct compare *c, const struct scan_writeset *ws)
+{
+	int r;
+
+	if (c->ws.nr || ws->era <= c->scan->max_digested)
+		return 1;
+	if (!c->other->sb.current_root)
+		return 0;
+	r = bitset_covered(c, c->other->sb.current_root, c->g->sb.current_root, HOLE_MAY_FIT);
+	return r < 0 ? r : !r;
+}
+
 /* Has `other` archived the bits of g's current writeset under an era that is in nothing of g's? */
 static int current_archived(struct compare *c)
 {
@@ -250,8 +271,11 @@ static int current_archived(struct compare *c)
 	for (uint64_t i = 0; i < c->other_ws.nr && !r && (c->same_eras || c->ws.nr); i++) {
 		const struct scan_writeset *ws = &c->other_ws.list[i];
 
-		if (ws->era > c->g->max_era && ws->era >= c->g->snap_era)
-			r = bitset_covered(c, c->g->sb.current_root, ws->root, HOLE_IS_UNKNOWN);
+		if (ws->era <= c->g->max_era || ws->era < c->g->snap_era)
+			continue;
+		r = bitset_covered(c, c->g->sb.current_root, ws->root, HOLE_IS_UNKNOWN);
+		if (r > 0)
+			r = was_archived_with_bits(c, ws);
 	}
 	return r;
 }

@@ -124,6 +124,8 @@ static void look_at_eras(struct scan *scan, const void *data, struct scan_block 
 		if (le32_get(eras[i]) > block->value)
 			block->value = le32_get(eras[i]);
 	note_era(scan, block->value);
+	if (block->value > scan->max_digested)
+		scan->max_digested = block->value;
 }
 
 static void look_at_bits(const void *data, struct scan_block *block)

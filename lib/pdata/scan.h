@@ -52,6 +52,7 @@ struct scan {
 	uint64_t first_hole;
 	uint64_t hole; /* a block that may have been of any kind, or 0; set by who looks */
 	uint32_t max_era;                /* the highest in any block */
+	uint32_t max_digested;           /* the highest in any block of an era array */
 	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
 };
 

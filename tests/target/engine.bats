@@ -193,6 +193,18 @@ checkpoint"
 	grep -F "block $((clone)): metadata snapshot" err
 }
 
+# The writeset of era 2 is empty when it is archived; its blocks are those of era 3's later.
+@test "without the superblock, what lies in the blocks of an old writeset is not taken for it" {
+	need_ours era_repair
+	blank 200K
+	driven 'open metadata 8 format' 'resume 80' 'write 32 8' 'write 72 8' checkpoint \
+		checkpoint digest 'write 72 8' crash
+	printf x | dd of=metadata bs=1 seek=41 conv=notrunc status=none
+	status_is 5 era_repair -q -i metadata -o repaired --block-size=4k
+	status_is 0 era_invalidate --written-since 3 --format ranges --unit blocks repaired >out
+	same "written since 3" <(echo 9 1) out
+}
+
 @test "digestion that has no room says so, and marks go on" {
 	blank 144K
 	# A full copy of the array is the snapshot's: there is no room for another one.
