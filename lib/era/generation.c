@@ -139,7 +139,7 @@ static bool is_empty_array(const struct scan *scan, uint64_t root)
 }
 
 /* 1, 0 when it is no array of that kind, or ERA_SYS. */
-static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
+static int measure(struct scan *scan, uint64_t root, enum scan_kind kind,
 		   struct extent *extent)
 {
 	uint32_t value_size = kind == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE;
@@ -161,7 +161,7 @@ static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
 }
 
 /* The same of an era array, which few commits change. */
-static int measure_eras(const struct scan *scan, uint64_t root, struct known_array *known)
+static int measure_eras(struct scan *scan, uint64_t root, struct known_array *known)
 {
 	int r;
 
@@ -240,12 +240,16 @@ static bool list_writesets(const struct scan *scan, uint64_t node, unsigned dept
 }
 
 /* 1 with a list to free(), 0 when it is none, or ERA_SYS. */
-static int get_writesets(const struct scan *scan, uint64_t root, struct writesets *out)
+static int get_writesets(struct scan *scan, uint64_t root, struct writesets *out)
 {
+	bool is_one;
+
 	*out = (struct writesets){.list = malloc((size_t)scan->limit * sizeof(*out->list))};
 	if (!out->list)
 		return report_nomem(scan->dev->rep);
-	if (list_writesets(scan, root, 0, out))
+	is_one = list_writesets(scan, root, 0, out);
+	scan->nr_looked_at += out->nr + out->nr_nodes;
+	if (is_one)
 		return 1;
 	free(out->list);
 	out->list = NULL;
@@ -254,7 +258,7 @@ static int get_writesets(const struct scan *scan, uint64_t root, struct writeset
 
 /* Sets known->nr and known->newest to the number of writesets in a tree and the highest era, if
  * there are any. */
-static int measure_writesets(const struct scan *scan, uint64_t root, struct known_writesets *known)
+static int measure_writesets(struct scan *scan, uint64_t root, struct known_writesets *known)
 {
 	struct writesets ws;
 	struct extent extent;
@@ -364,7 +368,7 @@ struct compare {
 
 static int read_into(struct compare *c, uint64_t block, void *data)
 {
-	int error = blk_dev_read(c->scan->dev, block, 1, data);
+	int error = scan_read(c->scan, block, data);
 
 	return error ? report_fail(c->scan->dev->rep, ERA_SYS, "%s: cannot read a second time",
 				   c->scan->dev->path) : 0;
@@ -526,21 +530,22 @@ static int digested(struct compare *c, const struct scan_writeset *ws)
 	return r;
 }
 
-static const struct scan_writeset *find_era(const struct writesets *all, uint32_t era)
+/* Goes on from *i, since eras ascend; NULL when there is none of that era. */
+static const struct scan_writeset *find_era(const struct writesets *all, uint32_t era, uint64_t *i)
 {
-	for (uint64_t i = 0; i < all->nr; i++)
-		if (all->list[i].era == era)
-			return &all->list[i];
-	return NULL;
+	while (*i < all->nr && all->list[*i].era < era)
+		(*i)++;
+	return *i < all->nr && all->list[*i].era == era ? &all->list[*i] : NULL;
 }
 
 static int writesets_covered(struct compare *c)
 {
+	uint64_t at = 0;
 	int r = 1;
 
 	for (uint64_t i = 0; i < c->ws.nr && r > 0; i++) {
 		const struct scan_writeset *ws = &c->ws.list[i];
-		const struct scan_writeset *other = find_era(&c->other_ws, ws->era);
+		const struct scan_writeset *other = find_era(&c->other_ws, ws->era, &at);
 
 		r = other ? bitset_covered(c, ws->root, other->root) : digested(c, ws);
 	}
@@ -596,7 +601,7 @@ static int all_covered(struct compare *c)
 
 static int compare_all(struct compare *c)
 {
-	const struct scan *scan = c->scan;
+	struct scan *scan = c->scan;
 	int r = get_writesets(scan, c->g->sb.writeset_tree_root, &c->ws);
 
 	if (r > 0)

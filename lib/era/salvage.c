@@ -38,8 +38,8 @@
 /* Generations compared with each one: those next to it in age, by what one can tell. */
 #define NEIGHBOURS 8u
 
-/* Words of space maps, and pointers, that are looked at for each block of the device: what a kernel
- * leaves needs some hundreds, and for what needs more nobody wants to wait. */
+/* Words, and pointers, that are looked at for each block of the device: what a kernel leaves needs
+ * some hundreds, and for what needs more nobody wants to wait. */
 #define MAX_WORK 16384u
 
 int era_salvage_is_needed(const char *path, const struct report *rep)
@@ -169,6 +169,17 @@ static int add(struct era_salvage *s, const struct generation *g)
 	return 0;
 }
 
+/* Then nothing that was found is used: what wasn't looked at may be newer (noted). */
+static bool is_too_much(struct era_salvage *s)
+{
+	if (s->scan.nr_looked_at / MAX_WORK <= s->scan.limit)
+		return false;
+	report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at", s->dev.path,
+		    s->scan.nr_kind[SCAN_INDEX]);
+	s->nr_found = 0;
+	return true;
+}
+
 /* What was formatted and never resumed has no data blocks, and nothing worth looking for. */
 static int find_generations(struct era_salvage *s)
 {
@@ -180,12 +191,8 @@ static int find_generations(struct era_salvage *s)
 
 		if (scan->blocks[block].kind != SCAN_INDEX)
 			continue;
-		if (s->generations.ledger.nr_looked_at / MAX_WORK > scan->limit) {
-			report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at",
-				    s->dev.path, scan->nr_kind[SCAN_INDEX]);
-			s->nr_found = 0;
+		if (is_too_much(s))
 			return 0;
-		}
 		r = generation_find(&s->generations, block, &g);
 		if (r > 0 && g.sb.nr_blocks)
 			r = add(s, &g);
@@ -248,7 +255,7 @@ static int mark_superseded(struct era_salvage *s, uint8_t *left_out)
 	size_t later = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < s->nr_found && r >= 0; i++) {
+	for (size_t i = 0; i < s->nr_found && r >= 0 && !is_too_much(s); i++) {
 		while (later < s->nr_found && s->found[later].max_era <= s->found[i].max_era)
 			later++;
 		r = is_any(s, i, later, s->nr_found, NULL, GENERATION_SUPERSEDES);
@@ -264,7 +271,7 @@ static int mark_covered(struct era_salvage *s, uint8_t *left_out)
 	size_t nr = s->nr_found, youngest = nr > NEIGHBOURS ? nr - NEIGHBOURS : 0;
 	int r = 0;
 
-	for (size_t i = 0; i < nr && r >= 0; i++) {
+	for (size_t i = 0; i < nr && r >= 0 && !is_too_much(s); i++) {
 		r = is_any(s, i, i + 1, nr, left_out, GENERATION_COVERS);
 		if (!r)
 			r = is_any(s, i, youngest, nr, left_out, GENERATION_COVERS);

@@ -50,6 +50,7 @@ struct scan {
 	uint64_t end;                    /* from here on all blocks are zero */
 	uint32_t max_era;                /* the highest in any block */
 	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
+	uint64_t nr_looked_at; /* entries, pointers and words, by all that has been done with it since */
 };
 
 /* Reads all of dev, which must outlive the scan.  What can't be read is damaged.  ERA_SYS when
@@ -66,9 +67,12 @@ uint32_t scan_first_index(const struct scan *scan, uint64_t block);
 /* The entries of SCAN_WRITESETS.  A root or era out of range is 0 or UINT32_MAX. */
 struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint32_t i);
 
+/* A block of it is read once more: counts its words as looked at.  An error is not reported. */
+int scan_read(struct scan *scan, uint64_t block, void *data) must_check;
+
 /* The blocks of the array under root, in order.  Sets *nr, at most scan->limit; free() the list.
  * NULL with *nr 0 when the tree is not that of an array of such blocks without a gap, or empty,
  * and with *nr UINT64_MAX when there is no memory (reported). */
-uint32_t *scan_array(const struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr);
+uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr);
 
 #endif
