@@ -162,7 +162,7 @@ static bool may_have_length(const struct extent *extent, uint64_t length)
 }
 
 /* 1, 0 when it is no array of that kind, or ERA_SYS. */
-static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
+static int measure(struct scan *scan, uint64_t root, enum scan_kind kind,
 		   struct extent *extent)
 {
 	uint32_t per_block = ARRAY_MAX_ENTRIES(kind == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
@@ -180,7 +180,7 @@ static int measure(const struct scan *scan, uint64_t root, enum scan_kind kind,
 }
 
 /* The same of an era array, which few commits change. */
-static int measure_eras(const struct scan *scan, uint64_t root, struct known_array *known)
+static int measure_eras(struct scan *scan, uint64_t root, struct known_array *known)
 {
 	int r;
 
@@ -229,7 +229,7 @@ static int find_current(struct finder *f)
 
 /* Sets known->nr and known->newest to the number of writesets in a tree and the highest era, if
  * there are any. */
-static int measure_writesets(const struct scan *scan, uint64_t root, struct known_writesets *known)
+static int measure_writesets(struct scan *scan, uint64_t root, struct known_writesets *known)
 {
 	struct scan_writesets ws;
 	struct extent extent;

@@ -46,7 +46,7 @@ struct compare {
 
 static int read_into(struct compare *c, uint64_t block, void *data)
 {
-	int error = blk_dev_read(c->scan->dev, block, 1, data);
+	int error = scan_read(c->scan, block, data);
 
 	return error ? report_fail(c->scan->dev->rep, ERA_SYS, "%s: cannot read a second time",
 				   c->scan->dev->path) : 0;
@@ -226,21 +226,22 @@ static int digested(struct compare *c, const struct scan_writeset *ws)
 	return r;
 }
 
-static const struct scan_writeset *find_era(const struct scan_writesets *all, uint32_t era)
+/* Goes on from *i, since eras ascend; NULL when there is none of that era. */
+static const struct scan_writeset *find_era(const struct scan_writesets *all, uint32_t era, uint64_t *i)
 {
-	for (uint64_t i = 0; i < all->nr; i++)
-		if (all->list[i].era == era)
-			return &all->list[i];
-	return NULL;
+	while (*i < all->nr && all->list[*i].era < era)
+		(*i)++;
+	return *i < all->nr && all->list[*i].era == era ? &all->list[*i] : NULL;
 }
 
 static int writesets_covered(struct compare *c)
 {
+	uint64_t at = 0;
 	int r = 1;
 
 	for (uint64_t i = 0; i < c->ws.nr && r > 0; i++) {
 		const struct scan_writeset *ws = &c->ws.list[i];
-		const struct scan_writeset *other = find_era(&c->other_ws, ws->era);
+		const struct scan_writeset *other = find_era(&c->other_ws, ws->era, &at);
 
 		r = other ? bitset_covered(c, ws->root, other->root, c->rule) : digested(c, ws);
 	}
@@ -328,7 +329,7 @@ static int current_may_follow(struct compare *c)
 
 static int compare_all(struct compare *c, int (*compare_current)(struct compare *c))
 {
-	const struct scan *scan = c->scan;
+	struct scan *scan = c->scan;
 	int r = scan_writesets(scan, c->g->sb.writeset_tree_root, &c->ws);
 
 	if (r > 0)

@@ -76,7 +76,7 @@ static void add(struct ledger *ledger, uint64_t block, int32_t n)
 /* n: 1 when the pointer comes into use, -1 when it goes out of it. */
 static void count_pointer(struct ledger *ledger, uint64_t block, int32_t n)
 {
-	ledger->nr_looked_at++;
+	ledger->scan->nr_looked_at++;
 	if (block && block < ledger->scan->limit)
 		add(ledger, block, -n);
 	else
@@ -88,6 +88,7 @@ static void count_clone(struct ledger *ledger, uint64_t block, int32_t n)
 	struct superblock clone;
 	struct problem p;
 
+	ledger->scan->nr_looked_at += META_BLOCK_SIZE / sizeof(struct le64);
 	ledger->nr_clones += (uint64_t)n;
 	ledger->sum_of_clones += (uint64_t)n * block;
 	if (superblock_read(ledger->scan->dev, block, ROLE_SNAPSHOT, &clone, &p)) {
@@ -143,7 +144,7 @@ static bool is_wrong(const struct ledger *ledger, uint64_t block, uint32_t count
 /* Block 0 is wrong without its one reference, so before the first bitmap, too. */
 static void change(struct ledger *ledger, uint64_t block, uint32_t was, uint32_t is)
 {
-	ledger->nr_looked_at++;
+	ledger->scan->nr_looked_at++;
 	ledger->nr_wrong = ledger->nr_wrong + is_wrong(ledger, block, is) -
 			   is_wrong(ledger, block, was);
 	ledger->nr_allocated = ledger->nr_allocated + (is > 0) - (was > 0);
@@ -170,7 +171,7 @@ static void put(struct ledger *ledger, uint64_t slot, uint64_t number)
 {
 	struct bitmap_disk *old = ledger->bitmaps[slot];
 
-	ledger->nr_looked_at += ARRAY_SIZE(old->words);
+	ledger->scan->nr_looked_at += ARRAY_SIZE(old->words);
 	for (uint32_t i = 0; i < ARRAY_SIZE(old->words); i++)
 		if (memcmp(&old->words[i], &ledger->next->words[i], sizeof(old->words[i])))
 			change_word(ledger, slot, i);

@@ -23,7 +23,6 @@ struct ledger {
 	unsigned nr_roots;
 	uint64_t clone; /* the metadata snapshot's, or 0 */
 	uint64_t nr_bitmaps, nr_allocated;
-	uint64_t nr_looked_at; /* entries and pointers since the beginning */
 	/* Its bitmaps, and what they add up to. */
 	uint64_t numbers[INDEX_MAX_ENTRIES]; /* 0: none */
 	struct bitmap_disk *bitmaps[INDEX_MAX_ENTRIES];

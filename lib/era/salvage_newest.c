@@ -41,9 +41,10 @@
 /* Generations compared with each one: those next to it in age, by what one can tell. */
 #define NEIGHBOURS 8u
 
-/* Words of space maps, and pointers, that are looked at for each block of the device: what a kernel
- * leaves needs some hundreds, and for what needs more nobody wants to wait. */
-#define MAX_WORK 16384u
+/* Words, and pointers, that are looked at for each block of the device: what a kernel leaves needs
+ * some hundreds, or thousands where the device is large, and for what needs more nobody wants to
+ * wait. */
+#define MAX_WORK 32768u
 
 static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first, void *data)
 {
@@ -137,6 +138,17 @@ static int add(struct era_salvage *s, const struct generation *g)
 	return 0;
 }
 
+/* Then nothing is proven: what wasn't looked at may be newer (noted). */
+static bool is_too_much(struct era_salvage *s)
+{
+	if (s->scan.nr_looked_at / MAX_WORK <= s->scan.limit)
+		return false;
+	report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at", s->dev.path,
+		    s->scan.nr_kind[SCAN_INDEX]);
+	s->nr_found = 0;
+	return true;
+}
+
 typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
 
 /* What was formatted and never resumed has no data blocks, and nothing worth looking for.  1, or 0 when
@@ -151,11 +163,8 @@ static int find_generations_by(struct era_salvage *s, enum scan_kind kind, find_
 
 		if (scan->blocks[block].kind != kind)
 			continue;
-		if (s->generations.ledger.nr_looked_at / MAX_WORK > scan->limit) {
-			report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at",
-				    s->dev.path, scan->nr_kind[kind]);
+		if (is_too_much(s))
 			return 0;
-		}
 		r = find(&s->generations, block, &g);
 		if (r == GENERATION_UNCLEAR) {
 			report_note(s->dev.rep, "%s: block %" PRIu64 " is damaged, and may have been in use: "
@@ -234,7 +243,7 @@ static int mark_superseded(struct era_salvage *s, uint8_t *left_out)
 	size_t later = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < s->nr_found && r >= 0; i++) {
+	for (size_t i = 0; i < s->nr_found && r >= 0 && !is_too_much(s); i++) {
 		while (later < s->nr_found && s->found[later].max_era <= s->found[i].max_era)
 			later++;
 		r = is_any(s, i, later, s->nr_found, NULL, GENERATION_SUPERSEDES);
@@ -250,7 +259,7 @@ static int mark_covered(struct era_salvage *s, uint8_t *left_out)
 	size_t nr = s->nr_found, youngest = nr > NEIGHBOURS ? nr - NEIGHBOURS : 0;
 	int r = 0;
 
-	for (size_t i = 0; i < nr && r >= 0; i++) {
+	for (size_t i = 0; i < nr && r >= 0 && !is_too_much(s); i++) {
 		r = is_any(s, i, i + 1, nr, left_out, GENERATION_COVERS);
 		if (!r)
 			r = is_any(s, i, youngest, nr, left_out, GENERATION_COVERS);

@@ -18,6 +18,7 @@
 #define RUN_BLOCKS BUFFER_SIZE(256u, 16u)
 #define NO_INDEX UINT32_MAX
 #define WRITESET_WORDS 3u
+#define LIST_WORDS 64u /* what a list costs, even an empty one */
 
 static bool is_zero(const void *data)
 {
@@ -294,9 +295,16 @@ static bool list_node(const struct scan *scan, uint64_t node, enum scan_kind kin
 	return true;
 }
 
-uint32_t *scan_array(const struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr)
+int scan_read(struct scan *scan, uint64_t block, void *data)
+{
+	scan->nr_looked_at += META_BLOCK_SIZE / sizeof(struct le64);
+	return blk_dev_read(scan->dev, block, 1, data);
+}
+
+uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr)
 {
 	struct list list = {.blocks = malloc((size_t)scan->limit * sizeof(*list.blocks))};
+	bool is_one;
 
 	*nr = UINT64_MAX;
 	if (!list.blocks) {
@@ -304,7 +312,9 @@ uint32_t *scan_array(const struct scan *scan, uint64_t root, enum scan_kind kind
 		return NULL;
 	}
 	*nr = 0;
-	if (list_node(scan, root, kind, 0, &list)) {
+	is_one = list_node(scan, root, kind, 0, &list);
+	scan->nr_looked_at += LIST_WORDS + list.nr + list.nr_nodes;
+	if (is_one) {
 		*nr = list.nr;
 		return list.blocks;
 	}
@@ -343,14 +353,17 @@ static bool list_writesets(const struct scan *scan, uint64_t node, unsigned dept
 	return true;
 }
 
-int scan_writesets(const struct scan *scan, uint64_t root, struct scan_writesets *out)
+int scan_writesets(struct scan *scan, uint64_t root, struct scan_writesets *out)
 {
 	uint64_t nr_nodes = 0;
+	bool is_one;
 
 	*out = (struct scan_writesets){.list = malloc((size_t)scan->limit * sizeof(*out->list))};
 	if (!out->list)
 		return report_nomem(scan->dev->rep);
-	if (list_writesets(scan, root, 0, &nr_nodes, out))
+	is_one = list_writesets(scan, root, 0, &nr_nodes, out);
+	scan->nr_looked_at += out->nr + nr_nodes;
+	if (is_one)
 		return 1;
 	free(out->list);
 	out->list = NULL;

@@ -54,6 +54,7 @@ struct scan {
 	uint32_t max_era;                /* the highest in any block */
 	uint32_t max_digested;           /* the highest in any block of an era array */
 	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
+	uint64_t nr_looked_at; /* entries, pointers and words, by all that was done with it since */
 };
 
 /* Reads all of dev, which must outlive the scan.  What can't be read is damaged.  ERA_SYS when
@@ -70,11 +71,14 @@ uint32_t scan_first_index(const struct scan *scan, uint64_t block);
 /* The entries of SCAN_WRITESETS.  A root or era out of range is 0 or UINT32_MAX. */
 struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint32_t i);
 
+/* Reads a block of it once more.  An errno, not reported. */
+int scan_read(struct scan *scan, uint64_t block, void *data) must_check;
+
 /* The blocks of the array under root, in order, of which the hole may be one.  Sets *nr, at most
  * scan->limit; free() the list.
  * NULL with *nr 0 when the tree is not that of an array of such blocks without a gap, or empty,
  * and with *nr UINT64_MAX when there is no memory (reported). */
-uint32_t *scan_array(const struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr);
+uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr);
 
 /* An array tree without entries. */
 bool scan_is_empty_array(const struct scan *scan, uint64_t root);
@@ -86,6 +90,6 @@ struct scan_writesets {
 
 /* The writesets of the tree under root, ascending.  1 with a list to free(), 0 and no list when it is
  * no such tree, or ERA_SYS when there is no memory (reported). */
-int scan_writesets(const struct scan *scan, uint64_t root, struct scan_writesets *out) must_check;
+int scan_writesets(struct scan *scan, uint64_t root, struct scan_writesets *out) must_check;
 
 #endif

@@ -117,6 +117,18 @@ restores() {
 	says "lost: 1000 blocks"
 }
 
+@test "many generations, and no superblock" {
+	for kind in many-clones generations-of-writesets generations-of-two-writeset-trees \
+			generations-of-two-arrays; do
+		hostile $kind image
+		bounded 1 era_repair -i image -o new --block-size 4k
+		says "space maps are too many to look at"
+	done
+	hostile few-generations image
+	bounded 5 era_repair -i image -o new --block-size 4k
+	says "32 of them may be the newest"
+}
+
 @test "XML: a comment of short lines, many times" {
 	{
 		echo "$xml_begin"

@@ -3,7 +3,7 @@
  * Writes metadata of 64 MiB that are made to take long, or much memory, to read:
  *	hostile KIND FILE [NR_BLOCKS [held]]
  * with that number of data blocks, or as many as there can be (also 0), and with a metadata snapshot held
- * that has the same roots. Without arguments the kinds are listed.
+ * that has the same roots. Without arguments the kinds are listed, but for those without a superblock.
  * Every checksum is right.
  */
 #include <stdio.h>
@@ -256,7 +256,8 @@ static void index_of(struct hostile *h, uint32_t bitmap)
 {
 	struct index_disk *index = (void *)h->block[h->next];
 
-	index->entry[0].blocknr = le64_make(bitmap);
+	index->entry[0] = (struct index_entry_disk){
+		.blocknr = le64_make(bitmap), .nr_free = le32_make(BITMAP_ENTRIES)};
 	finish(h, ROLE_INDEX);
 }
 
@@ -304,21 +305,192 @@ static void many_space_maps(struct hostile *h)
 	set_array(h, ERA_MAX_BLOCKS, root);
 }
 
+/*
+ * For a salvage: generations, each of which recomputes. All have the blocks before the first of them, and
+ * of the two parts that are given one in turn; and each has blocks of its own.
+ */
+struct part {
+	uint32_t first, end;
+};
+
+static void set_count(struct bitmap_disk *disk, uint32_t block)
+{
+	struct le64 *word = &disk->words[block / BITMAP_ENTRIES_PER_WORD];
+
+	*word = le64_make(le64_get(*word) | UINT64_C(2) << 2 * (block % BITMAP_ENTRIES_PER_WORD));
+}
+
+static void set_counts(struct bitmap_disk *disk, uint32_t first, uint32_t end)
+{
+	for (uint32_t block = first; block < end; block++)
+		set_count(disk, block);
+}
+
+/* A current writeset with one bit that no other has; the bitmap and the index behind it. */
+static void generation(struct hostile *h, uint32_t common, struct part part, uint32_t bit)
+{
+	uint32_t first = h->next, words = 1 + bit / 64;
+	struct array_block_disk *array;
+	struct bitmap_disk *disk;
+
+	pointers(h, ROLE_BITSET_NODE, NODE_LEAF, 1, 0, first + 1, 0);
+	array = (void *)h->block[h->next];
+	((struct le64 *)(array + 1))[words - 1] = le64_make(UINT64_C(1) << bit % 64);
+	array->max_entries = le32_make(ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE));
+	array->nr_entries = le32_make(words);
+	array->value_size = le32_make(WORD_VALUE_SIZE);
+	finish(h, ROLE_BITSET);
+	disk = (void *)h->block[h->next];
+	set_counts(disk, 0, common);
+	set_counts(disk, part.first, part.end);
+	set_counts(disk, first, first + 4);
+	index_of(h, finish(h, ROLE_BITMAP));
+}
+
+static void generations(struct hostile *h, uint32_t max, uint32_t common, const struct part parts[2])
+{
+	for (uint32_t i = 0; i < max && h->next + 4 <= BITMAP_ENTRIES; i++)
+		generation(h, common, parts[i % 2], i);
+}
+
+/* An era array of nr_leaves leaves full of blocks that say era 1, but one of the last says 2. */
+static struct part era_array(struct hostile *h, uint32_t nr_leaves, uint32_t two)
+{
+	struct part part = {h->next, 0};
+	uint32_t nr = nr_leaves * POINTERS, leaves;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		struct array_block_disk *array = (void *)h->block[h->next];
+		struct le32 *eras = (void *)(array + 1);
+		uint32_t max = ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
+
+		array->max_entries = le32_make(max);
+		array->nr_entries = le32_make(max);
+		array->value_size = le32_make(ERA_VALUE_SIZE);
+		for (uint32_t j = 0; j < max; j++)
+			eras[j] = le32_make(i + 1 == nr && j == two ? 2 : 1);
+		finish(h, ROLE_ERA);
+	}
+	leaves = h->next;
+	for (uint32_t i = 0; i < nr_leaves; i++)
+		pointers(h, ROLE_ERA_NODE, NODE_LEAF, POINTERS, i * POINTERS, part.first + i * POINTERS, 1);
+	set_array(h, nr * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE),
+		  levels(h, ROLE_ERA_NODE, leaves, nr_leaves, POINTERS));
+	part.end = h->next;
+	return part;
+}
+
+/* Empty ones. */
+static struct part writesets(struct hostile *h, uint32_t nr_leaves)
+{
+	struct part part = {h->next, 0};
+
+	for (uint32_t i = 0; i < nr_leaves * WRITESETS; i++)
+		empty_leaf(h, ROLE_BITSET_NODE, sizeof(struct le64));
+	writeset_tree(h, nr_leaves, 0, part.first, 1);
+	part.end = h->next;
+	return part;
+}
+
+static void set_small_array(struct hostile *h)
+{
+	(void)era_array(h, 1, 0);
+}
+
+/* The empty one that make() has made. */
+static void drop_writeset_tree(struct hostile *h)
+{
+	memset(h->block[--h->next], 0, META_BLOCK_SIZE);
+}
+
+static void generations_of_writesets(struct hostile *h)
+{
+	const struct part none[2] = {{0, 0}, {0, 0}};
+
+	drop_writeset_tree(h);
+	set_small_array(h);
+	(void)writesets(h, 35);
+	generations(h, UINT32_MAX, h->next, none);
+}
+
+static void generations_of_two_writeset_trees(struct hostile *h)
+{
+	struct part parts[2];
+	uint32_t common;
+
+	drop_writeset_tree(h);
+	set_small_array(h);
+	common = h->next;
+	parts[0] = writesets(h, 18);
+	parts[1] = writesets(h, 18);
+	generations(h, UINT32_MAX, common, parts);
+}
+
+static void generations_of_two_arrays(struct hostile *h)
+{
+	uint32_t common = h->next;
+	struct part parts[2];
+
+	parts[0] = era_array(h, 14, 0);
+	parts[1] = era_array(h, 14, 1);
+	generations(h, UINT32_MAX, common, parts);
+}
+
+/* As many as are believed to be the newest, with thousands of writesets each. */
+static void few_generations(struct hostile *h)
+{
+	const struct part none[2] = {{0, 0}, {0, 0}};
+	uint32_t first, nr_leaves = 35;
+
+	drop_writeset_tree(h);
+	set_small_array(h);
+	first = h->next;
+	for (uint32_t i = 0; i < nr_leaves * WRITESETS; i++) {
+		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, 1, 0, h->next + 1, 0);
+		bitset_block(h, 1, i);
+	}
+	writeset_tree(h, nr_leaves, 64, first, 2);
+	generations(h, 32, h->next, none);
+}
+
+/* As many clones as space maps that in turn have all of them and none. */
+static void many_clones(struct hostile *h)
+{
+	uint32_t root = h->next, nr = 8000, all, none;
+
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	for (uint32_t i = 0; i < nr; i++) {
+		memcpy(h->block[h->next], h->block[0], META_BLOCK_SIZE);
+		superblock(h)->era_array_root = le64_make(root);
+		finish(h, ROLE_SNAPSHOT);
+	}
+	all = bitmap(h, root + nr);
+	none = bitmap(h, 0);
+	while (h->next < NR_BLOCKS)
+		index_of(h, h->next & 1 ? all : none);
+}
+
 static const struct kind {
 	const char *name;
 	void (*make)(struct hostile *h);
+	bool is_lost; /* the superblock is; not listed */
 } kinds[] = {
-	{"claims", claims},
-	{"shared-children", shared_children},
-	{"deep-tree", deep_tree},
-	{"many-problems", many_problems},
-	{"many-large-writesets", many_large_writesets},
-	{"many-bad-writesets", many_bad_writesets},
-	{"many-small-writesets", many_small_writesets},
-	{"many-stretches", many_stretches},
-	{"shared-bitset", shared_bitset},
-	{"large-counts", large_counts},
-	{"many-space-maps", many_space_maps},
+	{"claims", claims, false},
+	{"shared-children", shared_children, false},
+	{"deep-tree", deep_tree, false},
+	{"many-problems", many_problems, false},
+	{"many-large-writesets", many_large_writesets, false},
+	{"many-bad-writesets", many_bad_writesets, false},
+	{"many-small-writesets", many_small_writesets, false},
+	{"many-stretches", many_stretches, false},
+	{"shared-bitset", shared_bitset, false},
+	{"large-counts", large_counts, false},
+	{"many-space-maps", many_space_maps, false},
+	{"many-clones", many_clones, true},
+	{"few-generations", few_generations, true},
+	{"generations-of-writesets", generations_of_writesets, true},
+	{"generations-of-two-writeset-trees", generations_of_two_writeset_trees, true},
+	{"generations-of-two-arrays", generations_of_two_arrays, true},
 };
 
 /* Takes the last block, whatever it was. */
@@ -348,7 +520,8 @@ static void make(struct hostile *h, const struct kind *kind, const char *nr_bloc
 		sb->nr_blocks = le32_make((uint32_t)strtoul(nr_blocks, NULL, 10));
 	if (held)
 		hold_snapshot(h);
-	blk_seal((struct blk_rw){0, sb}, ROLE_SUPERBLOCK);
+	if (!kind->is_lost)
+		blk_seal((struct blk_rw){0, sb}, ROLE_SUPERBLOCK);
 }
 
 int main(int argc, char **argv)
@@ -359,7 +532,7 @@ int main(int argc, char **argv)
 	if (!h.block)
 		return 1;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (argc < 2)
+		if (argc < 2 && !kinds[i].is_lost)
 			puts(kinds[i].name);
 		if (argc < 3 || strcmp(kinds[i].name, argv[1]))
 			continue;

@@ -134,28 +134,50 @@ static void resume(uint32_t nr_blocks)
 		turn();
 }
 
+static uint32_t any_nr_blocks(void)
+{
+	return 1 + roll(roll(2) ? 200 : MAX_DATA);
+}
+
 /* What wasn't committed is lost. */
 static void crash(void)
 {
 	era_live_close(&live);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	next = truth;
-	resume(roll(4) ? next.nr_blocks : 1 + roll(MAX_DATA));
+	resume(roll(4) ? next.nr_blocks : any_nr_blocks());
 }
 
-static void step(void)
-{
-	static void (*const steps[])(void) = {
-		mark, mark, mark, mark, mark, mark, roll_over, digest, digest, digest, digest,
-	};
-	uint32_t n = roll(60);
+/* How often each of them comes, in a history. */
+struct habit {
+	void (*step)(void);
+	uint32_t least, more;
+};
 
-	if (!n)
-		crash();
-	else if (n == 1)
-		snapshot();
-	else
-		steps[roll(ARRAY_SIZE(steps))]();
+static void step(const uint32_t *weights, const struct habit *habits, uint32_t sum)
+{
+	uint32_t n = roll(sum);
+
+	while (n >= *weights) {
+		n -= *weights++;
+		habits++;
+	}
+	habits->step();
+}
+
+static void steps(uint32_t nr)
+{
+	static const struct habit habits[] = {
+		{mark, 10, 100}, {roll_over, 5, 30}, {digest, 5, 60}, {snapshot, 0, 4}, {crash, 0, 5},
+	};
+	uint32_t weights[ARRAY_SIZE(habits)], sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(habits); i++) {
+		weights[i] = habits[i].least + roll(habits[i].more + 1);
+		sum += weights[i];
+	}
+	for (; nr && has_room(); nr--)
+		step(weights, habits, sum);
 }
 
 static uint8_t *make_history(uint32_t nr_metadata)
@@ -171,9 +193,8 @@ static uint8_t *make_history(uint32_t nr_metadata)
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
 	assert_int_equal(era_live_format(&dev, 8), 0);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
-	resume(1 + roll(MAX_DATA));
-	for (uint32_t n = 5 + roll(150); n && has_room(); n--)
-		step();
+	resume(any_nr_blocks());
+	steps(5 + roll(150));
 	era_live_close(&live);
 	blk_dev_close(&dev);
 	assert_int_equal(pread(fd, data, nr_metadata * BLOCK, 0), (ssize_t)(nr_metadata * BLOCK));
