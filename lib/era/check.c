@@ -22,6 +22,19 @@
 
 #define BUFFER_BLOCKS 256u
 
+/* What an array block held were no pointers. */
+static bool may_hide_pointers(const struct check *check, const struct problem *p)
+{
+	uint8_t role;
+
+	if (p->code != PROBLEM_READ && p->code != PROBLEM_CHECKSUM && p->code != PROBLEM_BLOCKNR)
+		return true;
+	if (!check->info || p->block >= check->walk.limit)
+		return true;
+	role = check->info[p->block].role;
+	return role != ROLE_ERA && role != ROLE_BITSET;
+}
+
 void check_problem(struct check *check, const struct problem *p)
 {
 	switch (problem_severity(p)) {
@@ -37,10 +50,12 @@ void check_problem(struct check *check, const struct problem *p)
 	}
 	if (p->code == PROBLEM_READ)
 		check->result->nr_read_errors++;
-	if (problem_is_of_counts(p))
+	if (problem_is_of_counts(p)) {
 		check->result->nr_of_counts++;
-	else if (problem_severity(p) != PROBLEM_NOTE)
+	} else if (problem_severity(p) != PROBLEM_NOTE) {
 		check->result->nr_others++;
+		check->hides_pointers |= may_hide_pointers(check, p);
+	}
 	report_problem(check->rep, p);
 }
 

@@ -35,6 +35,7 @@ struct check {
 	unsigned seen;         /* the flag of the view being walked */
 	const struct superblock *sb; /* of that view */
 	uint64_t nr_array_blocks;    /* of the array being walked */
+	bool hides_pointers;         /* something that is damaged may have held some */
 	/* Counts that the space map has of any blocks, of its own, and of those of the live view. */
 	bool any_high, any_low, own_low;
 	uint64_t live_low; /* the first block, or 0 */
@@ -45,7 +46,7 @@ void check_problem(struct check *check, const struct problem *p);
 void check_tell(struct check *check, struct problem *p, const char *where, ...)
 	format_printf(3, 4);
 
-/* Finds what the space map remembers and nothing points to any more; when all else is sound. */
+/* Finds what the space map remembers and nothing points to any more; when no pointers are hidden. */
 int check_lost(struct check *check) must_check;
 
 /* After a whole check: if no more than counts is wrong, writes a new space map and makes it the

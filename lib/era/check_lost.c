@@ -2,7 +2,7 @@
 /*
  * A count that is too high is usually waste.  But where a pointer to a writeset, a tree or the
  * metadata snapshot was lost, what is left is consistent, its answers are short, and such a count is
- * the only trace.  So those are looked at more closely, once nothing else is found to be damaged:
+ * the only trace.  So those are looked at more closely, when nothing is damaged that may hold pointers:
  *
  * - A block that nothing points to, whose content makes it the root of something, and each block it
  *   points to has a reference more than was found: the space map remembers the whole of it.  (Of an

@@ -354,7 +354,7 @@ int check_space_map(struct check *check)
 	if (r)
 		return r;
 	find_missing_counts(&sm);
-	all_seen = !check->result->nr_others;
+	all_seen = !check->hides_pointers;
 	if (!all_seen)
 		report_note(check->rep, "%s: reference counts that are too high were not looked for, "
 			    "since what is damaged may hold pointers", check->dev->path);
