@@ -19,8 +19,7 @@
 #include "ondisk/era_disk.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
-#define MAX_METADATA 220u
-#define MAX_DATA 5000u
+#define MAX_DATA 70000u
 #define ROOM 30u
 #define TRIES 25u
 
@@ -134,9 +133,12 @@ static void resume(uint32_t nr_blocks)
 		turn();
 }
 
+/* One block of the era array, some, or also some of bits. */
 static uint32_t any_nr_blocks(void)
 {
-	return 1 + roll(roll(2) ? 200 : MAX_DATA);
+	const uint32_t max[] = {200, 5000, MAX_DATA};
+
+	return 1 + roll(max[roll(dev.nr_blocks < 300 ? 2 : 3)]);
 }
 
 /* What wasn't committed is lost. */
@@ -326,7 +328,7 @@ static void random_histories(void **state)
 		uint8_t *data;
 
 		random_state = seed * 1000000 + i;
-		nr_metadata = 50 + roll(MAX_METADATA - 50);
+		nr_metadata = 50 + roll(roll(2) ? 150 : 400);
 		data = make_history(nr_metadata);
 		for (unsigned n = 0; n < TRIES; n++)
 			one_try(data, nr_metadata, &tally);
