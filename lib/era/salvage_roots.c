@@ -104,6 +104,15 @@ static bool belong_together(const struct superblock *sb, const struct generation
 	       g->max_era < UINT32_MAX - ERA_SALVAGE_GAP;
 }
 
+/* Where the root is wrong, the number beside it may be, too: it must not leave out any bits. */
+static void take_nr_bits(struct superblock *sb, const struct generation *g)
+{
+	uint32_t nr_bits = g->sb.current_nr_bits;
+
+	if (sb->current_nr_bits < nr_bits || bits_words(sb->current_nr_bits) != bits_words(nr_bits))
+		sb->current_nr_bits = nr_bits;
+}
+
 /* Changes in sb what g contradicts, if it is one field.  An enum verdict, or ERA_SYS. */
 static int take_field(struct scan *scan, struct superblock *sb, const struct generation *g,
 		      void *data)
@@ -128,9 +137,8 @@ static int take_field(struct scan *scan, struct superblock *sb, const struct gen
 		return NOT_KNOWN;
 	if (era_is_low)
 		sb->current_era = (uint32_t)lowest_era + ERA_SALVAGE_GAP;
-	else if (wrong == &roots[2] &&
-		 bits_words(sb->current_nr_bits) != bits_words(g->sb.current_nr_bits))
-		sb->current_nr_bits = g->sb.current_nr_bits;
+	else if (wrong == &roots[2])
+		take_nr_bits(sb, g);
 	return era_is_low ? TAKE_IT : decide(scan, sb, wrong, g, data);
 }
 

@@ -242,6 +242,15 @@ root_case() {
 	EOF
 }
 
+@test "beside a wrong root of the current writeset the number of its bits is not believed" {
+	test_tool blkedit
+	cp "$images/011-tiny" damaged
+	blkedit damaged 0 188 "01000000$(hex64 4096)"
+	salvage 5
+	says "damaged: block 0: superblock: bits of the current writeset: found 1, taken 40"
+	logical_is_true fixed "$abs_top_srcdir/tests/images/011-tiny/truth"
+}
+
 # cut_short BLOCKS: what comes out of the first blocks has lost no write of eras 18 and 19.
 cut_short() {
 	head -c $(($1 * 4096)) "$images/029-restored-shrunk" >damaged
