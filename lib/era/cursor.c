@@ -101,6 +101,13 @@ static void set_doubtful_end(struct writeset_cursor *c)
 		view->open_end_era = c->ws.era;
 }
 
+/* Where the current writeset ends the superblock alone says, if its last block can't. */
+static bool is_unread_end(const struct writeset_cursor *c)
+{
+	return c->ws.is_current && c->part.state == ARRAY_UNKNOWN &&
+	       c->part.first + c->part.len == c->it.nr_entries;
+}
+
 /* Bits past the end mean that the bits, or their number, aren't what was once written. */
 static int check_part(struct writeset_cursor *c)
 {
@@ -127,7 +134,7 @@ static int next_part(struct writeset_cursor *c)
 		c->part = (struct array_part){.first = c->it.nr_entries, .len = PAST_THE_END};
 		return 0;
 	}
-	if (c->part.miscounted)
+	if (c->part.miscounted || is_unread_end(c))
 		set_doubtful_end(c);
 	return check_part(c);
 }

@@ -8,6 +8,8 @@
  *   whole it is taken for what is left of other metadata.
  * - A block that is not what it should be, but sound and of another kind.  Damage doesn't make such
  *   ones: it was written when the block was in use for something else.
+ * - A pointer of the superblock behind all that its space map has, if no space map on the device has its
+ *   trees: then it need not be right in anything else.
  * - A space map that counts other blocks than are reached.
  *
  * But for the last, the current era is unknown, too.  The new one is far above all that are found, like
@@ -44,6 +46,8 @@ struct findings {
 	void *data; /* a buffer */
 	struct era_check_result result;
 	uint64_t other; /* the first block that is of another kind, or 0 */
+	uint64_t sm_blocks; /* as the superblock says */
+	bool is_nonsense;   /* what the superblock says of its space map or of where it points */
 	uint32_t current; /* as the superblock says */
 	uint32_t after;   /* that and all eras that contradict it */
 };
@@ -60,10 +64,17 @@ static bool is_of_any_kind(const struct findings *f, uint64_t block)
 	       blk_recognise((struct blk_ro){block, f->data}) != ROLE_NONE;
 }
 
+static bool is_nonsense(const struct findings *f, const struct problem *p)
+{
+	return p->code == PROBLEM_SM_SIZE ||
+	       (p->code == PROBLEM_POINTER && !p->block && (!p->found || p->found >= f->sm_blocks));
+}
+
 static void on_problem(void *ctx, const struct problem *p)
 {
 	struct findings *f = ctx;
 
+	f->is_nonsense |= is_nonsense(f, p);
 	if (names_era[p->code])
 		note_era(f, p->found);
 	else if (is_of_kind[p->code] && !f->other && is_of_any_kind(f, p->block))
@@ -99,6 +110,7 @@ static int check_all(struct era_view *view, struct findings *f)
 		.data = blk_alloc(1),
 		.current = view->sb.current_era,
 		.after = view->sb.current_era,
+		.sm_blocks = view->sb.sm.nr_blocks,
 	};
 	r = f->data ? check_view(view, f) : report_nomem(view->dev.rep);
 	free(f->data);
@@ -116,6 +128,9 @@ static bool report_doubt(const struct era_view *view, const struct findings *f, 
 		report_note(rep, "%s: block %" PRIu64 ": is sound, but of another kind: the %s is an older "
 			    "one, or a pointer is wrong: every block counts as written, in era %" PRIu32,
 			    path, f->other, name, era);
+	else if (f->is_nonsense)
+		report_note(rep, "%s: block 0: superblock: where it points makes no sense, and no space map has "
+			    "its trees: every block counts as written, in era %" PRIu32, path, era);
 	else if (f->after > f->current)
 		report_note(rep, "%s: era %" PRIu32 " is found, and the %s says %" PRIu32
 			    ": every block counts as written, in era %" PRIu32, path, f->after - 1, name,
@@ -175,7 +190,13 @@ static int look_closer(struct era_view *view)
 	r = salvage_roots(view, &newest);
 	if (r)
 		return r < 0 ? r : 0;
-	if (f.other || (f.result.space_map_lost && newest > f.current))
+	r = f.is_nonsense ? salvage_confirms(&view->dev, &view->sb) : 0;
+	if (r < 0) {
+		era_view_close(view);
+		return r;
+	}
+	f.is_nonsense &= !r;
+	if (f.other || f.is_nonsense || (f.result.space_map_lost && newest > f.current))
 		note_era(&f, newest > f.current ? newest : f.current);
 	return doubt(view, &f);
 }

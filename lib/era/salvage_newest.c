@@ -41,11 +41,6 @@
 /* Generations compared with each one: those next to it in age, by what one can tell. */
 #define NEIGHBOURS 8u
 
-/* Words, and pointers, that are looked at for each block of the device: what a kernel leaves needs
- * some hundreds, or thousands where the device is large, and for what needs more nobody wants to
- * wait. */
-#define MAX_WORK 32768u
-
 static bool zeroes_are_in_use(struct scan *scan, uint64_t bitmap, uint64_t first, void *data)
 {
 	uint64_t skip;
@@ -141,7 +136,7 @@ static int add(struct era_salvage *s, const struct generation *g)
 /* Then nothing is proven: what wasn't looked at may be newer (noted). */
 static bool is_too_much(struct era_salvage *s)
 {
-	if (s->scan.nr_looked_at / MAX_WORK <= s->scan.limit)
+	if (!scan_is_exhausted(&s->scan))
 		return false;
 	report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at", s->dev.path,
 		    s->scan.nr_kind[SCAN_INDEX]);

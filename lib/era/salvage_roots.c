@@ -173,6 +173,43 @@ static int find_better(struct blk_dev *dev, struct superblock *sb, uint32_t *new
 	return r > 0 ? TAKE_IT : r;
 }
 
+static bool has_trees_of(const struct superblock *sb, const struct generation *g)
+{
+	return sb->writeset_tree_root == g->sb.writeset_tree_root &&
+	       sb->era_array_root == g->sb.era_array_root && sb->current_root == g->sb.current_root &&
+	       sb->current_nr_bits == g->sb.current_nr_bits && sb->nr_blocks == g->sb.nr_blocks &&
+	       sb->current_era >= generation_lowest_era(g);
+}
+
+static int any_has_trees_of(struct scan *scan, const struct superblock *sb)
+{
+	struct generations all;
+	struct generation g;
+	int r = generations_open(&all, scan);
+	bool found = false;
+
+	for (uint64_t block = 1; block < scan->end && !found && r >= 0; block++) {
+		if (scan->blocks[block].kind != SCAN_INDEX || scan_is_exhausted(scan))
+			continue;
+		r = generation_find(&all, block, &g);
+		found = r == GENERATION_FOUND && has_trees_of(sb, &g);
+	}
+	generations_close(&all);
+	return r < 0 ? r : found;
+}
+
+int salvage_confirms(struct blk_dev *dev, const struct superblock *sb)
+{
+	struct scan scan;
+	int r = scan_open(&scan, dev);
+
+	if (r)
+		return r;
+	r = any_has_trees_of(&scan, sb);
+	scan_close(&scan);
+	return r;
+}
+
 static void report_field(const struct era_view *view, const char *name, uint64_t found,
 			 uint64_t taken)
 {

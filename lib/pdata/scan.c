@@ -18,6 +18,7 @@
 #define RUN_BLOCKS BUFFER_SIZE(256u, 16u)
 #define NO_INDEX UINT32_MAX
 #define WRITESET_WORDS 3u
+#define MAX_WORK 32768u /* for each block */
 #define LIST_WORDS 64u /* what a list costs, even an empty one */
 
 static bool is_zero(const void *data)
@@ -293,6 +294,11 @@ static bool list_node(const struct scan *scan, uint64_t node, enum scan_kind kin
 		if (!list_node(scan, scan_children(scan, node)[i], kind, depth + 1, list))
 			return false;
 	return true;
+}
+
+bool scan_is_exhausted(const struct scan *scan)
+{
+	return scan->nr_looked_at / MAX_WORK > scan->limit;
 }
 
 int scan_read(struct scan *scan, uint64_t block, void *data)

@@ -71,6 +71,10 @@ uint32_t scan_first_index(const struct scan *scan, uint64_t block);
 /* The entries of SCAN_WRITESETS.  A root or era out of range is 0 or UINT32_MAX. */
 struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint32_t i);
 
+/* Has more been looked at than a device of that size is worth?  What a kernel leaves needs some hundred
+ * for each block, or thousands where the device is large; for what needs more nobody wants to wait. */
+bool scan_is_exhausted(const struct scan *scan);
+
 /* Reads a block of it once more.  An errno, not reported. */
 int scan_read(struct scan *scan, uint64_t block, void *data) must_check;
 

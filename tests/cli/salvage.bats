@@ -291,6 +291,36 @@ contradicted() {
 	contradicted sets.entries=-1 "contradict each other, as when a pointer was lost"
 }
 
+@test "pointers that make no sense: the trees are held against any space map on the device" {
+	test_tool blkedit
+	local whole=$images/002-crash far field
+	far=$(hex64 99999999)
+	for field in 60 68 216; do
+		cp "$whole" damaged
+		blkedit damaged 0 "$field" "$far"
+		told 0
+		logical_is_true fixed "$abs_top_srcdir/tests/images/002-crash/truth"
+		blkedit damaged 0 192 "$(hex64 0)"
+		told 5
+		says "superblock: where it points makes no sense, and no space map has its trees"
+		says "kept: 0 of 4096 blocks"
+		exit_status era_invalidate --repair --written-since 3 --format ranges --unit blocks damaged >ranges
+		one_of 5
+		[ "$(<ranges)" = "0 4096" ]
+	done
+}
+
+@test "the number of bits of a current writeset whose end can't be read is not believed" {
+	test_tool blkedit
+	cp "$images/011-tiny" damaged
+	destroy damaged "$(value64 damaged "$(u64 damaged 0 192)" 0)"
+	blkedit damaged 0 188 01000000
+	told 5
+	exit_status era_invalidate --repair --written-since 1 --format ranges --unit blocks damaged >ranges
+	truth_since 1 "$abs_top_srcdir/tests/images/011-tiny/truth" >want
+	no_less want ranges
+}
+
 # Of what it held no pointer can have led to what was lost.
 @test "a lost writeset is missed beside a damaged block of the era array, too" {
 	test_tool blkedit

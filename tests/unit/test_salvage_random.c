@@ -2,7 +2,7 @@
 /*
  * Salvage after random histories on small devices, where blocks are used again and again: some take
  * free blocks in turn, as the kernel does, some the first ones, as our target does.  Each is stopped
- * somewhere, and damaged: mostly the superblock and one block besides, or two, or it is cut short.  No
+ * somewhere, and damaged: mostly the superblock and some blocks besides, or it is cut short.  No
  * block has an earlier era than the true one.
  *
  *	ERA_SALVAGE_CASES	histories, 40 if it isn't set
@@ -170,7 +170,7 @@ static void step(const uint32_t *weights, const struct habit *habits, uint32_t s
 static void steps(uint32_t nr)
 {
 	static const struct habit habits[] = {
-		{mark, 10, 100}, {roll_over, 5, 30}, {digest, 5, 60}, {snapshot, 0, 4}, {crash, 0, 5},
+		{mark, 10, 90}, {roll_over, 5, 60}, {digest, 5, 90}, {snapshot, 0, 4}, {crash, 0, 5},
 	};
 	uint32_t weights[ARRAY_SIZE(habits)], sum = 0;
 
@@ -266,7 +266,8 @@ struct victim {
 
 static struct victim damage(const uint8_t *whole, uint32_t nr_metadata)
 {
-	uint32_t end = (uint32_t)end_of(whole, nr_metadata), nr = roll(8) ? 1 : 2 * roll(2);
+	static const uint8_t how_many[] = {0, 0, 0, 1, 1, 1, 1, 2};
+	uint32_t end = (uint32_t)end_of(whole, nr_metadata), nr = how_many[roll(8)];
 	struct victim v = {malloc(nr_metadata * BLOCK), nr_metadata, !roll(5)};
 
 	assert_non_null(v.data);
