@@ -249,10 +249,22 @@ static void change_size(struct patch *patch)
 	patch->kind = ROLE_NONE;
 }
 
+static void limit_data_blocks(const struct image *image, struct superblock_disk *sb)
+{
+	uint32_t nr = le32_get(sb->nr_blocks), max = image->base->max_data_blocks;
+
+	if (nr <= ERA_MAX_BLOCKS && nr > max)
+		sb->nr_blocks = le32_make(nr % max);
+}
+
 /* The block, whatever it was, sealed as role. */
 static void seal(struct image *image, uint64_t nr, enum blk_role role)
 {
-	blk_seal((struct blk_rw){nr, image->data + nr * META_BLOCK_SIZE}, role);
+	void *block = image->data + nr * META_BLOCK_SIZE;
+
+	if (role == ROLE_SUPERBLOCK)
+		limit_data_blocks(image, block);
+	blk_seal((struct blk_rw){nr, block}, role);
 }
 
 static void add32(struct le32 *le, uint32_t n)
@@ -417,15 +429,6 @@ static const struct patch_kind {
 	{fail_to_read, true},
 };
 
-static void limit_data_blocks(const struct patch *patch)
-{
-	struct superblock_disk *sb = (void *)patch->block;
-	uint32_t nr = le32_get(sb->nr_blocks), max = patch->image->base->max_data_blocks;
-
-	if (nr <= ERA_MAX_BLOCKS && nr > max)
-		sb->nr_blocks = le32_make(nr % max);
-}
-
 static void apply(struct image *image, struct input *input)
 {
 	const struct patch_kind *kind = &patch_kinds[input_take(input, 1) % ARRAY_SIZE(patch_kinds)];
@@ -443,11 +446,8 @@ static void apply(struct image *image, struct input *input)
 	patch.kind = find_kind(patch.block);
 	kind->apply(&patch);
 	image->evident = image->evident && kind->evident;
-	if (patch.kind == ROLE_NONE)
-		return;
-	if (patch.kind == ROLE_SUPERBLOCK)
-		limit_data_blocks(&patch);
-	blk_seal((struct blk_rw){nr, patch.block}, patch.kind);
+	if (patch.kind != ROLE_NONE)
+		seal(image, nr, patch.kind);
 }
 
 void image_make(struct image *image, struct input *input)
