@@ -141,14 +141,20 @@ static void lead(struct engine *e)
 	pthread_cond_broadcast(&e->markers_done);
 }
 
+/* With the lock, for whoever leads next. */
+static void gather(struct engine *e, struct marker *marker)
+{
+	marker->next = e->gathered;
+	e->gathered = marker;
+}
+
 int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end)
 {
 	struct marker marker = {.first = first, .end = end};
 
 	pthread_mutex_lock(&e->lock);
 	e->stats.marks++;
-	marker.next = e->gathered;
-	e->gathered = &marker;
+	gather(e, &marker);
 	while (!marker.is_done) {
 		if (e->leading)
 			pthread_cond_wait(&e->markers_done, &e->lock);
