@@ -72,7 +72,8 @@ static bool set_array_root(struct finder *f, uint64_t block, uint64_t leaf)
 							      : &sb->current_root, block);
 }
 
-/* One of the roots must be that of the ref-count tree, and each other one has what leads nowhere. */
+/* As a root the hole is the index, if that is looked for, or else that of the ref-count tree, if there is
+ * no other one.  Any other root would leave what it pointed to among the roots, too. */
 static bool set_hole_root(struct finder *f)
 {
 	return f->g.sb.sm.index == f->scan->hole || set_root(&f->g.sb.sm.ref_tree, f->scan->hole);
