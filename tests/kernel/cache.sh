@@ -110,14 +110,15 @@ cache_status() {
 }
 
 # use COUNT COMMAND FIRST BLOCKS: puts or gets these blocks again and again, until the cache has
-# taken in COUNT more.
+# taken in COUNT more. Its policy looks for what is used much about once a second.
 use() {
 	count=$(($(cache_status mapped) + $1))
 	shift
-	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for try in $(seq 100); do
 		"$@"
 		get_blocks "$2" "$3"
 		[ "$(cache_status mapped)" -lt $count ] || return 0
+		[ "$try" -lt 20 ] || usleep 50000
 	done
 	die "the cache holds $(cache_status mapped) blocks after $try rounds, wanted $count"
 }
