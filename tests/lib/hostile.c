@@ -211,35 +211,35 @@ static void many_small_writesets(struct hostile *h)
 	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
 }
 
-/* A large bitset that 8040 writesets have in common. */
+#define HALF_SET_BLOCKS (60u * POINTERS)
+#define HALF_SET_BITS (HALF_SET_BLOCKS * ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * 64u)
+
+/* A large bitset with every second bit; returns its root. */
+static uint32_t half_set_bitset(struct hostile *h)
+{
+	uint32_t first = h->next, leaf;
+
+	for (uint32_t i = 0; i < HALF_SET_BLOCKS; i++)
+		bitset_block(h, ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE), UINT64_C(0x5555555555555555));
+	leaf = h->next;
+	for (uint32_t i = 0; i < HALF_SET_BLOCKS; i += POINTERS)
+		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, POINTERS, i, first + i, 1);
+	return levels(h, ROLE_BITSET_NODE, leaf, HALF_SET_BLOCKS / POINTERS, POINTERS);
+}
+
+/* That 8040 writesets have in common. */
 static void shared_bitset(struct hostile *h)
 {
-	uint32_t first = h->next, nr = 60 * POINTERS, root, words = ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE);
-
-	for (uint32_t i = 0; i < nr; i++)
-		bitset_block(h, words, UINT64_C(0x5555555555555555));
-	root = h->next;
-	for (uint32_t i = 0; i < nr; i += POINTERS)
-		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, POINTERS, i, first + i, 1);
-	root = levels(h, ROLE_BITSET_NODE, root, nr / POINTERS, POINTERS);
-	writeset_tree(h, 40, nr * words * 64, root, 0);
+	writeset_tree(h, 40, HALF_SET_BITS, half_set_bitset(h), 0);
 	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
 }
 
 /* Every second block is known: as many stretches that are not. */
 static void many_stretches(struct hostile *h)
 {
-	uint32_t first = h->next, nr = 60 * POINTERS, root, words = ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE);
-
-	for (uint32_t i = 0; i < nr; i++)
-		bitset_block(h, words, UINT64_C(0x5555555555555555));
-	root = h->next;
-	for (uint32_t i = 0; i < nr; i += POINTERS)
-		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, POINTERS, i, first + i, 1);
-	superblock(h)->current_writeset.root =
-		le64_make(levels(h, ROLE_BITSET_NODE, root, nr / POINTERS, POINTERS));
-	superblock(h)->current_writeset.nr_bits = le32_make(nr * words * 64);
-	set_array(h, nr * words * 64, NR_BLOCKS + 1);
+	superblock(h)->current_writeset.root = le64_make(half_set_bitset(h));
+	superblock(h)->current_writeset.nr_bits = le32_make(HALF_SET_BITS);
+	set_array(h, HALF_SET_BITS, NR_BLOCKS + 1);
 }
 
 /* All counts are 0, or those of the first nr blocks 1: as bits, the low one of each pair. */
