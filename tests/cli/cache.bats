@@ -7,6 +7,7 @@
 
 load ../lib/common
 load ../lib/cases
+load ../lib/faults
 load ../lib/truth
 
 setup() {
@@ -403,6 +404,27 @@ cache_metadata() {
 	cache_metadata version2 --metadata-version 2
 	"$PEER_DIR/cache_dump" version2 >dumped.xml
 	refused 4 "dirty" --cache-metadata version2 --cache-mappings dumped.xml
+}
+
+# A device that fails says nothing of the metadata on it.
+@test "3: cache metadata, or dirty bits in them, that cannot be read" {
+	local n nr=0
+	small
+	cache_metadata version2 --metadata-version 2
+	faults_library
+	for ((n = 1; ; n++)); do
+		rm -f struck
+		exit_status faulty "pread:$n:5+" era_invalidate --written-since 4 \
+			--format dm-cache --cache-mappings cache.xml --cache-metadata version2 era >got
+		[ -e struck ] || break
+		one_of 3
+		says "Input/output error"
+		[ ! -s got ]
+		! grep -q '^era_invalidate: version2: ' "$stderr" || nr=$((nr + 1))
+	done
+	one_of 0
+	# The superblock, the root, and the block of bits.
+	[ "$nr" = 3 ]
 }
 
 @test "what 0.9 dumps is taken, and what stays it restores and dumps as the same" {

@@ -3,7 +3,7 @@
  * Makes calls of the C library fail, for a program that has it in LD_PRELOAD:
  *
  *	FAULT=CALL:NTH:HOW	from the environment; HOW is the number of an errno, "short", or
- *				"nothing"
+ *				"nothing"; with a "+" behind it all calls from the NTH on fail
  *	FAULT_LOG=FILE		the name of a call that was made to fail is appended
  *
  * The NTH call of that name fails, or transfers half of what it should. With NTH 0 it is all that
@@ -32,7 +32,7 @@
 static char fault_call[32];
 static unsigned long fault_nth, nr_calls;
 static int fault_error;
-static bool fault_short, fault_nothing, no_tmpfile;
+static bool fault_short, fault_nothing, fault_goes_on, no_tmpfile;
 static const char *log_path, *trace_path;
 
 static void append(const char *path, const char *text)
@@ -55,21 +55,28 @@ __attribute__((constructor)) static void start(void)
 	if (fault && sscanf(fault, "%31[^:]:%lu:%31s", fault_call, &fault_nth, how) != 3)
 		_exit(98);
 	no_tmpfile = getenv("FAULT_NO_TMPFILE");
+	fault_goes_on = strchr(how, '+');
+	how[strcspn(how, "+")] = '\0';
 	fault_short = !strcmp(how, "short");
 	fault_nothing = !strcmp(how, "nothing");
 	fault_error = atoi(how);
 	alarm(PATIENCE);
 }
 
+static bool is_hit(unsigned long nr)
+{
+	if (!fault_nth)
+		return fault_short || nr % 2;
+	return fault_goes_on ? nr >= fault_nth : nr == fault_nth;
+}
+
 static bool strikes(const char *call)
 {
-	unsigned long nr;
 	bool struck;
 
 	if (strcmp(call, fault_call))
 		return false;
-	nr = __atomic_add_fetch(&nr_calls, 1, __ATOMIC_RELAXED);
-	struck = fault_nth ? nr == fault_nth : fault_short || nr % 2;
+	struck = is_hit(__atomic_add_fetch(&nr_calls, 1, __ATOMIC_RELAXED));
 	if (struck && log_path)
 		append(log_path, call);
 	if (struck)
