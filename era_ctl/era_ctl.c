@@ -98,7 +98,7 @@ static enum exit_status print(struct tool *tool, const char *reply)
 		tool_say(tool, "%s: %s", tool->path, reply);
 		return STATUS_SYSTEM;
 	}
-	puts(reply);
+	tool_print("%s", reply);
 	return tool_close_stdout(tool);
 }
 
