@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/io.h"
 #include "base/utf8.h"
 
 #define TEXT_MAX 8192u
@@ -193,12 +194,12 @@ void tool_end(struct tool *tool)
 
 enum exit_status tool_close_stdout(struct tool *tool)
 {
-	bool failed = ferror(stdout);
+	bool failed = ferror(stdout), may_be_left = io_is_pipe(STDOUT_FILENO);
 	int error = fclose(stdout) ? errno : failed ? EIO : 0;
 
 	if (!error)
 		return STATUS_OK;
-	if (error != EPIPE)
+	if (error != EPIPE || !may_be_left)
 		tool_say(tool, "standard output: cannot write: %s", strerror(error));
 	return STATUS_SYSTEM;
 }

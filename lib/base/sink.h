@@ -27,6 +27,7 @@ struct sink {
 	char *path;      /* NULL for standard output and a spool */
 	char *target;    /* links resolved, when `file` will replace it; else NULL */
 	struct newfile file;
+	bool is_pipe;    /* or a socket: without a reader, it is closed without a word */
 	int fd;          /* -1 while a spool fits into memory, and when it is finished */
 	void *gz;        /* compresses when the name ends in .gz */
 	char *buffer;

@@ -7,6 +7,7 @@
 load ../lib/common
 load ../lib/cases
 load ../lib/damage
+load ../lib/faults
 
 setup_file() {
 	unpack_images
@@ -265,6 +266,59 @@ linked() {
 	era_dump -o /dev/stdout meta >>both
 	era_dump -o - meta >>both
 	cmp both <(echo first; cat dump.want dump.want)
+}
+
+@test "names of descriptors are numbers, and digits alone" {
+	local name folder
+	: >stdin
+	for folder in /dev/fd /proc/self/fd; do
+		for name in '' ' 1' +1 -1 1x 0x1 '1 ' . .. 4294967297 99999999999999999999999; do
+			status_is 3 era_dump -o "$folder/$name" meta 0<>stdin >stdout
+			says "$folder/$name: names no descriptor: found '$name', wanted a number"
+			status_is 3 era_invalidate --written-since 1 -o "$folder/$name" meta 0<>stdin >stdout
+			[ ! -s stdin ]
+			[ ! -s stdout ]
+		done
+		status_is 0 era_dump -o $folder/1 meta >stdout
+		cmp stdout dump.want
+		status_is 0 era_dump -o $folder//7 meta 7>stdout
+		cmp stdout dump.want
+		status_is 3 era_dump -o $folder/77 meta
+		says "Bad file descriptor"
+	done
+	# A folder that is open is a folder.
+	status_is 0 era_dump -o /dev/fd/7/out meta 7<work
+	cmp work/out dump.want
+}
+
+# What nobody reads any more is a pipe. A file system or a device may fail with the same errno.
+@test "3: EPIPE without a word is the output pipe's alone" {
+	local command
+	faults_library
+	exit_status faulty write:1:32 era_dump meta > >(cat >/dev/null)
+	one_of 3
+	silent
+	exit_status faulty write:1:32 era_dump meta >stdout
+	one_of 3
+	says "standard output: cannot write: Broken pipe"
+	exit_status faulty write:1:32 era_dump -o work/out meta
+	one_of 3
+	says "work/out: cannot write: Broken pipe"
+	exit_status faulty write:1:32 era_dump -o work/out.gz meta
+	one_of 3
+	says "work/out.gz: cannot write: Broken pipe"
+	exit_status faulty fclose:1:32 era_check meta >stdout
+	one_of 3
+	says "standard output: cannot write: Broken pipe"
+	for command in "pwrite:1:32 era_repair -i meta -o work/new" "fsync:1:32 era_dump -o work/out meta" \
+		"read:1:32 era_restore -i dump.want -o work/new" "open:1:32 era_dump meta" \
+		"close:1:32 era_dump -o /dev/null meta" "stat:1:32+ era_dump meta"; do
+		# shellcheck disable=SC2086
+		exit_status faulty $command >stdout
+		one_of 3
+		says "Broken pipe"
+	done
+	[ "$(files_in work)" = "" ]
 }
 
 @test "/dev/null stays what it is" {

@@ -141,6 +141,7 @@ PLAIN(int, -1, dup, "dup", (int fd), (fd))
 PLAIN(int, -1, fchmod, "fchmod", (int fd, mode_t mode), (fd, mode))
 PLAIN(int, -1, fchown, "fchown", (int fd, uid_t user, gid_t group), (fd, user, group))
 PLAIN(int, -1, close, "close", (int fd), (fd))
+PLAIN(int, EOF, fclose, "fclose", (FILE *file), (file))
 
 int rename(const char *from, const char *to)
 {
