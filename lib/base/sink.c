@@ -4,7 +4,8 @@
  * and writing the last one go side by side; short output isn't worth one, and without one all is
  * written by who formats it.
  *
- * A file takes its target's place when it is complete (base/newfile.h).  A name that stands for a
+ * A file takes its target's place when it is complete (base/newfile.h), and replaces what was there when
+ * it was opened, nothing that has come since.  A name that stands for a
  * descriptor is that descriptor, with its place in the file.
  */
 #include "base/sink.h"
@@ -20,6 +21,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/attributes.h"
 #include "base/checked.h"
 #include "base/io.h"
 #include "base/pump.h"
@@ -79,9 +81,10 @@ static char *resolve(const char *path)
 /* What replaces a file is nobody else's until it has that one's mode. */
 static int open_temporary(struct sink *sink)
 {
-	mode_t mode = access(sink->target, F_OK) ? NEW_MODE : PRIVATE_MODE;
+	struct stat st;
 
-	errno = newfile_open(&sink->file, sink->target, mode);
+	sink->replaces = !lstat(sink->target, &st);
+	errno = newfile_open(&sink->file, sink->target, sink->replaces ? PRIVATE_MODE : NEW_MODE);
 	sink->fd = sink->file.fd;
 	return errno ? fail(sink, "cannot create") : 0;
 }
@@ -142,10 +145,21 @@ static int open_descriptor(struct sink *sink, int descriptor)
 	return sink->fd < 0 ? fail(sink, "cannot open") : 0;
 }
 
+static int fail_changed(struct sink *sink)
+{
+	sink->error = report_fail(sink->rep, ERA_SYS, "%s: is another kind of file than it was",
+				  sink->shown);
+	return sink->error;
+}
+
 static int open_in_place(struct sink *sink)
 {
+	struct stat st;
+
 	sink->fd = open(sink->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	return sink->fd < 0 ? fail(sink, "cannot open") : 0;
+	if (sink->fd < 0 || fstat(sink->fd, &st))
+		return fail(sink, "cannot open");
+	return S_ISREG(st.st_mode) ? fail_changed(sink) : 0;
 }
 
 static int open_path(struct sink *sink)
@@ -387,46 +401,47 @@ void sink_printf(struct sink *sink, const char *fmt, ...)
 	free(text);
 }
 
-/* Who may not give the file away keeps it, and gives nobody access by it who had none. */
-static mode_t keep_owner(struct sink *sink, const struct stat *old)
+static void keep_attributes(struct sink *sink)
 {
-	mode_t mode = old->st_mode & 07777;
+	const char *what;
+	struct stat st;
 
-	if (!fchown(sink->fd, old->st_uid, old->st_gid))
-		return mode;
-	if (errno != EPERM && errno != EINVAL)
-		fail(sink, "cannot set its owner");
-	mode &= 0777;
-	if (fchown(sink->fd, (uid_t)-1, old->st_gid))
-		mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO) << 3;
-	return mode;
-}
-
-static void keep_mode_and_owner(struct sink *sink)
-{
-	struct stat old;
-
-	if (stat(sink->target, &old)) {
-		if (errno != ENOENT)
-			fail(sink, "cannot find its mode");
+	if (!lstat(sink->target, &st) && !S_ISREG(st.st_mode)) {
+		fail_changed(sink);
 		return;
 	}
-	if (fchmod(sink->fd, keep_owner(sink, &old)))
-		fail(sink, "cannot set its mode");
+	errno = attributes_keep(sink->fd, sink->target, &what);
+	if (errno)
+		fail(sink, what);
+}
+
+static void take_name(struct sink *sink)
+{
+	int error;
+
+	if (!sink->replaces) {
+		error = newfile_create(&sink->file, sink->target);
+		if (error)
+			sink->error = newfile_refuse(error, sink->shown, sink->rep);
+		else
+			newfile_keep(&sink->file);
+		return;
+	}
+	errno = newfile_replace(&sink->file, sink->target);
+	if (errno)
+		fail(sink, "cannot put it in its place");
 }
 
 static void put_in_place(struct sink *sink)
 {
-	keep_mode_and_owner(sink);
+	if (sink->replaces)
+		keep_attributes(sink);
 	if (!sink->error && fsync(sink->fd))
 		fail(sink, "cannot flush");
+	if (!sink->error)
+		take_name(sink);
 	if (sink->error)
 		return;
-	errno = newfile_replace(&sink->file, sink->target);
-	if (errno) {
-		fail(sink, "cannot put it in its place");
-		return;
-	}
 	errno = io_flush_folder(sink->target);
 	if (errno)
 		fail(sink, "cannot flush its folder");

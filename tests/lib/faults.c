@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define PATIENCE 60
@@ -141,12 +142,24 @@ PLAIN(int, -1, dup, "dup", (int fd), (fd))
 PLAIN(int, -1, fchmod, "fchmod", (int fd, mode_t mode), (fd, mode))
 PLAIN(int, -1, fchown, "fchown", (int fd, uid_t user, gid_t group), (fd, user, group))
 PLAIN(int, -1, close, "close", (int fd), (fd))
+PLAIN(int, -1, fsetxattr, "fsetxattr", (int fd, const char *name, const void *value, size_t size, int flags),
+      (fd, name, value, size, flags))
+PLAIN(int, -1, fremovexattr, "fremovexattr", (int fd, const char *name), (fd, name))
+PLAIN(ssize_t, -1, getxattr, "getxattr", (const char *path, const char *name, void *value, size_t size),
+      (path, name, value, size))
+PLAIN(ssize_t, -1, listxattr, "getxattr", (const char *path, char *names, size_t size), (path, names, size))
 PLAIN(int, EOF, fclose, "fclose", (FILE *file), (file))
 
 int rename(const char *from, const char *to)
 {
 	trace_name("rename", to, 0);
 	return fails("rename") ? -1 : NEXT(rename)(from, to);
+}
+
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+	trace_name("renameat2", to, 0);
+	return fails("renameat2") ? -1 : NEXT(renameat2)(from_folder, from, to_folder, to, flags);
 }
 
 int linkat(int from, const char *old, int to, const char *new, int flags)
