@@ -84,6 +84,8 @@ static int open_temporary(struct sink *sink)
 	struct stat st;
 
 	sink->replaces = !lstat(sink->target, &st);
+	if (!sink->replaces && errno != ENOENT)
+		return fail(sink, "cannot create");
 	errno = newfile_open(&sink->file, sink->target, sink->replaces ? PRIVATE_MODE : NEW_MODE);
 	sink->fd = sink->file.fd;
 	return errno ? fail(sink, "cannot create") : 0;
