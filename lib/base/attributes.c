@@ -67,7 +67,8 @@ static ssize_t read_value(const char *path, const char *name, char **value)
 		*value = malloc((size_t)n + 1);
 		if (!*value)
 			return -1;
-		n = name ? getxattr(path, name, *value, (size_t)n) : listxattr(path, *value, (size_t)n);
+		n = name ? getxattr(path, name, *value, (size_t)n)
+			 : listxattr(path, *value, (size_t)n);
 		if (n >= 0)
 			return n;
 		free(*value);

@@ -63,8 +63,8 @@ int newfile_open(struct newfile *file, const char *target, mode_t mode)
 	return file->fd < 0 ? name_beside(file, target, mode) : 0;
 }
 
-/* For a file system that can't rename to what must not exist, and perhaps not link either: the name is
- * reserved with an empty file. */
+/* For a file system that can't rename to what must not exist, and perhaps not link either: the name
+ * is reserved with an empty file. */
 static int rename_to_reserved(const char *name, const char *target)
 {
 	int fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, RESERVED_MODE), error;

@@ -4,8 +4,8 @@
  * and writing the last one go side by side; short output isn't worth one, and without one all is
  * written by who formats it.
  *
- * A file takes its target's place when it is complete (base/newfile.h), and replaces what was there when
- * it was opened, nothing that has come since.  A name that stands for a
+ * A file takes its target's place when it is complete (base/newfile.h), and replaces what was there
+ * when it was opened, nothing that has come since.  A name that stands for a
  * descriptor is that descriptor, with its place in the file.
  */
 #include "base/sink.h"
@@ -40,7 +40,7 @@ static int fail(struct sink *sink, const char *what)
 	return sink->error;
 }
 
-/* The reader of a pipe may go away when it has seen enough.  Files and devices have no such reader. */
+/* The reader of a pipe may go away when it has seen enough.  Files and devices have none. */
 static void fail_write(struct sink *sink)
 {
 	if (errno == EPIPE && sink->is_pipe && !sink->error)
@@ -136,7 +136,8 @@ static int descriptor_of(struct sink *sink, int *descriptor)
 	*descriptor = parse_descriptor(number);
 	if (*descriptor >= 0)
 		return 0;
-	sink->error = report_fail(sink->rep, ERA_SYS, "%s: names no descriptor: found '%s', wanted a number",
+	sink->error = report_fail(sink->rep, ERA_SYS,
+				  "%s: names no descriptor: found '%s', wanted a number",
 				  sink->path, number);
 	return sink->error;
 }
