@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Checks dm-era metadata. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/compiler.h"
 #include "era/check.h"
@@ -32,15 +31,17 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, json), 0, NULL, false},
 };
 
-static void check_options(struct argp_state *state, void *input)
+static void check_options(void *input)
 {
 	const struct options *options = input;
 
 	if (options->snapshot && options->superblock_only)
-		argp_error(state, "--metadata-snapshot and --super-block-only exclude each other");
+		options_error("--metadata-snapshot and --super-block-only exclude each other");
 	if (options->auto_repair && (options->snapshot || options->superblock_only))
-		argp_error(state, "--auto-repair needs a check of the whole, without %s",
-			   options->snapshot ? "--metadata-snapshot" : "--super-block-only");
+		options_error("--auto-repair needs a check of the whole, without %s",
+			      options->snapshot ? "--metadata-snapshot" : "--super-block-only");
+	if (!options->quiet || options->json)
+		options_check_output(options->path, NULL);
 }
 
 static const struct option_table table = {
@@ -73,12 +74,12 @@ static void say_sound(const struct era_check_result *result, const char *path)
 {
 	const struct superblock *sb = &result->live.sb;
 
-	printf("%s: sound: era %" PRIu32 ", %" PRIu32 " blocks of %" PRIu32
-	       " sectors, %" PRIu64 " archived writeset%s%s%s\n",
-	       path, sb->current_era, sb->nr_blocks, sb->data_block_size, result->live.nr_writesets,
-	       result->live.nr_writesets == 1 ? "" : "s",
-	       sb->current_root ? ", not stopped cleanly" : "",
-	       sb->metadata_snap ? ", metadata snapshot held" : "");
+	tool_print("%s: sound: era %" PRIu32 ", %" PRIu32 " blocks of %" PRIu32
+		   " sectors, %" PRIu64 " archived writeset%s%s%s",
+		   path, sb->current_era, sb->nr_blocks, sb->data_block_size,
+		   result->live.nr_writesets, result->live.nr_writesets == 1 ? "" : "s",
+		   sb->current_root ? ", not stopped cleanly" : "",
+		   sb->metadata_snap ? ", metadata snapshot held" : "");
 }
 
 static void say_summary(struct tool *tool, const struct era_check_result *result,
@@ -95,11 +96,11 @@ static void say_summary(struct tool *tool, const struct era_check_result *result
 	if (status != STATUS_OK || tool->quiet || options->json)
 		return;
 	if (options->superblock_only)
-		printf("%s: superblock is sound: era %" PRIu32 "\n", tool->path,
-		       result->live.sb.current_era);
+		tool_print("%s: superblock is sound: era %" PRIu32, tool->path,
+			   result->live.sb.current_era);
 	else if (options->snapshot)
-		printf("%s: metadata snapshot is sound: era %" PRIu32 "\n", tool->path,
-		       result->snapshot.sb.current_era);
+		tool_print("%s: metadata snapshot is sound: era %" PRIu32, tool->path,
+			   result->snapshot.sb.current_era);
 	else
 		say_sound(result, tool->path);
 }

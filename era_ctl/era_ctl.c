@@ -86,8 +86,11 @@ static int talk(int fd, const char *request, char *reply, size_t size, const str
 {
 	char line[64];
 	int len = snprintf(line, sizeof(line), "%s\n", request);
+	ssize_t n = send(fd, line, (size_t)len, MSG_NOSIGNAL);
 
-	if (send(fd, line, (size_t)len, MSG_NOSIGNAL) != len && errno != EPIPE)
+	if (n >= 0 && n < len)
+		errno = EIO;
+	if (n < len && errno != EPIPE) /* what hangs up may have said why */
 		return report_errno(&tool->report, tool->path, "cannot send");
 	return receive(fd, reply, size, tool);
 }
@@ -98,7 +101,7 @@ static enum exit_status print(struct tool *tool, const char *reply)
 		tool_say(tool, "%s: %s", tool->path, reply);
 		return STATUS_SYSTEM;
 	}
-	puts(reply);
+	tool_print("%s", reply);
 	return tool_close_stdout(tool);
 }
 

@@ -29,15 +29,15 @@ static const struct option_row rows[] = {
 	SALVAGE_OPTION_ROWS(struct options, salvage),
 };
 
-static void check_options(struct argp_state *state, void *input)
+static void check_options(void *input)
 {
 	const struct options *options = input;
 
-	options_check_output(state, options->path, options->output);
-	salvage_check_options(state, &options->salvage);
+	options_check_output(options->path, options_stream(options->output));
+	salvage_check_options(&options->salvage);
 	if (salvage_has_options(&options->salvage) && (!options->repair || options->snapshot))
-		argp_error(state, "--nr-blocks, --block-size and --current-era are for --repair of the "
-				  "live metadata only");
+		options_error("--nr-blocks, --block-size and --current-era are for --repair of the "
+			      "live metadata only");
 }
 
 static const struct option_table table = {

@@ -27,12 +27,11 @@ static const struct option_row rows[] = {
 	 false},
 };
 
-static void check_options(struct argp_state *state, void *input)
+static void check_options(void *input)
 {
 	struct options *options = input;
 
-	options->nr_blocks =
-		options_count_blocks(state, options->device_size, options->block_sectors);
+	options->nr_blocks = options_count_blocks(options->device_size, options->block_sectors);
 }
 
 static const struct option_table table = {

@@ -50,18 +50,30 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, output), 0, NULL, false},
 };
 
-static void check_cache_options(struct argp_state *state, const struct options *options)
+static void check_cache_options(const struct options *options)
 {
 	bool given = options->cache_mappings || options->cache_metadata || options->allow_dirty;
 
 	if (options->format && given)
-		argp_error(state, "--cache-mappings, --cache-metadata and --allow-dirty are for "
-				  "--format dm-cache and cache-xml only");
+		options_error("--cache-mappings, --cache-metadata and --allow-dirty are for "
+			      "--format dm-cache and cache-xml only");
 	if (!options->format && !options->cache_mappings)
-		argp_error(state, "this format needs the mappings of the cache (--cache-mappings)");
+		options_error("this format needs the mappings of the cache (--cache-mappings)");
 }
 
-static void check_options(struct argp_state *state, void *input)
+/* Neither list nor messages may go into what the answer is read from. */
+static void check_outputs(const struct options *options)
+{
+	const char *output = options_stream(options->output);
+
+	options_check_output(options->path, output);
+	if (options->cache_mappings)
+		options_check_output(options_stream(options->cache_mappings), output);
+	if (options->cache_metadata)
+		options_check_output(options->cache_metadata, output);
+}
+
+static void check_options(void *input)
 {
 	struct options *options = input;
 	const char *format = format_names[options->format_index];
@@ -69,15 +81,13 @@ static void check_options(struct argp_state *state, void *input)
 	options->format = change_format_find(format);
 	options->cache_format = strcmp(format, "cache-xml") ? CACHE_MESSAGES : CACHE_XML;
 	if (options->has_device_size && !options->device_size)
-		argp_error(state, "--device-size: found 0, wanted at least a sector");
+		options_error("--device-size: found 0, wanted at least a sector");
 	if (options->has_snapshot_era && !options->snapshot)
-		argp_error(state, "--snapshot-era needs --metadata-snapshot");
+		options_error("--snapshot-era needs --metadata-snapshot");
 	if (options->has_unit && !(options->format && options->format->has_unit))
-		argp_error(state, "--unit is for --format ranges only");
-	check_cache_options(state, options);
-	options_check_output(state, options->path, options->output);
-	options_check_output(state, options->cache_mappings, options->output);
-	options_check_output(state, options->cache_metadata, options->output);
+		options_error("--unit is for --format ranges only");
+	check_cache_options(options);
+	check_outputs(options);
 }
 
 static const struct option_table table = {

@@ -32,12 +32,16 @@ static const struct option_row rows[] = {
 	SALVAGE_OPTION_ROWS(struct options, salvage),
 };
 
-static void check_options(struct argp_state *state, void *input)
+static void check_options(void *input)
 {
 	const struct options *options = input;
 
-	options_check_output(state, options->input, options->output);
-	salvage_check_options(state, &options->salvage);
+	options_check_output(options->input, options->output);
+	if (options->json) {
+		options_check_output(options->input, NULL);
+		options_check_output(options->output, NULL);
+	}
+	salvage_check_options(&options->salvage);
 }
 
 static const struct option_table table = {

@@ -28,11 +28,11 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, tight), 0, NULL, false},
 };
 
-static void check_options(struct argp_state *state, void *input)
+static void check_options(void *input)
 {
 	const struct options *options = input;
 
-	options_check_output(state, options->input, options->output);
+	options_check_output(options_stream(options->input), options->output);
 }
 
 static const struct option_table table = {

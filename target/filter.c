@@ -85,8 +85,8 @@ static int set_block_size(const char *value)
 	if (bytes < 0)
 		return -1;
 	if (!bytes || (uint64_t)bytes % BLOCK_UNIT_BYTES || (uint64_t)bytes / SECTOR_BYTES > UINT32_MAX) {
-		nbdkit_error("era-block-size: found %s, wanted a positive multiple of %u bytes",
-			     value, BLOCK_UNIT_BYTES);
+		log_error("era-block-size: found %s, wanted a positive multiple of %u bytes",
+			  value, BLOCK_UNIT_BYTES);
 		return -1;
 	}
 	era.block_bytes = (uint64_t)bytes;
@@ -96,8 +96,8 @@ static int set_block_size(const char *value)
 static int set_export(const char *value)
 {
 	if (!strncmp(value, SINCE_PREFIX, strlen(SINCE_PREFIX))) {
-		nbdkit_error("era-export: found %s, but %sN are exports of another kind", value,
-			     SINCE_PREFIX);
+		log_error("era-export: found %s, but %sN are exports of another kind", value,
+			  SINCE_PREFIX);
 		return -1;
 	}
 	era.export = value;
@@ -116,9 +116,18 @@ static const struct {
 static int era_config(nbdkit_next_config *next, nbdkit_backend *nxdata, const char *key,
 		      const char *value)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
-		if (!strcmp(key, parameters[i].key))
-			return parameters[i].set(value);
+	static bool given[ARRAY_SIZE(parameters)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
+		if (strcmp(key, parameters[i].key))
+			continue;
+		if (given[i]) {
+			log_error("%s is given twice", key);
+			return -1;
+		}
+		given[i] = true;
+		return parameters[i].set(value);
+	}
 	return next(nxdata, key, value);
 }
 
@@ -134,7 +143,7 @@ static int era_config_complete(nbdkit_next_config_complete *next, nbdkit_backend
 		wrong = "era-block-size is missing";
 	if (!wrong)
 		return next(nxdata);
-	nbdkit_error("%s", wrong);
+	log_error("%s", wrong);
 	return -1;
 }
 
@@ -150,8 +159,8 @@ static int look_at_snapshot(void)
 	era_view_close(&view);
 	if (!era.block_bytes || era.block_bytes == found)
 		return 0;
-	nbdkit_error("%s: data block size: found %" PRIu64 " bytes, wanted %" PRIu64, era.metadata,
-		     found, era.block_bytes);
+	log_error("%s: data block size: found %" PRIu64 " bytes, wanted %" PRIu64, era.metadata,
+		  found, era.block_bytes);
 	return -1;
 }
 
@@ -229,7 +238,7 @@ static void era_cleanup(nbdkit_backend *backend)
 	control_close(era.control);
 	era.control = NULL;
 	if (era.engine && engine_suspend(era.engine))
-		nbdkit_error("the metadata stay as the last commit left them, as after a crash");
+		log_error("the metadata stay as the last commit left them, as after a crash");
 }
 
 static const char *plain_description(void)
@@ -293,13 +302,13 @@ static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int reado
 
 	(void)is_tls;
 	if (!x) {
-		nbdkit_error("out of memory");
+		log_error("out of memory");
 		return NULL;
 	}
 	x->is_since = strcmp(name, era.export) && since_parse(&x->since, name);
 	if (strcmp(name, era.export) && !x->is_since)
-		nbdkit_error("no export has that name: there is '%s', and %sN[,zero]", era.export,
-			     SINCE_PREFIX);
+		log_error("no export has that name: there is '%s', and %sN[,zero]", era.export,
+			  SINCE_PREFIX);
 	else if (!next(context, readonly || era.snapshot || x->is_since, era.export))
 		return x;
 	free(x);
@@ -323,8 +332,8 @@ static int ask_since(struct since *since, uint64_t size)
 		return -1;
 	if (div_up(size, since->block_bytes) == since->nr_blocks)
 		return 0;
-	nbdkit_error("the layer below has %" PRIu64 " bytes, but the metadata track %" PRIu32
-		     " blocks of %" PRIu64 " bytes", size, since->nr_blocks, since->block_bytes);
+	log_error("the layer below has %" PRIu64 " bytes, but the metadata track %" PRIu32
+		  " blocks of %" PRIu64 " bytes", size, since->nr_blocks, since->block_bytes);
 	return -1;
 }
 
@@ -338,9 +347,9 @@ static int era_prepare(nbdkit_next *next, void *handle, int readonly)
 	if (size < 0)
 		return -1;
 	if (!era.snapshot && (uint64_t)size != engine_origin_bytes(era.engine)) {
-		nbdkit_error("the layer below has %" PRIi64 " bytes, wanted %" PRIu64
-			     " as when the server was started", size,
-			     engine_origin_bytes(era.engine));
+		log_error("the layer below has %" PRIi64 " bytes, wanted %" PRIu64
+			  " as when the server was started", size,
+			  engine_origin_bytes(era.engine));
 		return -1;
 	}
 	return x->is_since ? ask_since(&x->since, (uint64_t)size) : 0;

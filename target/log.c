@@ -2,17 +2,39 @@
 #include "target/log.h"
 
 #include <nbdkit-filter.h>
+#include <stdarg.h>
 #include <stdio.h>
+
+#include "base/utf8.h"
 
 #define LINE_MAX_BYTES 1024
 
 static _Thread_local char last_error[LINE_MAX_BYTES];
 
+static void put_error(const char *text)
+{
+	char line[2 * LINE_MAX_BYTES];
+
+	utf8_escape(text, line, sizeof(line));
+	nbdkit_error("%s", line);
+}
+
+void log_error(const char *fmt, ...)
+{
+	char text[LINE_MAX_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	put_error(text);
+}
+
 static void on_error(void *ctx, const char *text)
 {
 	(void)ctx;
 	snprintf(last_error, sizeof(last_error), "%s", text);
-	nbdkit_error("%s", text);
+	put_error(text);
 }
 
 static void on_problem(void *ctx, const struct problem *p)
@@ -22,7 +44,7 @@ static void on_problem(void *ctx, const struct problem *p)
 	(void)ctx;
 	problem_line(p, line, sizeof(line));
 	snprintf(last_error, sizeof(last_error), "metadata: %s", line);
-	nbdkit_error("%s", last_error);
+	put_error(last_error);
 }
 
 static void on_note(void *ctx, const char *text)

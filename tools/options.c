@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/options.h"
 
+#include <argp.h>
+#include <assert.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "tools/status.h"
@@ -19,11 +23,34 @@ enum keys {
 	KEY_ROWS, /* the row's index is added, for those without a short form */
 };
 
+#define MAX_ROWS 16u
+
+static const struct argp_option common[] = {
+	{"help", 'h', NULL, 0, "Print this help", -1},
+	{"usage", KEY_USAGE, NULL, 0, "Print a short usage message", -1},
+	{"version", 'V', NULL, 0, "Print the version", -1},
+};
+
+#define MAX_OPTIONS (MAX_ROWS + ARRAY_SIZE(common) + 1)
+
+/* argp prints the help; it does not parse, since it prints errors, with names, as it likes. */
 struct parse {
 	const struct option_table *table;
 	void *options;
 	bool has_word;
+	bool given[MAX_ROWS];
+	struct argp_option help[MAX_OPTIONS];
+	struct option longs[MAX_OPTIONS];
+	char shorts[2 * MAX_OPTIONS + 2];
 };
+
+void options_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	tool_usage_error(fmt, args);
+}
 
 /* Plain decimal digits, up to the first other character. */
 static bool parse_digits(const char **text, uint64_t *value)
@@ -41,18 +68,18 @@ static bool parse_digits(const char **text, uint64_t *value)
 	return true;
 }
 
-static uint32_t parse_u32(struct argp_state *state, const char *option, const char *text)
+static uint32_t parse_u32(const char *option, const char *text)
 {
 	const char *rest = text;
 	uint64_t value = 0;
 
 	if (!parse_digits(&rest, &value) || *rest || value > UINT32_MAX)
-		argp_error(state, "--%s: found '%s', wanted a number from 0 to %" PRIu32, option,
-			   text, UINT32_MAX);
+		options_error("--%s: found '%s', wanted a number from 0 to %" PRIu32, option, text,
+			      UINT32_MAX);
 	return (uint32_t)value;
 }
 
-static uint64_t parse_size(struct argp_state *state, const char *option, const char *text)
+static uint64_t parse_size(const char *option, const char *text)
 {
 	static const struct {
 		char suffix;
@@ -74,27 +101,23 @@ static uint64_t parse_size(struct argp_state *state, const char *option, const c
 			if (units[i].suffix == *rest && checked_mul(value, units[i].factor, &value) &&
 			    value <= INT64_MAX && value % SECTOR_BYTES == 0)
 				return value;
-	argp_error(state,
-		   "--%s: found '%s', wanted whole sectors of %u bytes: a number of bytes, or with one "
-		   "of the suffixes s k M G T",
-		   option, text, SECTOR_BYTES);
-	return 0;
+	options_error("--%s: found '%s', wanted whole sectors of %u bytes: a number of bytes, or with "
+		      "one of the suffixes s k M G T",
+		      option, text, SECTOR_BYTES);
 }
 
-static uint32_t parse_block_size(struct argp_state *state, const char *option, const char *text)
+static uint32_t parse_block_size(const char *option, const char *text)
 {
-	uint64_t bytes = parse_size(state, option, text);
+	uint64_t bytes = parse_size(option, text);
 
 	if (!bytes || bytes % BLOCK_UNIT_BYTES || bytes / SECTOR_BYTES > UINT32_MAX)
-		argp_error(state, "--%s: found '%s', wanted a positive multiple of %u bytes", option,
-			   text, BLOCK_UNIT_BYTES);
+		options_error("--%s: found '%s', wanted a positive multiple of %u bytes", option, text,
+			      BLOCK_UNIT_BYTES);
 	return (uint32_t)(bytes / SECTOR_BYTES);
 }
 
-static unsigned parse_choice(struct argp_state *state, const struct option_row *row,
-			     const char *text)
+static unsigned parse_choice(const struct option_row *row, const char *dashes, const char *text)
 {
-	const struct parse *parse = state->input;
 	char all[256] = "";
 
 	for (unsigned i = 0; row->choices[i]; i++)
@@ -103,14 +126,11 @@ static unsigned parse_choice(struct argp_state *state, const struct option_row *
 	for (unsigned i = 0; row->choices[i]; i++)
 		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
 			 row->choices[i]);
-	argp_error(state, "%s%s: found '%s', wanted one of %s", row == parse->table->word ? "" : "--",
-		   row->name, text, all);
-	return 0;
+	options_error("%s%s: found '%s', wanted one of %s", dashes, row->name, text, all);
 }
 
-static void set_option(struct argp_state *state, const struct option_row *row, char *arg)
+static void set_value(struct parse *parse, const struct option_row *row, const char *arg)
 {
-	struct parse *parse = state->input;
 	void *value = (char *)parse->options + row->value;
 
 	switch (row->form) {
@@ -121,63 +141,85 @@ static void set_option(struct argp_state *state, const struct option_row *row, c
 		*(const char **)value = arg;
 		break;
 	case OPTION_U32:
-		*(uint32_t *)value = parse_u32(state, row->name, arg);
+		*(uint32_t *)value = parse_u32(row->name, arg);
 		break;
 	case OPTION_SIZE:
-		*(uint64_t *)value = parse_size(state, row->name, arg);
+		*(uint64_t *)value = parse_size(row->name, arg);
 		break;
 	case OPTION_BLOCK_SIZE:
-		*(uint32_t *)value = parse_block_size(state, row->name, arg);
+		*(uint32_t *)value = parse_block_size(row->name, arg);
 		break;
 	case OPTION_CHOICE:
-		*(unsigned *)value = parse_choice(state, row, arg);
+		*(unsigned *)value =
+			parse_choice(row, row == parse->table->word ? "" : "--", arg);
 		break;
 	}
 	if (row->given)
 		*(bool *)((char *)parse->options + row->given) = true;
 }
 
-static void set_argument(struct argp_state *state, char *arg)
+static void set_option(struct parse *parse, size_t i, const char *arg)
 {
-	struct parse *parse = state->input;
+	const struct option_row *row = &parse->table->rows[i];
+
+	if (parse->given[i] && row->form != OPTION_FLAG)
+		options_error("--%s is given twice", row->name);
+	parse->given[i] = true;
+	set_value(parse, row, arg);
+}
+
+static void set_argument(struct parse *parse, const char *arg)
+{
 	const struct option_table *table = parse->table;
 	const char **path = parse->options;
 
 	if (!table->takes_device || parse->has_word)
-		argp_error(state, "unexpected argument '%s'", arg);
+		options_error("unexpected argument '%s'", arg);
 	if (*path && table->word) {
-		set_option(state, table->word, arg);
+		set_value(parse, table->word, arg);
 		parse->has_word = true;
 	} else if (*path) {
-		argp_error(state, "found a second device '%s', wanted one", arg);
+		options_error("found a second device '%s', wanted one", arg);
 	} else {
 		*path = arg;
 	}
 }
 
-static bool is_given(const struct parse *parse, const struct option_row *row)
+static void check_all(struct parse *parse)
 {
-	const char *options = parse->options;
-
-	if (row->form == OPTION_TEXT)
-		return *(const char *const *)(const void *)(options + row->value);
-	return *(const bool *)(options + row->given);
-}
-
-static void check_all(struct argp_state *state)
-{
-	struct parse *parse = state->input;
 	const struct option_table *table = parse->table;
 
 	if (table->takes_device && !*(const char **)parse->options)
-		argp_error(state, "no %s given", table->device ? table->device : "metadata device");
+		options_error("no %s given", table->device ? table->device : "metadata device");
 	if (table->word && !parse->has_word)
-		argp_error(state, "no %s given", table->word->name);
+		options_error("no %s given", table->word->name);
 	for (size_t i = 0; i < table->nr_rows; i++)
-		if (table->rows[i].required && !is_given(parse, &table->rows[i]))
-			argp_error(state, "--%s is missing", table->rows[i].name);
+		if (table->rows[i].required && !parse->given[i])
+			options_error("--%s is missing", table->rows[i].name);
 	if (table->check)
-		table->check(state, parse->options);
+		table->check(parse->options);
+}
+
+static _Noreturn void end_after_printing(void)
+{
+	struct tool tool = {.path = ""};
+
+	exit((int)tool_close_stdout(&tool));
+}
+
+static _Noreturn void print_help(struct parse *parse, unsigned flags)
+{
+	const struct option_table *table = parse->table;
+	const struct argp argp = {.options = parse->help, .args_doc = table->args_doc, .doc = table->doc};
+
+	argp_help(&argp, stdout, flags, program_invocation_short_name);
+	end_after_printing();
+}
+
+static _Noreturn void print_version(void)
+{
+	printf("%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
+	end_after_printing();
 }
 
 static int row_key(const struct option_table *table, size_t i)
@@ -185,110 +227,149 @@ static int row_key(const struct option_table *table, size_t i)
 	return table->rows[i].key ? table->rows[i].key : KEY_ROWS + (int)i;
 }
 
-static error_t parse_row(int key, char *arg, struct argp_state *state)
+static void set_by_key(struct parse *parse, int key, const char *arg)
 {
-	const struct option_table *table = ((struct parse *)state->input)->table;
-
-	for (size_t i = 0; i < table->nr_rows; i++) {
-		if (key != row_key(table, i))
-			continue;
-		set_option(state, &table->rows[i], arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	for (size_t i = 0; i < parse->table->nr_rows; i++)
+		if (key == row_key(parse->table, i))
+			set_option(parse, i, arg);
 }
 
-static void end_after_printing(void)
+static const char *long_name(const struct parse *parse, int key)
 {
-	struct tool tool = {.path = ""};
-
-	exit((int)tool_close_stdout(&tool));
+	for (size_t i = 0; parse->longs[i].name; i++)
+		if (parse->longs[i].val == key)
+			return parse->longs[i].name;
+	return NULL;
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static _Noreturn void unknown_long(const struct parse *parse, const char *arg)
+{
+	size_t len = strcspn(arg, "="), nr = 0;
+
+	for (size_t i = 0; parse->longs[i].name; i++)
+		nr += len > 2 && !strncmp(parse->longs[i].name, arg + 2, len - 2);
+	options_error(nr ? "'%s' is short for more than one option" : "unknown option '%s'", arg);
+}
+
+/* What getopt_long() says of the option that it has just passed: that the value is missing, or there
+ * and not wanted, or that there is no such option. */
+static _Noreturn void bad_option(const struct parse *parse, int key, char *const *argv)
+{
+	const char *name = optopt ? long_name(parse, optopt) : NULL;
+
+	if (name && key == ':')
+		options_error("--%s needs a value", name);
+	if (name)
+		options_error("--%s takes no value", name);
+	if (optopt)
+		options_error("unknown option '-%c'", optopt);
+	unknown_long(parse, argv[optind - 1]);
+}
+
+static void parse_option(struct parse *parse, int key, char *const *argv)
 {
 	switch (key) {
 	case 'h':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK);
-		end_after_printing();
-		return 0;
+		print_help(parse, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK);
 	case KEY_USAGE:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE);
-		end_after_printing();
-		return 0;
+		print_help(parse, ARGP_HELP_USAGE);
 	case 'V':
-		printf("%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
-		end_after_printing();
-		return 0;
-	case ARGP_KEY_ARG:
-		set_argument(state, arg);
-		return 0;
-	case ARGP_KEY_END:
-		check_all(state);
-		return 0;
+		print_version();
+	case ':':
+	case '?':
+		bad_option(parse, key, argv);
 	default:
-		return parse_row(key, arg, state);
+		set_by_key(parse, key, optarg);
 	}
 }
 
-/* The only thing that keeps argp from parsing: it exits itself when the command line is wrong. */
-static void out_of_memory(void)
+static void make_help(struct parse *parse)
 {
-	fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
-	exit(STATUS_SYSTEM);
+	const struct option_table *table = parse->table;
+
+	for (size_t i = 0; i < table->nr_rows; i++)
+		parse->help[i] = (struct argp_option){table->rows[i].name, row_key(table, i),
+						      table->rows[i].arg,  0,
+						      table->rows[i].help, 0};
+	memcpy(parse->help + table->nr_rows, common, sizeof(common));
+}
+
+/* The same for getopt_long(), which with a ':' in front tells of missing values. */
+static void make_forms(struct parse *parse)
+{
+	char *c = parse->shorts;
+
+	*c++ = ':';
+	for (size_t i = 0; parse->help[i].name; i++) {
+		const struct argp_option *option = &parse->help[i];
+		bool has_value = option->arg;
+
+		parse->longs[i] = (struct option){option->name, has_value, NULL, option->key};
+		if (option->key > UINT8_MAX)
+			continue;
+		*c++ = (char)option->key;
+		if (has_value)
+			*c++ = ':';
+	}
 }
 
 void options_parse_table(const struct option_table *table, int argc, char **argv, void *options)
 {
-	static const struct argp_option common[] = {
-		{"help", 'h', NULL, 0, "Print this help", -1},
-		{"usage", KEY_USAGE, NULL, 0, "Print a short usage message", -1},
-		{"version", 'V', NULL, 0, "Print the version", -1},
-	};
-	struct argp_option *all = calloc(table->nr_rows + ARRAY_SIZE(common) + 1, sizeof(*all));
-	struct argp argp = {all, parse_option, table->args_doc, table->doc, NULL, NULL, NULL};
-	struct parse parse = {table, options, false};
+	struct parse parse = {.table = table, .options = options};
+	int key;
 
-	if (!all)
-		out_of_memory();
-	for (size_t i = 0; i < table->nr_rows; i++)
-		all[i] = (struct argp_option){table->rows[i].name, row_key(table, i),
-					      table->rows[i].arg,  0,
-					      table->rows[i].help, 0};
-	memcpy(all + table->nr_rows, common, sizeof(common));
-	argp_err_exit_status = STATUS_USAGE;
-	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &parse))
-		out_of_memory();
-	free(all);
+	assert(table->nr_rows <= MAX_ROWS);
+	make_help(&parse);
+	make_forms(&parse);
+	opterr = 0;
+	while ((key = getopt_long(argc, argv, parse.shorts, parse.longs, NULL)) >= 0)
+		parse_option(&parse, key, argv);
+	for (int i = optind; i < argc; i++)
+		set_argument(&parse, argv[i]);
+	check_all(&parse);
 }
 
-uint32_t options_count_blocks(struct argp_state *state, uint64_t device_bytes,
-			      uint32_t block_sectors)
+uint32_t options_count_blocks(uint64_t device_bytes, uint32_t block_sectors)
 {
 	uint64_t nr = div_up(device_bytes, (uint64_t)block_sectors * SECTOR_BYTES);
 
 	if (nr > INT32_MAX)
-		argp_error(state,
-			   "a device of %" PRIu64 " bytes has %" PRIu64
-			   " blocks of that size, more than the %d that dm-era can track",
-			   device_bytes, nr, INT32_MAX);
+		options_error("a device of %" PRIu64 " bytes has %" PRIu64
+			      " blocks of that size, more than the %d that dm-era can track",
+			      device_bytes, nr, INT32_MAX);
 	return (uint32_t)nr;
 }
 
-/* Two names of one device or file; a name that stands for nothing is like no other. */
-static bool is_same(const char *a, const char *b)
+const char *options_stream(const char *name)
 {
-	struct stat sa, sb;
-
-	if (stat(a, &sa) || stat(b, &sb))
-		return false;
-	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
-		return sa.st_rdev == sb.st_rdev;
-	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+	return name && !strcmp(name, "-") ? NULL : name;
 }
 
-void options_check_output(struct argp_state *state, const char *input, const char *output)
+static bool look(const char *name, int descriptor, struct stat *st)
 {
-	if (input && output && is_same(input, output))
-		argp_error(state, "input and output are the same: %s", output);
+	return !(name ? stat(name, st) : fstat(descriptor, st));
+}
+
+/* Two names of one device or file; one that stands for nothing is like no other, and what is read from
+ * and written to a terminal or a socket has nothing to do with each other. */
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+		return a->st_rdev == b->st_rdev;
+	if (!S_ISREG(a->st_mode) && !S_ISFIFO(a->st_mode))
+		return false;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+void options_check_output(const char *input, const char *output)
+{
+	struct stat in, out;
+
+	if (!look(input, STDIN_FILENO, &in))
+		return;
+	if (look(NULL, STDERR_FILENO, &out) && is_same(&in, &out))
+		exit(STATUS_USAGE); /* the message would be what it warns of */
+	if (look(output, STDOUT_FILENO, &out) && is_same(&in, &out))
+		options_error("input and output are the same: %s",
+			      output ? output : "standard output");
 }

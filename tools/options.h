@@ -5,15 +5,17 @@
  * A program has a struct of options, and a row for each option that says where in the struct its
  * value goes.  With a device as argument the struct begins with `const char *path`; a bool that says
  * what was given never comes first.  What is wrong with a command line ends the
- * program with status 2 and a message.  -h, --usage and -V are everybody's.
+ * program with status 2 and a message; so does an option with a value that is given twice, since
+ * one of the two values would be lost.  -h, --usage and -V are everybody's.
  */
 #ifndef ERA_TOOLS_OPTIONS_H
 #define ERA_TOOLS_OPTIONS_H
 
-#include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/compiler.h"
 
 enum option_form {
 	OPTION_FLAG,        /* bool */
@@ -43,18 +45,24 @@ struct option_table {
 	/* May be NULL: one more argument, which must be there, of form OPTION_CHOICE. */
 	const struct option_row *word;
 	const char *args_doc, *doc;
-	/* May be NULL: what the rows can't say.  Errors go to argp_error(). */
-	void (*check)(struct argp_state *state, void *options);
+	/* May be NULL: what the rows can't say.  Errors go to options_error(). */
+	void (*check)(void *options);
 };
 
 /* Errors end the program. */
 void options_parse_table(const struct option_table *table, int argc, char **argv, void *options);
 
-/* How many blocks of block_sectors track a device of so many bytes; too many are an error. */
-uint32_t options_count_blocks(struct argp_state *state, uint64_t device_bytes,
-			      uint32_t block_sectors);
+/* What is wrong with the command line; ends the program. */
+_Noreturn void options_error(const char *fmt, ...) format_printf(1, 2);
 
-/* An output that is the input, by whatever name, is an error. */
-void options_check_output(struct argp_state *state, const char *input, const char *output);
+/* How many blocks of block_sectors track a device of so many bytes; too many are an error. */
+uint32_t options_count_blocks(uint64_t device_bytes, uint32_t block_sectors);
+
+/* An output that is the input, by whatever name, is an error.  NULL is standard input, or standard
+ * output.  So are messages that would go to the input. */
+void options_check_output(const char *input, const char *output);
+
+/* NULL for "-", where that is standard input or output. */
+const char *options_stream(const char *name);
 
 #endif

@@ -3,15 +3,15 @@
 
 #include <inttypes.h>
 
-void salvage_check_options(struct argp_state *state, const struct salvage_options *options)
+void salvage_check_options(const struct salvage_options *options)
 {
 	const struct era_salvage_hints *hints = &options->hints;
 
 	if (options->has_nr_blocks && (!hints->nr_blocks || hints->nr_blocks > INT32_MAX))
-		argp_error(state, "--nr-blocks: found %" PRIu32 ", wanted a number from 1 to %d",
-			   hints->nr_blocks, INT32_MAX);
+		options_error("--nr-blocks: found %" PRIu32 ", wanted a number from 1 to %d",
+			      hints->nr_blocks, INT32_MAX);
 	if (options->has_current_era && !hints->current_era)
-		argp_error(state, "--current-era: found 0, wanted a number from 1 on");
+		options_error("--current-era: found 0, wanted a number from 1 on");
 }
 
 bool salvage_has_options(const struct salvage_options *options)

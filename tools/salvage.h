@@ -6,7 +6,6 @@
 #ifndef ERA_TOOLS_SALVAGE_H
 #define ERA_TOOLS_SALVAGE_H
 
-#include <argp.h>
 #include <stdbool.h>
 
 #include "base/compiler.h"
@@ -32,7 +31,7 @@ struct salvage_options {
 	 offsetof(type, member.has_current_era), NULL, false}
 
 /* To be called by the table's check. */
-void salvage_check_options(struct argp_state *state, const struct salvage_options *options);
+void salvage_check_options(const struct salvage_options *options);
 bool salvage_has_options(const struct salvage_options *options);
 
 /* era_salvage_open(), and a word when too little is known. */

@@ -13,6 +13,13 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/io.h"
+#include "base/utf8.h"
+
+#define TEXT_MAX 8192u
+#define LINE_MAX_BYTES (2 * TEXT_MAX) /* few characters have to be escaped */
+
+#define NAME_MAX_BYTES 512u
 
 #define BAR_AFTER_MS 1000
 #define BAR_EVERY_MS 100
@@ -47,12 +54,25 @@ static void clear_bar(struct tool *tool)
 	tool->bar_drawn = false;
 }
 
+/* In one piece, so that lines of several programs don't mix. */
+static void put_line(FILE *to, const char *before, const char *fmt, va_list args)
+{
+	char text[TEXT_MAX], line[LINE_MAX_BYTES];
+	size_t n = utf8_escape(before, line, sizeof(line) - 1);
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	n += utf8_escape(text, line + n, sizeof(line) - 1 - n);
+	line[n++] = '\n';
+	fwrite(line, 1, n, to);
+}
+
 static void say(struct tool *tool, const char *fmt, va_list args)
 {
+	char before[NAME_MAX_BYTES];
+
 	clear_bar(tool);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	snprintf(before, sizeof(before), "%s: ", program_invocation_short_name);
+	put_line(stderr, before, fmt, args);
 }
 
 void tool_always(struct tool *tool, const char *fmt, ...)
@@ -62,6 +82,25 @@ void tool_always(struct tool *tool, const char *fmt, ...)
 	va_start(args, fmt);
 	say(tool, fmt, args);
 	va_end(args);
+}
+
+void tool_print(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	put_line(stdout, "", fmt, args);
+	va_end(args);
+}
+
+void tool_usage_error(const char *fmt, va_list args)
+{
+	struct tool tool = {.path = ""};
+
+	say(&tool, fmt, args);
+	tool_always(&tool, "try '%s --help' or '%s --usage'", program_invocation_short_name,
+		    program_invocation_short_name);
+	exit(STATUS_USAGE);
 }
 
 void tool_say(struct tool *tool, const char *fmt, ...)
@@ -155,12 +194,12 @@ void tool_end(struct tool *tool)
 
 enum exit_status tool_close_stdout(struct tool *tool)
 {
-	bool failed = ferror(stdout);
+	bool failed = ferror(stdout), may_be_left = io_is_pipe(STDOUT_FILENO);
 	int error = fclose(stdout) ? errno : failed ? EIO : 0;
 
 	if (!error)
 		return STATUS_OK;
-	if (error != EPIPE)
+	if (error != EPIPE || !may_be_left)
 		tool_say(tool, "standard output: cannot write: %s", strerror(error));
 	return STATUS_SYSTEM;
 }

@@ -4,13 +4,18 @@
  *
  * Messages go to stderr, a line each, as "program: text"; problems with the metadata's path before
  * them.  Quiet, none is printed but what tool_always() says.
+ *
+ * A name may hold anything.  Whatever is printed is one line of UTF-8 without control characters, on a
+ * terminal as elsewhere: see utf8_escape().
  */
 #ifndef ERA_TOOLS_TOOL_H
 #define ERA_TOOLS_TOOL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "base/report.h"
 #include "tools/status.h"
 
@@ -42,6 +47,12 @@ enum exit_status tool_close_stdout(struct tool *tool);
 /* Prints "program: text", quiet or not. */
 void tool_always(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
 void tool_say(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
+
+/* Prints a line on standard output, without the program's name.  How it went tool_close_stdout() says. */
+void tool_print(const char *fmt, ...) format_printf(1, 2);
+
+/* What is wrong with the command line; ends the program. */
+_Noreturn void tool_usage_error(const char *fmt, va_list args) format_printf(1, 0);
 
 /* The status of a program that reads with repair: 5, and its line, when something was unknown. */
 enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint64_t nr_problems,

@@ -13,7 +13,7 @@ enum era_err {
 	ERA_DAMAGED = -1,   /* metadata or XML are damaged or invalid */
 	ERA_SYS = -2,       /* the system refused: open, read, write, memory, busy, too small */
 	ERA_NO_ANSWER = -3, /* the question has no safe answer */
-	ERA_PIPE = -4,      /* nobody reads our output any more; not reported */
+	ERA_PIPE = -4,      /* nobody reads the pipe that output goes to any more; not reported */
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
@@ -50,6 +51,13 @@ int io_write_at(int fd, const void *data, size_t len, off_t at)
 		at += n;
 	}
 	return 0;
+}
+
+bool io_is_pipe(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
 char *io_folder_of(const char *path)

@@ -4,6 +4,7 @@
 #ifndef ERA_BASE_IO_H
 #define ERA_BASE_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -18,6 +19,9 @@ int io_read_at(int fd, void *data, size_t len, off_t at) must_check;
 
 /* 0, or a positive errno: ENOSPC when nothing more is taken. */
 int io_write_at(int fd, const void *data, size_t len, off_t at) must_check;
+
+/* A pipe or a socket, that is: its reader may go away. */
+bool io_is_pipe(int fd);
 
 /* The folder that path is in; free() it.  NULL when there is no memory. */
 char *io_folder_of(const char *path);

@@ -63,9 +63,9 @@ int newfile_open(struct newfile *file, const char *target, mode_t mode)
 	return file->fd < 0 ? name_beside(file, target, mode) : 0;
 }
 
-/* The name is reserved with an empty file, since not every file system that lacks nameless files
- * can link, or rename to what must not exist. */
-static int rename_to_new(const char *name, const char *target)
+/* For a file system that can't rename to what must not exist, and perhaps not link either: the name
+ * is reserved with an empty file. */
+static int rename_to_reserved(const char *name, const char *target)
 {
 	int fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, RESERVED_MODE), error;
 
@@ -77,6 +77,13 @@ static int rename_to_new(const char *name, const char *target)
 	error = errno;
 	unlink(target);
 	return error;
+}
+
+static int rename_to_new(const char *name, const char *target)
+{
+	if (!renameat2(AT_FDCWD, name, AT_FDCWD, target, RENAME_NOREPLACE))
+		return 0;
+	return errno == EINVAL || errno == ENOSYS ? rename_to_reserved(name, target) : errno;
 }
 
 int newfile_create(struct newfile *file, const char *target)
@@ -97,6 +104,17 @@ int newfile_create(struct newfile *file, const char *target)
 	free(file->named);
 	file->named = name;
 	return 0;
+}
+
+int newfile_refuse(int error, const char *target, const struct report *rep)
+{
+	if (error == EEXIST)
+		return report_fail(rep, ERA_SYS,
+				   "%s: cannot create: a file has appeared there meanwhile, and stays as "
+				   "it is",
+				   target);
+	errno = error;
+	return report_errno(rep, target, "cannot create");
 }
 
 int newfile_replace(struct newfile *file, const char *target)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/compiler.h"
+#include "base/report.h"
 
 struct newfile {
 	int fd;      /* for reading and writing; the user's to close, at any time */
@@ -21,8 +22,11 @@ struct newfile {
 /* All return 0 or a positive errno. */
 int newfile_open(struct newfile *file, const char *target, mode_t mode) must_check;
 
-/* Gives it the target's name, which must not exist. */
+/* Gives it the target's name, which must not exist: EEXIST. */
 int newfile_create(struct newfile *file, const char *target) must_check;
+
+/* Reports an error of newfile_create(), and returns ERA_SYS. */
+int newfile_refuse(int error, const char *target, const struct report *rep);
 
 /* Puts it in the target's place, and frees what it holds. */
 int newfile_replace(struct newfile *file, const char *target) must_check;

@@ -77,18 +77,30 @@ static int alloc_buffers(struct pump *pump, size_t size)
 	return 0;
 }
 
+static void end_thread(struct pump *pump)
+{
+	pthread_mutex_lock(&pump->lock);
+	pump->ending = true;
+	pthread_cond_signal(&pump->changed);
+	pthread_mutex_unlock(&pump->lock);
+	pthread_join(pump->thread, NULL);
+}
+
 /* Signals are the main thread's. */
 static int start_thread(struct pump *pump)
 {
 	sigset_t all, before;
-	int r;
+	int r, restored;
 
 	sigfillset(&all);
 	r = pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (r)
 		return r;
 	r = pthread_create(&pump->thread, NULL, run, pump);
-	return pthread_sigmask(SIG_SETMASK, &before, NULL) ? EINVAL : r;
+	restored = pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!r && restored)
+		end_thread(pump);
+	return r ? r : restored;
 }
 
 void pump_free(struct pump *pump)
@@ -133,10 +145,6 @@ char *pump_swap(struct pump *pump, char *full, size_t n, int *error)
 
 int pump_end(struct pump *pump)
 {
-	pthread_mutex_lock(&pump->lock);
-	pump->ending = true;
-	pthread_cond_signal(&pump->changed);
-	pthread_mutex_unlock(&pump->lock);
-	pthread_join(pump->thread, NULL);
+	end_thread(pump);
 	return pump->error;
 }

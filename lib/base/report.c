@@ -49,8 +49,6 @@ int report_fail(const struct report *rep, int err, const char *fmt, ...)
 
 int report_errno(const struct report *rep, const char *path, const char *what)
 {
-	if (errno == EPIPE)
-		return ERA_PIPE;
 	return report_fail(rep, ERA_SYS, "%s: %s: %s", path, what, strerror(errno));
 }
 

@@ -33,8 +33,7 @@ void report_progress(const struct report *rep, uint64_t done, uint64_t total);
 /* Reports an error and returns err, so that a caller can say `return report_fail(...)`. */
 int report_fail(const struct report *rep, int err, const char *fmt, ...) format_printf(3, 4);
 
-/* The same for a failed system call: "path: what: strerror(errno)"; returns ERA_SYS, or ERA_PIPE
- * without a word when errno is EPIPE. */
+/* The same for a failed system call: "path: what: strerror(errno)"; returns ERA_SYS. */
 int report_errno(const struct report *rep, const char *path, const char *what);
 
 int report_nomem(const struct report *rep);

@@ -4,7 +4,8 @@
  * and writing the last one go side by side; short output isn't worth one, and without one all is
  * written by who formats it.
  *
- * A file takes its target's place when it is complete (base/newfile.h).  A name that stands for a
+ * A file takes its target's place when it is complete (base/newfile.h), and replaces what was there
+ * when it was opened, nothing that has come since.  A name that stands for a
  * descriptor is that descriptor, with its place in the file.
  */
 #include "base/sink.h"
@@ -20,6 +21,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/attributes.h"
+#include "base/checked.h"
 #include "base/io.h"
 #include "base/pump.h"
 #include "base/scratch.h"
@@ -35,6 +38,15 @@ static int fail(struct sink *sink, const char *what)
 	if (!sink->error)
 		sink->error = report_errno(sink->rep, sink->shown, what);
 	return sink->error;
+}
+
+/* The reader of a pipe may go away when it has seen enough.  Files and devices have none. */
+static void fail_write(struct sink *sink)
+{
+	if (errno == EPIPE && sink->is_pipe && !sink->error)
+		sink->error = ERA_PIPE;
+	else
+		fail(sink, "cannot write");
 }
 
 static int fail_nomem(struct sink *sink)
@@ -69,31 +81,65 @@ static char *resolve(const char *path)
 /* What replaces a file is nobody else's until it has that one's mode. */
 static int open_temporary(struct sink *sink)
 {
-	mode_t mode = access(sink->target, F_OK) ? NEW_MODE : PRIVATE_MODE;
+	struct stat st;
 
-	errno = newfile_open(&sink->file, sink->target, mode);
+	sink->replaces = !lstat(sink->target, &st);
+	if (!sink->replaces && errno != ENOENT)
+		return fail(sink, "cannot create");
+	errno = newfile_open(&sink->file, sink->target, sink->replaces ? PRIVATE_MODE : NEW_MODE);
 	sink->fd = sink->file.fd;
 	return errno ? fail(sink, "cannot create") : 0;
 }
 
-/* The descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, or -1. */
-static int descriptor_of(const char *path)
+/* What of path is a descriptor's number, when it is a name in a folder of descriptors itself, or
+ * NULL. */
+static const char *number_in(const char *path)
 {
 	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
-	char *end;
-	long fd;
 
-	if (!strcmp(path, "/dev/stdout"))
-		return STDOUT_FILENO;
-	if (!strcmp(path, "/dev/stderr"))
-		return STDERR_FILENO;
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		if (strncmp(path, folders[i], strlen(folders[i])))
+		size_t len = strlen(folders[i]);
+
+		if (strncmp(path, folders[i], len))
 			continue;
-		fd = strtol(path + strlen(folders[i]), &end, 10);
-		return *end || fd < 0 || fd > INT_MAX ? -1 : (int)fd;
+		len += strspn(path + len, "/");
+		return strchr(path + len, '/') ? NULL : path + len;
 	}
-	return -1;
+	return NULL;
+}
+
+/* Digits alone, or -1. */
+static int parse_descriptor(const char *number)
+{
+	uint64_t fd = 0;
+	const char *c = number;
+
+	for (; *c >= '0' && *c <= '9'; c++)
+		if (!checked_mul(fd, 10, &fd) || !checked_add(fd, (uint64_t)(*c - '0'), &fd))
+			return -1;
+	return c == number || *c || fd > INT_MAX ? -1 : (int)fd;
+}
+
+/* The descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, -1 for other names, or an
+ * error. */
+static int descriptor_of(struct sink *sink, int *descriptor)
+{
+	const char *number = number_in(sink->path);
+
+	*descriptor = -1;
+	if (!strcmp(sink->path, "/dev/stdout"))
+		*descriptor = STDOUT_FILENO;
+	if (!strcmp(sink->path, "/dev/stderr"))
+		*descriptor = STDERR_FILENO;
+	if (!number)
+		return 0;
+	*descriptor = parse_descriptor(number);
+	if (*descriptor >= 0)
+		return 0;
+	sink->error = report_fail(sink->rep, ERA_SYS,
+				  "%s: names no descriptor: found '%s', wanted a number",
+				  sink->path, number);
+	return sink->error;
 }
 
 static int open_descriptor(struct sink *sink, int descriptor)
@@ -102,19 +148,36 @@ static int open_descriptor(struct sink *sink, int descriptor)
 	return sink->fd < 0 ? fail(sink, "cannot open") : 0;
 }
 
+static int fail_changed(struct sink *sink)
+{
+	sink->error = report_fail(sink->rep, ERA_SYS, "%s: is another kind of file than it was",
+				  sink->shown);
+	return sink->error;
+}
+
+static int open_in_place(struct sink *sink)
+{
+	struct stat st;
+
+	sink->fd = open(sink->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	if (sink->fd < 0 || fstat(sink->fd, &st))
+		return fail(sink, "cannot open");
+	return S_ISREG(st.st_mode) ? fail_changed(sink) : 0;
+}
+
 static int open_path(struct sink *sink)
 {
-	int descriptor = descriptor_of(sink->path);
+	int descriptor, r = descriptor_of(sink, &descriptor);
 	struct stat st = {.st_mode = S_IFREG};
 
+	if (r)
+		return r;
 	if (descriptor >= 0)
 		return open_descriptor(sink, descriptor);
 	if (stat(sink->path, &st) && errno != ENOENT)
 		return fail(sink, "cannot open");
-	if (!S_ISREG(st.st_mode)) {
-		sink->fd = open(sink->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-		return sink->fd < 0 ? fail(sink, "cannot open") : 0;
-	}
+	if (!S_ISREG(st.st_mode))
+		return open_in_place(sink);
 	sink->target = resolve(sink->path);
 	if (!sink->target)
 		return fail(sink, "cannot create");
@@ -159,6 +222,8 @@ int sink_open(struct sink *sink, const char *path, const struct report *rep)
 
 	if (!r)
 		r = is_file ? open_file(sink, path) : open_descriptor(sink, STDOUT_FILENO);
+	if (!r)
+		sink->is_pipe = io_is_pipe(sink->fd);
 	if (r)
 		sink_close(sink);
 	return r;
@@ -177,16 +242,28 @@ static void open_spool(struct sink *sink)
 		sink->error = sink->fd;
 }
 
+/* zlib's errors are those of the system only when it says so; else errno is an old one. */
+static int gz_errno(int error)
+{
+	if (error == Z_ERRNO && errno)
+		return errno;
+	return error == Z_MEM_ERROR ? ENOMEM : EIO;
+}
+
+static ssize_t write_gz(gzFile gz, const char *data, size_t n)
+{
+	int done = gzwrite(gz, data, (unsigned)n), error;
+
+	if (done > 0)
+		return done;
+	gzerror(gz, &error);
+	errno = gz_errno(error);
+	return -1;
+}
+
 static ssize_t write_some(struct sink *sink, const char *data, size_t n)
 {
-	ssize_t done;
-
-	if (!sink->gz)
-		return write(sink->fd, data, n);
-	done = gzwrite(sink->gz, data, (unsigned)n);
-	if (!done && !errno)
-		errno = EIO;
-	return done ? done : -1;
+	return sink->gz ? write_gz(sink->gz, data, n) : write(sink->fd, data, n);
 }
 
 /* Also called by the pump's thread: touches nothing but the file. */
@@ -211,7 +288,7 @@ static void note_written(struct sink *sink, int error)
 {
 	errno = error;
 	if (error)
-		fail(sink, "cannot write");
+		fail_write(sink);
 }
 
 static void write_out(struct sink *sink, const char *data, size_t n)
@@ -233,12 +310,17 @@ static void start_pump(struct sink *sink)
 
 static void finish_gz(struct sink *sink)
 {
+	int r;
+
 	if (!sink->gz)
 		return;
-	errno = EIO;
-	if (gzclose(sink->gz) != Z_OK)
-		fail(sink, "cannot write");
+	errno = 0;
+	r = gzclose(sink->gz);
 	sink->gz = NULL;
+	if (r == Z_OK)
+		return;
+	errno = gz_errno(r);
+	fail_write(sink);
 }
 
 /* zlib looks at what it could not write once more when it is closed, so the buffers go after it. */
@@ -322,46 +404,47 @@ void sink_printf(struct sink *sink, const char *fmt, ...)
 	free(text);
 }
 
-/* Who may not give the file away keeps it, and gives nobody access by it who had none. */
-static mode_t keep_owner(struct sink *sink, const struct stat *old)
+static void keep_attributes(struct sink *sink)
 {
-	mode_t mode = old->st_mode & 07777;
+	const char *what;
+	struct stat st;
 
-	if (!fchown(sink->fd, old->st_uid, old->st_gid))
-		return mode;
-	if (errno != EPERM && errno != EINVAL)
-		fail(sink, "cannot set its owner");
-	mode &= 0777;
-	if (fchown(sink->fd, (uid_t)-1, old->st_gid))
-		mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO) << 3;
-	return mode;
-}
-
-static void keep_mode_and_owner(struct sink *sink)
-{
-	struct stat old;
-
-	if (stat(sink->target, &old)) {
-		if (errno != ENOENT)
-			fail(sink, "cannot find its mode");
+	if (!lstat(sink->target, &st) && !S_ISREG(st.st_mode)) {
+		fail_changed(sink);
 		return;
 	}
-	if (fchmod(sink->fd, keep_owner(sink, &old)))
-		fail(sink, "cannot set its mode");
+	errno = attributes_keep(sink->fd, sink->target, &what);
+	if (errno)
+		fail(sink, what);
+}
+
+static void take_name(struct sink *sink)
+{
+	int error;
+
+	if (!sink->replaces) {
+		error = newfile_create(&sink->file, sink->target);
+		if (error)
+			sink->error = newfile_refuse(error, sink->shown, sink->rep);
+		else
+			newfile_keep(&sink->file);
+		return;
+	}
+	errno = newfile_replace(&sink->file, sink->target);
+	if (errno)
+		fail(sink, "cannot put it in its place");
 }
 
 static void put_in_place(struct sink *sink)
 {
-	keep_mode_and_owner(sink);
+	if (sink->replaces)
+		keep_attributes(sink);
 	if (!sink->error && fsync(sink->fd))
 		fail(sink, "cannot flush");
+	if (!sink->error)
+		take_name(sink);
 	if (sink->error)
 		return;
-	errno = newfile_replace(&sink->file, sink->target);
-	if (errno) {
-		fail(sink, "cannot put it in its place");
-		return;
-	}
 	errno = io_flush_folder(sink->target);
 	if (errno)
 		fail(sink, "cannot flush its folder");
@@ -380,7 +463,7 @@ static void close_checked(struct sink *sink)
 		fail(sink, "cannot flush");
 	sink->fd = -1;
 	if (close(fd))
-		fail(sink, "cannot write");
+		fail_write(sink);
 }
 
 int sink_finish(struct sink *sink)

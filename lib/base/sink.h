@@ -26,7 +26,9 @@ struct sink {
 	const char *shown; /* for messages */
 	char *path;      /* NULL for standard output and a spool */
 	char *target;    /* links resolved, when `file` will replace it; else NULL */
+	bool replaces;   /* there was a file at `target` */
 	struct newfile file;
+	bool is_pipe;    /* or a socket: without a reader, it is closed without a word */
 	int fd;          /* -1 while a spool fits into memory, and when it is finished */
 	void *gz;        /* compresses when the name ends in .gz */
 	char *buffer;
@@ -37,8 +39,9 @@ struct sink {
 };
 
 /* path NULL or "-" is standard output.  A regular file, or a new one, is written beside its place
- * and renamed to it by sink_finish(), with the old one's mode and owner; anything else is written
- * in place.  A name that ends in .gz is compressed. */
+ * and renamed to it by sink_finish(), with the old one's mode, owner and attributes
+ * (base/attributes.h); a file that appears meanwhile at a new one's place is an error, and stays.
+ * Anything else is written in place.  A name that ends in .gz is compressed. */
 int sink_open(struct sink *sink, const char *path, const struct report *rep) must_check;
 
 /* A sink whose text waits in memory, or in a nameless file, for sink_unspool(). */

@@ -181,6 +181,16 @@ static int create_file(struct blk_dev *dev, uint64_t nr_blocks)
 	return r;
 }
 
+/* When the path was looked at before there was nothing, or a link that leads nowhere. */
+static int refuse_existing(const char *path, const struct stat *found, const struct report *rep)
+{
+	struct stat st;
+
+	if (S_ISLNK(found->st_mode) && stat(path, &st))
+		return report_errno(rep, path, "cannot open");
+	return newfile_refuse(EEXIST, path, rep);
+}
+
 int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 		   const struct report *rep)
 {
@@ -188,7 +198,7 @@ int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 	int r;
 
 	if (!lstat(path, &st))
-		return blk_dev_open(dev, path, BLK_WRITE, rep);
+		return refuse_existing(path, &st, rep);
 	if (errno != ENOENT)
 		return report_errno(rep, path, "cannot create");
 	r = init(dev, path, rep);
@@ -223,10 +233,12 @@ void blk_dev_close(struct blk_dev *dev)
 
 int blk_dev_publish(struct blk_dev *dev)
 {
+	int error;
+
 	if (!dev->created)
 		return 0;
-	errno = newfile_create(&dev->made, dev->path);
-	return errno ? fail(dev, "cannot create") : flush_name(dev);
+	error = newfile_create(&dev->made, dev->path);
+	return error ? newfile_refuse(error, dev->path, dev->rep) : flush_name(dev);
 }
 
 void blk_dev_discard(struct blk_dev *dev)

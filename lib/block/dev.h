@@ -50,7 +50,8 @@ struct blk_dev {
 int blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
 		 const struct report *rep) must_check;
 
-/* Opens path for writing; a file that isn't there is created, with nr_blocks blocks. */
+/* Creates a file of nr_blocks blocks, which has its name when it is published.  Nothing may have that
+ * name, or get it meanwhile. */
 int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 		   const struct report *rep) must_check;
 

@@ -219,26 +219,21 @@ static int write_folds(struct era_map *map, int fd)
 	return r;
 }
 
-/* Folds MAX_CURSORS writesets from first on over the file *base, if any, into a new one. */
-static int pass(struct era_view *view, size_t first, int *base)
+/* Folds MAX_CURSORS writesets from first on over the file `base`, or the array, into a new file.  It
+ * closes base; a file descriptor or an error. */
+static int pass(struct era_view *view, size_t first, int base)
 {
-	int fd = scratch_open(view->dev.rep);
 	struct era_map *map;
-	int r;
+	int fd, r = create(&map, view, first, MAX_CURSORS, base);
 
-	if (fd < 0)
-		return fd;
-	r = create(&map, view, first, MAX_CURSORS, *base);
-	*base = -1;
-	if (!r) {
-		r = write_folds(map, fd);
-		era_map_close(map);
-	}
 	if (r)
+		return r;
+	fd = scratch_open(view->dev.rep);
+	r = fd < 0 ? fd : write_folds(map, fd);
+	era_map_close(map);
+	if (r && fd >= 0)
 		close(fd);
-	else
-		*base = fd;
-	return r;
+	return r ? r : fd;
 }
 
 int era_map_open(struct era_map **map, struct era_view *view)
@@ -247,10 +242,9 @@ int era_map_open(struct era_map **map, struct era_view *view)
 	int base = -1;
 
 	while (view->nr_writesets - first > MAX_CURSORS) {
-		int r = pass(view, first, &base);
-
-		if (r)
-			return r;
+		base = pass(view, first, base);
+		if (base < 0)
+			return base;
 		first += MAX_CURSORS;
 	}
 	return create(map, view, first, view->nr_writesets - first, base);

@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "output/json.h"
 
-#include <string.h>
+#include "base/utf8.h"
 
+#define MUST_BE_ESCAPED "\"\\"
 
-static bool is_plain(unsigned char c)
+/* A control character, a quote or a backslash, or a byte that is no part of UTF-8; how many bytes it
+ * was. */
+static size_t put_escape(struct json *json, const char *text)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	size_t len = utf8_len(text);
+	unsigned char last = (unsigned char)text[len > 1 ? len - 1 : 0];
+
+	sink_printf(json->sink, len ? "\\u%04x" : "\\udc%02x", last);
+	return len ? len : 1;
 }
 
 static void quoted(struct json *json, const char *text)
 {
 	sink_write(json->sink, "\"", 1);
 	while (*text) {
-		size_t len = 0;
+		size_t len = utf8_plain(text, MUST_BE_ESCAPED);
 
-		while (is_plain((unsigned char)text[len]))
-			len++;
 		sink_write(json->sink, text, len);
 		text += len;
 		if (*text)
-			sink_printf(json->sink, "\\u%04x", (unsigned char)*text++);
+			text += put_escape(json, text);
 	}
 	sink_write(json->sink, "\"", 1);
 }

@@ -22,7 +22,8 @@ void json_begin_array(struct json *json, const char *key);
 void json_end_array(struct json *json);
 void json_number(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
-/* text NULL is null; bytes that aren't ASCII are escaped as Latin-1. */
+/* text NULL is null.  Control characters are escaped as \uXXXX, and a byte XX that is no part of
+ * UTF-8 as the lone surrogate \udcXX, which no UTF-8 has: so the bytes can be told from the string. */
 void json_string(struct json *json, const char *key, const char *text);
 /* Starts a new line before the next value. */
 void json_newline(struct json *json);

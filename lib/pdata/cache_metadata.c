@@ -56,7 +56,7 @@ static int on_problem(void *ctx, const struct problem *p)
 	char line[PROBLEM_LINE_MAX];
 
 	problem_line(p, line, sizeof(line));
-	return report_fail(dirty->dev->rep, ERA_DAMAGED, "%s: %s", dirty->dev->path, line);
+	return report_fail(dirty->dev->rep, problem_error(p), "%s: %s", dirty->dev->path, line);
 }
 
 static int read_words(struct walk *walk, uint64_t root, struct cache_metadata *metadata)

@@ -7,6 +7,7 @@
 
 load ../lib/common
 load ../lib/cases
+load ../lib/faults
 load ../lib/truth
 
 setup() {
@@ -51,9 +52,10 @@ small() {
 	small_cache >cache.xml
 }
 
-# stale FORMAT [OPTION...]: the answer for cache.xml, or the mappings that an option names.
+# stale FORMAT [OPTION...]: the answer for cache.xml, or for $mappings.
 stale() {
-	era_invalidate --written-since "${since:-4}" --format "$1" --cache-mappings cache.xml "${@:2}" era
+	era_invalidate --written-since "${since:-4}" --format "$1" \
+		--cache-mappings "${mappings:-cache.xml}" "${@:2}" era
 }
 
 # stale_is "ARGUMENTS" [OPTION...]
@@ -224,15 +226,15 @@ random_agrees() {
 @test "mappings from a file, standard input, compressed" {
 	small
 	gzip -k cache.xml
-	for mappings in cache.xml cache.xml.gz; do
-		stale_is "0-2 6" --cache-mappings $mappings
-		stale_is "0-2 6" --cache-mappings - <$mappings
-		cat $mappings | stale_is "0-2 6" --cache-mappings -
+	for file in cache.xml cache.xml.gz; do
+		mappings=$file stale_is "0-2 6"
+		mappings=- stale_is "0-2 6" <$file
+		cat $file | mappings=- stale_is "0-2 6"
 	done
 	head -c 200 cache.xml.gz >cut.gz
-	refused 1 "cut" --cache-mappings cut.gz
-	refused 3 "No such file" --cache-mappings missing.xml
-	refused 3 "" --cache-mappings /
+	mappings=cut.gz refused 1 "cut"
+	mappings=missing.xml refused 3 "No such file"
+	mappings=/ refused 3 ""
 }
 
 @test "2: mappings and formats go together" {
@@ -288,8 +290,8 @@ random_agrees() {
 	small_era
 	era_dump era >cache.xml
 	refused 1 ""
-	refused 1 "" --cache-mappings era
-	refused 1 "" --cache-mappings /dev/null
+	mappings=era refused 1 ""
+	mappings=/dev/null refused 1 ""
 }
 
 @test "1: XML that ends too early, at every byte" {
@@ -391,9 +393,9 @@ cache_metadata() {
 	refused 1 "too small" --cache-metadata short
 	refused 3 "No such file" --cache-metadata missing
 	sed 's/nr_cache_blocks="16"/nr_cache_blocks="17"/' cache.xml >other.xml
-	refused 1 "of a cache of 17 blocks" --cache-metadata clean --cache-mappings other.xml
+	mappings=other.xml refused 1 "of a cache of 17 blocks" --cache-metadata clean
 	sed 's/ block_size="64"/ block_size="128"/' cache.xml >other.xml
-	refused 1 "of 128 sectors" --cache-metadata clean --cache-mappings other.xml
+	mappings=other.xml refused 1 "of 128 sectors" --cache-metadata clean
 }
 
 # cache_dump of 0.9 calls all blocks of such metadata clean, whatever their bits say.
@@ -402,7 +404,28 @@ cache_metadata() {
 	sed -i '/cache_block="9" origin/s/false/true/' cache.xml
 	cache_metadata version2 --metadata-version 2
 	"$PEER_DIR/cache_dump" version2 >dumped.xml
-	refused 4 "dirty" --cache-metadata version2 --cache-mappings dumped.xml
+	mappings=dumped.xml refused 4 "dirty" --cache-metadata version2
+}
+
+# A device that fails says nothing of the metadata on it.
+@test "3: cache metadata, or dirty bits in them, that cannot be read" {
+	local n nr=0
+	small
+	cache_metadata version2 --metadata-version 2
+	faults_library
+	for ((n = 1; ; n++)); do
+		rm -f struck
+		exit_status faulty "pread:$n:5+" era_invalidate --written-since 4 \
+			--format dm-cache --cache-mappings cache.xml --cache-metadata version2 era >got
+		[ -e struck ] || break
+		one_of 3
+		says "Input/output error"
+		[ ! -s got ]
+		! grep -q '^era_invalidate: version2: ' "$stderr" || nr=$((nr + 1))
+	done
+	one_of 0
+	# The superblock, the root, and the block of bits.
+	[ "$nr" = 3 ]
 }
 
 @test "what 0.9 dumps is taken, and what stays it restores and dumps as the same" {
@@ -453,7 +476,7 @@ cache_metadata() {
 	sed -i '/cache_block="9" origin/s/false/true/' cache.xml
 	refused 4 "dirty" -o list
 	sed '$d' cache.xml >cut.xml
-	refused 1 "cut.xml" -o list --cache-mappings cut.xml
+	mappings=cut.xml refused 1 "cut.xml" -o list
 	cmp list was
 	refused 4 "dirty" -o new
 	[ ! -e new ]

@@ -92,6 +92,8 @@ sweep_untraced() {
 		ftruncate 27 File too large
 		fsync 5 Input/output error
 		rename 5 Input/output error
+		renameat2 5 Input/output error
+		renameat2 22 Invalid argument
 		fchmod 5 Input/output error
 		fcntl 37 No locks available
 	EOF
@@ -104,6 +106,8 @@ sweep_untraced() {
 		linkat 28 No space left on device
 		fchmod 5 Input/output error
 		fchown 5 Input/output error
+		getxattr 5 Input/output error
+		fremovexattr 1 Operation not permitted
 		fcntl 37 No locks available
 		dup 24 Too many open files
 	EOF
@@ -147,11 +151,15 @@ disturbed_untraced() {
 	disturbed read 4 0 3
 }
 
-# traced COMMAND...: what it does to files; their names from here, a process's number and what a
-# nameless file is called left out.
 traced() {
+	traced_with none:1:5 "$@"
+}
+
+# traced_with FAULT COMMAND...: what it does to files; their names from here, a process's number and what a
+# nameless file is called left out.
+traced_with() {
 	rm -f trace
-	(FAULT_TRACE=trace with_fault none:1:5 "$@") >/dev/null
+	(FAULT_TRACE=trace with_fault "$@") >/dev/null
 	sed -E "s,$PWD/,,g; s, \./, ,; s, $PWD , . ,; s,#[0-9]+ \\(deleted\\),nameless,; s,\.[0-9]+-0\.tmp,.tmp," trace |
 		awk '$1 == "pwrite" { print $1, $2, $3 ? "new" : "zero"; next }
 			$1 == "create" || $1 == "tmpfile" { print; next }
@@ -196,10 +204,19 @@ traced() {
 			fsync new.tmp
 			pwrite new.tmp zero
 			fsync new.tmp
+			renameat2 new
+			fsync .
+		EOF
+		rm -f new
+		# shellcheck disable=SC2086
+		diff <(FAULT_NO_TMPFILE=1 traced_with renameat2:1:22 $writer new | tail -n 5) - <<-'EOF'
+			fsync new.tmp
+			renameat2 new
 			create new 600
 			rename new
 			fsync .
 		EOF
+		status_is 0 era_check -q new
 	done
 	cp leaky counts
 	diff <(traced era_check -q --auto-repair counts | uniq) - <<-'EOF'
@@ -220,8 +237,7 @@ traced() {
 		diff <(traced $writer) - <<-'EOF'
 			tmpfile . 666
 			fsync nameless
-			linkat out.text.tmp
-			rename out.text
+			linkat out.text
 			fsync .
 		EOF
 		# shellcheck disable=SC2086
@@ -237,6 +253,14 @@ traced() {
 			create out.text.tmp 600
 			fsync out.text.tmp
 			rename out.text
+			fsync .
+		EOF
+		rm out.text
+		# shellcheck disable=SC2086
+		diff <(FAULT_NO_TMPFILE=1 traced $writer) - <<-'EOF'
+			create out.text.tmp 666
+			fsync out.text.tmp
+			renameat2 out.text
 			fsync .
 		EOF
 		[ "$(stat -c %a out.text)" = "$(printf %o $((0666 & ~$(umask))))" ]

@@ -43,7 +43,7 @@ bytes() {
 		0 | 1 | --block-size 4k --device-size 1M --unit G
 		0 | [0-9]+ | --block-size 4k --device-size 512
 		0 | [0-9]+ | --block-size 1G --device-size 64T
-		0 | [0-9]+ | --block-size 4k --device-size 2199023255040s --block-size 1T
+		0 | [0-9]+ | --block-size 1T --device-size 2199023255040s
 		2 | - | --block-size 4k
 		2 | - | --device-size 1G
 		2 | - | --block-size 0 --device-size 1G

@@ -150,6 +150,11 @@ unknown_option_is_refused() {
 		status_is 2 "$1" "$option" >"$BATS_TEST_TMPDIR/out" || return
 		[ ! -s "$BATS_TEST_TMPDIR/out" ] && grep -q "^$1: " "$stderr" || return
 	done
+	# By its path, too, a program tells its name alone, on every line.
+	for option in --no-such-option -X --help=yes; do
+		status_is 2 "$(command -v "$1")" "$option" || return
+		[ "$(grep -vc "^$1: " "$stderr")" = 0 ] || return
+	done
 }
 
 help_says_all_once() {

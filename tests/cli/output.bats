@@ -7,6 +7,7 @@
 load ../lib/common
 load ../lib/cases
 load ../lib/damage
+load ../lib/faults
 
 setup_file() {
 	unpack_images
@@ -82,6 +83,93 @@ old_file() {
 	done
 }
 
+# xattr COMMAND FILE [ARGUMENT]...: of a file its names, or one's value in hexadecimal, or sets it.
+xattr() {
+	python3 -c 'import os, sys
+command, path, *rest = sys.argv[1:]
+if command == "names":
+	print(*sorted(os.listxattr(path)))
+elif command == "get":
+	print(os.getxattr(path, rest[0]).hex())
+elif command == "set":
+	os.setxattr(path, rest[0], bytes.fromhex(rest[1]))' "$@"
+}
+
+need_xattr() {
+	need python3
+	: >probe
+	xattr set probe user.probe 00 2>/dev/null || skip_test "the file system has no attributes"
+	xattr set probe system.posix_acl_access "$private_list" 2>/dev/null ||
+		skip_test "the file system has no access control lists"
+}
+
+# Version 2, and entries of tag, rights and id: the owner rw, the user 65534 rw, the group nothing, mask rw,
+# others nothing. The mode is 660 then.
+private_list=0200000001000600ffffffff02000600feff000004000000ffffffff10000600ffffffff20000000ffffffff
+
+@test "a file that is there keeps its access control list and attributes" {
+	keeps_attributes() {
+		cp old work/out
+		chmod 640 work/out
+		xattr set work/out user.one 31
+		xattr set work/out user.empty ''
+		xattr set work/out system.posix_acl_access "$private_list"
+		[ "$(stat -c %a work/out)" = 660 ] || return
+		status_is 0 "${command[@]}" -o work/out && cmp work/out "$want" || return
+		[ "$(stat -c %a work/out)" = 660 ] &&
+			[ "$(xattr names work/out)" = "system.posix_acl_access user.empty user.one" ] &&
+			[ "$(xattr get work/out system.posix_acl_access)" = "$private_list" ] &&
+			[ "$(xattr get work/out user.one)/$(xattr get work/out user.empty)" = "31/" ]
+	}
+	need_xattr
+	each_writer keeps_attributes
+}
+
+@test "an access control list that can't be kept opens the file to nobody" {
+	local error
+	need_xattr
+	faults_library
+	cp old work/out
+	# Its mode says rw of the group, of which the list has nothing.
+	for error in 1 13 22 95; do
+		chmod 660 work/out
+		xattr set work/out system.posix_acl_access "$private_list"
+		status_is 0 faulty "fsetxattr:1:$error" era_dump -o work/out meta
+		cmp work/out dump.want
+		[ "$(stat -c %a work/out)" = 600 ]
+	done
+	# That there is no room is an error, and the old file stays.
+	cp old work/out
+	xattr set work/out system.posix_acl_access "$private_list"
+	status_is 3 faulty fsetxattr:1:28 era_dump -o work/out meta
+	says "cannot keep its access control list: No space left on device"
+	cmp work/out old
+	rm work/out
+	cp old work/out
+	xattr set work/out user.one 31
+	status_is 3 faulty fsetxattr:1:28 era_dump -o work/out meta
+	says "cannot keep its attributes: No space left on device"
+	cmp work/out old
+	status_is 0 faulty fsetxattr:1:95 era_dump -o work/out meta
+	cmp work/out dump.want
+}
+
+# Its list would name users that the old file did not.
+@test "what replaces a file has no access control list from its folder" {
+	need_xattr
+	cp old work/out
+	chmod 640 work/out
+	xattr set work system.posix_acl_default "$private_list"
+	cp old work/other
+	xattr get work/other system.posix_acl_access
+	status_is 0 era_dump -o work/out meta
+	[ "$(stat -c %a work/out)" = 640 ]
+	[ "$(xattr names work/out)" = "" ]
+	faults_library
+	status_is 0 faulty fremovexattr:1:1 era_dump -o work/out meta
+	[ "$(stat -c %a work/out)" = 600 ]
+}
+
 @test "who can't give a file away gives nobody more access" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	need setpriv
@@ -91,7 +179,7 @@ old_file() {
 	cp meta "$dir"
 	chown 65534:65534 "$dir"
 	chmod 755 "$dir"
-	for mode in 660:600 664:644 4775:755 6777:777 640:600 4711:711; do
+	for mode in 660:600 664:644 4775:755 6777:777 640:600 4711:711 604:600 647:644; do
 		cp old "$dir/out"
 		chown 0:0 "$dir/out"
 		chmod "${mode%:*}" "$dir/out"
@@ -106,6 +194,17 @@ old_file() {
 	chown 0:65533 "$dir/out"
 	status_is 0 setpriv --reuid=65534 --regid=65534 --groups=65533 era_dump -o "$dir/out" "$dir/meta"
 	[ "$(stat -c %u:%g:%a "$dir/out")" = 65534:65533:664 ]
+	if (need_xattr); then
+		xattr set "$dir/out" system.posix_acl_access "$private_list"
+		chown 0:65533 "$dir/out"
+		status_is 0 setpriv --reuid=65534 --regid=65534 --groups=65533 era_dump -o "$dir/out" "$dir/meta"
+		[ "$(stat -c %u:%g:%a "$dir/out")" = 65534:65533:660 ]
+		[ "$(xattr get "$dir/out" system.posix_acl_access)" = "$private_list" ]
+		chown 0:0 "$dir/out"
+		status_is 0 setpriv --reuid=65534 --regid=65534 --clear-groups era_dump -o "$dir/out" "$dir/meta"
+		[ "$(stat -c %u:%g:%a "$dir/out")" = 65534:65534:600 ]
+		[ "$(xattr names "$dir/out")" = "" ]
+	fi
 	rm -rf "$dir"
 }
 
@@ -267,6 +366,59 @@ linked() {
 	cmp both <(echo first; cat dump.want dump.want)
 }
 
+@test "names of descriptors are numbers, and digits alone" {
+	local name folder
+	: >stdin
+	for folder in /dev/fd /proc/self/fd; do
+		for name in '' ' 1' +1 -1 1x 0x1 '1 ' . .. 4294967297 99999999999999999999999; do
+			status_is 3 era_dump -o "$folder/$name" meta 0<>stdin >stdout
+			says "$folder/$name: names no descriptor: found '$name', wanted a number"
+			status_is 3 era_invalidate --written-since 1 -o "$folder/$name" meta 0<>stdin >stdout
+			[ ! -s stdin ]
+			[ ! -s stdout ]
+		done
+		status_is 0 era_dump -o $folder/1 meta >stdout
+		cmp stdout dump.want
+		status_is 0 era_dump -o $folder//7 meta 7>stdout
+		cmp stdout dump.want
+		status_is 3 era_dump -o $folder/77 meta
+		says "Bad file descriptor"
+	done
+	# A folder that is open is a folder.
+	status_is 0 era_dump -o /dev/fd/7/out meta 7<work
+	cmp work/out dump.want
+}
+
+# What nobody reads any more is a pipe. A file system or a device may fail with the same errno.
+@test "3: EPIPE without a word is the output pipe's alone" {
+	local command
+	faults_library
+	exit_status faulty write:1:32 era_dump meta > >(cat >/dev/null)
+	one_of 3
+	silent
+	exit_status faulty write:1:32 era_dump meta >stdout
+	one_of 3
+	says "standard output: cannot write: Broken pipe"
+	exit_status faulty write:1:32 era_dump -o work/out meta
+	one_of 3
+	says "work/out: cannot write: Broken pipe"
+	exit_status faulty write:1:32 era_dump -o work/out.gz meta
+	one_of 3
+	says "work/out.gz: cannot write: Broken pipe"
+	exit_status faulty fclose:1:32 era_check meta >stdout
+	one_of 3
+	says "standard output: cannot write: Broken pipe"
+	for command in "pwrite:1:32 era_repair -i meta -o work/new" "fsync:1:32 era_dump -o work/out meta" \
+		"read:1:32 era_restore -i dump.want -o work/new" "open:1:32 era_dump meta" \
+		"close:1:32 era_dump -o /dev/null meta" "stat:1:32+ era_dump meta"; do
+		# shellcheck disable=SC2086
+		exit_status faulty $command >stdout
+		one_of 3
+		says "Broken pipe"
+	done
+	[ "$(files_in work)" = "" ]
+}
+
 @test "/dev/null stays what it is" {
 	status_is 0 era_dump -o /dev/null meta
 	[ -c /dev/null ]
@@ -303,6 +455,62 @@ linked() {
 	rm work/out.gz
 	status_is 1 era_dump -o work/out.gz bad
 	[ "$(files_in work)" = "" ]
+}
+
+# appears FAULT OUTPUT COMMAND...: reads the fifo, and OUTPUT appears before it is given anything. Its
+# status goes to the file "status".
+appears() {
+	local input=${input:-dump.want}
+	rm -f fifo status "$2"
+	mkfifo fifo
+	(status=0; faulty "$1" timeout 10 "${@:3}" || status=$?; echo "$status" >status) 2>messages 3>&- &
+	exec 9>fifo
+	# There is room in it for metadata.
+	echo "another's" >"$2"
+	truncate -s 1M "$2"
+	cp "$2" appeared
+	cat "$input" >&9
+	exec 9>&-
+	wait $!
+	[ "$(cat status)" = 3 ] || wrong "status $(cat status)" || return
+	grep -q "$2: cannot create: a file has appeared there meanwhile" messages || { cat messages; return 1; }
+	cmp "$2" appeared && [ "$(files_in work)" = "out " ]
+}
+
+@test "3: a file that has appeared at the output's place meanwhile stays" {
+	local nameless fault
+	faults_library
+	awk 'BEGIN {
+		print "<superblock uuid=\"\" block_size=\"64\" nr_cache_blocks=\"1\" policy=\"smq\" hint_width=\"4\">"
+		print "<mappings></mappings></superblock>"
+	}' >mappings
+	for fault in none:1:5 no_tmpfile renameat2:1:22; do
+		[ "$fault" = none:1:5 ] || export FAULT_NO_TMPFILE=1
+		fault=${fault/no_tmpfile/none:1:5}
+		appears "$fault" work/out era_restore -i fifo -o work/out
+		input=mappings appears "$fault" work/out era_invalidate --written-since 1 --format dm-cache \
+			--cache-mappings fifo -o work/out meta
+	done
+}
+
+@test "3: what has taken the place of the old file meanwhile stays, when it is no file" {
+	local pid
+	cp old work/out
+	mkfifo fifo
+	(status=0; timeout 10 era_invalidate --written-since 1 --format dm-cache --cache-mappings fifo \
+		-o work/out meta || status=$?; echo "$status" >status) 2>messages 3>&- &
+	pid=$!
+	exec 9>fifo
+	rm work/out
+	mkfifo work/out
+	echo '<superblock uuid="" block_size="64" nr_cache_blocks="1" policy="smq" hint_width="4">' >&9
+	echo '<mappings></mappings></superblock>' >&9
+	exec 9>&-
+	wait $pid
+	[ "$(cat status)" = 3 ]
+	grep -q "work/out: is another kind of file than it was" messages
+	[ -p work/out ]
+	[ "$(files_in work)" = "out " ]
 }
 
 @test "3: no room for the file: the old one stays, nothing is left" {

@@ -126,6 +126,46 @@ usage_error() {
 	EOF
 }
 
+@test "2: an option with a value that is given twice" {
+	twice() {
+		exit_status "${@:2}" >stdout </dev/null
+		one_of 2 && says "$1 is given twice" && [ ! -s stdout ] && [ ! -e out ] && [ ! -e new ]
+	}
+	split_and_twice() {
+		# shellcheck disable=SC2086
+		twice $1 $2
+	}
+	cases 24 split_and_twice <<-'EOF'
+		--written-since | era_invalidate --written-since 1 --written-since 2 meta
+		--written-since | era_invalidate --written-since 1 meta --written-since=1
+		--snapshot-era | era_invalidate --written-since 1 -m --snapshot-era 8 --snapshot-era 8 snapped
+		--format | era_invalidate --written-since 1 --format xml --format json meta
+		--unit | era_invalidate --written-since 1 --format ranges --unit bytes --unit blocks meta
+		--device-size | era_invalidate --written-since 1 --device-size 16M --device-size 16M meta
+		--old-size | era_invalidate --written-since 1 --old-size 8M --old-size 16M meta
+		--cache-mappings | era_invalidate --written-since 1 --format dm-cache --cache-mappings a --cache-mappings b meta
+		--cache-metadata | era_invalidate --written-since 1 --format dm-cache --cache-mappings a --cache-metadata a --cache-metadata b meta
+		--output | era_invalidate --written-since 1 -o out --output=new meta
+		--output | era_dump -o out -o new meta
+		--nr-blocks | era_dump --repair --nr-blocks 1 --nr-blocks 2 meta
+		--block-size | era_dump --repair --block-size 4k --block-size 8k meta
+		--current-era | era_dump --repair --current-era 4 --current-era 5 meta
+		--input | era_restore -i good.xml -i good.xml -o out
+		--output | era_restore -i good.xml -o out -o new
+		--input | era_repair -i meta --input snapped -o out
+		--output | era_repair -i meta -o out -o new
+		--nr-blocks | era_repair -i meta -o out --nr-blocks 1 --nr-blocks 1
+		--block-size | era_format --block-size 4k --block-size 8k --device-size 1M new
+		--device-size | era_format --block-size 4k --device-size 1M --device-size 2M new
+		--era | era_format --block-size 4k --device-size 1M --era 1 --era 2 new
+		--writesets | era_metadata_size --block-size 4k --device-size 1M --writesets 1 --writesets 2
+		--unit | era_metadata_size --block-size 4k --device-size 1M --unit k --unit M
+	EOF
+	# A flag says the same as often as it is given.
+	status_is 0 era_check -q -q --quiet meta
+	status_is 0 era_dump -c --compact meta >stdout
+}
+
 @test "0: help and version, from every program" {
 	local program n=0
 	for program in "${programs[@]}"; do
@@ -473,4 +513,164 @@ usage_error() {
 		cmp meta "$images/002-crash" || { cp "$images/002-crash" meta; wrong "$command"; }
 		one_of 2 3
 	done
+}
+
+# own_input COMMAND...: with meta, or $file, as standard output, in each way that leaves it as it is.
+own_input() {
+	local file=${file:-meta}
+	cp "$file" own.was
+	exit_status "$@" >>"$file"
+	one_of 2 && says "input and output are the same" && cmp "$file" own.was || return
+	exit_status "$@" 1<>"$file"
+	one_of 2 && says "input and output are the same" && cmp "$file" own.was
+}
+
+@test "2: standard output is the input" {
+	local file
+	own_input era_dump meta
+	own_input era_dump --repair -o - meta
+	own_input era_dump -o /dev/stdout meta
+	own_input era_invalidate --written-since 1 meta
+	own_input era_invalidate --written-since 1 --format json --output=- meta
+	own_input era_check meta
+	own_input era_check --json meta
+	own_input era_check --json -q meta
+	own_input era_repair --json -i meta -o copy
+	[ ! -e copy ]
+	cp meta copy
+	file=copy own_input era_repair --json -i meta -o copy
+	ln -s meta link
+	own_input era_dump link
+	cp snapped cache.xml
+	file=cache.xml own_input era_invalidate --written-since 1 --format cache-xml \
+		--cache-mappings cache.xml meta
+	exit_status era_invalidate --written-since 1 --format cache-xml --cache-mappings - meta \
+		<cache.xml >>cache.xml
+	one_of 2
+	file=cache.xml own_input era_invalidate --written-since 1 --format cache-xml \
+		--cache-mappings good.xml --cache-metadata cache.xml meta
+	cmp snapped cache.xml
+	# What prints nothing there has nothing to spoil.
+	status_is 0 era_check -q meta >>meta
+	status_is 0 era_repair -i meta -o copy >>meta
+	cmp meta "$images/002-crash"
+	# A device or a pipe for both is no file that is read and written.
+	status_is 1 era_invalidate --written-since 1 --format cache-xml --cache-mappings - meta \
+		</dev/null >/dev/null
+}
+
+@test "2: messages, or standard input, are what is read or written" {
+	local command
+	cp good.xml same.xml
+	exit_status era_restore -i - -o same.xml <same.xml
+	one_of 2
+	cmp same.xml good.xml
+	for command in "era_dump --repair meta" "era_invalidate --written-since 1 meta" "era_check meta"; do
+		status=0
+		# shellcheck disable=SC2086
+		$command 2>>meta >stdout || status=$?
+		one_of 2
+		[ ! -s stdout ]
+		cmp meta "$images/002-crash"
+	done
+}
+
+# names_are NAMES JSON MEMBER: in each line of JSON, one after the other.
+names_are() {
+	python3 -c 'import json, os, sys
+with open(sys.argv[1], "rb") as names, open(sys.argv[2], "rb") as lines:
+	got = [os.fsencode(json.loads(line)[sys.argv[3]]) for line in lines]
+	sys.exit(got != names.read().split(b"\0")[:-1])' "$@"
+}
+
+# The file is UTF-8 and has no control characters but the newlines between the lines.
+is_printable() {
+	python3 -c 'import sys, unicodedata
+with open(sys.argv[1], encoding="utf-8", errors="strict", newline="") as said:
+	sys.exit(any(unicodedata.category(c) == "Cc" and c != "\n" for c in said.read()))' "$1"
+}
+
+# Control characters, quotes, UTF-8 of all lengths, and what only looks like it: too long, surrogates,
+# past U+10FFFF, cut off.
+odd_names=(
+	$'m\xc3\xa9t\xc3\xa0' $'\xf0\x9f\xa6\x96\xe2\x82\xac' $'new\nline' $'\e[31mred\e[m' $'q"u\\o\'te'
+	$'\x01\x7f\t\r' $'\xc2\x9b31m' $'\xff' $'caf\xe9' $'\xc0\xafx' $'\xe0\x80\xaf' $'\xed\xa0\x80\xed\xb3\xbf'
+	$'\xf4\x90\x80\x80' $'\xf8\x88\x80\x80\x80' $'\xe2\x82' $'\xf0\x9f\xa6' $'\x80\xbf' $'a\xc3'
+)
+
+@test "JSON has names as they are, and all of them can be found again" {
+	local name
+	need python3 jq
+	export PYTHONUTF8=1
+	for name in "${odd_names[@]}"; do
+		printf '%s\0' "$name" >>names
+		cp meta "$name"
+		status_is 0 era_check --json "$name" | tr -d '\n' >>paths
+		status_is 0 era_repair --json -i "$name" -o out | tr -d '\n' >>devices
+		rm out
+		echo | tee -a paths >>devices
+	done
+	[ "$(wc -l <paths)" = 18 ]
+	names_are names paths path
+	names_are names devices device
+	is_printable paths
+	# As they are, and as they are written.
+	[ "$(era_check --json $'m\xc3\xa9t\xc3\xa0' | jq -r .path)" = $'m\xc3\xa9t\xc3\xa0' ]
+	era_check --json $'m\xc3\xa9t\xc3\xa0' | grep -qF $'{"path":"m\xc3\xa9t\xc3\xa0"'
+	era_check --json $'caf\xe9' | grep -qF '{"path":"caf\udce9"'
+	era_check --json $'\e[31mred\e[m' | grep -qF '{"path":"\u001b[31mred\u001b[m"'
+	era_check --json $'\xc2\x9b31m' | grep -qF '{"path":"\u009b31m"'
+	# In what went wrong, too.
+	era_check --json $'no\nt\xc3\xa9\xff' 2>/dev/null | grep -qF $'"error":"no\\u000at\xc3\xa9\\udcff: '
+}
+
+# one_line COMMAND...: says one line or more, but none that a name has made. It goes to the file "all".
+one_line() {
+	local line
+	"$@" >said 2>&1 || :
+	cat said >>all
+	[ -s said ] || wrong "says nothing: $*" || return
+	while IFS= read -r line; do
+		case $line in
+		era_*': '*|*': sound: '*|*' is sound: '*) ;;
+		*) wrong "no line of its own: $line" || return ;;
+		esac
+	done <said
+}
+
+say_names() {
+	local name
+	for name in "${odd_names[@]}"; do
+		one_line era_check "./missing$name" || return
+		one_line era_dump "./missing$name" || return
+		one_line era_dump -o "missing/$name" meta || return
+		one_line era_restore -i "missing$name" -o out || return
+		one_line era_restore -i good.xml -o "missing/$name" || return
+		one_line era_check meta "$name" || return
+		one_line era_check "--$name" meta || return
+		one_line era_check "-$name" meta || return
+		one_line era_invalidate --written-since "$name" meta || return
+		one_line era_invalidate --written-since 1 --format "$name" meta || return
+		one_line era_ctl "missing$name" status || return
+		one_line era_ctl x "$name" || return
+		cp zero "$name"
+		one_line era_check "./$name" || return
+		cp snapped "$name"
+		one_line era_check "./$name" || return
+		one_line era_check -m "./$name" || return
+		one_line era_check --super-block-only "./$name" || return
+		printf '<superblock uuid="" block_size="%s"/>' "${name//[<\"&]/}" >bad.xml
+		one_line era_restore -i bad.xml -o out || return
+	done
+}
+
+@test "messages are lines of printable text, whatever a name holds" {
+	need python3
+	export PYTHONUTF8=1
+	head -c 4096 /dev/zero >zero
+	untraced say_names
+	[ "$(wc -l <all)" -gt 200 ]
+	is_printable all
+	status_is 3 era_check $'a\n\e[1mb\\c\xc3\xa9\xe9'
+	says 'era_check: a\n\x1b[1mb\\c'$'\xc3\xa9''\xe9: cannot open: '
 }

@@ -23,6 +23,11 @@ with_fault() {
 	exec "$@"
 }
 
+# faulty FAULT COMMAND...: the same in a shell of its own, for status_is and exit_status.
+faulty() {
+	(with_fault "$@")
+}
+
 # fault_inputs: what the cases below work on, in this folder.
 fault_inputs() {
 	zcat "$abs_top_srcdir/tests/images/022-snapshot-moved-on/image.gz" >meta

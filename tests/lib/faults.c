@@ -3,7 +3,7 @@
  * Makes calls of the C library fail, for a program that has it in LD_PRELOAD:
  *
  *	FAULT=CALL:NTH:HOW	from the environment; HOW is the number of an errno, "short", or
- *				"nothing"
+ *				"nothing"; with a "+" behind it all calls from the NTH on fail
  *	FAULT_LOG=FILE		the name of a call that was made to fail is appended
  *
  * The NTH call of that name fails, or transfers half of what it should. With NTH 0 it is all that
@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define PATIENCE 60
@@ -32,7 +33,7 @@
 static char fault_call[32];
 static unsigned long fault_nth, nr_calls;
 static int fault_error;
-static bool fault_short, fault_nothing, no_tmpfile;
+static bool fault_short, fault_nothing, fault_goes_on, no_tmpfile;
 static const char *log_path, *trace_path;
 
 static void append(const char *path, const char *text)
@@ -55,21 +56,28 @@ __attribute__((constructor)) static void start(void)
 	if (fault && sscanf(fault, "%31[^:]:%lu:%31s", fault_call, &fault_nth, how) != 3)
 		_exit(98);
 	no_tmpfile = getenv("FAULT_NO_TMPFILE");
+	fault_goes_on = strchr(how, '+');
+	how[strcspn(how, "+")] = '\0';
 	fault_short = !strcmp(how, "short");
 	fault_nothing = !strcmp(how, "nothing");
 	fault_error = atoi(how);
 	alarm(PATIENCE);
 }
 
+static bool is_hit(unsigned long nr)
+{
+	if (!fault_nth)
+		return fault_short || nr % 2;
+	return fault_goes_on ? nr >= fault_nth : nr == fault_nth;
+}
+
 static bool strikes(const char *call)
 {
-	unsigned long nr;
 	bool struck;
 
 	if (strcmp(call, fault_call))
 		return false;
-	nr = __atomic_add_fetch(&nr_calls, 1, __ATOMIC_RELAXED);
-	struck = fault_nth ? nr == fault_nth : fault_short || nr % 2;
+	struck = is_hit(__atomic_add_fetch(&nr_calls, 1, __ATOMIC_RELAXED));
 	if (struck && log_path)
 		append(log_path, call);
 	if (struck)
@@ -134,11 +142,24 @@ PLAIN(int, -1, dup, "dup", (int fd), (fd))
 PLAIN(int, -1, fchmod, "fchmod", (int fd, mode_t mode), (fd, mode))
 PLAIN(int, -1, fchown, "fchown", (int fd, uid_t user, gid_t group), (fd, user, group))
 PLAIN(int, -1, close, "close", (int fd), (fd))
+PLAIN(int, -1, fsetxattr, "fsetxattr", (int fd, const char *name, const void *value, size_t size, int flags),
+      (fd, name, value, size, flags))
+PLAIN(int, -1, fremovexattr, "fremovexattr", (int fd, const char *name), (fd, name))
+PLAIN(ssize_t, -1, getxattr, "getxattr", (const char *path, const char *name, void *value, size_t size),
+      (path, name, value, size))
+PLAIN(ssize_t, -1, listxattr, "getxattr", (const char *path, char *names, size_t size), (path, names, size))
+PLAIN(int, EOF, fclose, "fclose", (FILE *file), (file))
 
 int rename(const char *from, const char *to)
 {
 	trace_name("rename", to, 0);
 	return fails("rename") ? -1 : NEXT(rename)(from, to);
+}
+
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+	trace_name("renameat2", to, 0);
+	return fails("renameat2") ? -1 : NEXT(renameat2)(from_folder, from, to_folder, to, flags);
 }
 
 int linkat(int from, const char *old, int to, const char *new, int flags)

@@ -154,6 +154,10 @@ refused() {
 	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-socket=ctl
 	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-format=yes
 	refused "formatting was not asked for" era-metadata=meta era-block-size=64k
+	refused "era-metadata is given twice" era-metadata=meta era-block-size=64k era-metadata=meta
+	refused "era-block-size is given twice" era-metadata=meta era-block-size=64k era-block-size=128k
+	refused 'no\\n\\x1b\[31m: ' era-metadata=$'no\n\e[31m' era-block-size=64k
+	refused 'found since=\\x1b, but' era-metadata=meta era-block-size=64k era-export=$'since=\e'
 	refused "No such file" era-metadata=none era-block-size=64k era-format=yes
 	head -c 1M /dev/urandom >noise
 	cp noise noise.before

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -302,6 +303,45 @@ static void writesets_in_passes(void **state)
 	try(5000, MAX_WRITESETS, &seed);
 }
 
+static int lowest_free_descriptor(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+/* From 1200 writesets come two passes: the file of the first is open when the second wants one. */
+static void no_descriptor_is_left_by_passes_that_fail(void **state)
+{
+	struct model *model = calloc(1, sizeof(*model));
+	struct rlimit before, few;
+	struct era_view view;
+	struct era_map *map;
+	uint64_t seed = 8;
+	int lowest;
+
+	(void)state;
+	assert_non_null(model);
+	make_model(model, 5000, MAX_WRITESETS, &seed);
+	build_file(model);
+	assert_int_equal(era_view_open(&view, path, 0, NULL), 0);
+	lowest = lowest_free_descriptor();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (unsigned room = 0; room < 2; room++) {
+		few = before;
+		few.rlim_cur = (rlim_t)lowest + room;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_int_equal(era_map_open(&map, &view), ERA_SYS);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(lowest_free_descriptor(), lowest);
+	}
+	era_view_close(&view);
+	free(model->eras);
+	free(model);
+}
+
 /* The superblock's first bytes are its checksum: "<s" in one of many thousand. */
 static void checksum_like_xml(void **state)
 {
@@ -356,6 +396,7 @@ int main(void)
 		cmocka_unit_test(random_sizes),
 		cmocka_unit_test(trees_with_levels),
 		cmocka_unit_test(writesets_in_passes),
+		cmocka_unit_test(no_descriptor_is_left_by_passes_that_fail),
 		cmocka_unit_test(checksum_like_xml),
 	};
 

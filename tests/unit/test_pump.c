@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What goes into a pump comes out of it, in order, until a write fails. */
+/* What goes into a pump comes out of it, in order, until a write fails; and one that can't be started
+ * leaves nothing behind. */
 #include "unit.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -12,6 +16,30 @@
 
 #define BUFFER_BYTES 4096u
 #define NR_BUFFERS 300u
+
+#define KERNEL_SIGSET_BYTES 8
+
+static unsigned nr_sigmasks, sigmask_fails_at = UINT32_MAX;
+
+/* In the C library's place: one call of all fails. */
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	if (nr_sigmasks++ == sigmask_fails_at)
+		return EINVAL;
+	return syscall(SYS_rt_sigprocmask, how, set, old, KERNEL_SIGSET_BYTES) ? errno : 0;
+}
+
+static unsigned count_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned nr = 0;
+
+	assert_non_null(tasks);
+	while (readdir(tasks))
+		nr++;
+	closedir(tasks);
+	return nr - 2; /* . and .. */
+}
 
 /* The other end: counts what it got, is slow now and then, and fails at a buffer. */
 struct drain {
@@ -79,11 +107,38 @@ static void nothing_is_written_after_an_error(void **state)
 	}
 }
 
+/* A thread that has been joined may be seen for a moment more. */
+static bool threads_settle_at(unsigned nr)
+{
+	for (int i = 0; i < 1000 && count_threads() != nr; i++)
+		usleep(1000);
+	return count_threads() == nr;
+}
+
+static void no_thread_is_left_when_it_cannot_be_started(void **state)
+{
+	struct drain drain = {.fails_at = UINT32_MAX, .in_order = true};
+	unsigned nr_threads = count_threads();
+	struct pump pump;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		nr_sigmasks = 0;
+		sigmask_fails_at = i;
+		assert_int_equal(pump_start(&pump, BUFFER_BYTES, drain_write, &drain), EINVAL);
+		assert_int_equal(nr_sigmasks, i + 1);
+		assert_true(threads_settle_at(nr_threads));
+	}
+	sigmask_fails_at = UINT32_MAX;
+	assert_int_equal(drain.nr, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_arrives_in_order),
 		cmocka_unit_test(nothing_is_written_after_an_error),
+		cmocka_unit_test(no_thread_is_left_when_it_cannot_be_started),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
