@@ -17,9 +17,9 @@ for PEER_DIR in /usr/sbin /sbin /usr/local/sbin; do
 	[ ! -x "$PEER_DIR/era_check" ] || break
 done
 
-# skip_test REASON: on CI nothing may be skipped.
+# skip_test REASON: with ERA_NO_SKIP=1 nothing may be skipped.
 skip_test() {
-	if [ "${CI:-}" = true ]; then
+	if [ "${ERA_NO_SKIP:-}" = 1 ]; then
 		echo "$1"
 		return 1
 	fi
