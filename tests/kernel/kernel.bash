@@ -20,12 +20,16 @@ kernel_dir=$(cd "$kernel_dir" && pwd)
 guest_seconds=${ERA_GUEST_SECONDS:-120}
 guest_megabytes=128
 
+runs_from() {
+	cp /bin/true "$1/true" && "$1/true"
+}
+
 # A folder for the guest's memory: its pages are mapped executable.
 guest_memory_dir() {
 	local dir probe free
 	for dir in /dev/shm "${TMPDIR:-/tmp}" /tmp /var/tmp; do
 		probe=$(mktemp -d "$dir/era.XXXXXX" 2>/dev/null) || continue
-		cp /bin/true "$probe/true" && "$probe/true" && free=$(df -Pm "$probe" | awk 'END { print $4 }')
+		! runs_from "$probe" || free=$(df -Pm "$probe" | awk 'END { print $4 }')
 		rm -rf "$probe"
 		if [ "${free:-0}" -gt $((guest_megabytes * 2)) ]; then
 			echo "$dir"
@@ -75,7 +79,7 @@ guest_boot() {
 	*[[:space:]]*) echo "a guest can't be told of a path with blanks: $dir $scenario" >&2; return 1 ;;
 	esac
 	touch "$dir/log"
-	era=$(cat "$dir/start" "$dir/log" 2>/dev/null |
+	era=$({ cat "$dir/start" "$dir/log" 2>/dev/null || :; } |
 		awk '/^#/ { era = $9 } $2 == "era" { era = $3 } END { print era + 0 }')
 
 	(cd "$dir" && TMPDIR=$memory exec timeout -k 5 "$guest_seconds" \

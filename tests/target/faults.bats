@@ -75,7 +75,7 @@ assert h.pread(512, 0)'
 	grep -q "read-only: .*meta: cannot write" "$stderr"
 	grep -q "meta: cannot write block.*: File too large" log
 	fails nbdinfo "$(uri since=2)"
-	nbdinfo "$(uri '')" | grep -q "is_read_only: true"
+	nbdinfo "$(uri '')" | grep "is_read_only: true"
 
 	prlimit --pid "$target_pid" --fsize=unlimited:
 	status_is 3 era_ctl ctl status
@@ -110,7 +110,8 @@ assert h.pread(512, 0)'
 		nbdinfo --size "$(uri '')" 2>/dev/null && break
 		target_kill
 	done
-	[ "$kib" -gt 64 ] && [ "$kib" -lt 160 ]
+	[ "$kib" -gt 64 ]
+	[ "$kib" -lt 160 ]
 	write_fails 3
 	read_works
 	status_is 3 era_ctl ctl status
