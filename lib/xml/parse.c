@@ -331,6 +331,10 @@ int xml_parse(struct xml_parser *parser)
 	if (!expat)
 		return report_nomem(parser->source->rep);
 	parser->expat = expat;
+#if HAVE_DECL_XML_SETREPARSEDEFERRALENABLED
+	/* What is parsed must become events at once; next_len() bounds what that costs. */
+	XML_SetReparseDeferralEnabled(expat, XML_FALSE);
+#endif
 	XML_SetUserData(expat, parser);
 	XML_SetElementHandler(expat, on_start, on_end);
 	XML_SetCharacterDataHandler(expat, on_text);
