@@ -114,7 +114,7 @@ void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *
 {
 	const uint8_t *bytes = counts->bytes + i * BITMAP_ENTRIES;
 	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, counts->nr_blocks - i * BITMAP_ENTRIES);
-	uint8_t plain[BITMAP_ENTRIES];
+	uint8_t plain[BITMAP_ENTRIES] = {0};
 
 	for (uint32_t e = 0; e < nr; e++)
 		plain[e] = bytes[e] & COUNTS_MAX;

@@ -49,7 +49,7 @@ static void fill_bitmap(struct build *b, uint64_t first, struct bitmap_disk *bit
 			struct index_entry_disk *entry)
 {
 	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, b->sm->nr_blocks - first);
-	uint8_t counts[BITMAP_ENTRIES];
+	uint8_t counts[BITMAP_ENTRIES] = {0};
 
 	for (uint32_t e = 0; e < nr; e++)
 		counts[e] = (uint8_t)min_u64(next_count(b, first + e), BITMAP_LOOK_IN_TREE);

@@ -12,6 +12,14 @@
 #include "base/checked.h"
 #include "base/io.h"
 
+/* Older versions of expat count in long. */
+#if !HAVE_DECL_XML_GETCURRENTLINENUMBER64
+#define XML_GetCurrentLineNumber64 XML_GetCurrentLineNumber
+#define XML_GetCurrentColumnNumber64 XML_GetCurrentColumnNumber
+#define XML_GetCurrentByteIndex64 XML_GetCurrentByteIndex
+#define XML_GetCurrentByteCount64 XML_GetCurrentByteCount
+#endif
+
 #define BUFFER_BYTES BUFFER_SIZE(256u << 10, 4u << 10)
 #define TOKEN_MAX_BYTES (256 << 10) /* expat keeps a token whole */
 
@@ -27,10 +35,11 @@ void xml_stop(struct xml_parser *parser, int error)
 /* columns: how far behind the start of what expat is at. */
 static void refuse(struct xml_parser *parser, unsigned columns, const char *text)
 {
-	report_fail(parser->source->rep, ERA_DAMAGED, "%s: line %lu, column %lu: %s",
-		    parser->source->name,
-		    (unsigned long)(XML_GetCurrentLineNumber(parser->expat) + parser->lines_skipped),
-		    (unsigned long)XML_GetCurrentColumnNumber(parser->expat) + columns + 1, text);
+	uint64_t line = XML_GetCurrentLineNumber64(parser->expat) + parser->lines_skipped;
+	uint64_t column = XML_GetCurrentColumnNumber64(parser->expat) + columns + 1;
+
+	report_fail(parser->source->rep, ERA_DAMAGED, "%s: line %" PRIu64 ", column %" PRIu64 ": %s",
+		    parser->source->name, line, column, text);
 	xml_stop(parser, ERA_DAMAGED);
 }
 
@@ -132,8 +141,8 @@ static bool parse_attributes(struct xml_parser *parser, const struct xml_element
 
 static void note_event(struct xml_parser *parser)
 {
-	parser->event_end = (uint64_t)(XML_GetCurrentByteIndex(parser->expat) +
-				       XML_GetCurrentByteCount(parser->expat));
+	parser->event_end = (uint64_t)XML_GetCurrentByteIndex64(parser->expat) +
+			    (uint64_t)XML_GetCurrentByteCount64(parser->expat);
 }
 
 static void on_start(void *ctx, const XML_Char *name, const XML_Char **pairs)
@@ -322,6 +331,10 @@ int xml_parse(struct xml_parser *parser)
 	if (!expat)
 		return report_nomem(parser->source->rep);
 	parser->expat = expat;
+#if HAVE_DECL_XML_SETREPARSEDEFERRALENABLED
+	/* What is parsed must become events at once; next_len() bounds what that costs. */
+	XML_SetReparseDeferralEnabled(expat, XML_FALSE);
+#endif
 	XML_SetUserData(expat, parser);
 	XML_SetElementHandler(expat, on_start, on_end);
 	XML_SetCharacterDataHandler(expat, on_text);

@@ -54,7 +54,7 @@ answer() {
 
 # logical_covers RIGHT GOT: as many blocks, the same current era, no block's era is lower.
 logical_covers() {
-	cmp -s "$1" "$2" || diff --speed-large-files "$1" "$2" | awk -F '"' '
+	cmp -s "$1" "$2" || awk -F '"' '
 		/^[<>] +<era block/ {
 			if (/^</) right[$2] = $4
 			else got[$2] = $4
@@ -69,7 +69,7 @@ logical_covers() {
 				if (!(block in right))
 					bad = 1
 			exit bad
-		}'
+		}' < <(diff --speed-large-files "$1" "$2")
 }
 
 # ranges_cover RIGHT GOT
@@ -122,7 +122,7 @@ era_repair_covers() {
 	local unknown=$status
 	exit_status era_check fixed >/dev/null
 	one_of 0 || wrong "era_check after era_repair" || return
-	era_dump --logical fixed >got
+	era_dump --logical fixed >got || return
 	logical_covers "$right/live-logical" got || wrong "era_repair: not all of the right answer" || return
 	[ "$unknown" = 5 ] || cmp -s got "$right/live-logical" || wrong "era_repair: status 0 and another answer"
 }
@@ -150,7 +150,7 @@ salvaged() {
 	one_of 5 || wrong "era_repair" || return
 	says "lost: 0 blocks" || return
 	status_is 0 era_check fixed >/dev/null || return
-	era_dump --logical fixed >got
+	era_dump --logical fixed >got || return
 	cmp -s got "$right/live-logical" || wrong "era_repair: another answer" || return
 	exit_status era_dump --repair --current-era "$era" "$1" >got
 	one_of 5 || wrong "era_dump --repair" || return
@@ -216,7 +216,7 @@ kinds() {
 	[ "$(counts "$whole" | awk '$2 > 1' | wc -l)" -gt 0 ]
 	grep -q '<writeset era="11"' "$right/live-dump"
 	grep -q '<writeset era="12"' "$right/live-dump"
-	grep -c '<writeset' "$right/snap-dump" | grep -qx 7
+	grep -c '<writeset' "$right/snap-dump" | grep -x 7
 	for question in $questions live-logical snap-logical; do
 		[ -s "$right/$question" ]
 	done

@@ -55,7 +55,8 @@ mode_of() {
 	echo old >old
 	ln -s old link
 	era_dump -o link image
-	[ -L link ] && cmp old xml
+	[ -L link ]
+	cmp old xml
 	ln -sf nowhere link
 	for maker in "era_dump -o link image" "era_restore -q -i xml -o link" "era_repair -q -i image -o link"; do
 		# shellcheck disable=SC2086
@@ -198,7 +199,8 @@ held() {
 		ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 \
 			strace -f -o trace -e trace=openat,open $command
 		grep "\"$loop\"" trace >opened
-		[ -s opened ] && fails grep -v O_DIRECT opened
+		[ -s opened ]
+		fails grep -v O_DIRECT opened
 		[[ $command == *-m* ]] || {
 			fails grep -v O_EXCL opened
 			# shellcheck disable=SC2086
@@ -233,7 +235,8 @@ held() {
 	[ "$(grep -c "^fsync $loop " trace)" = 2 ]
 	status=0
 	(with_fault fsync:1:5 era_dump -o "$loop" image) 2>stderr || status=$?
-	[ "$status" = 3 ] && grep -q "$loop: cannot flush: Input/output error" stderr
+	[ "$status" = 3 ]
+	grep -q "$loop: cannot flush: Input/output error" stderr
 	cmp -n "$(stat -c %s xml)" xml "$loop"
 }
 

@@ -60,7 +60,7 @@ learn() {
 	victim "$1"
 	prepare
 	start=${EPOCHREALTIME/./}
-	"${wrapper[@]}" "${command[@]}"
+	"${wrapper[@]}" "${command[@]}" || return
 	took=$((${EPOCHREALTIME/./} - start))
 	rm -rf right
 	mv out right

@@ -124,7 +124,9 @@ on_small_disk() {
 			# shellcheck disable=SC2086
 			exit_status $command >stdout
 			one_of 1 3
-			[ -s "$stderr" ] && [ ! -s stdout ] && [ -z "$(files_in work)" ]
+			[ -s "$stderr" ]
+			[ ! -s stdout ]
+			[ -z "$(files_in work)" ]
 			n=$((n + 1))
 		done
 	done
@@ -139,7 +141,8 @@ on_small_disk() {
 	{ head -c 100 >/dev/null; truncate -s 8192 shrinking; cat >rest; } <work/fifo
 	status=0
 	wait $! || status=$?
-	[ "$status" = 3 ] && grep -q "cannot be read" stderr
+	[ "$status" = 3 ]
+	grep -q "cannot be read" stderr
 	fails grep -q '</superblock>' rest
 }
 
@@ -165,7 +168,8 @@ on_small_disk() {
 		line=${line/work\/out/out}
 		# shellcheck disable=SC2086
 		exit_status $line
-		one_of 3 && says "No such file or directory"
+		one_of 3
+		says "No such file or directory"
 	done < <(writers)
 }
 
@@ -181,6 +185,7 @@ on_small_disk() {
 	exec 7>&-
 	status=0
 	wait $! || status=$?
-	[ "$status" = 3 ] && grep -q "No such file or directory" stderr
+	[ "$status" = 3 ]
+	grep -q "No such file or directory" stderr
 	[ ! -e gone ]
 }

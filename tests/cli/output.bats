@@ -41,7 +41,8 @@ files_in() {
 each_writer() {
 	local writer
 	for writer in dump invalidate; do
-		rm -rf work && mkdir work
+		rm -rf work
+		mkdir work
 		writer "$writer"
 		"$@" || wrong "$writer" || return
 	done
@@ -323,7 +324,7 @@ linked() {
 @test "killed while XML comes in: what is restored to is as it was" {
 	mkfifo fifo
 	cp meta old.meta
-	era_dump "$images/013-levels" | head -c 9000000 >half.xml
+	head -c 9000000 < <(era_dump "$images/013-levels") >half.xml
 	timeout -s KILL 2 era_restore -q -i fifo -o meta 3>&- &
 	{ cat half.xml; sleep .1; kill -9 $!; } >fifo
 	wait $! || status=$?

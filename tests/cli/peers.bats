@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The distribution's thin-provisioning-tools 0.9 on the same inputs: XML is exchanged in both
-# directions, and where the two differ, the difference is what 0.9 is known to leave out.
+# The distribution's thin-provisioning-tools, 0.9 or 1.1, on the same inputs: XML is exchanged in both
+# directions, and where the two differ, the difference is what the peer is known to leave out.
 
 load ../lib/common
 load ../lib/cases
@@ -16,8 +16,19 @@ setup_file() {
 setup() {
 	need_ours "${programs[@]}"
 	need "$PEER_DIR/era_check" "$PEER_DIR/era_dump" "$PEER_DIR/era_restore" "$PEER_DIR/era_invalidate"
-	"$PEER_DIR/era_check" -V | grep -q '^0\.9' || skip_test "the peer is not 0.9"
+	peer=$("$PEER_DIR/era_check" -V)
+	[[ $peer == 0.9* || $peer == 1.1* ]] || skip_test "the peer is neither 0.9 nor 1.1: $peer"
 	scratch
+}
+
+# not_with_1_1 WHY: nothing is left out that could be had.
+not_with_1_1() {
+	[[ $peer != 1.1* ]] || skip "1.1 $1"
+}
+
+# their_dump IMAGE: 1.1 leaves the last line without an end.
+their_dump() {
+	"$PEER_DIR/era_dump" "$1" | awk 1
 }
 
 # clean IMAGE: no current writeset; crashed: one; loaded: never resumed, so 0.9 fails on them.
@@ -34,20 +45,24 @@ kind_of() {
 	fi
 }
 
-@test "equal dumps, but for the current writeset that 0.9 leaves out" {
+@test "equal dumps, but for the current writeset that 0.9 leaves out and 1.1 does not" {
 	local n_clean=0 n_crashed=0 n_loaded=0
 	dumps() {
 		local image=$1 era
 		case $(kind_of "$image") in
 		clean)
 			n_clean=$((n_clean + 1))
-			"$PEER_DIR/era_dump" "$image" >theirs && status_is 0 era_dump "$image" | cmp - theirs
+			their_dump "$image" >theirs && status_is 0 era_dump "$image" | cmp - theirs
 			;;
 		crashed)
 			n_crashed=$((n_crashed + 1))
 			era=$(od -An -tu4 -j 184 -N 4 "$image")
-			"$PEER_DIR/era_dump" "$image" >theirs || return
-			status_is 0 era_dump "$image" >ours && fails cmp -s ours theirs || return
+			their_dump "$image" >theirs && status_is 0 era_dump "$image" >ours || return
+			if [[ $peer == 1.1* ]]; then
+				cmp ours theirs
+				return
+			fi
+			fails cmp -s ours theirs || return
 			sed "/<writeset era=\"$((era))\"/,/<\/writeset>/d" ours | cmp - theirs
 			;;
 		loaded) n_loaded=$((n_loaded + 1)) ;;
@@ -59,7 +74,7 @@ kind_of() {
 	[ "$n_loaded" = 2 ]
 }
 
-@test "our dump, restored by 0.9, is sound and dumps the same" {
+@test "our dump, restored by them, is sound and dumps the same" {
 	local n=0
 	theirs_of_ours() {
 		[ "$(kind_of "$1")" != loaded ] || return 0
@@ -75,23 +90,23 @@ kind_of() {
 	[ "$n" -gt 20 ]
 }
 
-@test "0.9's dump, restored by us, passes both checks and dumps the same in both" {
+@test "their dump, restored by us, passes both checks and dumps the same in both" {
 	local n=0
 	ours_of_theirs() {
 		# Of the others the dumps are the same, as tested above.
 		[ "$(kind_of "$1")" = crashed ] && [[ $1 != *many* ]] || return 0
-		"$PEER_DIR/era_dump" "$1" >theirs.xml || return
+		their_dump "$1" >theirs.xml || return
 		rm -f meta
 		status_is 0 era_restore -q -i theirs.xml -o meta || return
 		status_is 0 era_check -q meta && status_is 0 "$PEER_DIR/era_check" -q meta || return
-		status_is 0 era_dump meta | cmp - theirs.xml && "$PEER_DIR/era_dump" meta | cmp - theirs.xml || return
+		status_is 0 era_dump meta | cmp - theirs.xml && their_dump meta | cmp - theirs.xml || return
 		n=$((n + 1))
 	}
 	each_image ours_of_theirs
 	[ "$n" -gt 8 ]
 }
 
-@test "what we restore and repair passes 0.9's check, and it dumps the same" {
+@test "what we restore and repair passes their check, and they dump the same" {
 	local n=0
 	written() {
 		[ "$(kind_of "$1")" != loaded ] || return 0
@@ -99,7 +114,7 @@ kind_of() {
 		status_is 0 era_dump "$1" >ours.xml && status_is 0 era_restore -q -i ours.xml -o a &&
 			status_is 0 era_repair -q -i "$1" -o b || return
 		"$PEER_DIR/era_check" -q a && "$PEER_DIR/era_check" -q b &&
-			"$PEER_DIR/era_dump" a | cmp - ours.xml && "$PEER_DIR/era_dump" b | cmp - ours.xml || return
+			their_dump a | cmp - ours.xml && their_dump b | cmp - ours.xml || return
 		n=$((n + 1))
 	}
 	each_image written
@@ -107,13 +122,14 @@ kind_of() {
 }
 
 @test "equal lists for every N, where 0.9 reads all there is and nothing was shrunk" {
+	not_with_1_1 "lists nothing of the era array where there is no writeset"
 	local n=0
 	lists() {
 		local era since
 		[ "$(kind_of "$1")" = clean ] && [[ $1 != *shr[iu]nk* ]] && [[ $1 != *many* ]] || return 0
 		era=$(od -An -tu4 -j 184 -N 4 "$1")
 		for ((since = 0; since <= era; since++)); do
-			"$PEER_DIR/era_invalidate" --written-since "$since" "$1" | sed 's/ = "/="/' >theirs
+			"$PEER_DIR/era_invalidate" --written-since "$since" "$1" | sed 's/ = "/="/' >theirs || return
 			status_is 0 era_invalidate --written-since "$since" "$1" | cmp - theirs || return
 			n=$((n + 1))
 		done
@@ -124,6 +140,7 @@ kind_of() {
 
 # 0.9 knows no runs, only bits: those are the seeds that 3 divides.
 @test "random XML through both: the same metadata are read" {
+	not_with_1_1 "fails to dump some of them"
 	local seed n=0 bad=0
 	random_both() {
 		random_xml "$1" >random.xml
@@ -133,8 +150,8 @@ kind_of() {
 		truncate -s "$(stat -c %s ours)" theirs
 		"$PEER_DIR/era_restore" -i random.xml -o theirs >/dev/null || return
 		status_is 0 era_check -q theirs && "$PEER_DIR/era_check" -q ours || return
-		era_dump ours >ours.xml
-		era_dump theirs | cmp - ours.xml && "$PEER_DIR/era_dump" ours | cmp - ours.xml || return
+		era_dump ours >ours.xml || return
+		era_dump theirs | cmp - ours.xml && their_dump ours | cmp - ours.xml || return
 		n=$((n + 1))
 	}
 	for ((seed = 3; seed <= 36; seed += 3)); do

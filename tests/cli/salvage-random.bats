@@ -16,7 +16,7 @@ run_unit() {
 	local program=$abs_top_builddir/tests/unit/$1
 	need "$program"
 	"$program" | tee "$BATS_TEST_TMPDIR/out"
-	grep -c '^# .* cases, .* kept exact$' "$BATS_TEST_TMPDIR/out" | grep -qx "$2"
+	grep -c '^# .* cases, .* kept exact$' "$BATS_TEST_TMPDIR/out" | grep -x "$2"
 }
 
 @test "no era is lost by random damage, or it is refused" {

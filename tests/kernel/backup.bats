@@ -41,9 +41,9 @@ add_ranges() {
 
 # nr_different FILE FILE: in data blocks.
 nr_different() {
-	cmp -l "$1" "$2" | awk -v bytes=$block_bytes '
+	awk -v bytes=$block_bytes '
 		{ seen[int(($1 - 1) / bytes)] }
-		END { for (b in seen) n++; print n + 0 }'
+		END { for (b in seen) n++; print n + 0 }' < <(cmp -l "$1" "$2")
 }
 
 # backup G: generation G from the one before; sets $lost to how many blocks of it are wrong.

@@ -18,7 +18,6 @@ disk=/dev/ubdb
 store=/run/store
 origin_dev=/dev/mapper/slow
 target=/dev/mapper/era
-drivers=/usr/lib/uml/modules/$(uname -r)/kernel/drivers
 block=8
 disk_sectors=16384
 # Writes are in flight for so long. They must still be when a storage snapshot is made right after a

@@ -14,7 +14,6 @@
 metadata=4K
 PATH=$tools:$PATH
 array_block=1018
-drivers=/usr/lib/uml/modules/$(uname -r)/kernel/drivers
 
 # One short write to this device is one to a data block of each block of the era array.
 make_everywhere() {

@@ -178,7 +178,7 @@ rollback() {
 	stack restore era_block=16 since="$(lines since)"
 	[ "$(figure called-dirty)" = 0 ]
 	grep -q "^no answer: .*not stopped cleanly.*cache-xml" console.restore
-	grep -q "^refused: .*unless all blocks are clean" console.restore
+	grep -qE "^refused: .*(unless all blocks are clean|after unclean shutdown)" console.restore
 	[ "$(figure crashed-overwritten)" -ge 15 ]
 
 	held=$(lines mapping | wc -l)

@@ -7,6 +7,7 @@
 #	boot		which of them to run
 #	era		the era the metadata were left in; 0 for a blank device
 #	tools		folders of the era programs, with colons between
+#	uml_modules	where the kernel's modules are, in a folder of its version
 # Linux sees the host's files read-only, so nothing that happens here can harm the host.
 #
 # "guest: done" is printed when the function came to its end, and only then; any command that fails
@@ -20,7 +21,8 @@ PATH=/sbin:/usr/sbin:/bin:/usr/bin
 trap 'poweroff -nf' EXIT
 set -e
 
-modules=/usr/lib/uml/modules/$(uname -r)/kernel/drivers/md
+drivers=$uml_modules/$(uname -r)/kernel/drivers
+modules=$drivers/md
 for module in dm-mod dm-bufio persistent-data/dm-persistent-data dm-era dm-zero; do
 	insmod "$modules/$module.ko"
 done

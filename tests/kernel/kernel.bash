@@ -10,18 +10,26 @@
 #	before_1() before_2() ...	run here before that boot, in the scenario's folder
 # The folder of a run holds metadata, console.N, log (the history, of all boots), truth and
 # truth.snap. A before_N may write the file "start": what is true before the log begins.
+#
+# Another kernel than the system's is ERA_UML, a program by its absolute path, with its modules in
+# ERA_UML_MODULES/VERSION. Any kernel gets tests/lib/xstate.so: what it changes is only what the host
+# would refuse, so it need not be known which kernels want it on which processors.
 
 kernel_dir=${BASH_SOURCE[0]%/*}
 kernel_dir=$(cd "$kernel_dir" && pwd)
 guest_seconds=${ERA_GUEST_SECONDS:-120}
 guest_megabytes=128
 
+runs_from() {
+	cp /bin/true "$1/true" && "$1/true"
+}
+
 # A folder for the guest's memory: its pages are mapped executable.
 guest_memory_dir() {
 	local dir probe free
 	for dir in /dev/shm "${TMPDIR:-/tmp}" /tmp /var/tmp; do
 		probe=$(mktemp -d "$dir/era.XXXXXX" 2>/dev/null) || continue
-		cp /bin/true "$probe/true" && "$probe/true" && free=$(df -Pm "$probe" | awk 'END { print $4 }')
+		! runs_from "$probe" || free=$(df -Pm "$probe" | awk 'END { print $4 }')
 		rm -rf "$probe"
 		if [ "${free:-0}" -gt $((guest_megabytes * 2)) ]; then
 			echo "$dir"
@@ -32,27 +40,53 @@ guest_memory_dir() {
 	return 1
 }
 
+# boot_probe: boots with nothing to do, and prints what is in the way of that, as one line: what came
+# before a panic, and it, or the last that was heard.
+boot_probe() {
+	local dir
+	dir=$(mktemp -d "$BATS_RUN_TMPDIR/probe.XXXXXX") || return
+	if guest_run "$kernel_dir/probe.sh" "$dir" >"$dir/said" 2>&1; then
+		return
+	elif [ -s "$dir/console.1" ]; then
+		sed '/Kernel panic/q' "$dir/console.1"
+	else
+		cat "$dir/said"
+	fi | tail -n 2 | paste -s -d ';'
+}
+
+# need_kernel: one that boots. It is tried once in a run of the tests, and what came of it is in a
+# file: that of "make check-long", or of this run of bats.
 need_kernel() {
-	need linux.uml /bin/busybox dmsetup chrt timeout
-	guest_memory_dir >/dev/null || skip_test "no folder for $guest_megabytes MB of guest memory"
+	local outcome=${ERA_BOOT_PROBE:-$BATS_RUN_TMPDIR/boot-probe} own obstacle
+	if [ ! -e "$outcome" ]; then
+		own=$(mktemp "$outcome.XXXXXX")
+		boot_probe >"$own"
+		mv "$own" "$outcome"
+	fi
+	obstacle=$(cat "$outcome")
+	[ -z "$obstacle" ] || skip_test "no kernel boots here: $obstacle"
 }
 
 # guest_boot DIR SCENARIO N [WORD=VALUE...]: boots once on DIR/metadata; further words are variables
 # in the guest. Fails unless the function boot_N came to its end and the target did not complain.
 guest_boot() {
 	local dir=$1 scenario=$2 boot=$3 console=$1/console.$3 memory era status=0
-	memory=$(guest_memory_dir) || return
+	if ! memory=$(guest_memory_dir); then
+		echo "no folder has room for $guest_megabytes MB of guest memory" >&2
+		return 1
+	fi
 	case $dir$scenario in
 	*[[:space:]]*) echo "a guest can't be told of a path with blanks: $dir $scenario" >&2; return 1 ;;
 	esac
 	touch "$dir/log"
-	era=$(cat "$dir/start" "$dir/log" 2>/dev/null |
+	era=$({ cat "$dir/start" "$dir/log" 2>/dev/null || :; } |
 		awk '/^#/ { era = $9 } $2 == "era" { era = $3 } END { print era + 0 }')
 
-	(cd "$dir" && TMPDIR=$memory exec timeout -k 5 "$guest_seconds" linux.uml \
-		mem=${guest_megabytes}M rootfstype=hostfs rootflags=/ ro quiet uml_dir="$PWD/" \
+	(cd "$dir" && TMPDIR=$memory exec timeout -k 5 "$guest_seconds" \
+		env LD_PRELOAD="${guest_preload:-$abs_top_builddir/tests/lib/xstate.so}" \
+		"${ERA_UML:-linux.uml}" mem=${guest_megabytes}M rootfstype=hostfs rootflags=/ ro quiet uml_dir="$PWD/" \
 		con=null con0=null,fd:1 ubd0=metadata init="$kernel_dir/init.sh" \
-		scenario="$scenario" boot="$boot" era="$era" tools="$era_path" "${@:4}") \
+		uml_modules="${ERA_UML_MODULES:-/usr/lib/uml/modules}" scenario="$scenario" boot="$boot" era="$era" tools="$era_path" "${@:4}") \
 		</dev/null >"$console" 2>&1 || status=$?
 	sed -i 's/\r$//' "$console"
 	grep '^truth: ' "$console" >>"$dir/log" || :

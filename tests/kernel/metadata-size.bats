@@ -53,7 +53,7 @@ not_too_large() {
 	local words
 	busy_cases 0 <<<"$sizes" >"$work/cases"
 	busy
-	grep -c '^case: ' "$work/console.1" | grep -qx "$(wc -l <<<"$sizes")"
+	grep -c '^case: ' "$work/console.1" | grep -x "$(wc -l <<<"$sizes")"
 	while read -r _ words; do
 		# shellcheck disable=SC2086
 		not_too_large $words || touch "$work/failed"

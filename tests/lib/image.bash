@@ -89,7 +89,7 @@ formats_agree() {
 	bitmap_to_ranges <"$dir/bitmap" >"$dir/got"
 	same "bitmap since $n" "$dir/want" "$dir/got" || return
 	[ "$(stat -c %s "$dir/bitmap")" = $((($(truth_field nr_blocks "$2") + 7) / 8)) ] || return
-	"${ask[@]}" --format xml | xml_to_ranges >"$dir/got"
+	"${ask[@]}" --format xml | xml_to_ranges >"$dir/got" || return
 	same "xml since $n" "$dir/want" "$dir/got" || return
 
 	ranges_in "$bytes" $((sectors * 512)) <"$dir/want" >"$dir/clipped"

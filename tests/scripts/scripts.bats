@@ -6,7 +6,7 @@
 load ../lib/common
 
 setup() {
-	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,ondisk,block,pdata,era,xml,output},tools,era_x,era_y,target/engine}
+	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,ondisk,block,pdata,era,xml,output},tools,era_x,era_y,target/engine,tests}
 	cd "$BATS_TEST_TMPDIR/tree"
 }
 
@@ -33,7 +33,7 @@ allowed() {
 # function_of LINES: a file with a function of so many lines after its brace.
 function_of() {
 	printf 'static int\nlong_one(int a)\n{\n'
-	yes 'a++;' | head -n "$(($1 - 1))"
+	head -n "$(($1 - 1))" < <(yes 'a++;')
 	printf '}\n'
 }
 
@@ -84,7 +84,7 @@ function_of() {
 	function_of 60 >lib/base/a.c
 	function_of 61 >lib/base/b.c
 	function_of 100 >lib/base/c.c
-	yes '' | head -n 801 >lib/base/d.h
+	head -n 801 < <(yes '') >lib/base/d.h
 	[ "$("$abs_top_srcdir/scripts/sizes" "$PWD")" = "# 801 lines: lib/base/d.h
 # 100 lines: lib/base/c.c:3 long_one
 # 61 lines: lib/base/b.c:3 long_one
@@ -95,4 +95,83 @@ ok 1 - none of 3 functions is over 100 lines
 	got=$("$abs_top_srcdir/scripts/sizes" "$PWD")
 	grep -x '# 101 lines: lib/base/c.c:3 long_one' <<<"$got"
 	grep '^not ok 1 ' <<<"$got"
+}
+
+# statements LINE...: what check-statements says of a test of these lines, and then one more.
+statements() {
+	{
+		printf '@test "it is so" {\n'
+		printf '%s\n' "$@" 'cmp last last'
+		printf '}\n'
+	} >tests/a.bats
+	"$abs_top_srcdir/scripts/check-statements" "$PWD"
+}
+
+# cannot_fail N LINE...: the Nth of the test's lines, and no other, is refused.
+cannot_fail() {
+	local got
+	got=$(statements "${@:2}")
+	[ "$(sed -n '1s/ .*//p' <<<"$got")" = not ]
+	[ "$(sed -n '2,$p' <<<"$got")" = "# tests/a.bats:$(($1 + 1)): ${*:$1 + 1:1}
+1..1" ]
+}
+
+can_fail() {
+	local got
+	got=$(statements "$@")
+	[ "$(sed -n '1s/ .*//p;2,$p' <<<"$got")" = "ok
+1..1" ]
+}
+
+@test "check-statements refuses A && B that is not the last" {
+	cannot_fail 1 '[ -e a ] && cmp a b'
+	cannot_fail 2 'local a' '[ -e a ] && cmp a b # why' '# a comment' ''
+	cannot_fail 1 'a || b && c'
+	cannot_fail 1 '[ -e a ] &&' 'cmp a b'
+	cannot_fail 1 '[ -e a ] \' '&& cmp a b'
+	cannot_fail 1 'a "$(b && c)" && d'
+	cannot_fail 1 'a && b; c'
+	cannot_fail 1 '[[ $a == b ]] && c'
+	cannot_fail 1 '((a > 1)) && c'
+	cannot_fail 1 'a && b | c'
+	cannot_fail 1 'a && { b; c; }'
+	cannot_fail 1 '[ -e a ] || { b && c; }'
+	cannot_fail 3 'cat <<-END' 'END' 'a && b' 'c && d || e'
+}
+
+@test "check-statements refuses a ! that is not the last" {
+	cannot_fail 1 '! cmp a b'
+	cannot_fail 1 '! cmp a b | grep c'
+	cannot_fail 1 'a || ! b'
+	cannot_fail 2 'if a; then' '! b' 'fi'
+}
+
+@test "check-statements knows what a block is worth" {
+	cannot_fail 2 'for a in b; do' 'c && d' 'done'
+	cannot_fail 2 'while a && b; do' 'c && d' 'done' 'e'
+	cannot_fail 4 'if a && b; then' 'c' 'else' 'd && e' 'fi'
+	cannot_fail 3 'case $a in' 'b | c)' 'd && e' ';;' '*) f ;;' 'esac'
+	cannot_fail 2 'f() {' 'a && b' 'c' '}'
+	cannot_fail 2 'f() (' '! a' 'c' ')'
+	cannot_fail 1 'if a; then' 'b && c' 'fi | d && e'
+	can_fail 'f() {' 'if a; then' 'b && c' 'else' '! d' 'fi' '}'
+	can_fail 'f() {' 'case $a in' '(b) c && d ;;' 'esac' '}'
+	can_fail '(cd a && b)' '(' 'c' 'd && e' ')'
+	can_fail 'if a; then' 'b && c' 'fi || d'
+}
+
+@test "check-statements takes what can fail, what is a choice, and what is no statement" {
+	can_fail 'cmp a b' 'fails cmp a b'
+	can_fail 'a && return' 'b && continue' 'c && break 2' 'd && exit 1' 'a && b || c' '! a || b'
+	can_fail 'if ! a && b; then' 'c' 'elif d && e; then' 'f' 'fi' 'until a && b; do c; done'
+	can_fail 'a "b && c" '\''d && ! e'\'' "$(f && g)" <(h && i) x=(j) $((k && l)) # m && n'
+	can_fail 'awk '\''' 'a && b { c }' ''\'' d' 'cat <<-END' 'a && b' 'END'
+	can_fail 'a && b &' 'wait' '[[ a && ! b ]]' 'cat <<<"a && b"'
+	can_fail '((a && b))' 'for ((a = 0; a && b; a++)); do' 'c 2>&1 >&2' 'done'
+}
+
+@test "check-statements says so where it doesn't understand" {
+	local got
+	got=$(statements 'if a; then' 'b')
+	[[ $got == "not ok"*"# tests/a.bats: its blocks are not understood"* ]]
 }

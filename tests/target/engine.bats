@@ -1,31 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The engine on files: what it refuses, what it says, that others can read its metadata, and that it
-# takes up whatever the kernel has left in tests/images. The commands are those of drive.c.
+# The engine on files: what it refuses, what it says, and that others can read its metadata. The
+# commands are those of drive.c.
 
 load ../lib/common
 load ../lib/truth
+load driven
 
 setup() {
 	need_ours era_check era_dump era_invalidate era_restore drive
 	scratch
-}
-
-# driven COMMANDS: on the file "metadata", which ends up sound, and true in all that was true in
-# "before" and has become true since.
-driven() {
-	local before=()
-	[ ! -e before ] || before=(before)
-	printf '%s\n' "$@" | drive >out || return
-	grep '^truth: ' out >log || :
-	rm -f after after.*
-	awk -v out=after -f "$abs_top_srcdir/tests/kernel/truth.awk" "${before[@]}" log || return
-	[ ! -e before.snap ] || grep -q '^truth: drop' log || cp before.snap after.snap
-	image_is_true metadata after || return
-	rm -f before before.snap
-	mv after before
-	[ ! -e after.snap ] || mv after.snap before.snap
 }
 
 # refuses WORDS COMMANDS: the last of them, with these words.
@@ -135,26 +120,6 @@ checkpoint"
 	status_is 0 era_check metadata
 	status_is 0 era_invalidate --written-since 2 -m --format ranges --unit blocks metadata >got
 	[ ! -s got ]
-}
-
-@test "whatever the kernel has left is taken up" {
-	local folder sectors block
-	for folder in "$abs_top_srcdir"/tests/images/*/; do
-		[ -e "$folder/truth" ] || continue
-		gzip -dc "$folder/image.gz" >metadata
-		truncate -s '>1M' metadata
-		rm -f before before.snap
-		cp "$folder"/truth* .
-		mv truth before
-		[ ! -e truth.snap ] || mv truth.snap before.snap
-		sectors=$(truth_field sectors before)
-		block=$(truth_field block before)
-		echo "$folder" >&2
-		driven "open metadata $block" "resume $sectors" "write $((sectors - 1)) 1" checkpoint \
-			"write 0 $block" checkpoint "write $((sectors / 2)) 1" crash
-		driven "open metadata $block" "resume $((sectors / 2))" "write 0 1" toggle digest crash
-		driven "open metadata $block digester" "resume $sectors" "storm 4 20 1" toggle suspend
-	done
 }
 
 @test "digestion never lowers what the array says" {

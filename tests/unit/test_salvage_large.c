@@ -89,7 +89,7 @@ static void approach(uint64_t wanted)
 	assert_int_equal(write_blocks((uint32_t)(wanted - index - others)), wanted);
 }
 
-static void stop(struct history *h)
+static void remember(struct history *h)
 {
 	uint64_t end = dev.nr_blocks;
 	int fd = open(dev.path, O_RDONLY | O_CLOEXEC);
@@ -148,12 +148,12 @@ static void make(void)
 		else
 			next_era();
 	approach(BITMAP_ENTRIES);
-	stop(&at_border);
+	remember(&at_border);
 	for (unsigned i = 0; i < 30; i++)
 		write_blocks(MAX_MARKS);
 	next_era();
 	write_blocks(3);
-	stop(&later);
+	remember(&later);
 	end();
 	metadata_are_sound(made);
 }
@@ -371,7 +371,7 @@ static void what_our_target_leaves(void **state)
 			write_blocks(1 + unit_random(&random_state) % MAX_MARKS);
 		else
 			next_era();
-		stop(&h);
+		remember(&h);
 		nr_wrong += try(&h, &superblock, &nr_other);
 		nr_wrong += nr_other > 20 * MAX_MARKS;
 		nr_inexact += nr_other > 0;
