@@ -2,6 +2,7 @@
 /* Prints dm-era metadata as XML. */
 #include "base/compiler.h"
 #include "base/sink.h"
+#include "era/open.h"
 #include "era/stream.h"
 #include "era/view.h"
 #include "tools/options.h"
@@ -87,12 +88,12 @@ static int produce_view(void *ctx, const struct era_stream *to)
 	return era_view_settle(&dump->view, r);
 }
 
-static enum exit_status dump_view(const struct options *options, struct tool *tool)
+static enum exit_status dump_view(const struct options *options, struct blk_dev *dev, struct tool *tool)
 {
 	struct dump dump = {.logical = options->logical};
-	unsigned flags = (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
+	unsigned flags = ERA_VIEW_WHOLE | (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
 			 (options->repair ? ERA_VIEW_REPAIR : 0);
-	int r = era_salvage_view_open(&dump.view, options->path, flags, &tool->report);
+	int r = era_view_open_dev(&dump.view, dev, flags);
 	uint64_t nr_problems;
 
 	if (r)
@@ -106,11 +107,12 @@ static enum exit_status dump_view(const struct options *options, struct tool *to
 				  "bits and eras");
 }
 
-static enum exit_status dump_salvaged(const struct options *options, struct tool *tool)
+static enum exit_status dump_salvaged(const struct options *options, struct blk_dev *dev,
+				      struct tool *tool)
 {
 	struct era_salvage s;
 	enum exit_status status;
-	int r = salvage_open(&s, options->path, &options->salvage, tool);
+	int r = salvage_open(&s, dev, &options->salvage, tool);
 
 	if (r)
 		return status_of(r);
@@ -122,13 +124,19 @@ static enum exit_status dump_salvaged(const struct options *options, struct tool
 
 static enum exit_status dump(const struct options *options, struct tool *tool)
 {
-	int needed = 0;
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, options->path, options->snapshot ? BLK_READ_SHARED : BLK_READ,
+			     &tool->report);
 
+	if (r)
+		return status_of(r);
 	if (options->repair && !options->snapshot)
-		needed = era_salvage_is_needed(options->path, &tool->report);
-	if (needed < 0)
-		return status_of(needed);
-	return needed ? dump_salvaged(options, tool) : dump_view(options, tool);
+		r = era_salvage_is_needed(&dev);
+	if (r < 0) {
+		blk_dev_close(&dev);
+		return status_of(r);
+	}
+	return r ? dump_salvaged(options, &dev, tool) : dump_view(options, &dev, tool);
 }
 
 int main(int argc, char **argv)

@@ -7,7 +7,7 @@
 #include "base/sink.h"
 #include "base/source.h"
 #include "era/changes.h"
-#include "era/salvage.h"
+#include "era/open.h"
 #include "era/view.h"
 #include "options.h"
 #include "output/cache.h"
@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 	options_parse(&options, argc, argv);
 	tool.path = options.path;
 	flags = (options.snapshot ? ERA_VIEW_SNAPSHOT : 0) | (options.repair ? ERA_VIEW_REPAIR : 0);
-	r = era_salvage_view_open(&view, options.path, flags, &tool.report);
+	r = era_view_open(&view, options.path, flags, &tool.report);
 	status = r ? status_of(r) : invalidate(&view, &options, &tool);
 	if (!r)
 		era_view_close(&view);

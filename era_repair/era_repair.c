@@ -7,6 +7,7 @@
 #include "base/sink.h"
 #include "era/build.h"
 #include "era/map.h"
+#include "era/open.h"
 #include "era/stream.h"
 #include "era/view.h"
 #include "output/json.h"
@@ -119,12 +120,12 @@ static void tell(const struct outcome *outcome, struct tool *tool)
 			 "is now %" PRIu32, tool->path, outcome->nr_current, outcome->header.current_era);
 }
 
-static enum exit_status salvage(const struct options *options, struct outcome *outcome,
-				struct tool *tool)
+static enum exit_status salvage(const struct options *options, struct blk_dev *dev,
+				struct outcome *outcome, struct tool *tool)
 {
 	struct era_salvage s;
 	enum exit_status status;
-	int r = salvage_open(&s, options->input, &options->salvage, tool);
+	int r = salvage_open(&s, dev, &options->salvage, tool);
 
 	if (r)
 		return status_of(r);
@@ -140,10 +141,9 @@ static enum exit_status salvage(const struct options *options, struct outcome *o
  * writeset names the block. */
 static int count_losses(struct era_view *view, struct outcome *outcome)
 {
-	const struct superblock sb = view->sb;
 	struct era_window window;
 	struct era_map *map;
-	int r = era_view_restart(view, &sb);
+	int r = era_view_restart(view);
 
 	if (!r)
 		r = era_map_open(&map, view);
@@ -168,14 +168,13 @@ static int produce(void *ctx, const struct era_stream *to)
 	return era_stream_view(&rebuild->view, to, &rebuild->losses);
 }
 
-static enum exit_status repair(const struct options *options, struct outcome *outcome,
-			       struct tool *tool)
+static enum exit_status repair(const struct options *options, struct blk_dev *dev,
+			       struct outcome *outcome, struct tool *tool)
 {
 	/* What is wrong with the metadata is told when they are read first. */
 	const struct report errors = report_only_errors(&tool->report);
 	struct rebuild rebuild = {.losses = {0, 0}};
-	int r = era_salvage_view_open(&rebuild.view, options->input, ERA_VIEW_REPAIR,
-				      &tool->report);
+	int r = era_view_open_dev(&rebuild.view, dev, ERA_VIEW_REPAIR);
 	uint64_t nr_problems, nr_unknown;
 
 	if (r)
@@ -199,12 +198,19 @@ static enum exit_status repair(const struct options *options, struct outcome *ou
 static enum exit_status repair_or_salvage(const struct options *options, struct tool *tool)
 {
 	struct outcome outcome = {.superblock_lost = false};
-	int needed = era_salvage_is_needed(options->input, &tool->report), r = 0;
 	enum exit_status status;
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, options->input, BLK_READ, &tool->report);
 
-	if (needed < 0)
-		return status_of(needed);
-	status = needed ? salvage(options, &outcome, tool) : repair(options, &outcome, tool);
+	if (r)
+		return status_of(r);
+	r = era_salvage_is_needed(&dev);
+	if (r < 0) {
+		blk_dev_close(&dev);
+		return status_of(r);
+	}
+	status = r ? salvage(options, &dev, &outcome, tool) : repair(options, &dev, &outcome, tool);
+	r = 0;
 	if (status == STATUS_UNKNOWN)
 		tell(&outcome, tool);
 	if (options->json && (status == STATUS_OK || status == STATUS_UNKNOWN))

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "era/view.h"
+#include "era/open.h"
 #include "target/control.h"
 #include "target/engine/engine.h"
 #include "target/log.h"

@@ -7,7 +7,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "era/changes.h"
-#include "era/view.h"
+#include "era/open.h"
 #include "target/log.h"
 
 #define ZERO_SUFFIX ",zero"

@@ -50,6 +50,8 @@ void options_error(const char *fmt, ...)
 
 	va_start(args, fmt);
 	tool_usage_error(fmt, args);
+	va_end(args);
+	exit(STATUS_USAGE);
 }
 
 /* Plain decimal digits, up to the first other character. */

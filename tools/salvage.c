@@ -19,14 +19,14 @@ bool salvage_has_options(const struct salvage_options *options)
 	return options->has_nr_blocks || options->has_block_size || options->has_current_era;
 }
 
-int salvage_open(struct era_salvage *s, const char *path, const struct salvage_options *options,
+int salvage_open(struct era_salvage *s, struct blk_dev *dev, const struct salvage_options *options,
 		 struct tool *tool)
 {
-	int r = era_salvage_open(s, path, &options->hints, &tool->report);
+	int r = era_salvage_open(s, dev, &options->hints);
 
 	if (r == ERA_DAMAGED)
 		tool_say(tool, "%s: the superblock is destroyed, and what is known without it is too little; "
-			 "nothing was written", path);
+			 "nothing was written", tool->path);
 	return r;
 }
 

@@ -100,7 +100,6 @@ void tool_usage_error(const char *fmt, va_list args)
 	say(&tool, fmt, args);
 	tool_always(&tool, "try '%s --help' or '%s --usage'", program_invocation_short_name,
 		    program_invocation_short_name);
-	exit(STATUS_USAGE);
 }
 
 void tool_say(struct tool *tool, const char *fmt, ...)

@@ -51,8 +51,8 @@ void tool_say(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
 /* Prints a line on standard output, without the program's name.  How it went tool_close_stdout() says. */
 void tool_print(const char *fmt, ...) format_printf(1, 2);
 
-/* What is wrong with the command line; ends the program. */
-_Noreturn void tool_usage_error(const char *fmt, va_list args) format_printf(1, 0);
+/* What is wrong with the command line, and where help is. */
+void tool_usage_error(const char *fmt, va_list args) format_printf(1, 0);
 
 /* The status of a program that reads with repair: 5, and its line, when something was unknown. */
 enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint64_t nr_problems,

@@ -2,6 +2,7 @@
 #include "base/bits.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* One more than needed, since none at all might be NULL. */
 uint64_t *bits_alloc(uint64_t nr_bits)
@@ -9,6 +10,15 @@ uint64_t *bits_alloc(uint64_t nr_bits)
 	uint64_t nr = bits_words(nr_bits) + 1;
 
 	return nr <= SIZE_MAX ? calloc((size_t)nr, sizeof(uint64_t)) : NULL;
+}
+
+uint64_t *bits_copy(const uint64_t *words, uint64_t nr_bits)
+{
+	uint64_t *copy = bits_alloc(nr_bits);
+
+	if (copy)
+		memcpy(copy, words, (size_t)bits_words(nr_bits) * sizeof(*copy));
+	return copy;
 }
 
 void bits_set_range(uint64_t *words, uint64_t first, uint64_t len)

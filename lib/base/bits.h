@@ -23,6 +23,7 @@ static inline uint64_t bits_last_mask(uint64_t nr_bits)
 
 /* Words for nr_bits, all clear; free() them.  NULL when there is no memory for them. */
 uint64_t *bits_alloc(uint64_t nr_bits);
+uint64_t *bits_copy(const uint64_t *words, uint64_t nr_bits);
 
 /* The bits of first .. end - 1 that lie in the word of `first`, which moves behind them.  Returns the
  * word's number. */

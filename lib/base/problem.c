@@ -98,6 +98,8 @@ static const struct row {
 			       "at most ", DECIMAL, DECIMAL, PROBLEM_FATAL, false},
 	[PROBLEM_SM_SHORT] = {"space-map-short", "block in use past the end of the space map",
 			      "below ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
+	[PROBLEM_SM_CUT] = {"device-cut", "block counted as in use past the end of the device",
+			    "below ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SM_PAST_END] = {"bitmap-tail", "count of a block past the end of the space map",
 				 "", DECIMAL, DECIMAL, PROBLEM_NON_FATAL, true},
 	[PROBLEM_INDEX_PAST_END] = {"index-tail", "index entry past the last bitmap", "", DECIMAL,
@@ -110,6 +112,9 @@ static const struct row {
 			      PROBLEM_NON_FATAL, true},
 	[PROBLEM_LEAK] = {"leak", "allocated but unused (leak), reference count", "", DECIMAL,
 			  DECIMAL, PROBLEM_NON_FATAL, true},
+	[PROBLEM_OLD_COPY] = {"old-copy", "an older copy of the superblock was left allocated "
+			      "(leak), reference count", "", DECIMAL, DECIMAL,
+			      PROBLEM_NON_FATAL, true},
 	[PROBLEM_LOST] = {"lost", "a pointer to it was lost: it is whole, and counted as in use, "
 			  "reference count", "", DECIMAL, DECIMAL, PROBLEM_FATAL, false},
 	[PROBLEM_REF_TREE_STRAY] = {"count-stray", "ref-count tree counts a block whose bitmap "
@@ -133,6 +138,7 @@ static const bool of_counts[NR_PROBLEMS] = {
 	[PROBLEM_SM_PAST_END] = true,	   [PROBLEM_INDEX_PAST_END] = true,
 	[PROBLEM_REF_FREE] = true,	   [PROBLEM_REF_LOW] = true,
 	[PROBLEM_REF_HIGH] = true,	   [PROBLEM_LEAK] = true,
+	[PROBLEM_OLD_COPY] = true,
 	[PROBLEM_REF_TREE_STRAY] = true,   [PROBLEM_REF_TREE_MISSING] = true,
 	[PROBLEM_REF_TREE_VALUE] = true,   [PROBLEM_NR_ALLOCATED] = true,
 	[PROBLEM_NR_FREE] = true,	   [PROBLEM_NR_FREE_LOW] = true,

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/role.h"
+
 enum problem_code {
 	/* any block */
 	PROBLEM_READ,         /* found: errno */
@@ -59,12 +61,14 @@ enum problem_code {
 	PROBLEM_SM_SIZE,
 	PROBLEM_SM_DEVICE,
 	PROBLEM_SM_SHORT,      /* found: a block in use; wanted: how many the space map has */
+	PROBLEM_SM_CUT,        /* found: a block that is counted; wanted: how many the device has */
 	PROBLEM_SM_PAST_END,
 	PROBLEM_INDEX_PAST_END,
 	PROBLEM_REF_FREE,
 	PROBLEM_REF_LOW,
 	PROBLEM_REF_HIGH,
 	PROBLEM_LEAK,
+	PROBLEM_OLD_COPY,      /* a leak that is proven to be an older copy of the superblock */
 	PROBLEM_LOST,          /* a block whose pointer was lost; found, wanted: reference counts */
 	PROBLEM_REF_TREE_STRAY,
 	PROBLEM_REF_TREE_MISSING,
@@ -91,9 +95,11 @@ struct problem {
 	uint64_t nr_blocks;            /* 0, or how many blocks from `block` on have it */
 	char where[PROBLEM_WHERE_MAX]; /* e.g. "era array, block 17 of 40" */
 	uint64_t found, wanted;
+	/* What the block, or the one that a wrong pointer should lead to, was wanted as; or ROLE_NONE. */
+	enum blk_role role;
 };
 
-/* Fills in all but `where`, which the caller knows that called the validator. */
+/* Fills in all but `where` and `role`, which the caller knows that called the validator. */
 void problem_set(struct problem *p, enum problem_code code, uint64_t block, uint64_t found,
 		 uint64_t wanted);
 

@@ -18,45 +18,79 @@
 #include "base/checked.h"
 #include "era/check_internal.h"
 #include "era/cursor.h"
+#include "era/writeset_tree.h"
 #include "ondisk/era_disk.h"
+#include "pdata/space_map_read.h"
 
 #define BUFFER_BLOCKS 256u
 
-/* What an array block held were no pointers. */
-static bool may_hide_pointers(const struct check *check, const struct problem *p)
+static bool is_array_block(enum blk_role role)
 {
-	uint8_t role;
+	return role == ROLE_ERA || role == ROLE_BITSET;
+}
 
-	if (p->code != PROBLEM_READ && p->code != PROBLEM_CHECKSUM && p->code != PROBLEM_BLOCKNR)
-		return true;
-	if (!check->info || p->block >= check->walk.limit)
-		return true;
-	role = check->info[p->block].role;
-	return role != ROLE_ERA && role != ROLE_BITSET;
+/* The pointer is wrong, not the block that it should lead to. */
+static bool is_of_pointer(enum problem_code code)
+{
+	return code == PROBLEM_POINTER || code == PROBLEM_SM_SHORT || code == PROBLEM_ROLE ||
+	       code == PROBLEM_TWICE;
+}
+
+/* A block of an array holds no pointers, and what only says when something was written hides none.  Of a
+ * ref-count tree whose root is damaged all else is counted in vain. */
+static bool may_hide_pointers(const struct problem *p)
+{
+	if (problem_severity(p) == PROBLEM_NOTE || problem_is_of_counts(p) || is_array_block(p->role))
+		return false;
+	if (p->role == ROLE_REF_NODE)
+		return is_of_pointer(p->code);
+	return p->code != PROBLEM_WRITESET_AFTER && p->code != PROBLEM_WRITESET_TWICE &&
+	       p->code != PROBLEM_SM_DEVICE && p->code != PROBLEM_SM_CUT && p->code != PROBLEM_LOST;
+}
+
+/* Nothing was lost with these. */
+static bool is_harmless(const struct problem *p)
+{
+	return problem_severity(p) == PROBLEM_NOTE || p->code == PROBLEM_OLD_COPY ||
+	       p->code == PROBLEM_SM_DEVICE;
+}
+
+static void count_problem(struct era_check_result *result, const struct problem *p)
+{
+	uint64_t *counters[] = {
+		[PROBLEM_FATAL] = &result->nr_fatal,
+		[PROBLEM_NON_FATAL] = &result->nr_non_fatal,
+		[PROBLEM_NOTE] = &result->nr_notes,
+	};
+
+	++*counters[problem_severity(p)];
+	result->nr_read_errors += p->code == PROBLEM_READ;
+	result->nr_refusals += !is_harmless(p);
+	if (problem_is_of_counts(p))
+		result->nr_of_counts++;
+	else if (problem_severity(p) != PROBLEM_NOTE)
+		result->nr_others++;
+}
+
+static bool is_cut_pointer(const struct check *check, const struct problem *p)
+{
+	return p->code == PROBLEM_POINTER && is_array_block(p->role) && check->seen == SEEN_LIVE &&
+	       p->found >= check->walk.limit && p->found < check->result->live.sb.sm.nr_blocks;
 }
 
 void check_problem(struct check *check, const struct problem *p)
 {
-	switch (problem_severity(p)) {
-	case PROBLEM_FATAL:
-		check->result->nr_fatal++;
-		break;
-	case PROBLEM_NON_FATAL:
-		check->result->nr_non_fatal++;
-		break;
-	case PROBLEM_NOTE:
-		check->result->nr_notes++;
-		break;
+	bool hides = may_hide_pointers(p);
+
+	check->hides_pointers |= hides;
+	check->nr_cut_pointers += is_cut_pointer(check, p);
+	if (!check->is_silent) {
+		count_problem(check->result, p);
+		report_problem(check->rep, p);
+	} else if (hides && !check->has_silent) {
+		check->first_silent = *p;
+		check->has_silent = true;
 	}
-	if (p->code == PROBLEM_READ)
-		check->result->nr_read_errors++;
-	if (problem_is_of_counts(p)) {
-		check->result->nr_of_counts++;
-	} else if (problem_severity(p) != PROBLEM_NOTE) {
-		check->result->nr_others++;
-		check->hides_pointers |= may_hide_pointers(check, p);
-	}
-	report_problem(check->rep, p);
 }
 
 void check_tell(struct check *check, struct problem *p, const char *where, ...)
@@ -75,8 +109,13 @@ static int on_problem(void *ctx, const struct problem *p)
 	return 0;
 }
 
-static bool need_not_read(const struct check *check, const struct blk_info *info)
+/* An array block that was met before, or that others read. */
+static bool need_not_read(const struct check *check, const struct blk_info *info, bool known)
 {
+	if (check->left_out == check->seen || check->is_silent)
+		return true;
+	if (!known)
+		return false;
 	return info->flags & SOUND_AND_FULL && info->index + UINT64_C(1) < check->nr_array_blocks &&
 	       info->max_era <= check->sb->current_era;
 }
@@ -85,9 +124,8 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 {
 	struct check *check = ctx;
 	struct blk_info *info = &check->info[pointer->block];
-	bool known = info->role != ROLE_NONE, is_array;
+	bool known = info->role != ROLE_NONE, is_array = is_array_block(pointer->role);
 
-	is_array = pointer->role == ROLE_ERA || pointer->role == ROLE_BITSET;
 	if (!pointer->parent_shared)
 		info->refs++;
 	if (known && info->role != pointer->role) {
@@ -105,7 +143,7 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 		return ERA_DAMAGED;
 	}
 	info->index = (uint32_t)pointer->index;
-	if (known && is_array && need_not_read(check, info))
+	if (is_array && need_not_read(check, info, known))
 		return WALK_SKIP;
 	return known ? WALK_SHARED : WALK_READ;
 }
@@ -146,30 +184,6 @@ static int check_array(struct check *check, enum blk_role role, struct btree_roo
 	return r;
 }
 
-static int check_writeset(struct check *check, struct era_check_view *view,
-			  const struct btree_leaf *leaf, uint32_t i)
-{
-	const struct writeset_disk *disk = (const struct writeset_disk *)(const void *)leaf->values + i;
-	bool snapshot = check->seen == SEEN_SNAPSHOT;
-	uint64_t era = le64_get(leaf->keys[i]);
-	uint32_t nr_bits = le32_get(disk->nr_bits);
-	struct btree_root root = {le64_get(disk->root), leaf->block, leaf->shared};
-	char name[BTREE_NAME_MAX];
-	struct problem p;
-
-	writeset_name(name, snapshot, false, (uint32_t)min_u64(era, UINT32_MAX));
-	if (writeset_check_era(&view->sb, !snapshot && view->sb.current_root, leaf->block, era, &p))
-		check_tell(check, &p, "%s", name);
-	if (writeset_check_bits(leaf->block, nr_bits, ERA_MAX_BLOCKS, &p)) {
-		check_tell(check, &p, "%s", name);
-		return 0;
-	}
-	if (!view->nr_writesets++)
-		view->oldest_writeset = (uint32_t)era;
-	view->newest_writeset = (uint32_t)era;
-	return check_array(check, ROLE_BITSET, root, bits_words(nr_bits), nr_bits, name);
-}
-
 /* The kernel archives each era and digests the oldest first, so what it leaves has no gaps. */
 static void check_gap(struct check *check, uint64_t block, uint64_t era, uint64_t wanted)
 {
@@ -191,32 +205,56 @@ static void check_newest(struct check *check, const struct era_check_view *view)
 		  view->sb.current_root ? current - 1 : current);
 }
 
+static void raise_to(uint32_t *value, uint32_t least)
+{
+	*value = *value > least ? *value : least;
+}
+
+/* Of the view being walked, and its tree of writesets. */
+struct writesets_check {
+	struct check *check;
+	struct era_check_view *view;
+};
+
+static int on_writeset(void *ctx, const struct writeset_entry *entry)
+{
+	struct writesets_check *writesets = ctx;
+	struct check *check = writesets->check;
+	struct era_check_view *view = writesets->view;
+	bool snapshot = check->seen == SEEN_SNAPSHOT;
+	char name[BTREE_NAME_MAX];
+	struct problem p;
+
+	if (view->nr_writesets && !snapshot && !entry->after_damage)
+		check_gap(check, entry->root.holder, entry->era, view->newest_writeset + UINT64_C(1));
+	writeset_name(name, snapshot, false, (uint32_t)min_u64(entry->era, UINT32_MAX));
+	if (writeset_check_era(&view->sb, !snapshot && view->sb.current_root, entry->root.holder,
+			       entry->era, &p))
+		check_tell(check, &p, "%s", name);
+	if (writeset_check_bits(entry->root.holder, entry->nr_bits, ERA_MAX_BLOCKS, &p)) {
+		check_tell(check, &p, "%s", name);
+		return 0;
+	}
+	if (!view->nr_writesets++)
+		view->oldest_writeset = (uint32_t)entry->era;
+	view->newest_writeset = (uint32_t)entry->era;
+	raise_to(&view->most_bits, entry->nr_bits);
+	return check_array(check, ROLE_BITSET, entry->root, bits_words(entry->nr_bits), entry->nr_bits,
+			   name);
+}
+
 static int check_writeset_tree(struct check *check, struct era_check_view *view, uint64_t holder)
 {
 	struct btree_root root = {.block = view->sb.writeset_tree_root, .holder = holder};
-	struct btree_iter it;
-	struct btree_leaf leaf;
+	struct writesets_check writesets = {check, view};
 	char name[BTREE_NAME_MAX];
 	int r;
 
 	snprintf(name, sizeof(name), "%swriteset tree",
 		 era_view_prefix(check->seen == SEEN_SNAPSHOT));
-	btree_iter_init(&it, &check->walk, ROLE_WRITESET_NODE, root, name);
-	while ((r = btree_iter_next(&it, &leaf)) > 0) {
-		for (uint32_t i = 0; i < leaf.nr_entries && r >= 0; i++) {
-			uint64_t era = le64_get(leaf.keys[i]);
-
-			if (view->nr_writesets && check->seen == SEEN_LIVE && !it.nr_damaged)
-				check_gap(check, leaf.block, era,
-					  view->newest_writeset + UINT64_C(1));
-			r = check_writeset(check, view, &leaf, i);
-		}
-		if (r < 0)
-			break;
-	}
-	if (!r && !it.nr_damaged)
+	r = writeset_tree_read(&check->walk, root, name, on_writeset, &writesets, &view->tree_damaged);
+	if (!r && !view->tree_damaged)
 		check_newest(check, view);
-	btree_iter_free(&it);
 	return r;
 }
 
@@ -247,6 +285,8 @@ static int check_view(struct check *check, struct era_check_view *view, unsigned
 	check->seen = seen;
 	check->sb = &view->sb;
 	view->walked = true;
+	if (seen == SEEN_LIVE && view->sb.current_nr_bits <= ERA_MAX_BLOCKS)
+		view->most_bits = view->sb.current_nr_bits;
 	snprintf(name, sizeof(name), "%sera array", era_view_prefix(seen == SEEN_SNAPSHOT));
 	r = check_writeset_tree(check, view, holder);
 	if (!r && seen == SEEN_LIVE)
@@ -290,6 +330,52 @@ static int check_all(struct check *check)
 	return r ? r : check_space_map(check);
 }
 
+static void count_and_report(void *ctx, const struct problem *p)
+{
+	check_problem(ctx, p);
+}
+
+static void pass_error(void *ctx, const char *text)
+{
+	const struct check *check = ctx;
+
+	(void)report_fail(check->rep, ERA_SYS, "%s", text);
+}
+
+/* What is behind the snapshot, for the counts: a silent walk of the live view. */
+static int check_behind_snapshot(struct check *check)
+{
+	struct era_check_view live = check->result->live;
+	bool hides_pointers = check->hides_pointers;
+	int r;
+
+	check->is_silent = true;
+	r = check_view(check, &live, SEEN_LIVE, 0);
+	if (!r)
+		r = check_snapshot_space_map(check);
+	check->is_silent = false;
+	if (check->has_moved) {
+		check->hides_pointers = hides_pointers;
+		check->result->space_map_lost = false;
+	}
+	return r;
+}
+
+/* The clone must still be held, and be readable, when all has been read. */
+static int check_still_held(struct check *check)
+{
+	struct era_check_result *result = check->result;
+	const struct report counting = {.ctx = check, .problem = count_and_report, .error = pass_error};
+	const struct report *rep = check->dev->rep;
+	int r;
+
+	check->dev->rep = &counting;
+	r = era_snapshot_settle(check->dev, &result->live.sb, &result->snapshot.sb,
+				result->nr_fatal ? ERA_DAMAGED : 0);
+	check->dev->rep = rep;
+	return r == ERA_DAMAGED || (r == ERA_SYS && result->nr_read_errors) ? 0 : r;
+}
+
 static int check_held_snapshot(struct check *check)
 {
 	const struct era_check_result *result = check->result;
@@ -299,16 +385,49 @@ static int check_held_snapshot(struct check *check)
 		return report_fail(check->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
 				   check->dev->path);
 	r = check_snapshot(check);
+	if (!r && result->snapshot.walked)
+		r = check_behind_snapshot(check);
 	if (r || (result->nr_read_errors && !result->snapshot.present))
 		return r;
-	r = era_snapshot_settle(check->dev, &result->live.sb, &result->snapshot.sb,
-				result->nr_fatal ? ERA_DAMAGED : 0);
-	return r == ERA_DAMAGED ? 0 : r;
+	return check_still_held(check);
+}
+
+/* Each pointer of the superblock must lead to a block; that there is no current writeset, or snapshot, is
+ * said by 0. */
+static int check_superblock_pointers(struct check *check)
+{
+	const struct superblock *sb = &check->result->live.sb;
+	const struct {
+		const char *name;
+		uint64_t block;
+		bool may_be_none;
+	} pointers[] = {
+		{"index of the space map", sb->sm.index, false},
+		{"root of the ref-count tree", sb->sm.ref_tree, false},
+		{"root of the current writeset", sb->current_root, true},
+		{"root of the writeset tree", sb->writeset_tree_root, false},
+		{"root of the era array", sb->era_array_root, false},
+		{"metadata snapshot", sb->metadata_snap, true},
+	};
+	uint64_t limit = era_block_limit(check->dev, sb);
+	struct problem p;
+
+	if (space_map_check_size(&sb->sm, &p))
+		check_problem(check, &p);
+	for (size_t i = 0; i < ARRAY_SIZE(pointers); i++) {
+		uint64_t block = pointers[i].block;
+
+		if (block ? block < limit : pointers[i].may_be_none)
+			continue;
+		problem_set(&p, PROBLEM_POINTER, 0, block, limit - 1);
+		check_tell(check, &p, "superblock, %s", pointers[i].name);
+	}
+	return 0;
 }
 
 static int prepare(struct check *check)
 {
-	uint64_t limit = era_block_limit(check->dev);
+	uint64_t limit = era_block_limit(check->dev, &check->result->live.sb);
 
 	check->walk = (struct walk){check->dev, limit, check, on_pointer, on_problem};
 	check->info = calloc((size_t)limit, sizeof(*check->info));
@@ -319,7 +438,7 @@ static int prepare(struct check *check)
 	return 0;
 }
 
-static int check_scope(struct check *check, enum era_check_scope scope)
+static int check_scope(struct check *check)
 {
 	struct era_check_result *result = check->result;
 	struct problem p;
@@ -327,18 +446,21 @@ static int check_scope(struct check *check, enum era_check_scope scope)
 
 	if (r)
 		return r;
-	r = era_read_live_superblock(check->dev, scope == ERA_CHECK_SNAPSHOT, &result->live.sb, &p);
+	r = era_read_live_superblock(check->dev, check->scope == ERA_CHECK_SNAPSHOT, &result->live.sb,
+				     &p);
 	if (r == ERA_DAMAGED) {
 		check_problem(check, &p);
 		return 0;
 	}
 	result->live.present = !r;
-	if (r || scope == ERA_CHECK_SUPERBLOCK)
+	if (r)
 		return r;
+	if (check->scope == ERA_CHECK_SUPERBLOCK)
+		return check_superblock_pointers(check);
 	r = prepare(check);
 	if (r)
 		return r;
-	return scope == ERA_CHECK_SNAPSHOT ? check_held_snapshot(check) : check_all(check);
+	return check->scope == ERA_CHECK_SNAPSHOT ? check_held_snapshot(check) : check_all(check);
 }
 
 /* What is left to say of the repaired metadata must be nothing. */
@@ -366,13 +488,14 @@ static int check_repaired(struct blk_dev *dev, const struct report *rep,
 int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
 		  struct era_check_result *result)
 {
-	struct check check = {.dev = dev, .rep = rep, .result = result};
+	struct check check = {.dev = dev, .rep = rep, .result = result, .scope = scope};
 	int r;
 
 	*result = (struct era_check_result){.device_blocks = dev->nr_blocks};
-	r = check_scope(&check, scope);
+	r = check_scope(&check);
 	if (!r && scope == ERA_CHECK_REPAIR && result->live.present)
 		r = check_repair_counts(&check);
+	result->pointers_hidden = check.hides_pointers;
 	free(check.info);
 	if (r > 0)
 		r = check_repaired(dev, rep, result);
@@ -413,6 +536,25 @@ int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct 
 	r = prepare(&check);
 	if (!r)
 		r = check_all(&check);
+	result->pointers_hidden = check.hides_pointers;
+	free(check.info);
+	return r;
+}
+
+int era_check_before_reading(struct blk_dev *dev, bool snapshot, const struct report *rep,
+			     struct era_check_result *result)
+{
+	struct check check = {
+		.dev = dev,
+		.rep = rep,
+		.result = result,
+		.scope = snapshot ? ERA_CHECK_SNAPSHOT : ERA_CHECK_ALL,
+		.left_out = snapshot ? SEEN_SNAPSHOT : SEEN_LIVE,
+	};
+	int r;
+
+	*result = (struct era_check_result){.device_blocks = dev->nr_blocks};
+	r = check_scope(&check);
 	free(check.info);
 	return r;
 }

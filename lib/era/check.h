@@ -25,9 +25,11 @@ enum era_check_scope {
 struct era_check_view {
 	bool present; /* sb could be read */
 	bool walked;  /* the figures below are set */
+	bool tree_damaged; /* that of the writesets: a part of it could not be read */
 	struct superblock sb;
 	uint64_t nr_writesets; /* archived ones */
 	uint32_t oldest_writeset, newest_writeset; /* eras; when there are any */
+	uint32_t most_bits; /* that a writeset has, the current one included */
 };
 
 struct era_check_repair {
@@ -45,10 +47,11 @@ struct era_check_result {
 	uint64_t nr_read_errors; /* of the fatal ones */
 	uint64_t nr_of_counts; /* no more than wrong figures of the space map, notes included */
 	uint64_t nr_others;    /* all but these and notes */
-	/* A block that the live view's pointers should lead to, or should not, if the space map is right;
-	 * or 0.  Either may be wrong. */
-	uint64_t doubtful;
-	bool space_map_lost; /* it can't be read, or does not count its own blocks */
+	uint64_t nr_refusals;  /* problems that the views can't be answered with: all but notes, and
+				* those that are proven to have lost nothing */
+	bool space_map_lost;   /* it can't be read as a whole */
+	bool pointers_hidden;  /* something that is damaged may have held some: what the space map has
+				* more than was found proves nothing */
 	struct era_check_repair repair; /* the problems counted above are those from before it */
 };
 
@@ -68,6 +71,11 @@ int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct 
 /* Checks all of an open device as if sb were its superblock. */
 int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
 		 struct era_check_result *result) must_check;
+
+/* What a reader of one view asks before it begins: all that the whole check finds but in the blocks of the
+ * view's own arrays, which the reader looks at itself, so that nothing is read twice but nodes. */
+int era_check_before_reading(struct blk_dev *dev, bool snapshot, const struct report *rep,
+			     struct era_check_result *result) must_check;
 
 /* Does it find nothing then but notes?  1, 0, or an error.  Nobody is told of problems. */
 int era_check_is_sound(struct blk_dev *dev, const struct superblock *sb) must_check;

@@ -26,6 +26,9 @@ struct blk_info {
 
 #define COUNT_UNKNOWN UINT32_MAX
 
+/* More than the kernel leaves of a device before somebody looks. */
+#define MAX_OLD_COPIES 16u
+
 struct check {
 	struct blk_dev *dev;
 	const struct report *rep;
@@ -34,17 +37,28 @@ struct check {
 	struct blk_info *info; /* walk.limit of them */
 	unsigned seen;         /* the flag of the view being walked */
 	const struct superblock *sb; /* of that view */
+	enum era_check_scope scope;
+	unsigned left_out;           /* the view whose array blocks are not read: its reader does that */
 	uint64_t nr_array_blocks;    /* of the array being walked */
+	uint64_t nr_cut_pointers;    /* of the live view, to array blocks past the end of the device */
 	bool hides_pointers;         /* something that is damaged may have held some */
-	/* Counts that the space map has of any blocks, of its own, and of those of the live view. */
-	bool any_high, any_low, own_low;
-	uint64_t live_low; /* the first block, or 0 */
+	bool has_moved;              /* the live metadata, since their superblock was read */
+	bool is_silent;              /* problems are not told */
+	bool has_silent;
+	struct problem first_silent; /* that kept the look from its end */
+	bool any_high;               /* the space map counts what nothing points to, and nothing explains it */
+	uint32_t old_copies[MAX_OLD_COPIES]; /* their eras */
+	unsigned nr_old_copies;
 };
 
 /* Reports a problem and counts it. */
 void check_problem(struct check *check, const struct problem *p);
 void check_tell(struct check *check, struct problem *p, const char *where, ...)
 	format_printf(3, 4);
+
+/* Is this block, which is allocated and which nothing points to, an older copy of the superblock that
+ * nobody lost? */
+bool check_is_old_copy(struct check *check, uint64_t block);
 
 /* Finds what the space map remembers and nothing points to any more; when no pointers are hidden. */
 int check_lost(struct check *check) must_check;
@@ -55,5 +69,9 @@ int check_repair_counts(struct check *check) must_check;
 
 /* Walks the space map and compares it with the pointers found. */
 int check_space_map(struct check *check) must_check;
+
+/* The same for a snapshot that was walked, and the live view behind it silently, on a device that may be
+ * live. */
+int check_snapshot_space_map(struct check *check) must_check;
 
 #endif

@@ -44,6 +44,28 @@ static bool snapshot_is_remembered(const struct check *check, const void *data)
 	       is_in_excess(check, le64_get(clone->era_array_root));
 }
 
+/* Linux leaves a clone allocated when it fails to take a snapshot for want of room: it takes the references on
+ * both roots after it.  Each such try begins an era. */
+bool check_is_old_copy(struct check *check, uint64_t block)
+{
+	const struct superblock *live = &check->result->live.sb;
+	struct superblock copy;
+	struct problem p;
+
+	if (superblock_read(check->dev, block, ROLE_SNAPSHOT, &copy, &p) || copy.metadata_snap ||
+	    !copy.current_root || copy.current_era > live->current_era ||
+	    copy.data_block_size != live->data_block_size ||
+	    is_in_excess(check, copy.writeset_tree_root) || is_in_excess(check, copy.era_array_root))
+		return false;
+	for (unsigned i = 0; i < check->nr_old_copies; i++)
+		if (check->old_copies[i] == copy.current_era)
+			return false;
+	if (check->nr_old_copies == MAX_OLD_COPIES)
+		return false;
+	check->old_copies[check->nr_old_copies++] = copy.current_era;
+	return true;
+}
+
 static bool tree_is_remembered(const struct check *check, const void *data, enum blk_role role)
 {
 	struct blk_pointers pointers = blk_pointers(data, role);
@@ -93,8 +115,6 @@ static void check_block(struct check *check, uint64_t block, void *data)
 		role = (enum blk_role)info->role;
 	if (role == ROLE_NONE)
 		return;
-	if (role != ROLE_SNAPSHOT && !(info->flags & SEEN_LIVE))
-		check->result->doubtful = block;
 	problem_set(&p, PROBLEM_LOST, block, info->counted, info->refs);
 	check_tell(check, &p, "space map, %s", role == ROLE_ERA_NODE ? "node" : blk_role_name(role));
 }

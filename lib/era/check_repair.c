@@ -4,8 +4,9 @@
  * to.  The old space map's own blocks are pointed to, by the superblock, so they stay whole until the
  * superblock leaves them; in the new counts they are free.
  *
- * Counts too low and counts too high at once are left alone.  That is what a pointer leaves that
- * leads to another block than it did: new counts would make the loss look right.
+ * Counts that are too high are left alone, but for what is proven to be waste.  They are what a pointer
+ * leaves that was lost, or that leads to another block than it did: new counts would make the loss look
+ * right.
  */
 #include "era/check_internal.h"
 
@@ -72,18 +73,39 @@ static int build_and_write(struct check *check, const uint64_t *places, uint64_t
 	return r;
 }
 
+/* A clone that says no less than the superblock, and that the space map does not count: the superblock may be
+ * a copy of it, from before the snapshot was taken. */
+static bool is_own_clone(const struct check *check)
+{
+	const struct superblock *live = &check->result->live.sb, *clone = &check->result->snapshot.sb;
+
+	return check->result->snapshot.present && !check->info[live->metadata_snap].counted &&
+	       live->current_era == clone->current_era &&
+	       live->writeset_tree_root == clone->writeset_tree_root &&
+	       live->era_array_root == clone->era_array_root;
+}
+
+static const char *why_not(const struct check *check)
+{
+	if (check->result->nr_others)
+		return "more than reference counts is wrong";
+	if (check->any_high)
+		return "the space map counts more than was found, as when a pointer was lost: new counts would "
+		       "make the loss look right";
+	if (is_own_clone(check))
+		return "the metadata snapshot is not counted, and the superblock may be a copy of it";
+	return NULL;
+}
+
 int check_repair_counts(struct check *check)
 {
 	struct era_check_result *result = check->result;
+	const char *reason = why_not(check);
 	uint64_t *places;
 	int r;
 
-	if (result->nr_others || (check->any_low && check->any_high)) {
-		report_note(check->rep, "%s: not repaired: %s", check->dev->path,
-			    result->nr_others
-				    ? "more than reference counts is wrong"
-				    : "counts are too low and others too high, as when a pointer leads "
-				      "to another block than it did");
+	if (reason) {
+		report_note(check->rep, "%s: not repaired: %s", check->dev->path, reason);
 		return 0;
 	}
 	if (!result->nr_of_counts)

@@ -91,24 +91,6 @@ void writeset_cursor_free(struct writeset_cursor *c)
 	array_iter_free(&c->it);
 }
 
-static void set_doubtful_end(struct writeset_cursor *c)
-{
-	struct era_view *view = c->view;
-
-	c->doubtful_end = true;
-	view->open_end = min_u64(view->open_end, c->ws.nr_bits);
-	if (view->open_end_era < c->ws.era)
-		view->open_end_era = c->ws.era;
-}
-
-/* Where the current writeset ends the superblock alone says, if its last block can't. */
-static bool is_unread_end(const struct writeset_cursor *c)
-{
-	return c->ws.is_current && c->part.state == ARRAY_UNKNOWN &&
-	       c->part.first + c->part.len == c->it.nr_entries;
-}
-
-/* Bits past the end mean that the bits, or their number, aren't what was once written. */
 static int check_part(struct writeset_cursor *c)
 {
 	struct problem p;
@@ -116,27 +98,19 @@ static int check_part(struct writeset_cursor *c)
 	if (c->part.state != ARRAY_KNOWN ||
 	    !writeset_check_part(&c->it, &c->part, c->ws.nr_bits, &p))
 		return 0;
-	set_doubtful_end(c);
 	c->part.state = ARRAY_UNKNOWN;
 	return array_problem(&c->it, c->part.index, &p);
 }
 
-/* A bitset that doesn't end where nr_bits says leaves open what comes after it. */
 static int next_part(struct writeset_cursor *c)
 {
 	int r = array_iter_next(&c->it, &c->part);
 
-	if (r < 0)
-		return r;
-	if (!r) {
-		if (c->it.overlong)
-			set_doubtful_end(c);
+	if (r > 0)
+		return check_part(c);
+	if (!r)
 		c->part = (struct array_part){.first = c->it.nr_entries, .len = PAST_THE_END};
-		return 0;
-	}
-	if (c->part.miscounted || is_unread_end(c))
-		set_doubtful_end(c);
-	return check_part(c);
+	return r;
 }
 
 static void copy_words(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
@@ -153,28 +127,41 @@ static uint64_t word_mask(uint32_t first, uint32_t nr)
 	return mask << first;
 }
 
-static bool is_lost(const struct writeset_cursor *c)
+static bool is_past_the_end(const struct writeset_cursor *c)
 {
-	if (c->ws.lost)
-		return true;
-	if (c->part.len == PAST_THE_END)
-		return c->doubtful_end;
-	return c->part.state == ARRAY_UNKNOWN;
+	return c->part.len == PAST_THE_END;
 }
 
-/* Where nothing contradicts nr_bits, there is no doubt past it; what comes behind the last word can,
- * so that is looked at first. */
-static int set_lost(struct writeset_cursor *c, uint32_t nr, uint64_t *words)
+static bool is_lost(const struct writeset_cursor *c)
 {
-	int r;
+	return c->ws.lost || (is_past_the_end(c) ? c->ws.open_end : c->part.state == ARRAY_UNKNOWN);
+}
 
-	memset(words, 0xff, nr * sizeof(*words));
-	if (c->ws.lost || c->part.len == PAST_THE_END || c->next_word + nr != c->it.nr_entries)
-		return 0;
-	r = next_part(c);
-	if (!r && !c->doubtful_end)
-		words[nr - 1] = bits_last_mask(c->ws.nr_bits);
-	return r;
+/* The bits of the writeset's last word that are its own. */
+static uint64_t end_mask(const struct writeset_cursor *c)
+{
+	return bits_last_mask(c->ws.nr_bits);
+}
+
+/* The next nr words of one part.  Returns the bits of *lost for them. */
+static uint64_t read_words(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
+{
+	bool at_end = !c->ws.lost && !is_past_the_end(c) && c->next_word + nr == c->it.nr_entries;
+	uint64_t lost = is_lost(c) ? word_mask(0, nr) : 0;
+
+	if (lost)
+		memset(words, 0xff, nr * sizeof(*words));
+	else if (c->part.values)
+		copy_words(c, nr, words);
+	else
+		memset(words, 0, nr * sizeof(*words));
+	if (at_end && !c->ws.open_end) {
+		words[nr - 1] &= end_mask(c);
+	} else if (at_end && ~end_mask(c)) {
+		words[nr - 1] |= ~end_mask(c);
+		lost |= word_mask(nr - 1, 1);
+	}
+	return lost;
 }
 
 int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
@@ -193,17 +180,7 @@ int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t 
 		n = nr_words - done;
 		if (!c->ws.lost)
 			n = (uint32_t)min_u64(n, c->part.first + c->part.len - c->next_word);
-		if (is_lost(c)) {
-			int r = set_lost(c, n, words + done);
-
-			if (r)
-				return r;
-			*lost |= word_mask(done, n);
-		} else if (c->part.values) {
-			copy_words(c, n, words + done);
-		} else {
-			memset(words + done, 0, n * sizeof(*words));
-		}
+		*lost |= read_words(c, n, words + done) << done;
 		done += n;
 		c->next_word += n;
 	}
@@ -214,7 +191,7 @@ int writeset_cursor_finish(struct writeset_cursor *c)
 {
 	int r = 0;
 
-	while (!r && !c->ws.lost && c->part.len != PAST_THE_END)
+	while (!r && !c->ws.lost && !is_past_the_end(c))
 		r = next_part(c);
 	return r;
 }

@@ -20,7 +20,6 @@ struct writeset_cursor {
 	struct array_iter it;
 	struct array_part part; /* the one being copied from */
 	uint64_t next_word;
-	bool doubtful_end; /* the bitset contradicts nr_bits: what lies past it is unknown */
 };
 
 /* Takes no memory and reads nothing yet.  room: blocks of the read buffer. */
@@ -29,7 +28,7 @@ void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
 void writeset_cursor_free(struct writeset_cursor *c);
 
 /* Gets the next nr_words (at most CURSOR_MAX_WORDS) words; those past the writeset's end are clear.
- * Bit i of *lost: words[i] is unknown, and set as far as the writeset goes, or may go. */
+ * Bit i of *lost: something of words[i] is unknown, and set as far as the writeset goes, or may go. */
 int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
 			 uint64_t *lost) must_check;
 

@@ -309,8 +309,8 @@ static int era_arrays_covered(struct compare *c)
 		return r;
 	if (!is_listed(c, c->eras, c->g->sb.era_array_root) || c->nr_eras > c->nr_other_eras)
 		return 0;
-	c->same_eras = c->nr_eras == c->nr_other_eras &&
-		       !memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras));
+	c->same_eras = c->nr_eras == c->nr_other_eras && (!c->nr_eras ||
+		       !memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras)));
 	return blocks_covered(c, c->eras, c->nr_eras, c->other_eras, c->rule, eras_covered);
 }
 

@@ -14,25 +14,19 @@
 
 #define WINDOW_BLOCKS 4096u
 
-int era_salvage_is_needed(const char *path, const struct report *rep)
+int era_salvage_is_needed(struct blk_dev *dev)
 {
 	struct superblock sb;
-	struct blk_dev dev;
 	struct problem p;
-	int r = blk_dev_open(&dev, path, BLK_READ, rep);
+	int r = era_look_like_metadata(dev);
 
 	if (r)
 		return r;
-	r = era_look_like_metadata(&dev);
-	if (!r) {
-		r = era_read_live_superblock(&dev, false, &sb, &p);
-		if (r == ERA_DAMAGED)
-			report_problem(rep, &p);
-		if (r == ERA_DAMAGED && p.code != PROBLEM_VERSION)
-			r = 1;
-	}
-	blk_dev_close(&dev);
-	return r;
+	r = era_read_live_superblock(dev, false, &sb, &p);
+	if (r != ERA_DAMAGED)
+		return r;
+	report_problem(dev->rep, &p);
+	return p.code == PROBLEM_VERSION ? ERA_DAMAGED : 1;
 }
 
 static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hints *hints)
@@ -129,6 +123,113 @@ static bool is_metadata(const struct scan *scan)
 	       scan->nr_kind[SCAN_BITS] + scan->nr_kind[SCAN_BITMAP];
 }
 
+/* A superblock whose checksum is right, and some field of which is not, still tells where it points. */
+static int agrees_with_superblock(struct era_salvage *s)
+{
+	struct superblock sb;
+	int r = superblock_read_any(&s->dev, 0, &sb);
+	bool agrees = false;
+
+	if (r <= 0)
+		return r;
+	for (size_t i = 0; i < s->nr_found && !agrees; i++)
+		agrees = salvage_has_trees_of(&sb, &s->found[i].sb);
+	if (agrees)
+		return 0;
+	report_note(s->dev.rep, "%s: block 0 has a right checksum, and points to other trees than those that were "
+		    "found", s->dev.path);
+	s->nr_found = 0;
+	return 0;
+}
+
+struct taking {
+	uint32_t *next;
+};
+
+static int on_begin(void *ctx, const struct era_header *header)
+{
+	(void)ctx;
+	(void)header;
+	return 0;
+}
+
+static int on_eras(void *ctx, const uint32_t *eras, uint32_t nr)
+{
+	struct taking *taking = ctx;
+
+	memcpy(taking->next, eras, nr * sizeof(*eras));
+	taking->next += nr;
+	return 0;
+}
+
+static int on_mark(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static int take_answer(struct era_salvage *s, struct salvage_answer *answer)
+{
+	struct taking taking = {answer->eras};
+	const struct era_stream to = {.ctx = &taking, .begin = on_begin, .array_begin = on_mark,
+				      .eras = on_eras, .array_end = on_mark, .end = on_mark};
+
+	return answer->eras ? era_salvage_stream(s, &to) : 0;
+}
+
+/* The highest number of blocks of what was found, or what the user knows. */
+static uint32_t most_blocks(const struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	uint32_t nr = hints->nr_blocks;
+
+	for (size_t i = 0; i < s->nr_found && !hints->nr_blocks; i++)
+		nr = s->found[i].sb.nr_blocks > nr ? s->found[i].sb.nr_blocks : nr;
+	return nr;
+}
+
+static uint32_t least_max_era(const struct era_salvage *s)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (size_t i = 0; i < s->nr_found; i++)
+		least = s->found[i].max_era < least ? s->found[i].max_era : least;
+	return least;
+}
+
+/* Of what was found, whatever the current era was: may anything else be newer?  1, 0, or ERA_SYS. */
+static int is_unchallenged(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	struct salvage_answer answer;
+	int r;
+
+	s->header = (struct era_header){.nr_blocks = most_blocks(s, hints), .current_era = UINT32_MAX};
+	for (size_t i = 0; i < s->nr_found; i++)
+		s->found[i].sb.current_era = UINT32_MAX;
+	salvage_answer_open(&answer, s->header.nr_blocks, UINT32_MAX, least_max_era(s));
+	r = take_answer(s, &answer);
+	if (!r)
+		r = salvage_is_unchallenged(&s->scan, s->whole, &answer);
+	free(answer.eras);
+	s->header = (struct era_header){.nr_blocks = 0};
+	return r;
+}
+
+static int find_newest(struct era_salvage *s, const struct era_salvage_hints *hints)
+{
+	int r = salvage_find_newest(s, hints);
+
+	if (!r && s->nr_found)
+		r = agrees_with_superblock(s);
+	if (!r && s->nr_found) {
+		r = is_unchallenged(s, hints);
+		if (!r)
+			s->nr_found = 0;
+		r = r < 0 ? r : 0;
+	}
+	salvage_close_whole(s);
+	return r;
+}
+
 static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints)
 {
 	int r;
@@ -136,7 +237,7 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 	if (!is_metadata(&s->scan))
 		return report_fail(s->dev.rep, ERA_DAMAGED, "%s: no block of dm-era's metadata is left",
 				   s->dev.path);
-	r = salvage_find_newest(s, hints);
+	r = find_newest(s, hints);
 	if (!r && !s->nr_found)
 		report_note(s->dev.rep,
 			    "%s: no generation is proven to be the newest: every block counts as written",
@@ -144,8 +245,8 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 	return r ? r : deduce(s, hints);
 }
 
-int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
-			 const struct era_salvage_hints *hints)
+int era_salvage_open(struct era_salvage *s, struct blk_dev *dev,
+		     const struct era_salvage_hints *hints)
 {
 	int r;
 
@@ -159,15 +260,6 @@ int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
 	if (r)
 		era_salvage_close(s);
 	return r;
-}
-
-int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
-		     const struct report *rep)
-{
-	struct blk_dev dev;
-	int r = blk_dev_open(&dev, path, BLK_READ, rep);
-
-	return r ? r : era_salvage_open_dev(s, &dev, hints);
 }
 
 void era_salvage_close(struct era_salvage *s)

@@ -36,33 +36,21 @@ struct era_salvage {
 	struct generations generations; /* while they are looked for */
 	struct generation *found; /* what may have been the newest generation */
 	size_t nr_found, room;    /* none found: nothing is proven */
+	uint64_t *whole;          /* while they are looked for: bitmaps of whole generations */
 	struct era_header header;
 	struct era_salvage_result result;
 };
 
-/* Is the superblock of the metadata at path destroyed?  1, with the problem reported, 0, or an
+/* Is the superblock of the metadata on an open device destroyed?  1, with the problem reported, 0, or an
  * error: ERA_DAMAGED when it can't be metadata at all. */
-int era_salvage_is_needed(const char *path, const struct report *rep) must_check;
+int era_salvage_is_needed(struct blk_dev *dev) must_check;
 
-/* Reads the device and finds out what it held.  ERA_DAMAGED when that is not enough to make
+/* Reads an open device, which it takes over, and finds out what it held; it is closed on failure.  ERA_DAMAGED when that is not enough to make
  * metadata from, for want of a hint or because of one that contradicts what is proven.  Errors
  * are reported, and what was deduced is noted.  rep must outlive it. */
-int era_salvage_open(struct era_salvage *s, const char *path, const struct era_salvage_hints *hints,
-		     const struct report *rep) must_check;
-/* The same of an open device, which it takes over; it is closed on failure. */
-int era_salvage_open_dev(struct era_salvage *s, struct blk_dev *dev,
-			 const struct era_salvage_hints *hints) must_check;
+int era_salvage_open(struct era_salvage *s, struct blk_dev *dev,
+		     const struct era_salvage_hints *hints) must_check;
 void era_salvage_close(struct era_salvage *s);
-
-/* era_view_open().  With ERA_VIEW_REPAIR, what the superblock says is also held against the space map
- * and the trees: a field that they prove to be wrong is put right, and where they contradict each other
- * otherwise every block counts as written (noted).  What a snapshot's says is held against its trees
- * alone. */
-int era_salvage_view_open(struct era_view *view, const char *path, unsigned flags,
-			  const struct report *rep) must_check;
-
-/* The same of era_view_open_dev(). */
-int era_salvage_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags) must_check;
 
 /* Streams it, with all writesets folded into the array, and sets s->result. */
 int era_salvage_stream(struct era_salvage *s, const struct era_stream *to) must_check;

@@ -6,18 +6,53 @@
 #include "era/salvage.h"
 #include "era/view.h"
 
-/* Of a live, repairing view of metadata that are not sound: which field of the superblock is wrong,
- * as its space map proves?  1 when that is known: the view has begun anew with what is right
- * (noted), or stays as it is.  0 when nothing is proven, or an error: then the view is closed.
- * *newest becomes the highest era in any sound block of the device. */
-int salvage_roots(struct era_view *view, uint32_t *newest) must_check;
+/* What the blocks of a device tell, older copies included. */
+struct salvage_traces {
+	uint32_t newest;  /* the highest era */
+	uint64_t longest; /* about the most entries that an era array had */
+	bool is_followed; /* by eras just after the superblock's current one, as if that were an older one */
+};
 
-/* Is there a space map on the device, wherever it lies, that recomputes and has the superblock's trees?
- * Then all that leads to data blocks is right in it.  1, 0, or ERA_SYS. */
-int salvage_confirms(struct blk_dev *dev, const struct superblock *sb) must_check;
+/* Of metadata that are not sound, with superblock *sb: which field of it is wrong, as its space map
+ * proves?  1 when that is known: *sb has become what is right (noted), or stays when it says enough.
+ * 0 when nothing is proven, or ERA_SYS. */
+int salvage_roots(struct blk_dev *dev, struct superblock *sb, struct salvage_traces *traces)
+	must_check;
+
+/* What a superblock says, as a generation that no other can supersede. */
+struct generation salvage_generation_of(const struct superblock *sb);
+
+/* Do both point to the same trees? */
+bool salvage_has_trees_of(const struct superblock *sb, const struct superblock *other);
+
+/* Does the superblock say no less than each state that may be the newest, when these are looked for as if
+ * it were destroyed, and the block `destroyed` (0: none), but nothing else?  1, 0, or ERA_SYS. */
+int salvage_vouches(struct blk_dev *dev, const struct superblock *sb, uint64_t destroyed) must_check;
+
+/* Generations that are whole, by their bitmaps: of each that generation_find() finds, mark it then.  open is
+ * 0 or ERA_SYS; close does no harm twice. */
+int salvage_open_whole(struct era_salvage *s) must_check;
+void salvage_mark_whole(struct era_salvage *s);
+void salvage_close_whole(struct era_salvage *s);
+
+/* What is to be said of each data block. */
+struct salvage_answer {
+	uint32_t *eras; /* NULL: too many to be held; free() it */
+	uint32_t nr_blocks, current_era;
+	uint32_t max_era; /* the least of the highest eras of the generations that it is made of */
+};
+
+/* Room for the eras, if there aren't too many. */
+void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint32_t current_era,
+			 uint32_t max_era);
+
+/* May a space map that isn't marked in `whole` be newer, and say more?  1 when not, 0 (noted), or ERA_SYS. */
+int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole, const struct salvage_answer *answer)
+	must_check;
 
 /* Finds what may have been the newest generation, into s->found; nothing there when nothing is proven
- * (noted).  0, or an error: ERA_DAMAGED when the hints contradict what was found (reported). */
+ * (noted).  0, or an error: ERA_DAMAGED when the hints contradict what was found (reported).  s->whole is
+ * open then. */
 int salvage_find_newest(struct era_salvage *s, const struct era_salvage_hints *hints) must_check;
 
 #endif

@@ -166,6 +166,8 @@ static int find_generations_by(struct era_salvage *s, enum scan_kind kind, find_
 				    "what it held is not known", s->dev.path, scan->hole);
 			return 0;
 		}
+		if (r == GENERATION_FOUND)
+			salvage_mark_whole(s);
 		if (r == GENERATION_FOUND && g.sb.nr_blocks)
 			r = add(s, &g);
 		if (r < 0)
@@ -455,7 +457,9 @@ int salvage_find_newest(struct era_salvage *s, const struct era_salvage_hints *h
 	if (s->scan.nr_holes == 1 && s->scan.limit <= BITMAP_ENTRIES)
 		s->scan.hole = s->scan.first_hole;
 	s->generations.nr_blocks = hints->nr_blocks;
-	r = is_all_there(s);
+	r = salvage_open_whole(s);
+	if (!r)
+		r = is_all_there(s);
 	if (r > 0)
 		r = find_generations(s);
 	nr_all = s->nr_found;

@@ -7,8 +7,10 @@
  *
  * But it may also be the pointer to the space map that is wrong, and leads to an older one.  That need
  * not differ in more than the root of the current writeset.  So of two roots that both lead to a tree,
- * the one is taken that says no less than the other; and when neither does, what that tree held
- * counts as lost.
+ * the one is taken that says no less than the other.
+ *
+ * And both may be wrong.  So what is taken must in the end say no less than the newest state that is found
+ * as if the superblock were destroyed (salvage_newest.c).
  */
 #include "era/salvage_internal.h"
 
@@ -27,7 +29,7 @@ static bool read_role(struct blk_dev *dev, uint64_t block, enum blk_role role, v
 {
 	struct problem p;
 
-	return block && block < era_block_limit(dev) && !blk_dev_read(dev, block, 1, data) &&
+	return block && block < dev->nr_blocks && !blk_dev_read(dev, block, 1, data) &&
 	       !blk_validate((struct blk_ro){block, data}, role, &p);
 }
 
@@ -51,20 +53,12 @@ enum verdict {
 	NOT_KNOWN,
 	KEEP_IT,   /* it says all that the space map's does */
 	TAKE_IT,   /* what the space map says */
-	COUNT_ALL, /* neither says all that the other does */
 };
-
-/* What the superblock says, as a generation that no other can supersede. */
-static struct generation as_generation(const struct superblock *sb)
-{
-	return (struct generation){
-		.sb = *sb, .max_era = UINT32_MAX, .nr_set = sb->current_root != 0};
-}
 
 /* An enum verdict, or ERA_SYS. */
 static int judge(struct scan *scan, const struct superblock *sb, const struct generation *g)
 {
-	struct generation ours = as_generation(sb);
+	struct generation ours = salvage_generation_of(sb);
 	int r = generation_compare(scan, &ours, g);
 
 	if (r)
@@ -72,7 +66,7 @@ static int judge(struct scan *scan, const struct superblock *sb, const struct ge
 	r = generation_compare(scan, g, &ours);
 	if (r)
 		return r < 0 ? r : KEEP_IT;
-	return COUNT_ALL;
+	return NOT_KNOWN;
 }
 
 struct root {
@@ -91,8 +85,6 @@ static int decide(struct scan *scan, const struct superblock *sb, const struct r
 		verdict = judge(scan, sb, g);
 	if (verdict == TAKE_IT)
 		*root->found = root->wanted;
-	else if (verdict == COUNT_ALL)
-		*root->found = UINT64_MAX;
 	return verdict;
 }
 
@@ -142,10 +134,11 @@ static int take_field(struct scan *scan, struct superblock *sb, const struct gen
 	return era_is_low ? TAKE_IT : decide(scan, sb, wrong, g, data);
 }
 
+/* An enum verdict, with *sb to be used instead, or ERA_SYS. */
 static int look_at_space_map(struct scan *scan, struct superblock *sb, void *data)
 {
 	struct generations all;
-	struct generation g;
+	struct generation g = {.max_era = 0};
 	int r = generations_open(&all, scan);
 
 	if (!r)
@@ -154,103 +147,76 @@ static int look_at_space_map(struct scan *scan, struct superblock *sb, void *dat
 	return r > 0 ? take_field(scan, sb, &g, data) : r;
 }
 
-/* An enum verdict, with *sb to be used instead, or ERA_SYS. */
-static int find_better(struct blk_dev *dev, struct superblock *sb, uint32_t *newest)
+/* What other metadata left has eras further away, as a rule. */
+#define NEAR_ERAS 1000u
+
+static bool is_followed(const struct scan *scan, uint32_t current_era)
 {
+	for (uint64_t block = 1; block < scan->end; block++) {
+		uint32_t era = scan_newest_era(scan, block);
+
+		if (era > current_era && era - current_era <= NEAR_ERAS)
+			return true;
+	}
+	return false;
+}
+
+static int find_better(struct blk_dev *dev, struct superblock *sb, struct salvage_traces *traces)
+{
+	uint32_t current_era = sb->current_era;
 	void *data = blk_alloc(1);
 	struct scan scan;
 	int r = data ? scan_open(&scan, dev) : report_nomem(dev->rep);
 
 	if (!r) {
 		r = look_at_space_map(&scan, sb, data);
-		*newest = scan.max_era;
+		*traces = (struct salvage_traces){scan.max_era, scan.longest,
+						  is_followed(&scan, current_era)};
 		scan_close(&scan);
 	}
 	free(data);
-	if (r != TAKE_IT)
-		return r;
-	r = era_check_is_sound(dev, sb);
-	return r > 0 ? TAKE_IT : r;
-}
-
-static bool has_trees_of(const struct superblock *sb, const struct generation *g)
-{
-	return sb->writeset_tree_root == g->sb.writeset_tree_root &&
-	       sb->era_array_root == g->sb.era_array_root && sb->current_root == g->sb.current_root &&
-	       sb->current_nr_bits == g->sb.current_nr_bits && sb->nr_blocks == g->sb.nr_blocks &&
-	       sb->current_era >= generation_lowest_era(g);
-}
-
-static int any_has_trees_of(struct scan *scan, const struct superblock *sb)
-{
-	struct generations all;
-	struct generation g;
-	int r = generations_open(&all, scan);
-	bool found = false;
-
-	for (uint64_t block = 1; block < scan->end && !found && r >= 0; block++) {
-		if (scan->blocks[block].kind != SCAN_INDEX || scan_is_exhausted(scan))
-			continue;
-		r = generation_find(&all, block, &g);
-		found = r == GENERATION_FOUND && has_trees_of(sb, &g);
-	}
-	generations_close(&all);
-	return r < 0 ? r : found;
-}
-
-int salvage_confirms(struct blk_dev *dev, const struct superblock *sb)
-{
-	struct scan scan;
-	int r = scan_open(&scan, dev);
-
-	if (r)
-		return r;
-	r = any_has_trees_of(&scan, sb);
-	scan_close(&scan);
 	return r;
 }
 
-static void report_field(const struct era_view *view, const char *name, uint64_t found,
-			 uint64_t taken)
+/* 1, 0, or ERA_SYS. */
+static int is_proven(struct blk_dev *dev, const struct superblock *sb, enum verdict verdict)
 {
-	if (taken == UINT64_MAX)
-		report_note(view->dev.rep, "%s: block 0: superblock: %s: found %" PRIu64
-			    ", but the space map has another one: what it led to counts as lost",
-			    view->dev.path, name, found);
-	else if (found != taken)
-		report_note(view->dev.rep, "%s: block 0: superblock: %s: found %" PRIu64 ", taken %"
-			    PRIu64 " as the space map proves", view->dev.path, name, found, taken);
+	int r = verdict == TAKE_IT ? era_check_is_sound(dev, sb) : 1;
+
+	return r > 0 ? salvage_vouches(dev, sb, 0) : r;
 }
 
-static void report_fields(const struct era_view *view, const struct superblock *sb)
+static void report_field(const struct blk_dev *dev, const char *name, uint64_t found, uint64_t taken)
 {
-	const struct superblock *old = &view->sb;
+	if (found != taken)
+		report_note(dev->rep, "%s: block 0: superblock: %s: found %" PRIu64 ", taken %" PRIu64
+			    " as the space map proves", dev->path, name, found, taken);
+}
 
-	report_field(view, "root of the writeset tree", old->writeset_tree_root,
-		     sb->writeset_tree_root);
-	report_field(view, "root of the era array", old->era_array_root, sb->era_array_root);
-	report_field(view, "root of the current writeset", old->current_root, sb->current_root);
-	report_field(view, "bits of the current writeset", old->current_nr_bits, sb->current_nr_bits);
+static void report_fields(const struct blk_dev *dev, const struct superblock *old,
+			  const struct superblock *sb)
+{
+	report_field(dev, "root of the writeset tree", old->writeset_tree_root, sb->writeset_tree_root);
+	report_field(dev, "root of the era array", old->era_array_root, sb->era_array_root);
+	report_field(dev, "root of the current writeset", old->current_root, sb->current_root);
+	report_field(dev, "bits of the current writeset", old->current_nr_bits, sb->current_nr_bits);
 	if (sb->current_era != old->current_era)
-		report_note(view->dev.rep, "%s: block 0: superblock: current era: found %" PRIu32
-			    ", which is below others, taken %" PRIu32, view->dev.path, old->current_era,
+		report_note(dev->rep, "%s: block 0: superblock: current era: found %" PRIu32
+			    ", which is below others, taken %" PRIu32, dev->path, old->current_era,
 			    sb->current_era);
 }
 
-int salvage_roots(struct era_view *view, uint32_t *newest)
+int salvage_roots(struct blk_dev *dev, struct superblock *sb, struct salvage_traces *traces)
 {
-	struct superblock sb = view->sb;
-	int r = find_better(&view->dev, &sb, newest);
-	enum verdict verdict = r < 0 ? NOT_KNOWN : (enum verdict)r;
+	struct superblock better = *sb;
+	int verdict = find_better(dev, &better, traces), r;
 
-	if (r < 0)
-		era_view_close(view);
-	if (r < 0 || verdict == NOT_KNOWN)
+	if (verdict <= NOT_KNOWN)
+		return verdict;
+	r = is_proven(dev, &better, (enum verdict)verdict);
+	if (r <= 0)
 		return r;
-	view->nr_problems++;
-	if (verdict == KEEP_IT)
-		return 1;
-	report_fields(view, &sb);
-	r = era_view_restart(view, &sb);
-	return r ? r : 1;
+	report_fields(dev, sb, &better);
+	*sb = better;
+	return 1;
 }

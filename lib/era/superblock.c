@@ -81,6 +81,22 @@ int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct
 	return r;
 }
 
+int superblock_read_any(struct blk_dev *dev, uint64_t nr, struct superblock *sb)
+{
+	struct superblock_disk *data = blk_alloc(1);
+	int r;
+
+	if (!data)
+		return report_nomem(dev->rep);
+	r = !blk_dev_read(dev, nr, 1, data) &&
+	    le32_get(data->csum) == blk_checksum(data, SUPERBLOCK_CSUM_XOR) &&
+	    le64_get(data->blocknr) == nr;
+	if (r)
+		decode(data, sb);
+	free(data);
+	return r;
+}
+
 static int write_block_zero(struct blk_dev *dev, const void *data)
 {
 	int r = blk_dev_write(dev, 0, 1, data);

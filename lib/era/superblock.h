@@ -36,6 +36,10 @@ static inline uint64_t superblock_block_bytes(const struct superblock *sb)
 int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct superblock *sb,
 		    struct problem *p) must_check;
 
+/* Reads block nr whatever it says, if it has a superblock's checksum and its own number.  1, 0, or ERA_SYS (no memory;
+ * reported). */
+int superblock_read_any(struct blk_dev *dev, uint64_t nr, struct superblock *sb) must_check;
+
 /* Writes sb into a zeroed block, which lacks its own number and checksum then: blk_seal(). */
 void superblock_encode(const struct superblock *sb, void *block);
 

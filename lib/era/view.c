@@ -11,7 +11,10 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "era/cursor.h"
+#include "era/writeset_tree.h"
 #include "ondisk/era_disk.h"
+#include "pdata/array.h"
 
 #define RETRIES 20
 #define RETRY_NANOSECONDS 50000000L
@@ -34,14 +37,24 @@
  * one thing that is wrong. */
 #define SPARE_WRITESETS 4u
 
+#define SURVEY_BLOCKS 64u
+
 const char *era_view_prefix(bool snapshot)
 {
 	return snapshot ? "metadata snapshot, " : "";
 }
 
-uint64_t era_block_limit(const struct blk_dev *dev)
+/* Of metadata, whatever they say. */
+static uint64_t device_limit(const struct blk_dev *dev)
 {
 	return min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
+}
+
+uint64_t era_block_limit(const struct blk_dev *dev, const struct superblock *live)
+{
+	uint64_t nr_blocks = live->sm.nr_blocks;
+
+	return nr_blocks ? min_u64(device_limit(dev), nr_blocks) : device_limit(dev);
 }
 
 /* A superblock begins with its checksum, which may look like anything. */
@@ -133,7 +146,7 @@ static int check_clone(const struct superblock *live, const struct superblock *c
 int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct superblock *clone,
 		   struct problem *p)
 {
-	uint64_t block = live->metadata_snap, limit = era_block_limit(dev);
+	uint64_t block = live->metadata_snap, limit = era_block_limit(dev, live);
 	int r = ERA_DAMAGED;
 
 	if (block >= limit)
@@ -163,42 +176,42 @@ static int on_problem(void *ctx, const struct problem *p)
 	struct era_view *view = ctx;
 
 	view->nr_problems++;
-	report_problem(view->dev.rep, p);
+	if (!(view->flags & ERA_VIEW_TOLD) || p->code == PROBLEM_WRITESET_COUNT)
+		report_problem(view->dev.rep, p);
 	if (view->flags & ERA_VIEW_REPAIR)
 		return 0;
 	return problem_error(p);
 }
 
-static int read_superblocks(struct era_view *view)
+int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superblocks *sbs)
 {
-	bool snapshot = view->flags & ERA_VIEW_SNAPSHOT;
+	bool snapshot = flags & ERA_VIEW_SNAPSHOT;
 	struct problem p;
 	int r;
 
-	r = era_look_like_metadata(&view->dev);
+	r = era_look_like_metadata(dev);
 	if (r)
 		return r;
-	r = era_read_live_superblock(&view->dev, snapshot, &view->live, &p);
+	r = era_read_live_superblock(dev, snapshot, &sbs->live, &p);
 	if (!r)
-		view->sb = view->live;
-	if (!r && snapshot && !view->live.metadata_snap)
-		return report_fail(view->dev.rep, ERA_NO_ANSWER, "%s: no current metadata snap",
-				   view->dev.path);
+		sbs->view = sbs->live;
+	if (!r && snapshot && !sbs->live.metadata_snap)
+		return report_fail(dev->rep, ERA_NO_ANSWER, "%s: no current metadata snap", dev->path);
 	if (!r && snapshot)
-		r = era_read_clone(&view->dev, &view->live, &view->sb, &p);
+		r = era_read_clone(dev, &sbs->live, &sbs->view, &p);
 	if (r != ERA_DAMAGED)
 		return r;
-	report_problem(view->dev.rep, &p);
-	if (view->flags & ERA_VIEW_REPAIR && !snapshot)
-		report_note(view->dev.rep, "%s: without its superblock only era_repair and era_dump --repair "
-			    "can tell what it held", view->dev.path);
+	report_problem(dev->rep, &p);
+	if (flags & ERA_VIEW_REPAIR && !snapshot)
+		report_note(dev->rep, "%s: without its superblock only era_repair and era_dump --repair "
+			    "can tell what it held", dev->path);
 	return problem_error(&p);
 }
 
 /* The eras of so many data blocks fit on the device. */
 static uint64_t room_for_eras(const struct era_view *view)
 {
-	return era_block_limit(&view->dev) * ERAS_PER_BLOCK;
+	return device_limit(&view->dev) * ERAS_PER_BLOCK;
 }
 
 /* More data blocks than this are not believed. */
@@ -308,20 +321,19 @@ static int check_writeset(struct era_view *view, struct writeset *ws, uint64_t e
 			    era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT), era);
 }
 
-static int list_writeset(struct era_view *view, const struct btree_leaf *leaf, uint32_t i)
+static int list_writeset(void *ctx, const struct writeset_entry *entry)
 {
-	const struct writeset_disk *disk = (const void *)leaf->values;
-	uint64_t era = le64_get(leaf->keys[i]);
+	struct era_view *view = ctx;
 	struct writeset ws = {
-		.era = (uint32_t)min_u64(era, view->sb.current_era),
-		.nr_bits = le32_get(disk[i].nr_bits),
-		.root = {.block = le64_get(disk[i].root), .holder = leaf->block},
+		.era = (uint32_t)min_u64(entry->era, view->sb.current_era),
+		.nr_bits = entry->nr_bits,
+		.root = entry->root,
 	};
-	int r = check_writeset(view, &ws, era);
+	int r = check_writeset(view, &ws, entry->era);
 
-	if (r)
-		return r;
-	return ws.lost ? add_lost(view, &ws) : add_writeset(view, &ws);
+	if (!r)
+		r = ws.lost ? add_lost(view, &ws) : add_writeset(view, &ws);
+	return r ? r : view->writesets_lost;
 }
 
 static int list_tree(struct era_view *view)
@@ -330,23 +342,14 @@ static int list_tree(struct era_view *view)
 		.block = view->sb.writeset_tree_root,
 		.holder = view->flags & ERA_VIEW_SNAPSHOT ? view->live.metadata_snap : 0,
 	};
-	struct btree_iter it;
-	struct btree_leaf leaf;
 	char name[BTREE_NAME_MAX];
+	bool damaged;
 	int r;
 
 	snprintf(name, sizeof(name), "%swriteset tree",
 		 era_view_prefix(view->flags & ERA_VIEW_SNAPSHOT));
-	btree_iter_init(&it, &view->walk, ROLE_WRITESET_NODE, root, name);
-	while ((r = btree_iter_next(&it, &leaf)) > 0) {
-		for (uint32_t i = 0; i < leaf.nr_entries && r >= 0 && !view->writesets_lost; i++)
-			r = list_writeset(view, &leaf, i);
-		if (r < 0)
-			break;
-	}
-	if (it.nr_damaged)
-		view->writesets_lost = true;
-	btree_iter_free(&it);
+	r = writeset_tree_read(&view->walk, root, name, list_writeset, view, &damaged);
+	view->writesets_lost |= damaged;
 	return r;
 }
 
@@ -404,7 +407,7 @@ static int list_writesets(struct era_view *view)
 
 static int prepare_walk(struct era_view *view)
 {
-	uint64_t limit = era_block_limit(&view->dev);
+	uint64_t limit = era_block_limit(&view->dev, &view->live);
 
 	view->walk = (struct walk){&view->dev, limit, view, on_pointer, on_problem};
 	view->seen = bits_alloc(limit);
@@ -477,7 +480,7 @@ static int scout_arrays(struct scout *scout)
 
 static int find_twice(struct era_view *view)
 {
-	struct scout scout = {.view = view, .seen = bits_alloc(view->walk.limit)};
+	struct scout scout = {.view = view, .seen = bits_copy(view->seen, view->walk.limit)};
 	int r;
 
 	view->twice = bits_alloc(view->walk.limit);
@@ -485,11 +488,58 @@ static int find_twice(struct era_view *view)
 		free(scout.seen);
 		return report_nomem(view->dev.rep);
 	}
-	memcpy(scout.seen, view->seen, (size_t)bits_words(view->walk.limit) * sizeof(*scout.seen));
 	scout.walk = (struct walk){&view->dev, view->walk.limit, &scout, on_scout_pointer,
 				   on_scout_problem};
 	r = scout_arrays(&scout);
 	free(scout.seen);
+	return r;
+}
+
+/* Bitsets that contradict their number of bits may have had more: for a block with another number of
+ * words, blocks too many, or a bit past the end either of the two is wrong.  Where the last block can't be
+ * read nothing but that number says where they end. */
+static bool is_open_ended(const struct writeset *ws, const struct array_iter *it,
+			  const struct array_part *part)
+{
+	struct problem p;
+
+	if (part->state == ARRAY_KNOWN)
+		return writeset_check_part(it, part, ws->nr_bits, &p);
+	return part->miscounted || part->first + part->len == it->nr_entries;
+}
+
+static int find_open_end(struct walk *walk, struct writeset *ws)
+{
+	struct array_part part;
+	struct array_iter it;
+	int r;
+
+	array_iter_init(&it, walk, ROLE_BITSET, ws->root, bits_words(ws->nr_bits), SURVEY_BLOCKS, "");
+	while ((r = array_iter_next(&it, &part)) > 0)
+		ws->open_end |= is_open_ended(ws, &it, &part);
+	ws->open_end |= it.overlong;
+	array_iter_free(&it);
+	return r;
+}
+
+static int on_survey_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
+{
+	const struct era_view *view = ctx;
+
+	if (!bits_test(view->twice, pointer->block))
+		return WALK_READ;
+	problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+	return ERA_DAMAGED;
+}
+
+static int find_open_ends(struct era_view *view)
+{
+	struct walk walk = {&view->dev, view->walk.limit, view, on_survey_pointer, on_scout_problem};
+	int r = 0;
+
+	for (size_t i = 0; i < view->nr_writesets && !r; i++)
+		if (!view->writesets[i].lost)
+			r = find_open_end(&walk, &view->writesets[i]);
 	return r;
 }
 
@@ -537,46 +587,6 @@ int era_view_settle(struct era_view *view, int r)
 	return era_snapshot_settle(&view->dev, &view->live, &view->sb, r);
 }
 
-/* With both superblocks known. */
-static int begin(struct era_view *view)
-{
-	int r = prepare_walk(view);
-
-	if (!r)
-		r = list_writesets(view);
-	if (!r && view->flags & ERA_VIEW_REPAIR)
-		r = find_twice(view);
-	return r;
-}
-
-int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags)
-{
-	int r;
-
-	*view = (struct era_view){.dev = *dev, .flags = flags, .open_end = UINT64_MAX};
-	r = read_superblocks(view);
-	if (!r)
-		r = check_room(view);
-	if (!r)
-		r = begin(view);
-	if (r == ERA_DAMAGED && view->live.metadata_snap)
-		r = era_view_settle(view, r);
-	if (r)
-		era_view_close(view);
-	return r;
-}
-
-int era_view_open(struct era_view *view, const char *path, unsigned flags,
-		  const struct report *rep)
-{
-	struct blk_dev dev;
-	int r;
-
-	*view = (struct era_view){.flags = flags};
-	r = blk_dev_open(&dev, path, flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
-	return r ? r : era_view_open_dev(view, &dev, flags);
-}
-
 static void forget(struct era_view *view)
 {
 	free(view->seen);
@@ -588,31 +598,69 @@ static void forget(struct era_view *view)
 	view->nr_writesets = view->room = 0;
 }
 
-int era_view_restart(struct era_view *view, const struct superblock *sb)
+/* With both superblocks known. */
+static int begin(struct era_view *view)
 {
-	uint64_t nr_problems = view->nr_problems;
-	int r;
+	bool repair = view->flags & ERA_VIEW_REPAIR;
+	int r = prepare_walk(view);
 
-	forget(view);
-	*view = (struct era_view){
-		.dev = view->dev,
-		.flags = view->flags,
-		.live = view->flags & ERA_VIEW_SNAPSHOT ? view->live : *sb,
-		.sb = *sb,
-		.open_end = UINT64_MAX,
-		.nr_problems = nr_problems,
-	};
-	r = begin(view);
+	if (!r)
+		r = list_writesets(view);
+	if (!r && repair)
+		r = find_twice(view);
+	if (!r && repair)
+		r = find_open_ends(view);
+	return r;
+}
+
+/* r, and nothing stays open when that is an error. */
+static int begun(struct era_view *view, int r)
+{
 	if (r)
 		era_view_close(view);
 	return r;
 }
 
+int era_view_begin(struct era_view *view, struct blk_dev *dev, const struct era_superblocks *sbs,
+		   unsigned flags)
+{
+	int r;
+
+	*view = (struct era_view){
+		.dev = *dev,
+		.flags = flags,
+		.live = sbs->live,
+		.sb = sbs->view,
+	};
+	r = check_room(view);
+	if (!r)
+		r = begin(view);
+	return begun(view, r == ERA_DAMAGED ? era_view_settle(view, r) : r);
+}
+
+int era_view_restart(struct era_view *view)
+{
+	forget(view);
+	*view = (struct era_view){
+		.dev = view->dev,
+		.flags = view->flags,
+		.live = view->live,
+		.sb = view->sb,
+		.nr_problems = view->nr_problems,
+	};
+	return begun(view, begin(view));
+}
+
 int era_view_open_as(struct era_view *view, const struct blk_dev *dev, const struct superblock *sb,
 		     unsigned flags)
 {
-	*view = (struct era_view){.dev = *dev, .flags = flags | ERA_VIEW_BORROWED};
-	return era_view_restart(view, sb);
+	*view = (struct era_view){
+		.dev = *dev,
+		.flags = flags | ERA_VIEW_BORROWED,
+		.live = *sb,
+		.sb = *sb,
+	};
+	return begun(view, begin(view));
 }
 
 void era_view_close(struct era_view *view)

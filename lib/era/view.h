@@ -4,7 +4,8 @@
  *
  * A view knows its superblock and its writesets (the current one included, for the live view) and
  * carries the walk that all reading of it goes through.  Each block is read at most once in a
- * view: a second pointer to it is damage.
+ * view: a second pointer to it is damage.  Programs open a view by era_view_open() (open.h), which holds it
+ * against all else on the device.
  *
  * With repair the trees of all arrays are looked through beforehand for such blocks, since the pointer
  * that comes first need not be the right one.
@@ -28,6 +29,8 @@ enum era_view_flags {
 	ERA_VIEW_REPAIR = 2,
 	ERA_VIEW_BORROWED = 4, /* the device is not the view's to close */
 	ERA_VIEW_ALL_LOST = 8, /* every block may have been written in the current era */
+	ERA_VIEW_WHOLE = 16,   /* all is checked before anything is read: for who tells it while he reads */
+	ERA_VIEW_TOLD = 32,    /* a check has told of its problems */
 };
 
 struct writeset {
@@ -36,6 +39,7 @@ struct writeset {
 	struct btree_root root;
 	bool is_current; /* not archived yet */
 	bool lost;       /* nothing is known of its bits */
+	bool open_end;   /* it may have had more bits than nr_bits, and what they were is not known */
 };
 
 struct era_view {
@@ -51,26 +55,29 @@ struct era_view {
 	size_t nr_lost, last_lost;  /* writesets without bits, and where the newest is */
 	uint64_t nr_bitset_blocks;  /* that the others take */
 	bool writesets_lost;  /* a part of the writeset tree: all blocks may be written */
-	/* With repair: bitsets that contradict their nr_bits may have had more.  Blocks from open_end
-	 * on may have been written in any era up to open_end_era. */
-	uint64_t open_end;
-	uint32_t open_end_era;
 	uint64_t nr_problems; /* passed over, with repair */
 };
 
-/* Opens the device, reads the superblock (and the clone) and lists the writesets.  Says
- * "no current metadata snap" and returns ERA_NO_ANSWER when there is none.  A damaged superblock is
- * ERA_DAMAGED, also with repair.  All errors are reported.  rep must outlive the view. */
-int era_view_open(struct era_view *view, const char *path, unsigned flags,
-		  const struct report *rep) must_check;
+/* What is needed of a device before one of its views can be looked at. */
+struct era_superblocks {
+	struct superblock live; /* block 0 */
+	struct superblock view; /* the view's own: block 0, or the clone */
+};
 
-/* The same of an open device, which the view takes over; it is closed when that fails, too. */
-int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags) must_check;
+/* Reads them.  Says "no current metadata snap" and returns ERA_NO_ANSWER when there is none.  A damaged
+ * one is ERA_DAMAGED, or ERA_SYS when it can't be read; all is reported. */
+int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superblocks *sbs)
+	must_check;
+
+/* Lists the writesets of a view of an open device, which it takes over; that is closed on failure, too.
+ * Nothing of it has been doubted: for what is known to be sound, and what the check has looked at.  All
+ * errors are reported. */
+int era_view_begin(struct era_view *view, struct blk_dev *dev, const struct era_superblocks *sbs,
+		   unsigned flags) must_check;
 void era_view_close(struct era_view *view);
 
-/* The view begins anew, as if sb were its superblock: that of its device, or the clone.  On failure it
- * is closed. */
-int era_view_restart(struct era_view *view, const struct superblock *sb) must_check;
+/* Begins the view anew, to be read once more.  On failure it is closed. */
+int era_view_restart(struct era_view *view) must_check;
 
 /* The live view of an open device, which must outlive it, as if sb were its superblock. */
 int era_view_open_as(struct era_view *view, const struct blk_dev *dev, const struct superblock *sb,
@@ -96,8 +103,9 @@ int era_look_like_metadata(struct blk_dev *dev) must_check;
 int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct superblock *clone,
 		   struct problem *p) must_check;
 
-/* The highest block number that may be followed, plus one. */
-uint64_t era_block_limit(const struct blk_dev *dev);
+/* The highest block number that may be followed, plus one: what both the device and the space map of its
+ * superblock have.  Of a space map of nonsense the device alone counts. */
+uint64_t era_block_limit(const struct blk_dev *dev, const struct superblock *live);
 
 /* Check an archived writeset's era, and the number of bits of any.  block: that says so.
  * ERA_DAMAGED sets *p but `where`. */

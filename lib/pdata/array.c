@@ -40,6 +40,7 @@ static void set_entries(const struct array_iter *it, struct array_part *part, ui
 
 int array_problem(struct array_iter *it, uint64_t index, struct problem *p)
 {
+	p->role = it->role;
 	return walk_problem(it->tree.walk, p, "%s, block %" PRIu64 " of %" PRIu64, it->tree.name,
 			    index + 1, it->nr_blocks);
 }

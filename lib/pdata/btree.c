@@ -107,6 +107,7 @@ static int descend(struct btree_iter *it, const struct place *place)
 
 	if (r != ERA_DAMAGED)
 		return r;
+	p.role = it->role;
 	it->nr_damaged++;
 	if (!it->depth)
 		return walk_problem(it->walk, &p, "%s, root", it->name);

@@ -122,6 +122,10 @@ static void look_at_eras(struct scan *scan, const void *data, struct scan_block 
 	const struct le32 *eras = (const void *)array_values(data);
 
 	block->nr = (uint16_t)le32_get(array->nr_entries);
+	if (block->nr < ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)) {
+		scan->resized |= scan->partial && scan->partial != block->nr;
+		scan->partial = block->nr;
+	}
 	for (uint32_t i = 0; i < block->nr; i++)
 		if (le32_get(eras[i]) > block->value)
 			block->value = le32_get(eras[i]);
@@ -211,6 +215,28 @@ static void find_holes(struct scan *scan)
 	}
 }
 
+/* Known children alone count, since the leaf of a set of bits looks alike. */
+static void measure_leaf(struct scan *scan, uint64_t leaf)
+{
+	const uint32_t *children = scan_children(scan, leaf);
+	uint64_t first = scan_first_index(scan, leaf), length;
+
+	for (uint32_t i = 0; i < scan->blocks[leaf].nr && first != NO_INDEX; i++) {
+		const struct scan_block *child = &scan->blocks[children[i]];
+
+		length = (first + i) * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE) + child->nr;
+		if (child->kind == SCAN_ERAS && length <= ERA_MAX_BLOCKS && length > scan->longest)
+			scan->longest = length;
+	}
+}
+
+static void measure_leaves(struct scan *scan)
+{
+	for (uint64_t block = 1; block < scan->end; block++)
+		if (scan->blocks[block].kind == SCAN_ARRAY_LEAF)
+			measure_leaf(scan, block);
+}
+
 int scan_open(struct scan *scan, struct blk_dev *dev)
 {
 	uint64_t limit = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
@@ -225,11 +251,13 @@ int scan_open(struct scan *scan, struct blk_dev *dev)
 	for (uint64_t first = 0; first < limit && !r; first += RUN_BLOCKS)
 		r = look_at_run(scan, first, min_u64(RUN_BLOCKS, limit - first), data);
 	free(data);
-	if (r)
+	if (r) {
 		scan_close(scan);
-	else
-		find_holes(scan);
-	return r;
+		return r;
+	}
+	find_holes(scan);
+	measure_leaves(scan);
+	return 0;
 }
 
 void scan_close(struct scan *scan)
@@ -255,6 +283,15 @@ struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint
 	const uint32_t *entry = scan->pool + scan->blocks[block].value + (size_t)i * WRITESET_WORDS;
 
 	return (struct scan_writeset){entry[0], entry[1], entry[2]};
+}
+
+uint32_t scan_newest_era(const struct scan *scan, uint64_t block)
+{
+	const struct scan_block *b = &scan->blocks[block];
+
+	if (b->kind == SCAN_ERAS)
+		return b->value;
+	return b->kind == SCAN_WRITESETS && b->nr ? scan_writeset(scan, block, b->nr - 1u).era : 0;
 }
 
 struct list {

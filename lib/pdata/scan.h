@@ -53,6 +53,10 @@ struct scan {
 	uint64_t hole; /* a block that may have been of any kind, or 0; set by who looks */
 	uint32_t max_era;                /* the highest in any block */
 	uint32_t max_digested;           /* the highest in any block of an era array */
+	uint16_t partial;                /* entries of an era array's block that isn't full; 0: none found */
+	bool resized;                    /* not all of these have as many: there were arrays of other sizes */
+	uint64_t longest;                /* entries of the longest era array that a leaf tells of, older copies
+					  * included, but for what its last block may lack */
 	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
 	uint64_t nr_looked_at; /* entries, pointers and words, by all that was done with it since */
 };
@@ -70,6 +74,9 @@ uint32_t scan_first_index(const struct scan *scan, uint64_t block);
 
 /* The entries of SCAN_WRITESETS.  A root or era out of range is 0 or UINT32_MAX. */
 struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint32_t i);
+
+/* The highest era in a block of an era array or of a writeset tree; 0 in all others. */
+uint32_t scan_newest_era(const struct scan *scan, uint64_t block);
 
 /* Has more been looked at than a device of that size is worth?  What a kernel leaves needs some hundred
  * for each block, or thousands where the device is large; for what needs more nobody wants to wait. */

@@ -20,6 +20,7 @@
 #include "base/checked.h"
 #include "pdata/btree.h"
 #include "pdata/btree_edit.h"
+#include "pdata/space_map_read.h"
 
 /* For the path of an entry of the ref-count tree and what splits of it. */
 #define TREE_BLOCKS 8u
@@ -27,68 +28,6 @@
 uint64_t txn_kept_back(const struct txn *txn)
 {
 	return counts_nr_bitmaps(&txn->counts) + 1 + (txn->counts.nr_large ? TREE_BLOCKS : 0);
-}
-
-static int read_bitmap(struct txn *txn, uint64_t i, struct problem *p)
-{
-	uint64_t first = i * BITMAP_ENTRIES;
-	uint32_t nr = (uint32_t)min_u64(BITMAP_ENTRIES, txn->sm.nr_blocks - first);
-	const struct bitmap_disk *bitmap;
-	struct blk_ro blk;
-	int r;
-
-	if (!txn->bitmaps[i] || txn->bitmaps[i] >= txn->sm.nr_blocks) {
-		problem_set(p, PROBLEM_POINTER, txn->sm.index, txn->bitmaps[i],
-			    txn->sm.nr_blocks - 1);
-		return ERA_DAMAGED;
-	}
-	r = blk_cache_read(&txn->cache, txn->bitmaps[i], ROLE_BITMAP, &blk, p);
-	if (r)
-		return r;
-	bitmap = blk.data;
-	for (uint32_t e = 0; e < nr; e++)
-		counts_load(&txn->counts, first + e, bitmap_get_count(bitmap, e));
-	return blk_cache_trim(&txn->cache);
-}
-
-static int read_bitmaps(struct txn *txn, struct problem *p)
-{
-	uint64_t nr_bitmaps = counts_nr_bitmaps(&txn->counts);
-	const struct index_disk *index;
-	struct blk_ro blk;
-	int r;
-
-	if (!txn->sm.index || txn->sm.index >= txn->sm.nr_blocks) {
-		problem_set(p, PROBLEM_POINTER, 0, txn->sm.index, txn->sm.nr_blocks - 1);
-		return ERA_DAMAGED;
-	}
-	r = blk_cache_read(&txn->cache, txn->sm.index, ROLE_INDEX, &blk, p);
-	if (r)
-		return r;
-	index = blk.data;
-	for (uint64_t i = 0; i < nr_bitmaps; i++)
-		txn->bitmaps[i] = le64_get(index->entry[i].blocknr);
-	for (uint64_t i = 0; i < nr_bitmaps && !r; i++)
-		r = read_bitmap(txn, i, p);
-	return r;
-}
-
-static int read_tree_count(struct txn *txn, const struct btree_leaf *leaf, uint32_t i,
-			   struct problem *p)
-{
-	uint64_t block = le64_get(leaf->keys[i]);
-	uint32_t count = le32_get(((const struct le32 *)(const void *)leaf->values)[i]);
-
-	if (block >= txn->sm.nr_blocks ||
-	    counts_get(&txn->counts, block) != BITMAP_LOOK_IN_TREE)
-		problem_set(p, PROBLEM_REF_TREE_STRAY, leaf->block, block, 0);
-	else if (count < BITMAP_LOOK_IN_TREE || count > COUNTS_MAX)
-		problem_set(p, PROBLEM_REF_TREE_VALUE, leaf->block, count, BITMAP_LOOK_IN_TREE);
-	else {
-		counts_load(&txn->counts, block, count);
-		return 0;
-	}
-	return ERA_DAMAGED;
 }
 
 static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
@@ -103,43 +42,66 @@ static int on_problem(void *ctx, const struct problem *p)
 {
 	struct problem problem = *p;
 
-	return txn_problem(ctx, &problem, "ref-count tree");
+	return txn_problem(ctx, &problem, p->where);
 }
 
-static int read_ref_tree(struct txn *txn, struct problem *p)
-{
-	struct walk walk = {txn->dev, txn->sm.nr_blocks, txn, on_pointer, on_problem};
-	struct btree_root root = {.block = txn->sm.ref_tree};
-	struct btree_iter it;
-	struct btree_leaf leaf;
-	uint64_t nr = 0;
-	int r;
+struct loading {
+	struct txn *txn;
+	uint64_t nr_tree_counts;
+};
 
-	btree_iter_init(&it, &walk, ROLE_REF_NODE, root, "ref-count tree");
-	while ((r = btree_iter_next(&it, &leaf)) > 0) {
-		nr += leaf.nr_entries;
-		for (uint32_t i = 0; i < leaf.nr_entries && r > 0; i++)
-			if (read_tree_count(txn, &leaf, i, p))
-				r = txn_problem(txn, p, "ref-count tree");
-		if (r < 0)
-			break;
+static int on_part(void *ctx, const struct space_map_part *part)
+{
+	struct txn *txn = ((struct loading *)ctx)->txn;
+
+	txn->bitmaps[part->number] = le64_get(part->entry->blocknr);
+	for (uint32_t e = 0; e < part->nr_blocks; e++)
+		counts_load(&txn->counts, part->first + e, bitmap_get_count(part->bitmap, e));
+	return 0;
+}
+
+static int on_tree_count(void *ctx, uint64_t leaf, uint64_t block, uint32_t count)
+{
+	struct loading *loading = ctx;
+	struct txn *txn = loading->txn;
+	struct problem p;
+
+	if (block >= txn->sm.nr_blocks ||
+	    counts_get(&txn->counts, block) != BITMAP_LOOK_IN_TREE) {
+		problem_set(&p, PROBLEM_REF_TREE_STRAY, leaf, block, 0);
+	} else if (count < BITMAP_LOOK_IN_TREE || count > COUNTS_MAX) {
+		problem_set(&p, PROBLEM_REF_TREE_VALUE, leaf, count, BITMAP_LOOK_IN_TREE);
+	} else {
+		loading->nr_tree_counts++;
+		counts_load(&txn->counts, block, count);
+		return 0;
 	}
-	btree_iter_free(&it);
-	if (r || nr == txn->counts.nr_large)
+	return txn_problem(txn, &p, "ref-count tree");
+}
+
+static int read_space_map(struct txn *txn)
+{
+	struct loading loading = {.txn = txn};
+	const struct space_map_reader reader = {&loading, NULL, on_part, on_tree_count};
+	struct walk walk = {txn->dev, txn->sm.nr_blocks, txn, on_pointer, on_problem};
+	struct problem p;
+	bool complete;
+	int r = space_map_read(&walk, &txn->sm, &reader, &complete);
+
+	if (r || loading.nr_tree_counts == txn->counts.nr_large)
 		return r;
-	problem_set(p, PROBLEM_REF_TREE_MISSING, txn->sm.ref_tree, nr, txn->counts.nr_large);
-	return txn_problem(txn, p, "ref-count tree");
+	problem_set(&p, PROBLEM_REF_TREE_MISSING, txn->sm.ref_tree, loading.nr_tree_counts, txn->counts.nr_large);
+	return txn_problem(txn, &p, "ref-count tree");
 }
 
 /* The superblock's figures against the device and the bitmaps. */
 static int check_size(struct txn *txn, struct problem *p)
 {
-	if (!txn->sm.nr_blocks || txn->sm.nr_blocks > SPACE_MAP_MAX_BLOCKS)
-		problem_set(p, PROBLEM_SM_SIZE, 0, txn->sm.nr_blocks, SPACE_MAP_MAX_BLOCKS);
-	else if (txn->sm.nr_blocks > txn->dev->nr_blocks)
-		problem_set(p, PROBLEM_SM_DEVICE, 0, txn->sm.nr_blocks, txn->dev->nr_blocks);
-	else
-		return 0;
+	int r = space_map_check_size(&txn->sm, p);
+
+	if (r || txn->sm.nr_blocks <= txn->dev->nr_blocks)
+		return r;
+	problem_set(p, PROBLEM_SM_DEVICE, 0, txn->sm.nr_blocks, txn->dev->nr_blocks);
 	return ERA_DAMAGED;
 }
 
@@ -148,14 +110,11 @@ int txn_load_space_map(struct txn *txn)
 	struct problem p;
 	int r = check_size(txn, &p);
 
-	if (!r)
-		r = counts_open(&txn->counts, txn->sm.nr_blocks, txn->dev->rep);
-	if (!r)
-		r = read_bitmaps(txn, &p);
-	if (r == ERA_DAMAGED)
+	if (r)
 		return txn_problem(txn, &p, "space map");
+	r = counts_open(&txn->counts, txn->sm.nr_blocks, txn->dev->rep);
 	if (!r)
-		r = read_ref_tree(txn, &p);
+		r = read_space_map(txn);
 	if (r || txn->counts.nr_allocated == txn->sm.nr_allocated)
 		return r;
 	problem_set(&p, PROBLEM_NR_ALLOCATED, 0, txn->sm.nr_allocated, txn->counts.nr_allocated);

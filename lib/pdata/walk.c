@@ -10,11 +10,17 @@
 int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *pointer,
 	       struct problem *p)
 {
-	if (!pointer->block || pointer->block >= walk->limit) {
+	int r = ERA_DAMAGED;
+
+	if (pointer->block && pointer->block < walk->limit)
+		r = walk->visit(walk->ctx, pointer, p);
+	else if (pointer->block && pointer->block < walk->dev->nr_blocks)
+		problem_set(p, PROBLEM_SM_SHORT, pointer->block, pointer->block, walk->limit);
+	else
 		problem_set(p, PROBLEM_POINTER, holder, pointer->block, walk->limit - 1);
-		return ERA_DAMAGED;
-	}
-	return walk->visit(walk->ctx, pointer, p);
+	if (r == ERA_DAMAGED)
+		p->role = pointer->role;
+	return r;
 }
 
 int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct problem *p)
@@ -30,13 +36,15 @@ int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct p
 int walk_read(struct walk *walk, uint64_t block, enum blk_role role, void *data,
 	      struct problem *p)
 {
-	int r = blk_dev_read(walk->dev, block, 1, data);
+	int error = blk_dev_read(walk->dev, block, 1, data), r = ERA_DAMAGED;
 
-	if (r) {
-		problem_set(p, PROBLEM_READ, block, (uint64_t)r, 0);
-		return ERA_DAMAGED;
-	}
-	return blk_validate((struct blk_ro){block, data}, role, p);
+	if (error)
+		problem_set(p, PROBLEM_READ, block, (uint64_t)error, 0);
+	else
+		r = blk_validate((struct blk_ro){block, data}, role, p);
+	if (r == ERA_DAMAGED)
+		p->role = role;
+	return r;
 }
 
 int walk_problem(struct walk *walk, struct problem *p, const char *where, ...)

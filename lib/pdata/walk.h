@@ -33,7 +33,7 @@ enum walk_visit {
 
 struct walk {
 	struct blk_dev *dev;
-	uint64_t limit; /* block numbers followed are 1 .. limit - 1 */
+	uint64_t limit; /* block numbers followed are 1 .. limit - 1: the space map and the device have them */
 	void *ctx;
 	/* Called for each pointer before it is followed.  Returns an enum walk_visit, or
 	 * ERA_DAMAGED with *p set but `where` when it must not be followed. */
@@ -42,7 +42,7 @@ struct walk {
 	int (*problem)(void *ctx, const struct problem *p);
 };
 
-/* Checks a pointer found in block `holder` and calls visit; ERA_DAMAGED sets *p. */
+/* Checks a pointer found in block `holder` and calls visit; ERA_DAMAGED sets *p but `where`. */
 int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *pointer,
 	       struct problem *p) must_check;
 

@@ -81,8 +81,9 @@ each_kind_untraced() {
 	each_kind -n $believed '1 5' era_dump -r --logical -o /dev/null image
 	each_kind -n $believed '1 5' era_invalidate -r --written-since 1 --format bitmap -o /dev/null image
 	hostile claims image $believed
-	bounded 5 era_invalidate -r --written-since 1 --format ranges --unit blocks image
-	[ "$(<out)" = "0 $believed" ]
+	bounded 1 era_invalidate -r --written-since 1 --format ranges --unit blocks image
+	says "their number is not known"
+	[ ! -s out ]
 }
 
 @test "a metadata snapshot of them" {

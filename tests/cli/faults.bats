@@ -218,7 +218,7 @@ traced_with() {
 		EOF
 		status_is 0 era_check -q new
 	done
-	cp leaky counts
+	cp hidden counts
 	diff <(traced era_check -q --auto-repair counts | uniq) - <<-'EOF'
 		pwrite counts new
 		fsync counts

@@ -24,20 +24,12 @@ setup() {
 # Wrong counts that any image can have, an edit a line.
 wrong_counts() {
 	cat <<-'EOF'
-		bitmap.count.[free]=1
-		bitmap.count.[free]=2 sb.allocated=+1 index.free.0=-1
-		bitmap.count.[free]=3
-		bitmap.count.[free]=3 refs.entries=1 refs.key.0=@free refs.count.0=3
-		bitmap.count.[free]=3 refs.entries=1 refs.key.0=@free refs.count.0=4294967295
-		bitmap.count.[free:1]=1 bitmap.count.[free:4]=2 bitmap.count.[free:5]=1
-		bitmap.count.[eras]=2
 		bitmap.count.[eras]=0
 		bitmap.count.[eras]=0 sb.allocated=-1 index.free.0=+1
 		bitmap.count.[sets]=0 bitmap.count.[eras]=0
 		bitmap.count.[index]=0
 		bitmap.count.[bitmap]=0 bitmap.count.[refs]=0
 		bitmap.count.0=0
-		bitmap.count.0=2
 		refs.entries=1 refs.key.0=@eras refs.count.0=7
 		index.free.0=0
 		index.free.0=max
@@ -96,7 +88,7 @@ each_count() {
 		n=$((n + 1))
 		repaired "$1" "$edit" || bad=$((bad + 1))
 	done < <(wrong_counts)
-	[ "$n" -gt 20 ] && [ "$bad" = 0 ]
+	[ "$n" -gt 13 ] && [ "$bad" = 0 ]
 }
 
 @test "wrong counts in every image are repaired, and nothing else is changed" {
@@ -131,6 +123,32 @@ refused() {
 	one_of "$1" && says "not repaired: " && [ ! -s out ] && cmp before damaged || return
 	exit_status era_check --ignore-non-fatal-errors --auto-repair damaged >out
 	one_of 1 && cmp before damaged
+}
+
+# left_alone STATUS EDIT: refused, though no problem is fatal.
+left_alone() {
+	cp "$images/022-snapshot-moved-on" damaged
+	# shellcheck disable=SC2086
+	blkedit damaged $2 || return
+	cp damaged before
+	exit_status era_check --auto-repair damaged >out
+	one_of "$1" && says "not repaired: the space map counts more than was found" && [ ! -s out ] &&
+		cmp before damaged
+}
+
+# Counts that are too high are all that is left of a pointer that was lost: new ones would make that right.
+@test "what the space map counts and nothing explains is refused, and the file stays as it is" {
+	cases 9 left_alone <<-'EOF'
+		1 | bitmap.count.[free]=1
+		1 | bitmap.count.[free]=2 sb.allocated=+1 index.free.0=-1
+		1 | bitmap.count.[free]=3
+		1 | bitmap.count.[free]=3 refs.entries=1 refs.key.0=@free refs.count.0=3
+		1 | bitmap.count.[free]=3 refs.entries=1 refs.key.0=@free refs.count.0=4294967295
+		1 | bitmap.count.[free:1]=1 bitmap.count.[free:4]=2 bitmap.count.[free:5]=1
+		1 | bitmap.count.[eras]=2
+		1 | bitmap.count.0=2
+		1 | bitmap.count.[refs]=2
+	EOF
 }
 
 @test "anything more is refused, and the file stays as it is" {
@@ -211,7 +229,7 @@ refused() {
 @test "JSON says what was repaired" {
 	need jq
 	cp "$images/022-snapshot-moved-on" image
-	blkedit image sb.allocated=7 'bitmap.count.[free]=1'
+	blkedit image sb.allocated=7 'bitmap.count.[index]=0'
 	status_is 0 era_check -q --auto-repair --json image >json
 	jq -e '.repaired == {"problems": 3, "blocks_written": 3, "allocated_before": 7, "allocated": 50} and
 		.status == "sound" and .exit_status == 0 and (.problems | length) == 3 and

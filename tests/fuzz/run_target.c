@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "era/open.h"
 #include "era/changes.h"
 #include "era/live.h"
 #include "ondisk/era_disk.h"

@@ -173,7 +173,7 @@ damaged_is_safe() {
 	if [[ $flipped == *" block 0" ]]; then
 		one_of 1 || return
 	else
-		one_of 0 5 || return
+		one_of 0 5 || { one_of 1 && says "their number is not known"; } || return
 	fi
 	[ "$status" = 1 ] || no_less "$dir/want" "$dir/got" || return
 	[ "$status" != 0 ] || same "-r, since $n" "$dir/want" "$dir/got" || return
@@ -190,7 +190,7 @@ damage_is_repaired() {
 	rm -f "$dir/repaired"
 	exit_status era_repair -i "$dir/damaged" -o "$dir/repaired" "${hints[@]}"
 	# shellcheck disable=SC2086
-	one_of $statuses || return
+	one_of $statuses || { one_of 1 && says "their number is not known"; } || return
 	if [ "$status" = 1 ]; then
 		[ ! -e "$dir/repaired" ]
 		return

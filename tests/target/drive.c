@@ -68,6 +68,7 @@ static uint64_t number(const char *word)
 static int look(struct drive *d)
 {
 	struct blk_dev dev;
+	struct era_superblocks sbs;
 	struct era_view view;
 	int r = blk_dev_open(&dev, d->metadata, BLK_READ_SHARED, &report);
 
@@ -80,7 +81,12 @@ static int look(struct drive *d)
 		blk_dev_close(&dev);
 		return r < 0 ? r : 0;
 	}
-	r = era_view_open_dev(&view, &dev, 0);
+	r = era_read_superblocks(&dev, 0, &sbs);
+	if (r) {
+		blk_dev_close(&dev);
+		return r;
+	}
+	r = era_view_begin(&view, &dev, &sbs, 0);
 	if (r)
 		return r;
 	d->nr_blocks = view.sb.nr_blocks;

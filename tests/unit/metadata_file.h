@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "era/open.h"
 #include "era/changes.h"
 #include "era/check.h"
 #include "era/live.h"

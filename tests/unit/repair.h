@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "era/build.h"
+#include "era/open.h"
 #include "era/salvage.h"
 
 static inline int repair_salvaged(void *ctx, const struct era_stream *to)
@@ -21,11 +22,11 @@ static inline int repair_view(void *ctx, const struct era_stream *to)
 }
 
 /* Of `from`, whose superblock is destroyed. */
-static inline int repair_salvage(const char *from, const char *to,
+static inline int repair_salvage(struct blk_dev *from, const char *to,
 				 const struct era_salvage_hints *hints)
 {
 	struct era_salvage s;
-	int r = era_salvage_open(&s, from, hints, NULL);
+	int r = era_salvage_open(&s, from, hints);
 
 	if (r)
 		return r;
@@ -39,12 +40,20 @@ static inline int repair_metadata(const char *from, const char *to,
 				  const struct era_salvage_hints *hints)
 {
 	struct era_view view;
-	int r = era_salvage_is_needed(from, NULL);
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, from, BLK_READ, NULL);
 
 	unlink(to);
 	if (r)
-		return r < 0 ? r : repair_salvage(from, to, hints);
-	r = era_salvage_view_open(&view, from, ERA_VIEW_REPAIR, NULL);
+		return r;
+	r = era_salvage_is_needed(&dev);
+	if (r > 0)
+		return repair_salvage(&dev, to, hints);
+	if (r) {
+		blk_dev_close(&dev);
+		return r;
+	}
+	r = era_view_open_dev(&view, &dev, ERA_VIEW_REPAIR);
 	if (r)
 		return r;
 	r = era_build_all(to, false, repair_view, &view, NULL);

@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "tests/sim/simdev.h"
+#include "era/open.h"
 #include "target/engine/engine.h"
 
 #define MAX_BLOCKS 70000u

@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "tests/sim/simdev.h"
+#include "era/open.h"
 #include "target/engine/engine.h"
 
 #define MAX_BLOCKS 3000u

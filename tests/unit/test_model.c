@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "block/validate.h"
 #include "era/build.h"
+#include "era/open.h"
 #include "era/changes.h"
 #include "era/check.h"
 #include "era/map.h"

@@ -250,9 +250,9 @@ static const struct damage {
 	bool at_border;  /* is tried there, too */
 } damages[] = {
 	{"the superblock", nothing, 0, true, true, true},
-	{"the first bitmap", bitmap, 0, false, true, false},
-	{"the second bitmap", bitmap, 1, false, true, false},
-	{"the newest index", newest_index, 0, false, true, false},
+	{"the first bitmap", bitmap, 0, false, false, false},
+	{"the second bitmap", bitmap, 1, false, false, false},
+	{"the newest index", newest_index, 0, false, false, false},
 	{"the newest leaf", newest_leaf, 0, false, false, false},
 	{"the superblock and the first bitmap", bitmap, 0, true, false, false},
 	{"the superblock and the second bitmap", bitmap, 1, true, false, false},
@@ -353,11 +353,13 @@ static void index_behind_its_bitmaps(void **state)
 }
 
 /* It takes the first free blocks in each commit, so of the generation that proves another one to be
- * old there may be nothing left.  Then the few blocks of that one's current writeset are in doubt. */
+ * old there may be nothing left.  Then the few blocks of that one's current writeset are in doubt.  And of
+ * one that was begun in the same era, and whose blocks were used again, it can't be told whether a pointer
+ * is wrong: then all are. */
 static void what_our_target_leaves(void **state)
 {
 	const struct damage superblock = {.name = "the superblock", .damage = nothing, .superblock = true};
-	unsigned nr_wrong = 0, nr_inexact = 0;
+	unsigned nr_wrong = 0, nr_inexact = 0, nr_all = 0;
 	char path[UNIT_PATH_MAX];
 	uint64_t nr_other;
 	struct history h;
@@ -373,14 +375,17 @@ static void what_our_target_leaves(void **state)
 			next_era();
 		remember(&h);
 		nr_wrong += try(&h, &superblock, &nr_other);
-		nr_wrong += nr_other > 20 * MAX_MARKS;
-		nr_inexact += nr_other > 0;
+		nr_all += nr_other > NR_DATA / 2;
+		nr_wrong += nr_other > 20 * MAX_MARKS && nr_other <= NR_DATA / 2;
+		nr_inexact += nr_other > 0 && nr_other <= NR_DATA / 2;
 		forget(&h);
 	}
 	end();
 	unlink(path);
 	assert_int_equal(nr_wrong, 0);
 	assert_true(nr_inexact < 10);
+	printf("# nothing was proven of %u of 59 states\n", nr_all);
+	assert_true(nr_all < 40);
 }
 
 static int prepare(void **state)
