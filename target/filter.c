@@ -168,7 +168,7 @@ static int open_engine(void)
 {
 	const struct engine_config config = {
 		.metadata = era.metadata,
-		.origin = *era.export ? era.export : NULL,
+		.origin_name = *era.export ? era.export : NULL,
 		.block_sectors = (uint32_t)(era.block_bytes / SECTOR_BYTES),
 		.format = era.format,
 		.rep = &log_report,

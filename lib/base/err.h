@@ -14,6 +14,7 @@ enum era_err {
 	ERA_SYS = -2,       /* the system refused: open, read, write, memory, busy, too small */
 	ERA_NO_ANSWER = -3, /* the question has no safe answer */
 	ERA_PIPE = -4,      /* nobody reads the pipe that output goes to any more; not reported */
+	ERA_NO_SPACE = -5,  /* no room for it now: nothing was changed, and it may be tried again */
 };
 
 #endif

@@ -10,6 +10,7 @@
 #include "target/engine/engine_internal.h"
 
 #define DEFAULT_CACHE_BLOCKS 2048u
+#define DEFAULT_ROOM_WAIT_MS 10000u
 
 static void keep_error(struct engine *e, const char *text)
 {
@@ -75,8 +76,11 @@ static struct engine *create(const struct engine_config *config)
 	e->rep = (struct report){e, on_problem, on_error, on_note, NULL};
 	e->user = config->rep;
 	e->manual_digest = config->manual_digest;
+	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
+	e->flush_origin = config->flush_origin;
+	e->origin = config->origin;
 	e->block_bytes = (uint64_t)config->block_sectors * SECTOR_SIZE;
-	e->origin_name = strdup(config->origin ? config->origin : "-");
+	e->origin_name = strdup(config->origin_name ? config->origin_name : "-");
 	if (e->origin_name)
 		return e;
 	engine_close(e);

@@ -39,11 +39,19 @@ struct engine;
 
 struct engine_config {
 	const char *metadata;   /* path of a block device or a regular file */
-	const char *origin;     /* its name in the table line; may be NULL */
+	const char *origin_name; /* in the table line; may be NULL */
 	uint32_t block_sectors; /* of a data block: a positive multiple of 8 */
 	bool format;            /* make new metadata where block 0 is all zeroes */
 	bool manual_digest;     /* start no digester: engine_digest() is called instead */
 	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */
+	uint32_t room_wait_ms;  /* how long a message waits for room; 0 is a default of 10 s */
+
+	/* Makes durable what requests that are done have written to the origin: 0, or an error that it
+	 * has reported.  NULL: what is done is durable.  Called by any thread, one call at a time,
+	 * under no lock of the engine. */
+	int (*flush_origin)(void *origin);
+	void *origin;
+
 	/* May be NULL.  Must live as long as the engine; its calls come from any thread, also two
 	 * at once. */
 	const struct report *rep;
@@ -81,7 +89,8 @@ struct engine_request {
 
 /* Returns 0 once every data block that bytes offset .. offset + len - 1 touch is committed as
  * written in the current era.  The request is in flight from then until engine_done(); on failure
- * it isn't, and must fail.  The range must lie within the origin; len may be 0.
+ * it isn't, and must fail: ERA_NO_SPACE says that the same may succeed later.  The range must lie
+ * within the origin; len may be 0.
  *
  * Without a lock when the blocks are marked already.  Else the calls that wait share a commit. */
 int engine_mark(struct engine *e, uint64_t offset, uint64_t len, struct engine_request *req)
@@ -90,15 +99,54 @@ int engine_mark(struct engine *e, uint64_t offset, uint64_t len, struct engine_r
 /* The request has completed below, well or not. */
 void engine_done(struct engine *e, struct engine_request req);
 
-/* The messages.  The first two start a new era, and return when every request that was marked in
- * an older one is done: what is in the origin then, and what is listed since *era later, together
+/*
+ * The messages.
+ *
+ * Beginning an era returns when every request that was marked in an older one is done, and the origin
+ * has been flushed since: what the origin keeps then, and what is listed since *era later, together
  * miss nothing.  Meanwhile new requests go on in the new era.  era may be NULL.
  *
- * One that fails because the metadata have no room, or because a snapshot is held already, or none
- * is, changes nothing; the target goes on. */
-int engine_checkpoint(struct engine *e, uint32_t *era) must_check;
-int engine_take_metadata_snap(struct engine *e, uint32_t *era) must_check;
+ * One that fails because a snapshot is held already, or none is, changes nothing; the target goes on.
+ * Where the metadata have no room it waits for the digester, at most room_wait_ms, and then fails
+ * with ERA_NO_SPACE; *cancelled, which may be NULL, ends that wait, too.
+ *
+ * A flush of the origin that fails is final for beginning eras: see engine_flush_failed().
+ */
+int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled, uint32_t *era)
+	must_check;
 int engine_drop_metadata_snap(struct engine *e) must_check;
+
+static inline int engine_checkpoint(struct engine *e, uint32_t *era)
+{
+	return engine_begin_era(e, false, NULL, era);
+}
+
+static inline int engine_take_metadata_snap(struct engine *e, uint32_t *era)
+{
+	return engine_begin_era(e, true, NULL, era);
+}
+
+/*
+ * A flush of the origin has failed, whoever asked for it: what was written since the last good one
+ * may be lost, and a second flush that succeeds would prove nothing.  Every later engine_begin_era()
+ * fails until the metadata are opened again; marks go on.  All blocks that were marked in eras that
+ * no good flush has closed count as written in the current era, too, and once more in the one that
+ * the next engine_resume() begins.
+ */
+void engine_flush_failed(struct engine *e);
+
+/*
+ * Several targets at one moment: pause all, roll all over, unpause all.
+ *
+ * engine_pause() holds new requests back and waits for those in flight; it lapses by itself after
+ * `ms` milliseconds, in which it must have begun, too.  One at a time; *token names it.
+ * engine_roll() begins an era meanwhile, as engine_begin_era() does.  engine_unpause() lets requests
+ * go on; when it returns 0 none has gone on before.  With a token that has lapsed both fail with
+ * ERA_NO_ANSWER, and then no era that any of the targets began counts as given out.
+ */
+int engine_pause(struct engine *e, uint32_t ms, uint64_t *token) must_check;
+int engine_roll(struct engine *e, uint64_t token, uint32_t *era) must_check;
+int engine_unpause(struct engine *e, uint64_t token) must_check;
 
 /* One line without newline, in the kernel's words:
  *	<metadata block size in sectors> <used>/<total metadata blocks> <era> <snapshot's block | ->

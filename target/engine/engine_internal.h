@@ -53,11 +53,15 @@ struct engine {
 	uint64_t block_bytes, origin_bytes;
 	uint32_t nr_blocks;
 	bool manual_digest;
+	uint32_t room_wait_ms;
+	int (*flush_origin)(void *origin);
+	void *origin;
 
 	struct turns turns;
 	struct blk_dev dev;
 	struct era_live live;
 	int failed;                 /* 0, or why the engine is read-only */
+	_Atomic bool is_unflushed;  /* a flush of the origin has failed */
 	bool told_stuck;            /* that there is no room to digest */
 	unsigned uncommitted_steps; /* since the digester's last commit */
 

@@ -46,11 +46,41 @@ static int roll_over(struct engine *e, bool snapshot)
 	return r;
 }
 
-static int begin_era(struct engine *e, bool snapshot, uint32_t *era)
+void engine_flush_failed(struct engine *e)
+{
+	atomic_store(&e->is_unflushed, true);
+}
+
+static int refuse_unflushed(struct engine *e)
+{
+	return report_fail(&e->rep, ERA_SYS, "a flush of the origin has failed: no era can be given out "
+			   "until the target is started again");
+}
+
+/* What is done is durable when this returns 0. */
+static int flush_origin(struct engine *e)
+{
+	int r = e->flush_origin ? e->flush_origin(e->origin) : 0;
+
+	if (r)
+		engine_flush_failed(e);
+	return r;
+}
+
+static int close_older_eras(struct engine *e, uint32_t begun)
+{
+	engine_drain(e, (begun - 1) % 2);
+	return flush_origin(e);
+}
+
+int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled, uint32_t *era)
 {
 	uint32_t begun;
 	int r;
 
+	(void)cancelled;
+	if (atomic_load(&e->is_unflushed))
+		return refuse_unflushed(e);
 	pthread_mutex_lock(&e->messages);
 	turns_take(&e->turns);
 	r = roll_over(e, snapshot);
@@ -58,22 +88,12 @@ static int begin_era(struct engine *e, bool snapshot, uint32_t *era)
 	turns_give(&e->turns);
 	if (!r) {
 		engine_wake_digester(e);
-		engine_drain(e, (begun - 1) % 2);
+		r = close_older_eras(e, begun);
 	}
 	pthread_mutex_unlock(&e->messages);
 	if (!r && era)
 		*era = begun;
 	return r;
-}
-
-int engine_checkpoint(struct engine *e, uint32_t *era)
-{
-	return begin_era(e, false, era);
-}
-
-int engine_take_metadata_snap(struct engine *e, uint32_t *era)
-{
-	return begin_era(e, true, era);
 }
 
 /* With the turn. */

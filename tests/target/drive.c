@@ -108,7 +108,7 @@ static int do_open(struct drive *d, char **words, unsigned nr)
 {
 	const struct engine_config config = {
 		.metadata = words[1],
-		.origin = "origin",
+		.origin_name = "origin",
 		.block_sectors = (uint32_t)number(words[2]),
 		.format = has_word(words, nr, "format"),
 		.manual_digest = !has_word(words, nr, "digester"),
