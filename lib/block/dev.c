@@ -262,8 +262,15 @@ int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
 			      (off_t)(first * META_BLOCK_SIZE));
 }
 
+/* What a write says that has changed nothing and may succeed later. */
+static bool is_no_space(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 static int fail_write(struct blk_dev *dev, uint64_t first, uint64_t nr)
 {
+	int r = is_no_space(errno) ? ERA_NO_SPACE : ERA_SYS;
 	char what[80];
 
 	if (nr == 1)
@@ -271,7 +278,8 @@ static int fail_write(struct blk_dev *dev, uint64_t first, uint64_t nr)
 	else
 		snprintf(what, sizeof(what), "cannot write blocks %" PRIu64 " to %" PRIu64, first,
 			 first + nr - 1);
-	return fail(dev, what);
+	fail(dev, what);
+	return r;
 }
 
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data)

@@ -76,10 +76,12 @@ void *blk_alloc(uint64_t nr);
  * Returns 0 or a positive errno; nothing is reported, since the caller knows what the blocks are. */
 int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data) must_check;
 
-/* Writes likewise; errors are reported, with the blocks. */
+/* Writes likewise; errors are reported, with the blocks.  ERA_NO_SPACE when there is no space for them
+ * on the file system or the thin volume; some may be there all the same. */
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data) must_check;
 
-/* All that was written is on the medium when this returns 0. */
+/* All that was written is on the medium when this returns 0.  Else nobody knows what is, also when it
+ * was for want of space: that is ERA_SYS, too. */
 int blk_dev_flush(struct blk_dev *dev) must_check;
 
 #endif

@@ -11,13 +11,11 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "era/live_room.h"
+#include "era/size.h"
 #include "era/view.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
-
-/* An entry more in the writeset tree: two levels, for 25,000 writesets and more, are shadowed and
- * split, and get a root. */
-#define WRITESET_TREE_BLOCKS 5u
 
 static int read_superblock(struct era_live *live)
 {
@@ -41,7 +39,10 @@ int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t room)
 	r = read_superblock(live);
 	if (!r)
 		r = txn_open(&live->txn, dev, &live->sb.sm, room);
+	if (!r)
+		r = era_room_count_shared(live);
 	live->sb.flags = 0;
+	live->committed = live->sb;
 	return r;
 }
 
@@ -64,9 +65,24 @@ int era_live_commit(struct era_live *live)
 
 	if (r)
 		return r;
+	live->committed = live->sb;
 	live->nr_commits++;
 	live->nr_flushes += 2;
 	return 0;
+}
+
+int era_live_roll_back(struct era_live *live)
+{
+	uint64_t nr_written = live->txn.cache.nr_written;
+	uint32_t room = live->txn.cache.room;
+	int r;
+
+	txn_close(&live->txn);
+	live->sb = live->committed;
+	live->digest.active = false;
+	r = txn_open(&live->txn, live->dev, &live->sb.sm, room);
+	live->txn.cache.nr_written = nr_written;
+	return r ? r : era_room_count_shared(live);
 }
 
 bool era_live_is_spoiled(const struct era_live *live)
@@ -77,25 +93,6 @@ bool era_live_is_spoiled(const struct era_live *live)
 bool era_live_is_changed(const struct era_live *live)
 {
 	return txn_is_changed(&live->txn);
-}
-
-int era_live_make_room(struct era_live *live, uint64_t need)
-{
-	int r = 0;
-
-	if (txn_room(&live->txn) < need && txn_room_to_come(&live->txn))
-		r = era_live_commit(live);
-	return r ? r : txn_room(&live->txn) >= need;
-}
-
-uint64_t era_live_roll_over_room(const struct era_live *live)
-{
-	return array_max_blocks(ROLE_BITSET, bits_words(live->sb.nr_blocks)) + WRITESET_TREE_BLOCKS;
-}
-
-uint64_t era_live_mark_room(const struct era_live *live, uint64_t nr_bitset_blocks)
-{
-	return array_max_shadows(ROLE_BITSET, bits_words(live->sb.nr_blocks), nr_bitset_blocks);
 }
 
 /* The tree must not have that era already. */
@@ -187,7 +184,7 @@ static int digest_before_growth(struct era_live *live)
 		;
 	if (r != ERA_DIGEST_STUCK)
 		return r;
-	return report_fail(live->dev->rep, ERA_SYS,
+	return report_fail(live->dev->rep, ERA_NO_SPACE,
 			   "%s: the metadata are too full to digest writesets before the origin grows",
 			   live->dev->path);
 }
@@ -211,6 +208,61 @@ static int resize(struct era_live *live, uint32_t nr_blocks)
 	return 0;
 }
 
+static int refuse_size(struct era_live *live, uint64_t nr_blocks)
+{
+	uint64_t used = era_size_used((uint32_t)nr_blocks, ERA_SIZE_WRITESETS);
+
+	return report_fail(live->dev->rep, ERA_NO_SPACE,
+			   "%s: found %" PRIu64 " metadata blocks, %" PRIu64 " of them in use: no room for "
+			   "an era on %" PRIu64 " data blocks%s; wanted %" PRIu64 " metadata blocks in all",
+			   live->dev->path, live->sb.sm.nr_blocks, live->txn.counts.nr_allocated,
+			   nr_blocks, live->sb.metadata_snap ? " beside the metadata snapshot" : "",
+			   era_size_with_room(used, (uint32_t)nr_blocks));
+}
+
+/* What a crash has left goes first, unless there is no room for it. */
+static int archive_leftover(struct era_live *live)
+{
+	int r = live->sb.current_root ? era_room_to_archive(live) : 0;
+
+	return r > 0 ? era_live_archive(live) : r;
+}
+
+/* Digests as long as there is too little room; all that was pending may be gone then. */
+static int make_room_to_resume(struct era_live *live, uint64_t nr_blocks)
+{
+	int r;
+
+	for (;;) {
+		r = archive_leftover(live);
+		if (!r)
+			r = era_room_to_resume(live, nr_blocks, false);
+		if (r && (r < 0 || !live->sb.current_root))
+			return r < 0 ? r : 0;
+		r = era_live_digest(live);
+		if (r < 0)
+			return r;
+		if (r != ERA_DIGEST_MORE)
+			break;
+	}
+	r = live->sb.current_root ? 0 : era_room_to_resume(live, nr_blocks, true);
+	if (!r)
+		return refuse_size(live, nr_blocks);
+	if (r > 0)
+		report_note(live->dev->rep, "%s: rollovers may have no room until the metadata snapshot "
+			    "is dropped", live->dev->path);
+	return r < 0 ? r : 0;
+}
+
+/* What the page cache shows of the superblock may be a commit whose flush has failed. */
+static int secure_last_commit(struct era_live *live)
+{
+	int r = live->is_secured ? 0 : superblock_write(live->dev, &live->sb);
+
+	live->is_secured = !r;
+	return r == ERA_NO_SPACE ? ERA_SYS : r;
+}
+
 int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 {
 	int r;
@@ -221,7 +273,9 @@ int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 				   ", the most that dm-era can track",
 				   live->dev->path, nr_blocks, ERA_MAX_BLOCKS);
 	live->digest.active = false;
-	r = era_live_archive(live);
+	r = secure_last_commit(live);
+	if (!r)
+		r = make_room_to_resume(live, nr_blocks);
 	if (!r)
 		r = resize(live, (uint32_t)nr_blocks);
 	if (!r)
@@ -239,6 +293,16 @@ static void set_bits(struct le64 *words, uint64_t first, uint64_t end)
 	}
 }
 
+static int room_to_mark(struct era_live *live)
+{
+	int r = era_room_to_mark(live);
+
+	if (r)
+		return r < 0 ? r : 0;
+	return report_fail(live->dev->rep, ERA_NO_SPACE, "%s: the metadata have no room for a mark",
+			   live->dev->path);
+}
+
 int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
 {
 	uint64_t per_block = ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * (uint64_t)BITS_PER_WORD;
@@ -250,8 +314,10 @@ int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
 		uint64_t stop = min_u64(end, base + per_block);
 		uint8_t *values;
 
-		r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, nr_words, index,
-				     &values);
+		r = room_to_mark(live);
+		if (!r)
+			r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, nr_words,
+					     index, &values);
 		if (!r)
 			set_bits((void *)values, first - base, stop - base);
 		if (!r)
@@ -275,7 +341,7 @@ int era_live_take_snapshot(struct era_live *live)
 		return r;
 	superblock_encode(sb, clone.data);
 	sb->metadata_snap = clone.nr;
-	return 0;
+	return era_room_count_shared(live);
 }
 
 static int read_clone(struct era_live *live, struct superblock *clone)
@@ -304,5 +370,5 @@ int era_live_drop_snapshot(struct era_live *live)
 	if (r)
 		return txn_result(&live->txn, r);
 	live->sb.metadata_snap = 0;
-	return 0;
+	return era_room_count_shared(live);
 }

@@ -5,7 +5,8 @@
  *
  * Whatever is committed, and wherever it is stopped, the metadata are such that the kernel resumes
  * them.  Errors are reported.  A call that fails leaves a transaction that can't be committed any
- * more (pdata/txn.h); those that say so look before whether there is room.  One thread at a time.
+ * more (pdata/txn.h), unless it says something else.  After ERA_NO_SPACE era_live_roll_back() opens
+ * another one.  One thread at a time.
  * Source in the kernel: drivers/md/dm-era-target.c.
  */
 #ifndef ERA_ERA_LIVE_H
@@ -31,10 +32,19 @@ struct era_digest {
 	uint64_t words[ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)];
 };
 
+/* How many blocks of the live trees the snapshot holds, too, when the transactions had copied `at` such
+ * blocks.  Not too low. */
+struct era_shared {
+	uint64_t nr, at;
+};
+
 struct era_live {
 	struct blk_dev *dev;
 	struct txn txn;
 	struct superblock sb; /* as the next commit will write it */
+	struct superblock committed; /* as the last one did */
+	bool is_secured; /* the superblock has been written since the opening */
+	struct era_shared shared;
 	struct era_digest digest;
 	uint64_t nr_commits, nr_flushes, nr_digested;
 };
@@ -47,22 +57,26 @@ void era_live_close(struct era_live *live);
 
 int era_live_commit(struct era_live *live) must_check;
 
+/* Back to the last commit, which is on the device whole: after ERA_NO_SPACE, when nothing else has
+ * failed.  When this fails, too, only era_live_close() makes sense. */
+int era_live_roll_back(struct era_live *live) must_check;
+
 /* Has a change failed, so that there will be no commit? */
 bool era_live_is_spoiled(const struct era_live *live);
 
 /* Is there anything to commit? */
 bool era_live_is_changed(const struct era_live *live);
 
-/* Commits if there are not `need` blocks to be had and a commit would free some.  1 when there are
- * as many then, 0 when there aren't, or an error. */
-int era_live_make_room(struct era_live *live, uint64_t need) must_check;
+/* Is there room for a rollover, with a snapshot taken in it, so that marks and digestion have theirs
+ * afterwards (era/live_room.h)?  1 or 0, or an error.  Commits when that gives room which is lacking. */
+int era_live_room_to_roll_over(struct era_live *live, bool with_snapshot) must_check;
 
-/* How many blocks a rollover takes at most, and marking that many of the bitset's blocks. */
-uint64_t era_live_roll_over_room(const struct era_live *live);
-uint64_t era_live_mark_room(const struct era_live *live, uint64_t nr_bitset_blocks);
+/* How many more blocks may be taken before a rollover has no room. */
+uint64_t era_live_spare_room(const struct era_live *live);
 
 /* Begins an era on an origin of nr_blocks and commits: archives a writeset that a crash left,
- * gives the era array its length, rolls over.  New entries get the era that begins. */
+ * gives the era array its length, rolls over.  New entries get the era that begins.  Digests before,
+ * with commits, where there is too little room; ERA_NO_SPACE when there still is. */
 int era_live_resume(struct era_live *live, uint64_t nr_blocks) must_check;
 
 /* Archives the current writeset and begins the next era with an empty one. */
@@ -71,7 +85,8 @@ int era_live_roll_over(struct era_live *live) must_check;
 /* Archives the current writeset, if there is one: its root becomes 0. */
 int era_live_archive(struct era_live *live) must_check;
 
-/* Sets bits first .. first + nr - 1 of the current writeset; nr is at least 1. */
+/* Sets bits first .. first + nr - 1 of the current writeset; nr is at least 1.  Commits where there is
+ * room for a part only; when there is none at all, ERA_NO_SPACE leaves the transaction as it is. */
 int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr) must_check;
 
 /* Which block of a bitset has the bit of a data block. */

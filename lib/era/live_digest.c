@@ -10,15 +10,13 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "era/live_room.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 
 /* A step changes at most so many array blocks, and reads so many of the bitset's. */
 #define STEP_BLOCKS 64u
 #define STEP_BITSET_BLOCKS 16u
-
-/* For the path to the writeset that goes, and for a mark; besides what a rollover takes. */
-#define SPARE_BLOCKS 6u
 
 #define ERAS_PER_BLOCK ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)
 #define BITS_PER_BLOCK (ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * (uint64_t)BITS_PER_WORD)
@@ -161,35 +159,16 @@ static int step(struct era_live *live, uint32_t nr)
 	return r;
 }
 
-/* What a step needs, and leaves to others: a mark, a rollover. */
-static uint64_t step_room(const struct era_live *live, uint32_t nr)
-{
-	return array_max_shadows(ROLE_ERA, live->sb.nr_blocks, nr) + era_live_roll_over_room(live) +
-	       SPARE_BLOCKS;
-}
-
-/* How many array blocks there is room to change; 0 when not a single one. */
-static int find_room(struct era_live *live)
-{
-	int r = era_live_make_room(live, step_room(live, STEP_BLOCKS));
-	uint32_t nr = STEP_BLOCKS;
-
-	if (r < 0)
-		return r;
-	while (nr && step_room(live, nr) > txn_room(&live->txn))
-		nr /= 2;
-	return (int)nr;
-}
-
 int era_live_digest(struct era_live *live)
 {
-	int r = live->digest.active ? 1 : begin(live), nr;
+	uint32_t nr = STEP_BLOCKS;
+	int r = live->digest.active ? 1 : begin(live);
 
 	if (r <= 0)
 		return r;
-	nr = find_room(live);
-	if (nr <= 0)
-		return nr ? nr : ERA_DIGEST_STUCK;
-	r = step(live, (uint32_t)nr);
+	r = era_room_to_digest(live, &nr);
+	if (r <= 0)
+		return r ? r : ERA_DIGEST_STUCK;
+	r = step(live, nr);
 	return r ? r : ERA_DIGEST_MORE;
 }

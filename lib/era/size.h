@@ -16,7 +16,8 @@ uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks);
 
 /* How many blocks the metadata of nr_blocks data blocks and nr_writesets undigested writesets use,
  * the current one among them, without the space map.  A metadata snapshot holds writesets of its
- * own. */
+ * own.  ERA_SIZE_WRITESETS are two in each of the two views, which is what is recommended. */
+#define ERA_SIZE_WRITESETS 4u
 uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets);
 
 #endif

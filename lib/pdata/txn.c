@@ -94,7 +94,7 @@ uint64_t txn_room_to_come(const struct txn *txn)
 
 static int full(struct txn *txn)
 {
-	return report_fail(txn->dev->rep, ERA_SYS,
+	return report_fail(txn->dev->rep, ERA_NO_SPACE,
 			   "%s: the metadata are full: none of %" PRIu64 " blocks may be had",
 			   txn->dev->path, txn->counts.nr_blocks);
 }
@@ -159,8 +159,10 @@ static int copy(struct txn *txn, const struct blk_ro *old, enum blk_role role, s
 	if (r)
 		return r;
 	memcpy(blk->data, old->data, META_BLOCK_SIZE);
-	if (counts_get(&txn->counts, old->nr) > 1)
+	if (counts_get(&txn->counts, old->nr) > 1) {
+		txn->nr_unshared++;
 		r = inc_children(txn, old->data, role);
+	}
 	return r ? r : txn_release(txn, old->nr);
 }
 
@@ -233,6 +235,52 @@ int txn_drop(struct txn *txn, uint64_t nr, enum blk_role role)
 	return txn_result(txn, txn->spoiled ? txn->spoiled : drop(txn, nr, role, 0));
 }
 
+static int count_shared(struct txn *txn, uint64_t nr, enum blk_role role, bool is_shared,
+			unsigned depth, uint64_t *count);
+
+/* Those of another role are another tree's. */
+static int count_shared_children(struct txn *txn, uint64_t nr, enum blk_role role, bool is_shared,
+				 unsigned depth, uint64_t *count)
+{
+	struct blk_pointers pointers;
+	struct blk_ro blk;
+	uint32_t i = 0;
+	int r;
+
+	do {
+		r = txn_read(txn, nr, role, &blk);
+		if (r)
+			return r;
+		pointers = blk_pointers(blk.data, role);
+		if (i < pointers.nr && pointers.role != ROLE_BITSET_NODE)
+			r = count_shared(txn, blk_pointer(&pointers, i), pointers.role, is_shared,
+					 depth + 1, count);
+	} while (!r && ++i < pointers.nr);
+	return r ? r : txn_trim(txn);
+}
+
+static int count_shared(struct txn *txn, uint64_t nr, enum blk_role role, bool is_shared,
+			unsigned depth, uint64_t *count)
+{
+	struct problem p;
+
+	if (check_pointer(txn, nr, &p))
+		return txn_problem(txn, &p, blk_role_name(role));
+	if (depth == DROP_MAX_DEPTH)
+		return too_deep(txn, nr, role);
+	is_shared = is_shared || counts_get(&txn->counts, nr) > 1;
+	*count += is_shared;
+	if (!holds_pointers(role))
+		return 0;
+	return count_shared_children(txn, nr, role, is_shared, depth, count);
+}
+
+int txn_count_shared(struct txn *txn, uint64_t root, enum blk_role role, bool is_shared,
+		     uint64_t *count)
+{
+	return count_shared(txn, root, role, is_shared, 0, count);
+}
+
 int txn_trim(struct txn *txn)
 {
 	return txn_result(txn, blk_cache_trim(&txn->cache));
@@ -244,6 +292,15 @@ bool txn_is_changed(const struct txn *txn)
 		if (txn->counts.changed[i])
 			return true;
 	return false;
+}
+
+/* What has become of a block that its write failed on, nobody knows, whatever it failed for. */
+static int put_super(struct txn *txn, int (*write_super)(void *ctx, const struct space_map_root *sm),
+		     void *ctx)
+{
+	int r = write_super(ctx, &txn->sm);
+
+	return r == ERA_NO_SPACE ? ERA_SYS : r;
 }
 
 int txn_commit(struct txn *txn, int (*write_super)(void *ctx, const struct space_map_root *sm),
@@ -259,7 +316,7 @@ int txn_commit(struct txn *txn, int (*write_super)(void *ctx, const struct space
 	if (!r)
 		r = blk_dev_flush(txn->dev);
 	if (!r)
-		r = write_super(ctx, &txn->sm);
+		r = put_super(txn, write_super, ctx);
 	if (!r)
 		counts_commit(&txn->counts);
 	txn->committing = false;

@@ -13,6 +13,8 @@
  *
  * A change that fails spoils its transaction: nothing more can be changed or committed, and all
  * such calls return what the first returned.  Reading goes on.  All errors are reported.
+ * ERA_NO_SPACE says that the device still has the last commit, so that the transaction may be closed
+ * and another one opened on that; after any other error it may have the new one.
  *
  * Blocks stay where they are in memory until txn_trim(), which the calls that change large
  * structures make themselves; they say so.  One thread at a time.
@@ -36,6 +38,7 @@ struct txn {
 	uint64_t bitmaps[INDEX_MAX_ENTRIES]; /* their blocks */
 	bool committing; /* the blocks kept back may be had */
 	int spoiled;     /* 0, or what the first change that failed returned */
+	uint64_t nr_unshared; /* blocks copied so far that others go on pointing to */
 };
 
 /* Reads and validates the whole space map of sm, which lies on dev.  room: blocks in memory between
@@ -68,6 +71,12 @@ int txn_release(struct txn *txn, uint64_t nr) must_check;
 /* r, after it has spoiled the transaction if it is an error.  For those who change several blocks
  * and stop half way. */
 int txn_result(struct txn *txn, int r) must_check;
+
+/* Adds to *count how many blocks of the tree at root, of a writeset tree's without the bitsets, others
+ * point to, too: so many blocks are copied for good when all of it is changed.  is_shared: as if
+ * others pointed to the root.  Reads nodes only.  Trims. */
+int txn_count_shared(struct txn *txn, uint64_t root, enum blk_role role, bool is_shared,
+		     uint64_t *count) must_check;
 
 /* Makes what is in memory small again. */
 int txn_trim(struct txn *txn) must_check;

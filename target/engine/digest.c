@@ -9,6 +9,10 @@
 #include "target/engine/engine_internal.h"
 
 #define STEPS_A_COMMIT 4u
+#define NS_PER_S 1000000000L
+
+/* So long a wait for the digester lasts at most, since its caller may have to give up. */
+#define AWAIT_MS 100u
 
 /* Once, since the status shows from then on how full they are. */
 static void tell_stuck(struct engine *e)
@@ -19,7 +23,7 @@ static void tell_stuck(struct engine *e)
 }
 
 /* With the turn.  *is_due: the digester is to commit what there is. */
-static int step(struct engine *e, bool *is_due)
+static int digest_step(struct engine *e, bool *is_due)
 {
 	uint64_t digested = e->live.nr_digested;
 	int result;
@@ -29,7 +33,7 @@ static int step(struct engine *e, bool *is_due)
 	result = era_live_digest(&e->live);
 	engine_show(e);
 	if (result < 0)
-		return engine_fail(e, result);
+		return engine_give_up(e, result);
 	if (result == ERA_DIGEST_STUCK)
 		tell_stuck(e);
 	*is_due = result != ERA_DIGEST_MORE || e->live.nr_digested != digested ||
@@ -38,7 +42,7 @@ static int step(struct engine *e, bool *is_due)
 }
 
 /* With the turn.  Somebody else may have committed it all meanwhile. */
-static int commit(struct engine *e)
+static int commit_steps(struct engine *e)
 {
 	if (e->failed)
 		return engine_refuse(e);
@@ -52,12 +56,12 @@ int engine_digest(struct engine *e)
 	int more, r;
 
 	turns_take(&e->turns);
-	more = step(e, &is_due);
+	more = digest_step(e, &is_due);
 	turns_give(&e->turns);
 	if (!is_due)
 		return more;
 	turns_take(&e->turns);
-	r = commit(e);
+	r = commit_steps(e);
 	turns_give(&e->turns);
 	return r ? r : more;
 }
@@ -71,30 +75,77 @@ static bool wait_for_work(struct engine *e)
 	while (!e->digest_wanted && !e->digester_stop)
 		pthread_cond_wait(&e->digester_wake, &e->lock);
 	e->digest_wanted = false;
+	e->digests = true;
 	stop = e->digester_stop;
 	pthread_mutex_unlock(&e->lock);
 	return !stop;
 }
 
-static bool must_stop(struct engine *e)
+/* false when it is to stop. */
+static bool tell_progress(struct engine *e, bool more)
 {
 	bool stop;
 
 	pthread_mutex_lock(&e->lock);
+	e->nr_digestions++;
+	e->digests = more;
 	stop = e->digester_stop;
+	pthread_cond_broadcast(&e->digested);
 	pthread_mutex_unlock(&e->lock);
-	return stop;
+	return !stop;
 }
 
-static void *run(void *arg)
+/* What finds no space on its device is tried again when somebody wakes the digester. */
+static void *run_digester(void *arg)
 {
 	struct engine *e = arg;
 	int r = 0;
 
-	while (r >= 0 && wait_for_work(e))
-		while ((r = engine_digest(e)) > 0 && !must_stop(e))
-			;
+	while ((r >= 0 || r == ERA_NO_SPACE) && wait_for_work(e)) {
+		do {
+			r = engine_digest(e);
+		} while (tell_progress(e, r > 0) && r > 0);
+	}
 	return NULL;
+}
+
+struct timespec engine_time_in(uint32_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	t.tv_sec += t.tv_nsec / NS_PER_S;
+	t.tv_nsec %= NS_PER_S;
+	return t;
+}
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+bool engine_await_digester(struct engine *e, const struct timespec *until)
+{
+	struct timespec now = engine_time_in(0), soon = engine_time_in(AWAIT_MS);
+	uint64_t before;
+	bool digests;
+	int error = 0;
+
+	if (!e->digester_runs || is_later(&now, until))
+		return false;
+	if (is_later(&soon, until))
+		soon = *until;
+	pthread_mutex_lock(&e->lock);
+	before = e->nr_digestions;
+	e->digest_wanted = e->digests = true;
+	pthread_cond_signal(&e->digester_wake);
+	while (e->nr_digestions == before && !error)
+		error = pthread_cond_timedwait(&e->digested, &e->lock, &soon);
+	digests = error || e->digests || e->digest_wanted;
+	pthread_mutex_unlock(&e->lock);
+	return digests;
 }
 
 int engine_start_digester(struct engine *e)
@@ -105,7 +156,7 @@ int engine_start_digester(struct engine *e)
 		return 0;
 	e->digester_stop = false;
 	e->digest_wanted = true;
-	error = pthread_create(&e->digester, NULL, run, e);
+	error = pthread_create(&e->digester, NULL, run_digester, e);
 	e->digester_runs = !error;
 	if (!error)
 		return 0;

@@ -44,14 +44,25 @@ static void on_note(void *ctx, const char *text)
 	report_note(e->user, "%s", text);
 }
 
+static void init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 static void init_locks(struct engine *e)
 {
 	turns_init(&e->turns);
 	pthread_mutex_init(&e->messages, NULL);
 	pthread_mutex_init(&e->lock, NULL);
-	pthread_cond_init(&e->markers_done, NULL);
-	pthread_cond_init(&e->drained, NULL);
-	pthread_cond_init(&e->digester_wake, NULL);
+	init_cond(&e->markers_done);
+	init_cond(&e->drained);
+	init_cond(&e->digester_wake);
+	init_cond(&e->digested);
 }
 
 static void destroy_locks(struct engine *e)
@@ -62,6 +73,7 @@ static void destroy_locks(struct engine *e)
 	pthread_cond_destroy(&e->markers_done);
 	pthread_cond_destroy(&e->drained);
 	pthread_cond_destroy(&e->digester_wake);
+	pthread_cond_destroy(&e->digested);
 }
 
 static struct engine *create(const struct engine_config *config)

@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/bits.h"
 #include "era/live.h"
@@ -68,10 +69,12 @@ struct engine {
 	pthread_mutex_t messages;
 
 	pthread_mutex_t lock;
-	pthread_cond_t markers_done, drained, digester_wake;
+	pthread_cond_t markers_done, drained, digester_wake, digested;
 	struct marker *gathered;
 	bool leading;               /* one of the markers is at a commit */
 	bool digester_runs, digester_stop, digest_wanted;
+	bool digests;               /* the last step was not the last there is, or another is wanted */
+	uint64_t nr_digestions;     /* steps so far */
 	pthread_t digester;
 	struct engine_figures figures;
 	struct engine_stats stats;
@@ -81,12 +84,13 @@ struct engine {
 	const struct report *user;
 };
 
-/* With the turn.  Commits, and shows the new figures.  The engine fails when that does. */
+/* With the turn.  Commits, and shows the new figures, or gives up. */
 int engine_commit(struct engine *e) must_check;
 
-/* With the turn, when r is an error: read-only from here on, for the reason that was reported last.
- * Returns r. */
-int engine_fail(struct engine *e, int r) must_check;
+/* With the turn, when a change has ended with the error r, which is returned.  ERA_NO_SPACE: the
+ * metadata are those of the last commit again.  Any other: read-only from here on, for the reason
+ * that was reported last; requests whose blocks are marked go on. */
+int engine_give_up(struct engine *e, int r) must_check;
 
 /* Reports why nothing can be done any more; returns an error. */
 int engine_refuse(struct engine *e) must_check;
@@ -108,5 +112,12 @@ bool engine_is_marked(const struct engine *e, uint64_t first, uint64_t end);
 int engine_start_digester(struct engine *e) must_check;
 void engine_stop_digester(struct engine *e);
 void engine_wake_digester(struct engine *e);
+
+/* So many milliseconds from now, of the clock that all waiting is measured by. */
+struct timespec engine_time_in(uint32_t ms);
+
+/* Wakes the digester and waits for a step of it, but not long.  false when no further step helps:
+ * nothing is left to digest, or there is no room to do it, or `until` has come. */
+bool engine_await_digester(struct engine *e, const struct timespec *until) must_check;
 
 #endif

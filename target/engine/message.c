@@ -5,17 +5,18 @@
 
 #include "target/engine/engine_internal.h"
 
-static int no_room(struct engine *e)
+#define NO_ROOM 1
+
+static int refuse_for_room(struct engine *e)
 {
-	return report_fail(&e->rep, ERA_SYS, "%s: the metadata have no room for another era",
+	return report_fail(&e->rep, ERA_NO_SPACE,
+			   "%s: the metadata have no room for another era yet; try again later",
 			   e->dev.path);
 }
 
 /* Nothing has been changed yet: a message that can't be done leaves all as it is. */
 static int may_roll_over(struct engine *e, bool snapshot)
 {
-	int r;
-
 	if (e->failed)
 		return engine_refuse(e);
 	if (snapshot && e->live.sb.metadata_snap)
@@ -23,27 +24,60 @@ static int may_roll_over(struct engine *e, bool snapshot)
 	if (e->live.sb.current_era == UINT32_MAX)
 		return report_fail(&e->rep, ERA_SYS, "era %" PRIu32 " is the last there is",
 				   e->live.sb.current_era);
-	r = era_live_make_room(&e->live, era_live_roll_over_room(&e->live) + snapshot);
-	engine_show(e);
-	if (r < 0)
-		return engine_fail(e, r);
-	return r ? 0 : no_room(e);
+	return 0;
 }
 
-/* With the turn. */
+static int find_room(struct engine *e, bool snapshot)
+{
+	int r = era_live_room_to_roll_over(&e->live, snapshot);
+
+	engine_show(e);
+	if (r < 0)
+		return engine_give_up(e, r);
+	return r ? 0 : NO_ROOM;
+}
+
 static int roll_over(struct engine *e, bool snapshot)
 {
-	int r = may_roll_over(e, snapshot);
+	int r = era_live_roll_over(&e->live);
 
-	if (r)
-		return r;
-	r = era_live_roll_over(&e->live);
 	if (!r && snapshot)
 		r = era_live_take_snapshot(&e->live);
-	r = r ? engine_fail(e, r) : engine_commit(e);
+	r = r ? engine_give_up(e, r) : engine_commit(e);
 	if (!r)
 		engine_publish_era(e);
 	return r;
+}
+
+/* Returns NO_ROOM, which is not reported, when digestion may help. */
+static int try_to_roll_over(struct engine *e, bool snapshot, uint32_t *begun)
+{
+	int r;
+
+	turns_take(&e->turns);
+	r = may_roll_over(e, snapshot);
+	if (!r)
+		r = find_room(e, snapshot);
+	if (!r)
+		r = roll_over(e, snapshot);
+	*begun = e->live.sb.current_era;
+	turns_give(&e->turns);
+	return r;
+}
+
+/* Holds no turn while it waits.  When the digester has come to its end it is tried once more. */
+static int wait_to_roll_over(struct engine *e, bool snapshot, const _Atomic bool *cancelled,
+			     uint32_t *begun)
+{
+	struct timespec until = engine_time_in(e->room_wait_ms);
+	int r = try_to_roll_over(e, snapshot, begun);
+	bool digests = true;
+
+	while (r == NO_ROOM && digests && !(cancelled && atomic_load(cancelled))) {
+		digests = engine_await_digester(e, &until);
+		r = try_to_roll_over(e, snapshot, begun);
+	}
+	return r == NO_ROOM ? refuse_for_room(e) : r;
 }
 
 void engine_flush_failed(struct engine *e)
@@ -78,14 +112,10 @@ int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancel
 	uint32_t begun;
 	int r;
 
-	(void)cancelled;
 	if (atomic_load(&e->is_unflushed))
 		return refuse_unflushed(e);
 	pthread_mutex_lock(&e->messages);
-	turns_take(&e->turns);
-	r = roll_over(e, snapshot);
-	begun = e->live.sb.current_era;
-	turns_give(&e->turns);
+	r = wait_to_roll_over(e, snapshot, cancelled, &begun);
 	if (!r) {
 		engine_wake_digester(e);
 		r = close_older_eras(e, begun);
@@ -108,7 +138,7 @@ static int drop_snapshot(struct engine *e)
 	r = era_live_drop_snapshot(&e->live);
 	if (r && !era_live_is_spoiled(&e->live))
 		return r;
-	return r ? engine_fail(e, r) : engine_commit(e);
+	return r ? engine_give_up(e, r) : engine_commit(e);
 }
 
 int engine_drop_metadata_snap(struct engine *e)

@@ -17,12 +17,12 @@ static int allocate_marks(struct engine *e, uint64_t nr_blocks)
 	return 0;
 }
 
-static int begin(struct engine *e, uint64_t nr_blocks)
+static int resume_live(struct engine *e, uint64_t nr_blocks)
 {
 	int r = era_live_resume(&e->live, nr_blocks);
 
 	if (r)
-		return engine_fail(e, r);
+		return engine_give_up(e, r);
 	engine_show(e);
 	engine_publish_era(e);
 	return 0;
@@ -45,7 +45,7 @@ int engine_resume(struct engine *e, uint64_t origin_bytes)
 	if (!r) {
 		e->origin_bytes = origin_bytes;
 		e->nr_blocks = (uint32_t)nr_blocks;
-		r = begin(e, nr_blocks);
+		r = resume_live(e, nr_blocks);
 	}
 	turns_give(&e->turns);
 	return r ? r : engine_start_digester(e);
@@ -58,7 +58,7 @@ static int archive(struct engine *e)
 	if (e->failed)
 		return engine_refuse(e);
 	r = era_live_archive(&e->live);
-	return r ? engine_fail(e, r) : engine_commit(e);
+	return r ? engine_give_up(e, r) : engine_commit(e);
 }
 
 int engine_suspend(struct engine *e)

@@ -14,7 +14,6 @@
 #define ROOM 16u /* blocks in memory */
 #define NR_STEPS 24u
 #define MAX_MARKED 16u /* of the blocks at once, as a power of two */
-#define SNAPSHOT_BLOCKS 4u
 
 /* A target on the metadata, and what it is asked to do. */
 struct target {
@@ -41,11 +40,6 @@ static int mark(struct target *t)
 		return 0;
 	first = choose(t, nr_blocks);
 	nr = 1 + choose(t, (uint32_t)min_u64(nr_blocks - first, 1u << choose(t, MAX_MARKED)));
-	r = era_live_make_room(&t->live,
-			       era_live_mark_room(&t->live, era_live_bitset_block(first + nr - 1) -
-								   era_live_bitset_block(first) + 1));
-	if (r <= 0)
-		return r;
 	r = era_live_mark(&t->live, first, nr);
 	if (r)
 		return r;
@@ -56,7 +50,7 @@ static int mark(struct target *t)
 
 static int roll_over(struct target *t)
 {
-	int r = era_live_make_room(&t->live, era_live_roll_over_room(&t->live));
+	int r = era_live_room_to_roll_over(&t->live, false);
 
 	return r > 0 ? era_live_roll_over(&t->live) : r;
 }
@@ -67,7 +61,7 @@ static int take_or_drop(struct target *t)
 
 	if (t->live.sb.metadata_snap)
 		return era_live_drop_snapshot(&t->live);
-	r = era_live_make_room(&t->live, era_live_roll_over_room(&t->live) + SNAPSHOT_BLOCKS);
+	r = era_live_room_to_roll_over(&t->live, true);
 	if (r <= 0)
 		return r;
 	r = era_live_roll_over(&t->live);

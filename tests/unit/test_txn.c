@@ -376,9 +376,9 @@ static void test_full(void **state)
 	format_fixture(&f, 60);
 	nr_free = txn_room(&f.txn);
 	assert_int_equal(array_resize(&f.txn, ROLE_ERA, &f.sb.era_array_root, 0, 1018 * nr_free,
-				      &fill), ERA_SYS);
-	assert_int_equal(txn_new(&f.txn, ROLE_ERA, &blk), ERA_SYS);
-	assert_int_equal(txn_commit(&f.txn, write_super, &f), ERA_SYS);
+				      &fill), ERA_NO_SPACE);
+	assert_int_equal(txn_new(&f.txn, ROLE_ERA, &blk), ERA_NO_SPACE);
+	assert_int_equal(txn_commit(&f.txn, write_super, &f), ERA_NO_SPACE);
 	reopen(&f);
 	assert_int_equal(txn_room(&f.txn), nr_free);
 	/* To the last block, and the commit still has room. */
