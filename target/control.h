@@ -6,7 +6,11 @@
  *	status, table                    the line of engine_status(), engine_table()
  *	checkpoint, take_metadata_snap   the era that has begun
  *	drop_metadata_snap               "ok"
- * What fails is answered with "Error: " and why; a status may begin so, too.
+ * What fails is answered with "Error: " and why; a status may begin so, too.  Requests of one client
+ * are answered in their order.
+ *
+ * It has three parts: the socket (control_socket.h), the conversations (control_loop.h) with the
+ * messages that wait (control_queue.h), and the requests (control_requests.h).
  */
 #ifndef ERA_TARGET_CONTROL_H
 #define ERA_TARGET_CONTROL_H
@@ -16,6 +20,11 @@
 #include "target/engine/engine.h"
 
 struct control;
+
+#define CONTROL_MAX_CLIENTS 256u
+#define CONTROL_MAX_MESSAGES 192u /* that wait at a time */
+#define CONTROL_REQUEST_MAX 64u   /* bytes of a line, without its newline */
+#define CONTROL_REQUEST_MAX_TEXT "64"
 
 /* Binds a socket at path, for its owner alone.  A socket that nobody answers on is replaced; whatever
  * else is there is refused.  To be called before there are threads, since it changes the umask for a
@@ -27,8 +36,8 @@ int control_open(struct control **control, const char *path, const struct report
 int control_start(struct control *control, struct engine *e, const char *(*last_error)(void))
 	must_check;
 
-/* Ends all conversations, removes the socket and frees all; NULL is legal.  A message that is under
- * way is waited for. */
+/* Ends all conversations, removes the socket and frees all; NULL is legal.  Messages that wait fail;
+ * one that is under way waits for room no longer, and is waited for. */
 void control_close(struct control *control);
 
 #endif
