@@ -63,6 +63,7 @@ static void init_locks(struct engine *e)
 	init_cond(&e->drained);
 	init_cond(&e->digester_wake);
 	init_cond(&e->digested);
+	init_cond(&e->unpaused);
 }
 
 static void destroy_locks(struct engine *e)
@@ -74,6 +75,7 @@ static void destroy_locks(struct engine *e)
 	pthread_cond_destroy(&e->drained);
 	pthread_cond_destroy(&e->digester_wake);
 	pthread_cond_destroy(&e->digested);
+	pthread_cond_destroy(&e->unpaused);
 }
 
 static struct engine *create(const struct engine_config *config)

@@ -148,6 +148,11 @@ int engine_pause(struct engine *e, uint32_t ms, uint64_t *token) must_check;
 int engine_roll(struct engine *e, uint64_t token, uint32_t *era) must_check;
 int engine_unpause(struct engine *e, uint64_t token) must_check;
 
+/* Ends the pause of that token, and says nothing where it has ended already.  With 0 it ends any
+ * pause, also one for which engine_pause() still waits, which fails then. */
+void engine_drop_pause(struct engine *e, uint64_t token);
+bool engine_is_paused(struct engine *e);
+
 /* One line without newline, in the kernel's words:
  *	<metadata block size in sectors> <used>/<total metadata blocks> <era> <snapshot's block | ->
  * or "Error: " and why, when the engine is read-only. */
@@ -160,6 +165,7 @@ bool engine_is_read_only(struct engine *e);
 /* <metadata> <origin> <block size in sectors>; what has no name is "-". */
 void engine_table(struct engine *e, char *line, size_t size);
 
+/* The era of the last commit.  It is shown before any request is marked in it. */
 uint32_t engine_era(struct engine *e);
 uint32_t engine_nr_blocks(const struct engine *e);
 uint64_t engine_block_bytes(const struct engine *e);

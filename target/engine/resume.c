@@ -66,6 +66,7 @@ int engine_suspend(struct engine *e)
 	int r;
 
 	atomic_store(&e->era, 0);
+	engine_drop_pause(e, 0);
 	engine_drain(e, 0);
 	engine_drain(e, 1);
 	engine_stop_digester(e);
