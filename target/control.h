@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The control socket: messages and questions to the engine, a line each, and a line in reply.
+ * The control socket: messages and questions to the engine, a line each, and a line in reply, or
+ * where that is said several with an empty one at their end.
  *
  * Request, in upper or lower case       reply
  *	status, table                    the line of engine_status(), engine_table()
  *	checkpoint, take_metadata_snap   the era that has begun
  *	drop_metadata_snap               "ok"
+ *	pause MS                         a token: engine_pause() for so many milliseconds
+ *	roll TOKEN                       the era that has begun during that pause
+ *	unpause TOKEN                    "ok"
+ *	stats                            a name, a space and a number a line, then an empty line
+ *	metrics                          the same for Prometheus, then an empty line
+ * A pause ends, too, when the client that got its token closes the connection.
+ *
  * What fails is answered with "Error: " and why; a status may begin so, too.  Requests of one client
  * are answered in their order.
  *
@@ -25,6 +33,8 @@ struct control;
 #define CONTROL_MAX_MESSAGES 192u /* that wait at a time */
 #define CONTROL_REQUEST_MAX 64u   /* bytes of a line, without its newline */
 #define CONTROL_REQUEST_MAX_TEXT "64"
+#define CONTROL_MAX_PAUSE_MS 60000u
+#define CONTROL_MAX_PAUSE_MS_TEXT "60000"
 
 /* Binds a socket at path, for its owner alone.  A socket that nobody answers on is replaced; whatever
  * else is there is refused.  To be called before there are threads, since it changes the umask for a

@@ -32,6 +32,9 @@ struct client {
 	struct request now;       /* what has been carried out; its reply is being sent */
 	size_t nr_sent;
 	int64_t deadline;         /* for the whole of a line or a reply to pass */
+
+	uint64_t token; /* of the pause that ends with this client, or 0 */
+	int64_t paused_until;
 };
 
 struct control_loop {
@@ -62,10 +65,18 @@ static void wake_up(void *ctx)
 	eventfd_write(loop->wake, 1);
 }
 
+/* A pause is held by waiting. */
+static void give_time(struct client *c)
+{
+	int64_t now = now_ms();
+
+	c->deadline = IDLE_MS + (now < c->paused_until ? c->paused_until : now);
+}
+
 static void begin_reply(struct client *c)
 {
 	c->nr_sent = 0;
-	c->deadline = now_ms() + IDLE_MS;
+	give_time(c);
 }
 
 static void enqueue(struct control_loop *loop, struct client *c)
@@ -133,7 +144,7 @@ static bool send_reply(struct control_loop *loop, struct client *c)
 			return errno == EAGAIN;
 	}
 	request_free(&c->now, loop->engine);
-	c->deadline = now_ms() + IDLE_MS;
+	give_time(c);
 	return true;
 }
 
@@ -174,16 +185,14 @@ static void end_client(struct control_loop *loop, unsigned i)
 		loop->nr_messages--;
 	}
 	request_free(&c->now, loop->engine);
+	if (c->token)
+		engine_drop_pause(loop->engine, c->token);
 	close(c->fd);
 	free(c);
 	loop->clients[i] = loop->clients[--loop->nr_clients];
 }
 
-static bool is_idle(const struct client *c)
-{
-	return !c->message;
-}
-
+/* There is one without a message; the deadline of one that holds a pause is later than others'. */
 static void make_room(struct control_loop *loop)
 {
 	unsigned longest = CONTROL_MAX_CLIENTS;
@@ -193,7 +202,7 @@ static void make_room(struct control_loop *loop)
 	for (unsigned i = 0; i < loop->nr_clients; i++) {
 		const struct client *c = loop->clients[i];
 
-		if (is_idle(c) && (longest == CONTROL_MAX_CLIENTS ||
+		if (!c->message && (longest == CONTROL_MAX_CLIENTS ||
 				   c->deadline < loop->clients[longest]->deadline))
 			longest = i;
 	}
@@ -218,7 +227,7 @@ static void welcome(struct control_loop *loop, int fd)
 		return;
 	}
 	c->fd = fd;
-	c->deadline = now_ms() + IDLE_MS;
+	give_time(c);
 	make_room(loop);
 	loop->clients[loop->nr_clients++] = c;
 }
@@ -233,6 +242,16 @@ static void accept_one(struct control_loop *loop)
 		loop->deaf_until = now_ms() + RETRY_MS; /* no descriptor is left */
 }
 
+/* The pause that a message has begun is the client's from now on. */
+static void take_token(struct client *c)
+{
+	if (!c->now.token)
+		return;
+	c->token = c->now.token;
+	c->paused_until = now_ms() + (int64_t)c->now.number;
+	c->now.token = 0;
+}
+
 /* The reply of a message that is done. */
 static void take_reply(struct control_loop *loop, struct client *c)
 {
@@ -242,6 +261,7 @@ static void take_reply(struct control_loop *loop, struct client *c)
 	free(c->message);
 	c->message = NULL;
 	loop->nr_messages--;
+	take_token(c);
 	begin_reply(c);
 }
 

@@ -5,8 +5,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define THREADS 2u
+#define NS_PER_S 1000000000L
+#define LOOK_AGAIN_NS 10000000L
 
 struct worker {
 	struct control_queue *queue;
@@ -88,12 +91,33 @@ static void end_message(struct control_queue *q, struct worker *w)
 	q->config.wake(q->config.ctx);
 }
 
-static struct message *find_next(struct control_queue *q, enum request_by by)
+/* *held_up: there is one that waits for the end of a pause. */
+static struct message *find_next(struct control_queue *q, enum request_by by, bool *held_up)
 {
-	for (struct message *m = q->first; m; m = m->next)
-		if (m->state == MESSAGE_WAITS && m->req.kind->by == by)
+	*held_up = false;
+	for (struct message *m = q->first; m; m = m->next) {
+		if (m->state != MESSAGE_WAITS || m->req.kind->by != by)
+			continue;
+		if (!m->req.kind->pauses || !engine_is_paused(q->config.engine))
 			return m;
+		*held_up = true;
+	}
 	return NULL;
+}
+
+static void wait_for_messages(struct control_queue *q, bool held_up)
+{
+	struct timespec soon;
+
+	if (!held_up) {
+		pthread_cond_wait(&q->added, &q->lock);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &soon);
+	soon.tv_nsec += LOOK_AGAIN_NS;
+	soon.tv_sec += soon.tv_nsec / NS_PER_S;
+	soon.tv_nsec %= NS_PER_S;
+	pthread_cond_timedwait(&q->added, &q->lock, &soon);
 }
 
 static void *run_worker(void *arg)
@@ -101,12 +125,13 @@ static void *run_worker(void *arg)
 	struct worker *w = arg;
 	struct control_queue *q = w->queue;
 	struct message *m;
+	bool held_up;
 
 	pthread_mutex_lock(&q->lock);
 	while (!q->stopped) {
-		m = find_next(q, w->by);
+		m = find_next(q, w->by, &held_up);
 		if (!m) {
-			pthread_cond_wait(&q->added, &q->lock);
+			wait_for_messages(q, held_up);
 			continue;
 		}
 		begin_message(q, w, m);
@@ -155,9 +180,12 @@ bool control_queue_take(struct control_queue *q, struct message *m)
 	return done;
 }
 
-static void cancel(struct message *m)
+/* A message that pauses is the only one that does (find_next()). */
+static void cancel(struct control_queue *q, struct message *m)
 {
 	atomic_store(&m->req.cancelled, true);
+	if (m->state == MESSAGE_BEGUN && m->req.kind->pauses)
+		engine_drop_pause(q->config.engine, 0);
 }
 
 /* Ends its waiting, unless the running message is there for somebody. */
@@ -168,7 +196,7 @@ static void cancel_unwanted(struct control_queue *q, struct message *running)
 	for (const struct message *m = q->first; running->req.kind->shares_era && m; m = m->next)
 		is_wanted |= shares_era(m, MESSAGE_BEGUN) && m->is_wanted;
 	if (!is_wanted)
-		cancel(running);
+		cancel(q, running);
 }
 
 void control_queue_drop(struct control_queue *q, struct message *m)
@@ -201,6 +229,16 @@ static int start_worker(struct control_queue *q, enum request_by by)
 	return 0;
 }
 
+static void init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int control_queue_start(struct control_queue **queue, const struct control_queue_config *config)
 {
 	struct control_queue *q = calloc(1, sizeof(*q));
@@ -210,7 +248,7 @@ int control_queue_start(struct control_queue **queue, const struct control_queue
 		return report_nomem(config->rep);
 	q->config = *config;
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_cond_init(&q->added, NULL);
+	init_cond(&q->added);
 	r = start_worker(q, REQUEST_BY_MESSENGER);
 	if (!r)
 		r = start_worker(q, REQUEST_BY_DROPPER);
@@ -230,7 +268,7 @@ void control_queue_stop(struct control_queue *q)
 	for (struct message *m = q->first; m; m = m->next) {
 		if (m->state == MESSAGE_WAITS)
 			refuse_at_end(m);
-		cancel(m);
+		cancel(q, m);
 	}
 	pthread_cond_broadcast(&q->added);
 	pthread_mutex_unlock(&q->lock);

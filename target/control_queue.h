@@ -10,6 +10,9 @@
  *
  * A message that nobody waits for any more is dropped: if it has not begun it never will; if it has,
  * and no other shares it, it is told to end its waiting for room (`cancelled`).
+ *
+ * A message that pauses waits in the queue, and not in its thread, until the pause before it has
+ * ended: the roll that this one is for must pass it.
  */
 #ifndef ERA_TARGET_CONTROL_QUEUE_H
 #define ERA_TARGET_CONTROL_QUEUE_H

@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #include "base/checked.h"
+#include "target/control.h"
+#include "target/control_stats.h"
 
 static void put_line(struct request *req, const char *fmt, ...) format_printf(2, 3);
 
@@ -79,15 +81,73 @@ static int drop_snapshot(struct engine *e, struct request *req)
 	return engine_drop_metadata_snap(e);
 }
 
+/* The token is the client's when the reply has been taken (request_free()). */
+static int pause_target(struct engine *e, struct request *req)
+{
+	int r;
+
+	if (!req->number || req->number > CONTROL_MAX_PAUSE_MS) {
+		request_fail(req, "a pause has 1 to " CONTROL_MAX_PAUSE_MS_TEXT " ms");
+		return 0;
+	}
+	r = engine_pause(e, (uint32_t)req->number, &req->token);
+	if (!r)
+		put_line(req, "%" PRIu64, req->token);
+	return r;
+}
+
+static int roll(struct engine *e, struct request *req)
+{
+	int r = engine_roll(e, req->number, &req->begun_era);
+
+	if (!r)
+		request_reply_era(req, req->begun_era);
+	return r;
+}
+
+static int unpause(struct engine *e, struct request *req)
+{
+	put_line(req, "ok");
+	return engine_unpause(e, req->number);
+}
+
+/* The reply is these lines, or NULL, and an empty one. */
+static int put_lines(struct request *req, char *lines)
+{
+	if (lines && asprintf(&req->reply, "%s\n", lines) < 0)
+		req->reply = NULL;
+	free(lines);
+	return 0;
+}
+
+static int tell_stats(struct engine *e, struct request *req)
+{
+	return put_lines(req, control_stats_lines(e));
+}
+
+static int tell_metrics(struct engine *e, struct request *req)
+{
+	return put_lines(req, control_stats_prometheus(e));
+}
+
 static const struct request_kind kinds[] = {
 	{.word = "status", .carry_out = tell_status},
 	{.word = "table", .carry_out = tell_table},
+	{.word = "stats", .carry_out = tell_stats},
+	{.word = "metrics", .carry_out = tell_metrics},
 	{.word = "checkpoint",
 	 .by = REQUEST_BY_MESSENGER,
 	 .shares_era = true,
 	 .carry_out = checkpoint},
 	{.word = "take_metadata_snap", .by = REQUEST_BY_MESSENGER, .carry_out = take_snapshot},
 	{.word = "drop_metadata_snap", .by = REQUEST_BY_DROPPER, .carry_out = drop_snapshot},
+	{.word = "pause",
+	 .has_number = true,
+	 .by = REQUEST_BY_MESSENGER,
+	 .pauses = true,
+	 .carry_out = pause_target},
+	{.word = "roll", .has_number = true, .by = REQUEST_BY_MESSENGER, .carry_out = roll},
+	{.word = "unpause", .has_number = true, .carry_out = unpause},
 };
 
 /* Decimal digits, and nothing else. */
@@ -135,7 +195,9 @@ void request_carry_out(struct request *req, struct engine *e, const char *(*last
 
 void request_free(struct request *req, struct engine *e)
 {
-	(void)e;
+	if (req->token)
+		engine_drop_pause(e, req->token);
+	req->token = 0;
 	free(req->reply);
 	req->reply = NULL;
 }

@@ -232,6 +232,11 @@ void engine_table(struct engine *e, char *line, size_t size)
 		 e->block_bytes / SECTOR_SIZE);
 }
 
+const char *engine_metadata_name(const struct engine *e)
+{
+	return e->metadata_name;
+}
+
 uint32_t engine_era(struct engine *e)
 {
 	uint32_t era;
@@ -261,5 +266,15 @@ void engine_stats(struct engine *e, struct engine_stats *stats)
 {
 	pthread_mutex_lock(&e->lock);
 	*stats = e->stats;
+	stats->used = e->figures.used;
+	stats->total = e->figures.total;
+	stats->spare = e->figures.spare;
+	stats->has_snapshot = e->figures.snapshot;
+	stats->era = e->figures.era;
+	stats->is_read_only = *e->why;
 	pthread_mutex_unlock(&e->lock);
+	stats->origin_flushes = histogram_total(&stats->origin_flush);
+	stats->in_flight = engine_nr_in_flight(e);
+	stats->is_unflushed = atomic_load(&e->is_unflushed);
+	stats->is_paused = engine_is_paused(e);
 }

@@ -40,7 +40,7 @@ struct marker {
 
 /* The status line's figures, as of the last commit. */
 struct engine_figures {
-	uint64_t used, total, snapshot;
+	uint64_t used, total, spare, snapshot;
 	uint32_t era;
 };
 
@@ -107,6 +107,9 @@ int engine_refuse(struct engine *e) must_check;
 /* With the turn, after a commit: takes over the status line's figures and the statistics. */
 void engine_show(struct engine *e);
 
+/* Adds to a histogram of e->stats what has begun then (histogram_now_us()) and ends now. */
+void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us);
+
 /* With the turn: the era that has been committed is the current one, and nothing is marked in it. */
 void engine_publish_era(struct engine *e);
 
@@ -114,6 +117,7 @@ void engine_publish_era(struct engine *e);
 void engine_drain(struct engine *e, uint32_t parity);
 
 bool engine_any_in_flight(struct engine *e, uint32_t parity);
+uint64_t engine_nr_in_flight(struct engine *e);
 
 /* Waits until the pause has ended. */
 void engine_hold_back(struct engine *e);

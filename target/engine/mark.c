@@ -125,6 +125,15 @@ bool engine_any_in_flight(struct engine *e, uint32_t parity)
 	return false;
 }
 
+uint64_t engine_nr_in_flight(struct engine *e)
+{
+	uint64_t nr = 0;
+
+	for (uint32_t i = 0; i < IN_FLIGHT_STRIPES; i++)
+		nr += atomic_load(&e->in_flight[i].nr[0]) + atomic_load(&e->in_flight[i].nr[1]);
+	return nr;
+}
+
 void engine_drain(struct engine *e, uint32_t parity)
 {
 	pthread_mutex_lock(&e->lock);

@@ -21,6 +21,8 @@ static int resume_live(struct engine *e, uint64_t nr_blocks)
 {
 	int r = era_live_resume(&e->live, nr_blocks);
 
+	if (!r)
+		r = era_live_count_writesets(&e->live);
 	if (r)
 		return engine_give_up(e, r);
 	engine_show(e);

@@ -209,7 +209,7 @@ def drop_passes_by():
 def stops_with_messages(count):
     """Messages that wait don't hold up the end, and are answered."""
     slow = SlowWrite()
-    slow.send("checkpoint")
+    first = slow.send("checkpoint")
     until(lambda: slow.target.era() > slow.era, "the new era in the status")
     clients = [slow.send("take_metadata_snap") for _ in range(count)]
     slow.await_write()
@@ -218,7 +218,7 @@ def stops_with_messages(count):
     slow.target.stop()
     if time.monotonic() - start > 3:
         fail("messages hold up the end")
-    for connection in clients:
+    for connection in [first, *clients]:
         connection.settimeout(5)
         text = reply(connection)
         if not text.isdigit() and not text.startswith("Error: "):
