@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Asks a running target for its state, and sends it messages. */
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "base/checked.h"
+#include "era_ctl/moment.h"
+#include "era_ctl/peer.h"
 #include "tools/options.h"
 #include "tools/tool.h"
 
-#define REPLY_MAX 2048
-#define FAILED "Error"
+/* A pause of the target is at most so long. */
+#define MAX_PAUSE_S 60u
+#define DEFAULT_PAUSE_S 10u
 
 struct options {
 	const char *path;
+	struct option_devices sockets;
 	unsigned request;
+	uint32_t timeout;
+	bool has_timeout, prometheus;
 };
 
 static const char *const requests[] = {
-	"status", "table", "checkpoint", "take_metadata_snap", "drop_metadata_snap", NULL,
+	"status", "table", "stats", "checkpoint", "take_metadata_snap", "drop_metadata_snap", NULL,
+};
+
+static const struct option_row rows[] = {
+	{.name = "timeout",
+	 .arg = "SECONDS",
+	 .help = "Give up after so long, and take the message back",
+	 .form = OPTION_U32,
+	 .value = offsetof(struct options, timeout),
+	 .given = offsetof(struct options, has_timeout)},
+	{.name = "prometheus",
+	 .help = "With stats: in the text format of Prometheus",
+	 .value = offsetof(struct options, prometheus)},
 };
 
 static const struct option_row request_row = {
@@ -29,96 +45,82 @@ static const struct option_row request_row = {
 	.choices = requests,
 };
 
+static bool is_request(const struct options *options, const char *word)
+{
+	return !strcmp(requests[options->request], word);
+}
+
+static void check_options(void *arg)
+{
+	struct options *options = arg;
+	bool many = options->sockets.nr > 1;
+
+	if (many && !is_request(options, "checkpoint"))
+		options_error("%s: takes one socket, found %u", requests[options->request],
+			      options->sockets.nr);
+	if (options->prometheus && !is_request(options, "stats"))
+		options_error("--prometheus: goes with stats only");
+	if (options->has_timeout && !options->timeout)
+		options_error("--timeout: found 0, wanted at least a second");
+	if (many && options->timeout > MAX_PAUSE_S)
+		options_error("--timeout: found %" PRIu32 ", wanted at most %u: so long a target "
+			      "may be paused", options->timeout, MAX_PAUSE_S);
+	if (many && !options->has_timeout)
+		options->timeout = DEFAULT_PAUSE_S;
+}
+
 static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.device = "socket",
 	.word = &request_row,
-	.args_doc = "SOCKET REQUEST",
+	.devices = offsetof(struct options, sockets),
+	.check = check_options,
+	.args_doc = "SOCKET... REQUEST",
 	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. REQUEST is one "
-	       "of status, table, checkpoint, take_metadata_snap and drop_metadata_snap.\v"
+	       "of status, table, stats, checkpoint, take_metadata_snap and drop_metadata_snap.\v"
 	       "checkpoint and take_metadata_snap print the era that they have begun, when all that "
 	       "was written in the eras before it is in the device.\n\n"
-	       "Exit status: 0 done, 2 wrong usage, 3 no target answers there, or it refused.",
+	       "checkpoint with several sockets begins an era on all of these targets at one moment, for which "
+	       "they are paused, and prints the socket and the era of each.\n\n"
+	       "Exit status: 0 done, 2 wrong usage, 3 no target answers there, not in time, or it refused.",
 };
 
-static int open_socket(const char *path, const struct report *rep)
+static enum exit_status ask(struct tool *tool, const struct options *options)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
+	const char *request = options->prometheus ? "metrics" : requests[options->request];
+	struct peer peer;
+	int r = peer_open(&peer, options->path, options->timeout, &tool->report);
+	enum exit_status status;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return report_fail(rep, ERA_SYS, "%s: is too long for a socket", path);
-	memcpy(address.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
-		return fd;
-	report_errno(rep, path, "cannot connect");
-	if (fd >= 0)
-		close(fd);
-	return ERA_SYS;
-}
-
-/* All of the line but its newline. */
-static int receive(int fd, char *reply, size_t size, const struct tool *tool)
-{
-	char *end = NULL;
-	size_t len = 0;
-
-	while (!end && len < size) {
-		ssize_t n = recv(fd, reply + len, size - len, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return report_errno(&tool->report, tool->path, "cannot read");
-		if (!n)
-			break;
-		end = memchr(reply + len, '\n', (size_t)n);
-		len += (size_t)n;
+	if (!r)
+		r = peer_send(&peer, request);
+	if (!r)
+		r = peer_receive(&peer, is_request(options, "stats"));
+	if (r) {
+		status = status_of(r);
+	} else if (peer_refused(&peer)) {
+		tool_say(tool, "%s: %s", tool->path, peer.reply);
+		status = STATUS_SYSTEM;
+	} else {
+		peer_print(&peer, options->prometheus);
+		status = tool_close_stdout(tool);
 	}
-	if (!end)
-		return report_fail(&tool->report, ERA_SYS, "%s: gave no reply", tool->path);
-	*end = '\0';
-	return 0;
-}
-
-static int talk(int fd, const char *request, char *reply, size_t size, const struct tool *tool)
-{
-	char line[64];
-	int len = snprintf(line, sizeof(line), "%s\n", request);
-	ssize_t n = send(fd, line, (size_t)len, MSG_NOSIGNAL);
-
-	if (n >= 0 && n < len)
-		errno = EIO;
-	if (n < len && errno != EPIPE) /* what hangs up may have said why */
-		return report_errno(&tool->report, tool->path, "cannot send");
-	return receive(fd, reply, size, tool);
-}
-
-static enum exit_status print(struct tool *tool, const char *reply)
-{
-	if (!strncmp(reply, FAILED, strlen(FAILED))) {
-		tool_say(tool, "%s: %s", tool->path, reply);
-		return STATUS_SYSTEM;
-	}
-	tool_print("%s", reply);
-	return tool_close_stdout(tool);
+	peer_close(&peer);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {0};
-	char reply[REPLY_MAX];
 	struct tool tool;
-	int fd, r;
 
 	tool_start(&tool);
 	options_parse_table(&table, argc, argv, &options);
 	tool.path = options.path;
-	fd = open_socket(options.path, &tool.report);
-	if (fd < 0)
-		return STATUS_SYSTEM;
-	r = talk(fd, requests[options.request], reply, sizeof(reply), &tool);
-	close(fd);
-	return (int)(r ? status_of(r) : print(&tool, reply));
+	if (options.sockets.nr == 1)
+		return (int)ask(&tool, &options);
+	return (int)moment_checkpoint(&tool, options.sockets.paths, options.sockets.nr,
+				      options.timeout);
 }

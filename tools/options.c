@@ -170,11 +170,24 @@ static void set_option(struct parse *parse, size_t i, const char *arg)
 	set_value(parse, row, arg);
 }
 
-static void set_argument(struct parse *parse, const char *arg)
+static void add_device(struct parse *parse, char *const *arg)
+{
+	struct option_devices *devices = (void *)((char *)parse->options + parse->table->devices);
+
+	if (!devices->nr++)
+		devices->paths = arg;
+}
+
+/* is_last: no other argument follows. */
+static void set_argument(struct parse *parse, char *const *at, bool is_last)
 {
 	const struct option_table *table = parse->table;
-	const char **path = parse->options;
+	const char **path = parse->options, *arg = *at;
 
+	if (table->devices && (!*path || !is_last))
+		add_device(parse, at);
+	if (table->devices && *path && !is_last)
+		return;
 	if (!table->takes_device || parse->has_word)
 		options_error("unexpected argument '%s'", arg);
 	if (*path && table->word) {
@@ -327,7 +340,7 @@ void options_parse_table(const struct option_table *table, int argc, char **argv
 	while ((key = getopt_long(argc, argv, parse.shorts, parse.longs, NULL)) >= 0)
 		parse_option(&parse, key, argv);
 	for (int i = optind; i < argc; i++)
-		set_argument(&parse, argv[i]);
+		set_argument(&parse, &argv[i], i == argc - 1);
 	check_all(&parse);
 }
 

@@ -37,6 +37,11 @@ struct option_row {
 	bool required;
 };
 
+struct option_devices {
+	char *const *paths; /* as on the command line */
+	unsigned nr;
+};
+
 struct option_table {
 	const struct option_row *rows; /* may be NULL */
 	size_t nr_rows;
@@ -44,6 +49,9 @@ struct option_table {
 	const char *device; /* what it is called; NULL: a metadata device */
 	/* May be NULL: one more argument, which must be there, of form OPTION_CHOICE. */
 	const struct option_row *word;
+	/* With word: offset of a struct option_devices that gets all arguments but the last one, of which
+	 * path is the first; 0: one device is taken. */
+	size_t devices;
 	const char *args_doc, *doc;
 	/* May be NULL: what the rows can't say.  Errors go to options_error(). */
 	void (*check)(void *options);

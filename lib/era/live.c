@@ -66,6 +66,7 @@ int era_live_commit(struct era_live *live)
 	if (r)
 		return r;
 	live->committed = live->sb;
+	live->nr_committed_writesets = live->nr_writesets;
 	live->nr_commits++;
 	live->nr_flushes += 2;
 	return 0;
@@ -79,6 +80,7 @@ int era_live_roll_back(struct era_live *live)
 
 	txn_close(&live->txn);
 	live->sb = live->committed;
+	live->nr_writesets = live->nr_committed_writesets;
 	live->digest.active = false;
 	r = txn_open(&live->txn, live->dev, &live->sb.sm, room);
 	live->txn.cache.nr_written = nr_written;
@@ -126,6 +128,7 @@ int era_live_archive(struct era_live *live)
 		return txn_result(&live->txn, r);
 	sb->current_nr_bits = 0;
 	sb->current_root = 0;
+	live->nr_writesets++;
 	return 0;
 }
 

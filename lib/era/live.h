@@ -47,6 +47,8 @@ struct era_live {
 	struct era_shared shared;
 	struct era_digest digest;
 	uint64_t nr_commits, nr_flushes, nr_digested;
+	uint64_t nr_writesets;           /* not digested yet; see era_live_count_writesets() */
+	uint64_t nr_committed_writesets; /* as of the last commit */
 };
 
 /* Reads and validates the superblock and the space map of metadata on dev, which must outlive it.
@@ -111,6 +113,10 @@ enum era_digest_result {
  * wait long; when it has all of it, removes it from the tree.  Commits only to get room.
  * Returns an enum era_digest_result or an error. */
 int era_live_digest(struct era_live *live) must_check;
+
+/* Counts the writesets in the tree, once, with nothing uncommitted; from then on they are counted as they
+ * come and go. */
+int era_live_count_writesets(struct era_live *live) must_check;
 
 /* Which blocks were written since an era, read in steps; between two of them the metadata may
  * change, but not be resized.  What was digested meanwhile is found in the array, which is read

@@ -60,6 +60,24 @@ static int finish(struct era_live *live)
 		return r;
 	digest->active = false;
 	live->nr_digested++;
+	live->nr_writesets--;
+	return 0;
+}
+
+int era_live_count_writesets(struct era_live *live)
+{
+	struct writeset_disk ws;
+	uint64_t era = 0, nr = 0;
+	int r;
+
+	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+			       &ws)) > 0) {
+		nr++;
+		era++;
+	}
+	if (r < 0)
+		return r;
+	live->nr_writesets = live->nr_committed_writesets = nr;
 	return 0;
 }
 

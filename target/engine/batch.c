@@ -88,6 +88,7 @@ static void gather(struct engine *e, struct marker *marker)
 int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end)
 {
 	struct marker marker = {.first = first, .end = end};
+	uint64_t begin_us = histogram_now_us();
 
 	pthread_mutex_lock(&e->lock);
 	e->stats.marks++;
@@ -98,6 +99,7 @@ int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end)
 		else
 			lead(e);
 	}
+	histogram_add(&e->stats.mark_wait, histogram_now_us() - begin_us);
 	pthread_mutex_unlock(&e->lock);
 	return marker.result;
 }

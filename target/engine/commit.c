@@ -13,6 +13,7 @@ void engine_show(struct engine *e)
 	e->figures = (struct engine_figures){
 		.used = sb->sm.nr_allocated,
 		.total = sb->sm.nr_blocks,
+		.spare = era_live_spare_room(&e->live),
 		.snapshot = sb->metadata_snap,
 		.era = sb->current_era,
 	};
@@ -20,6 +21,7 @@ void engine_show(struct engine *e)
 	e->stats.flushes = e->live.nr_flushes;
 	e->stats.blocks_written = e->live.txn.cache.nr_written + e->live.nr_commits;
 	e->stats.digested = e->live.nr_digested;
+	e->stats.waiting = e->live.nr_writesets;
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -59,12 +61,23 @@ int engine_refuse(struct engine *e)
 	return report_fail(e->user, ERA_SYS, "the target is read-only: %s", why);
 }
 
+void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us)
+{
+	uint64_t us = histogram_now_us() - begin_us;
+
+	pthread_mutex_lock(&e->lock);
+	histogram_add(h, us);
+	pthread_mutex_unlock(&e->lock);
+}
+
 int engine_commit(struct engine *e)
 {
+	uint64_t begin_us = histogram_now_us();
 	int r = era_live_commit(&e->live);
 
 	if (r)
 		return engine_give_up(e, r);
 	engine_show(e);
+	engine_took(e, &e->stats.commit, begin_us);
 	return 0;
 }

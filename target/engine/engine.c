@@ -63,6 +63,7 @@ static void init_locks(struct engine *e)
 	init_cond(&e->drained);
 	init_cond(&e->digester_wake);
 	init_cond(&e->digested);
+	init_cond(&e->unpaused);
 }
 
 static void destroy_locks(struct engine *e)
@@ -74,6 +75,7 @@ static void destroy_locks(struct engine *e)
 	pthread_cond_destroy(&e->drained);
 	pthread_cond_destroy(&e->digester_wake);
 	pthread_cond_destroy(&e->digested);
+	pthread_cond_destroy(&e->unpaused);
 }
 
 static struct engine *create(const struct engine_config *config)
@@ -230,6 +232,11 @@ void engine_table(struct engine *e, char *line, size_t size)
 		 e->block_bytes / SECTOR_SIZE);
 }
 
+const char *engine_metadata_name(const struct engine *e)
+{
+	return e->metadata_name;
+}
+
 uint32_t engine_era(struct engine *e)
 {
 	uint32_t era;
@@ -259,5 +266,15 @@ void engine_stats(struct engine *e, struct engine_stats *stats)
 {
 	pthread_mutex_lock(&e->lock);
 	*stats = e->stats;
+	stats->used = e->figures.used;
+	stats->total = e->figures.total;
+	stats->spare = e->figures.spare;
+	stats->has_snapshot = e->figures.snapshot;
+	stats->era = e->figures.era;
+	stats->is_read_only = *e->why;
 	pthread_mutex_unlock(&e->lock);
+	stats->origin_flushes = histogram_total(&stats->origin_flush);
+	stats->in_flight = engine_nr_in_flight(e);
+	stats->is_unflushed = atomic_load(&e->is_unflushed);
+	stats->is_paused = engine_is_paused(e);
 }

@@ -34,6 +34,7 @@
 #include "base/compiler.h"
 #include "base/report.h"
 #include "block/dev.h"
+#include "target/engine/histogram.h"
 
 struct engine;
 
@@ -148,6 +149,11 @@ int engine_pause(struct engine *e, uint32_t ms, uint64_t *token) must_check;
 int engine_roll(struct engine *e, uint64_t token, uint32_t *era) must_check;
 int engine_unpause(struct engine *e, uint64_t token) must_check;
 
+/* Ends the pause of that token, and says nothing where it has ended already.  With 0 it ends any
+ * pause, also one for which engine_pause() still waits, which fails then. */
+void engine_drop_pause(struct engine *e, uint64_t token);
+bool engine_is_paused(struct engine *e);
+
 /* One line without newline, in the kernel's words:
  *	<metadata block size in sectors> <used>/<total metadata blocks> <era> <snapshot's block | ->
  * or "Error: " and why, when the engine is read-only. */
@@ -157,9 +163,13 @@ void engine_status(struct engine *e, char *line, size_t size);
 /* Has the engine failed, so that nothing can be marked any more? */
 bool engine_is_read_only(struct engine *e);
 
+/* Where the metadata are. */
+const char *engine_metadata_name(const struct engine *e);
+
 /* <metadata> <origin> <block size in sectors>; what has no name is "-". */
 void engine_table(struct engine *e, char *line, size_t size);
 
+/* The era of the last commit.  It is shown before any request is marked in it. */
 uint32_t engine_era(struct engine *e);
 uint32_t engine_nr_blocks(const struct engine *e);
 uint64_t engine_block_bytes(const struct engine *e);
@@ -181,6 +191,20 @@ struct engine_stats {
 	uint64_t flushes;
 	uint64_t blocks_written; /* metadata blocks, superblocks included */
 	uint64_t digested;       /* writesets */
+	uint64_t origin_flushes; /* that succeeded */
+
+	/* As they are now. */
+	uint64_t waiting;        /* writesets that are not digested yet */
+	uint64_t in_flight;      /* requests */
+	uint64_t used, total;    /* metadata blocks */
+	uint64_t spare;          /* of these, what can be taken before no era can be begun */
+	uint32_t era;
+	bool has_snapshot, is_read_only, is_unflushed, is_paused;
+
+	struct histogram mark_wait;    /* of `marks` */
+	struct histogram commit;
+	struct histogram begin_era;    /* engine_begin_era(), where it succeeded */
+	struct histogram origin_flush; /* the same */
 };
 
 void engine_stats(struct engine *e, struct engine_stats *stats);

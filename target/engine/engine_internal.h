@@ -7,7 +7,7 @@
  *	                      of digestion; never while waiting for requests
  *	lock                  what stands under it below; held for moments
  *	messages              one message at a time, to its end
- *	nothing               era, marked, in_flight, draining: atomic; see mark.c
+ *	nothing               era, paused, marked, in_flight, draining: atomic; see mark.c
  * They are taken in the order messages, turn, lock.
  */
 #ifndef ERA_TARGET_ENGINE_INTERNAL_H
@@ -40,14 +40,22 @@ struct marker {
 
 /* The status line's figures, as of the last commit. */
 struct engine_figures {
-	uint64_t used, total, snapshot;
+	uint64_t used, total, spare, snapshot;
 	uint32_t era;
+};
+
+/* A pause, and the last one's remains. */
+struct pause {
+	uint64_t token, last_token; /* 0: there is none */
+	struct timespec until;      /* it lapses then */
+	_Atomic bool is_over;
 };
 
 struct engine {
 	struct in_flight in_flight[IN_FLIGHT_STRIPES];
 	_Atomic uint32_t era; /* 0: nothing may be marked */
-	_Atomic bool draining;
+	_Atomic bool paused;      /* new requests are held back; pause.c */
+	_Atomic uint32_t draining; /* threads that wait for requests in flight */
 	_Atomic uint64_t *marked; /* a bit a data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
@@ -69,7 +77,8 @@ struct engine {
 	pthread_mutex_t messages;
 
 	pthread_mutex_t lock;
-	pthread_cond_t markers_done, drained, digester_wake, digested;
+	pthread_cond_t markers_done, drained, digester_wake, digested, unpaused;
+	struct pause pause;
 	struct marker *gathered;
 	bool leading;               /* one of the markers is at a commit */
 	bool digester_runs, digester_stop, digest_wanted;
@@ -98,11 +107,20 @@ int engine_refuse(struct engine *e) must_check;
 /* With the turn, after a commit: takes over the status line's figures and the statistics. */
 void engine_show(struct engine *e);
 
+/* Adds to a histogram of e->stats what has begun then (histogram_now_us()) and ends now. */
+void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us);
+
 /* With the turn: the era that has been committed is the current one, and nothing is marked in it. */
 void engine_publish_era(struct engine *e);
 
 /* Waits until no request of eras with that parity is in flight. */
 void engine_drain(struct engine *e, uint32_t parity);
+
+bool engine_any_in_flight(struct engine *e, uint32_t parity);
+uint64_t engine_nr_in_flight(struct engine *e);
+
+/* Waits until the pause has ended. */
+void engine_hold_back(struct engine *e);
 
 /* Marks blocks first .. end - 1 together with whoever else waits. */
 int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end) must_check;

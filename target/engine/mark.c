@@ -19,6 +19,17 @@
  * Two counts are enough because a rollover begins only when the one before has seen its requests out
  * (the `messages` mutex): those still counted are of the current era and the one before it.
  *
+ * A pause (pause.c) goes by the same counts.  It sets `paused`, and then waits until both counts are
+ * 0.  A request reads the flag after it was counted:
+ *
+ *   if the flag is clear, the pause's store comes later in the single order, and so do its reads of
+ *   the counts: it waits for this request.  If it is set, the request gives its count back and
+ *   waits for the end of the pause.  So when the pause has seen both counts at 0, no request
+ *   is in flight, and none will be before the flag is cleared.
+ *
+ * A rollover during a pause finds no request to wait for: those that are held back are not counted,
+ * but for the moment until they have read the flag.
+ *
  * A bit read as clear costs nothing but a look under the turn (commit.c).
  */
 #include <stdlib.h>
@@ -50,11 +61,16 @@ static bool enter(struct engine *e, struct engine_request *req)
 	uint32_t stripe = own_stripe(), era;
 
 	while ((era = atomic_load(&e->era))) {
+		bool paused;
+
 		req->slot = 2 * stripe + era % 2;
 		atomic_fetch_add(&e->in_flight[stripe].nr[era % 2], 1);
-		if (atomic_load(&e->era) == era)
+		paused = atomic_load(&e->paused);
+		if (!paused && atomic_load(&e->era) == era)
 			return true;
 		leave(e, *req);
+		if (paused)
+			engine_hold_back(e);
 	}
 	return false;
 }
@@ -101,7 +117,7 @@ void engine_done(struct engine *e, struct engine_request req)
 	leave(e, req);
 }
 
-static bool any_in_flight(struct engine *e, uint32_t parity)
+bool engine_any_in_flight(struct engine *e, uint32_t parity)
 {
 	for (uint32_t i = 0; i < IN_FLIGHT_STRIPES; i++)
 		if (atomic_load(&e->in_flight[i].nr[parity]))
@@ -109,13 +125,22 @@ static bool any_in_flight(struct engine *e, uint32_t parity)
 	return false;
 }
 
+uint64_t engine_nr_in_flight(struct engine *e)
+{
+	uint64_t nr = 0;
+
+	for (uint32_t i = 0; i < IN_FLIGHT_STRIPES; i++)
+		nr += atomic_load(&e->in_flight[i].nr[0]) + atomic_load(&e->in_flight[i].nr[1]);
+	return nr;
+}
+
 void engine_drain(struct engine *e, uint32_t parity)
 {
 	pthread_mutex_lock(&e->lock);
-	atomic_store(&e->draining, true);
-	while (any_in_flight(e, parity))
+	atomic_fetch_add(&e->draining, 1);
+	while (engine_any_in_flight(e, parity))
 		pthread_cond_wait(&e->drained, &e->lock);
-	atomic_store(&e->draining, false);
+	atomic_fetch_sub(&e->draining, 1);
 	pthread_mutex_unlock(&e->lock);
 }
 

@@ -94,10 +94,16 @@ static int refuse_unflushed(struct engine *e)
 /* What is done is durable when this returns 0. */
 static int flush_origin(struct engine *e)
 {
-	int r = e->flush_origin ? e->flush_origin(e->origin) : 0;
+	uint64_t begin_us = histogram_now_us();
+	int r;
 
+	if (!e->flush_origin)
+		return 0;
+	r = e->flush_origin(e->origin);
 	if (r)
 		engine_flush_failed(e);
+	else
+		engine_took(e, &e->stats.origin_flush, begin_us);
 	return r;
 }
 
@@ -109,6 +115,7 @@ static int close_older_eras(struct engine *e, uint32_t begun)
 
 int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled, uint32_t *era)
 {
+	uint64_t begin_us = histogram_now_us();
 	uint32_t begun;
 	int r;
 
@@ -121,6 +128,8 @@ int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancel
 		r = close_older_eras(e, begun);
 	}
 	pthread_mutex_unlock(&e->messages);
+	if (!r)
+		engine_took(e, &e->stats.begin_era, begin_us);
 	if (!r && era)
 		*era = begun;
 	return r;

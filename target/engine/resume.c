@@ -21,6 +21,8 @@ static int resume_live(struct engine *e, uint64_t nr_blocks)
 {
 	int r = era_live_resume(&e->live, nr_blocks);
 
+	if (!r)
+		r = era_live_count_writesets(&e->live);
 	if (r)
 		return engine_give_up(e, r);
 	engine_show(e);
@@ -66,6 +68,7 @@ int engine_suspend(struct engine *e)
 	int r;
 
 	atomic_store(&e->era, 0);
+	engine_drop_pause(e, 0);
 	engine_drain(e, 0);
 	engine_drain(e, 1);
 	engine_stop_digester(e);

@@ -92,31 +92,142 @@ def main(rounds, seed):
         fail("no write was in flight across a message")
 
 
+SLOW_MS = 3000
+
+
+class SlowWrite:
+    """A target below which a write takes SLOW_MS, and one that is in flight."""
+
+    def __init__(self):
+        self.target = Target(BLOCK, ["era-format=yes", f"wdelay={SLOW_MS}ms"], below=["delay"])
+        self.target.start()
+        self.handle = self.target.connect()
+        self.era, self.completed = self.target.era(), []
+        self.start = time.monotonic()
+        self.handle.aio_pwrite(nbd.Buffer.from_bytearray(bytearray(BLOCK)), 0,
+                               lambda error: self.completed.append(error) or 1)
+        self.handle.poll(300)
+
+    def send(self, request):
+        connection = self.target.control()
+        connection.sendall(request.encode() + b"\n")
+        return connection
+
+    def is_early(self):
+        self.handle.poll(0)
+        return not self.completed and time.monotonic() - self.start < SLOW_MS / 1000 * 0.8
+
+    def await_write(self):
+        while not self.completed:
+            self.handle.poll(100)
+
+    def end(self):
+        self.handle.shutdown()
+        self.target.stop()
+
+
+def reply(connection):
+    return connection.makefile().readline().rstrip("\n")
+
+
 def checkpoint_holds_up_nobody():
-    """While a checkpoint waits for a slow write, others are answered."""
-    target = Target(BLOCK, ["era-format=yes", "wdelay=3"], below=["delay"])
-    target.start()
-    handle = target.connect()
-    era, completed = target.era(), []
-    start = time.monotonic()
-    handle.aio_pwrite(nbd.Buffer.from_bytearray(bytearray(BLOCK)), 0,
-                      lambda error: completed.append(error) or 1)
-    handle.poll(300)
-    waiting = [target.control() for _ in range(3)]
-    for connection in waiting:
-        connection.sendall(b"checkpoint\n")
-    until(lambda: target.era() > era, "the new era in the status")
-    target.message("status")
-    if time.monotonic() - start > 2 or completed:
-        fail("a status was held up by a checkpoint")
-    while not completed:
-        handle.poll(100)
-    replies = sorted(int(c.makefile().readline()) for c in waiting)
-    if replies != [era + 1, era + 2, era + 3]:
+    """While a checkpoint waits for a slow write, others are answered, and checkpoints that come
+    after its era began share the next one."""
+    slow = SlowWrite()
+    waiting = [slow.send("checkpoint")]
+    until(lambda: slow.target.era() > slow.era, "the new era in the status")
+    waiting += [slow.send("checkpoint") for _ in range(3)]
+    slow.target.message("status")
+    slow.target.message("table")
+    if not slow.is_early():
+        fail("a question was held up by a checkpoint")
+    slow.await_write()
+    replies = [int(reply(c)) for c in waiting]
+    if replies != [slow.era + 1] + [slow.era + 2] * 3:
         fail(f"checkpoints answered {replies}")
-    handle.shutdown()
-    target.stop()
+    if slow.target.era() != slow.era + 2:
+        fail("checkpoints that wait don't share a rollover")
+    slow.end()
+
+
+def abandoned(count):
+    """Clients that send a checkpoint while a write is slow, and go: nobody is held up, and none but
+    the one that had begun is carried out."""
+    slow = SlowWrite()
+    first = slow.send("checkpoint")
+    until(lambda: slow.target.era() > slow.era, "the new era in the status")
+    clients = [slow.send("checkpoint" if n % 2 else "take_metadata_snap") for n in range(count)]
+    first.close()
+    for connection in clients:
+        connection.close()
+    slow.target.message("status")
+    slow.target.message("table")
+    if not slow.is_early():
+        fail("a question was held up by clients that are gone")
+    slow.await_write()
+    time.sleep(0.3)
+    if slow.target.era() != slow.era + 1 or not slow.target.message("status").endswith(" -"):
+        fail("a message was carried out that nobody waited for")
+    slow.end()
+
+
+def half_closed():
+    """A client that only sends no more gets its reply; one that shut down both directions is gone."""
+    slow = SlowWrite()
+    first = slow.send("checkpoint")
+    until(lambda: slow.target.era() > slow.era, "the new era in the status")
+    gone = slow.send("take_metadata_snap")
+    gone.shutdown(socket.SHUT_RDWR)
+    half = slow.target.control()
+    half.sendall(b"checkpoint\nstatus\ntable")
+    half.shutdown(socket.SHUT_WR)
+    if not slow.is_early():
+        fail("that took too long")
+    slow.await_write()
+    lines = half.makefile().read().splitlines()
+    if lines[0] != str(slow.era + 2) or lines[1].split()[2:] != [lines[0], "-"] or len(lines) != 2:
+        fail(f"a client that is half closed got {lines}")
+    if int(reply(first)) != slow.era + 1:
+        fail("the first checkpoint has another era")
+    slow.end()
+
+
+def drop_passes_by():
+    """A metadata snapshot is dropped while checkpoints wait."""
+    slow = SlowWrite()
+    held = slow.send("take_metadata_snap")
+    until(lambda: slow.target.era() > slow.era, "the new era in the status")
+    waiting = slow.send("checkpoint")
+    if slow.target.message("drop_metadata_snap") != "ok" or not slow.is_early():
+        fail("drop_metadata_snap was held up")
+    slow.await_write()
+    if [int(reply(held)), int(reply(waiting))] != [slow.era + 1, slow.era + 2]:
+        fail("the messages that waited")
+    slow.end()
+
+
+def stops_with_messages(count):
+    """Messages that wait don't hold up the end, and are answered."""
+    slow = SlowWrite()
+    first = slow.send("checkpoint")
+    until(lambda: slow.target.era() > slow.era, "the new era in the status")
+    clients = [slow.send("take_metadata_snap") for _ in range(count)]
+    slow.await_write()
+    slow.handle.shutdown()
+    start = time.monotonic()
+    slow.target.stop()
+    if time.monotonic() - start > 3:
+        fail("messages hold up the end")
+    for connection in [first, *clients]:
+        connection.settimeout(5)
+        text = reply(connection)
+        if not text.isdigit() and not text.startswith("Error: "):
+            fail(f"at the end a message got {text!r}")
 
 
 main(int(sys.argv[1]), int(sys.argv[2]))
 checkpoint_holds_up_nobody()
+abandoned(100)
+half_closed()
+drop_passes_by()
+stops_with_messages(30)

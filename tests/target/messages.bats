@@ -120,7 +120,11 @@ except (BrokenPipeError, ConnectionResetError):
 	fails_with 2 "wanted one of status, table" era_ctl ctl stop
 	fails_with 2 "no socket given" era_ctl
 	fails_with 2 "no request given" era_ctl ctl
-	fails_with 2 "unexpected argument" era_ctl ctl status table
+	fails_with 2 "table: takes one socket, found 2" era_ctl ctl status table
+	fails_with 2 "wanted one of status, table" era_ctl ctl checkpoint ctl
+	fails_with 2 "prometheus: goes with stats only" era_ctl --prometheus ctl status
+	fails_with 2 "wanted at least a second" era_ctl --timeout 0 ctl status
+	fails_with 2 "wanted at most 60" era_ctl --timeout 61 ctl ctl2 checkpoint
 	fails_with 3 "too long" era_ctl "$(printf '%0200d' 0)" status
 }
 

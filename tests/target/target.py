@@ -43,18 +43,21 @@ def written_since(era, metadata="meta", *options):
 class Target:
     """nbdkit on `disk` and `meta`."""
 
-    def __init__(self, block, parameters=(), above=(), below=(), plugin=("file", "disk"),
-                 options=()):
-        self.command = ["nbdkit", "-f", "-U", "nbd", "-P", "pid", *options,
+    def __init__(self, block, parameters=(), above=(), below=(), plugin=None, options=(), name=""):
+        """The name is for one of several: it stands at the end of its files' names."""
+        self.nbd, self.pid, self.ctl = "nbd" + name, "pid" + name, "ctl" + name
+        plugin = plugin or ("file", "disk" + name)
+        self.command = ["nbdkit", "-f", "-U", self.nbd, "-P", self.pid, *options,
                         *[f"--filter={name}" for name in above],
                         "--filter=" + os.environ["ERA_FILTER"],
                         *[f"--filter={name}" for name in below], *plugin,
-                        "era-metadata=meta", f"era-block-size={block}", "era-socket=ctl",
+                        f"era-metadata=meta{name}", f"era-block-size={block}",
+                        f"era-socket={self.ctl}",
                         *parameters]
         self.process = None
 
     def start(self):
-        for name in ("nbd", "pid"):
+        for name in (self.nbd, self.pid):
             if os.path.exists(name):
                 os.unlink(name)
         env = dict(os.environ)
@@ -64,7 +67,7 @@ class Target:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=env)
         deadline = time.monotonic() + 30
-        while not (os.path.exists("pid") and os.path.getsize("pid")):
+        while not (os.path.exists(self.pid) and os.path.getsize(self.pid)):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 fail("nbdkit did not start: " + open("log").read()[-2000:])
             time.sleep(0.002)
@@ -82,12 +85,12 @@ class Target:
         handle = nbd.NBD()
         handle.add_meta_context("base:allocation")
         handle.set_export_name(export)
-        handle.connect_unix("nbd")
+        handle.connect_unix(self.nbd)
         return handle
 
     def control(self):
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect("ctl")
+        connection.connect(self.ctl)
         return connection
 
     def ask(self, request):
@@ -100,6 +103,13 @@ class Target:
         if reply.startswith("Error"):
             fail(f"{request}: {reply}")
         return reply
+
+    def stats(self):
+        """The lines up to the empty one."""
+        with self.control() as connection:
+            connection.sendall(b"stats\n")
+            lines = connection.makefile()
+            return list(iter(lambda: lines.readline().rstrip("\n"), ""))
 
     def era(self):
         return int(self.message("status").split()[2])

@@ -103,10 +103,45 @@ static void test_counted_in_its_era(void **state)
 	simdev_close(&sim);
 }
 
+static _Atomic bool marked_late;
+
+static void *mark_late_and_tell(void *arg)
+{
+	mark_late(arg);
+	atomic_store(&marked_late, true);
+	return NULL;
+}
+
+/* The same against a pause: whatever the request has read before it was counted, it is held back. */
+static void test_held_back_by_a_pause(void **state)
+{
+	pthread_t marker;
+	struct simdev sim;
+	struct engine *e = open_engine(&sim);
+	uint64_t token;
+
+	(void)state;
+	sem_init(&reached, 0, 0);
+	sem_init(&go_on, 0, 0);
+	assert_int_equal(pthread_create(&marker, NULL, mark_late_and_tell, e), 0);
+	sem_wait(&reached);
+	assert_int_equal(engine_pause(e, 30000, &token), 0);
+	sem_post(&go_on);
+	usleep(50000);
+	assert_false(atomic_load(&marked_late));
+	assert_int_equal(engine_unpause(e, token), 0);
+	pthread_join(marker, NULL);
+	engine_done(e, late);
+	assert_int_equal(engine_suspend(e), 0);
+	engine_close(e);
+	simdev_close(&sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counted_in_its_era),
+		cmocka_unit_test(test_held_back_by_a_pause),
 	};
 
 	return cmocka_run_group_tests_name("engine race", tests, NULL, NULL);

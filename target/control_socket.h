@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control socket as a file: how it comes to be, and how it goes. */
+#ifndef ERA_TARGET_CONTROL_SOCKET_H
+#define ERA_TARGET_CONTROL_SOCKET_H
+
+#include <sys/types.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+
+struct control_socket {
+	char *path;
+	int fd;    /* listens, and does not block */
+	dev_t dev; /* of the file, so that no other one is removed */
+	ino_t ino;
+};
+
+/* Binds a socket at path, for its owner alone, and listens.  A socket that nobody answers on is
+ * replaced; whatever else is there is refused.  To be called before there are threads, since it
+ * changes the umask for a moment.  Also on failure control_socket_remove() is to be called. */
+int control_socket_bind(struct control_socket *s, const char *path, const struct report *rep)
+	must_check;
+
+/* Closes it, and removes the file if it still is this socket's. */
+void control_socket_remove(struct control_socket *s);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How long something took, counted by classes.  Locking is the owner's business. */
+#ifndef ERA_TARGET_HISTOGRAM_H
+#define ERA_TARGET_HISTOGRAM_H
+
+#include <stdint.h>
+
+#define HISTOGRAM_NR_BOUNDS 15u
+
+struct histogram {
+	uint64_t nr[HISTOGRAM_NR_BOUNDS + 1]; /* up to each bound; the last one: above all */
+	uint64_t sum_us;
+};
+
+/* In microseconds, ascending; a class includes its bound. */
+extern const uint32_t histogram_bounds_us[HISTOGRAM_NR_BOUNDS];
+
+void histogram_add(struct histogram *h, uint64_t us);
+
+/* Of all classes. */
+uint64_t histogram_total(const struct histogram *h);
+
+/* Of the monotonic clock. */
+uint64_t histogram_now_us(void);
+
+#endif

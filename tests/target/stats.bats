@@ -1,0 +1,16 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The figures of a target: era_ctl stats, and its text for Prometheus.
+
+load ../lib/common
+load target
+
+setup() {
+	need_target
+	scratch
+}
+
+@test "the figures are right, and are what Prometheus reads" {
+	play stats
+}
