@@ -30,7 +30,7 @@
 
 static struct config config = CONFIG_INIT;
 static struct origin origin;
-static struct origin_facts facts; /* as of the start */
+static bool can_flush; /* the layer below, at the start */
 static struct engine *engine; /* NULL when a snapshot is served */
 static struct control *control;
 
@@ -114,14 +114,29 @@ static int era_get_ready(int thread_model)
 	return config.socket && control_open(&control, config.socket, &log_report) ? -1 : 0;
 }
 
-static int start(nbdkit_backend *backend)
+static int resume(const struct origin_conn *conn)
 {
-	if (origin_look(&origin, backend, config.export, &facts) ||
-	    engine_resume(engine, facts.size))
-		return -1;
-	if (!facts.can_flush)
+	can_flush = conn->answers.can_flush;
+	if (!can_flush)
 		log_error("the layer below cannot flush: what a checkpoint promises holds only as far as "
 			  "it keeps all that it has written");
+	return engine_resume(engine, (uint64_t)conn->answers.size);
+}
+
+/* The connection by which the origin is looked at is closed before clients come: it may be the only one
+ * that a server below has.  The engine flushes through it what a server before this one has left. */
+static int start(nbdkit_backend *backend)
+{
+	struct origin_conn conn = {.origin = NULL};
+	int r = origin_open(&origin, &conn, backend, true, false, config.export);
+
+	if (r)
+		return r;
+	origin_distrust(&conn);
+	r = resume(&conn);
+	origin_close(&conn);
+	if (r)
+		return -1;
 	return control && control_start(control, engine, log_last_error) ? -1 : 0;
 }
 
@@ -156,7 +171,7 @@ static const char *plain_description(void)
 {
 	if (config.snapshot)
 		return "all of the device";
-	return facts.can_flush ? "all of the device; what is written is remembered by era"
+	return can_flush ? "all of the device; what is written is remembered by era"
 			       : "all of the device; what is written is remembered by era, but "
 				 "cannot be flushed below";
 }
@@ -225,7 +240,7 @@ static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int reado
 	if (strcmp(name, config.export) && !x->is_since)
 		log_error("no export has that name: there is '%s', and %sN[,zero]", config.export,
 			  SINCE_PREFIX);
-	else if (!origin_open(&origin, &x->conn, context,
+	else if (!origin_open(&origin, &x->conn, nbdkit_context_get_backend(context), false,
 			      readonly || config.snapshot || x->is_since, config.export))
 		return x;
 	free(x);

@@ -83,14 +83,14 @@ static int open_below(struct origin_conn *conn, nbdkit_backend *backend, bool re
 	return -1;
 }
 
-int origin_open(struct origin *origin, struct origin_conn *conn, nbdkit_context *context,
-		bool readonly, const char *export)
+int origin_open(struct origin *origin, struct origin_conn *conn, nbdkit_backend *backend,
+		bool is_shared, bool readonly, const char *export)
 {
 	int r;
 
 	conn->origin = origin;
 	begin_call(origin);
-	r = open_below(conn, nbdkit_context_get_backend(context), readonly, export, 0);
+	r = open_below(conn, backend, readonly, export, is_shared);
 	end_call(origin);
 	if (r)
 		return r;
@@ -101,6 +101,11 @@ int origin_open(struct origin *origin, struct origin_conn *conn, nbdkit_context 
 	conn->prev->next = conn->next->prev = conn;
 	pthread_mutex_unlock(&origin->lock);
 	return 0;
+}
+
+void origin_distrust(struct origin_conn *conn)
+{
+	atomic_fetch_add(&conn->changed, 1);
 }
 
 static bool is_dirty(const struct origin_conn *conn)
@@ -256,22 +261,6 @@ int origin_flush(struct origin *origin)
 		r = -1;
 	}
 	pthread_mutex_unlock(&origin->lock);
-	return r;
-}
-
-int origin_look(struct origin *origin, nbdkit_backend *backend, const char *export,
-		struct origin_facts *facts)
-{
-	struct origin_conn conn = {.origin = origin};
-	int r, err = 0;
-
-	if (open_below(&conn, backend, false, export, 1))
-		return -1;
-	*facts = (struct origin_facts){(uint64_t)conn.answers.size, conn.answers.can_flush};
-	r = facts->can_flush ? conn.below->flush(conn.below, 0, &err) : 0;
-	if (r)
-		log_error("flushing the layer below failed: %s", strerror(err ? err : EIO));
-	close_below(&conn);
 	return r;
 }
 

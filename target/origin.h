@@ -63,19 +63,14 @@ void origin_init(struct origin *origin);
 /* thread_model: nbdkit's. */
 void origin_set_thread_model(struct origin *origin, int thread_model);
 
-/* Opens the layer below for a while, flushes it if it can be flushed, and closes it: what was written to
- * it before is durable.  0, or -1, reported. */
-struct origin_facts {
-	uint64_t size;
-	bool can_flush;
-};
-int origin_look(struct origin *origin, nbdkit_backend *backend, const char *export,
-		struct origin_facts *facts) must_check;
+/* Opens the layer below for a client, or, if it is shared, for the filter itself.  conn is
+ * zeroed, and stays where it is until origin_close().  0, or -1, reported. */
+int origin_open(struct origin *origin, struct origin_conn *conn, nbdkit_backend *backend,
+		bool is_shared, bool readonly, const char *export) must_check;
 
-/* Opens the layer below for a connection.  conn is zeroed, and stays where it is until
- * origin_close(). */
-int origin_open(struct origin *origin, struct origin_conn *conn, nbdkit_context *context,
-		bool readonly, const char *export) must_check;
+/* Counts as changed whatever was written before the connection was opened. */
+void origin_distrust(struct origin_conn *conn);
+
 /* Flushes what is not flushed yet, and closes; without an origin_open() before it does nothing. */
 void origin_close(struct origin_conn *conn);
 
