@@ -19,15 +19,18 @@
 
 #include "base/checked.h"
 #include "era/open.h"
+#include "target/cmdline.h"
 #include "target/config.h"
 #include "target/control.h"
 #include "target/engine/engine.h"
 #include "target/log.h"
 #include "target/origin.h"
 #include "target/since.h"
+#include "target/start.h"
 
 #define SECTOR_BYTES 512u
 
+static struct cmdline cmdline;
 static struct config config = CONFIG_INIT;
 static struct origin origin;
 static bool can_flush; /* the layer below, at the start */
@@ -107,6 +110,9 @@ static int open_engine(void)
 static int era_get_ready(int thread_model)
 {
 	origin_set_thread_model(&origin, thread_model);
+	cmdline_read(&cmdline);
+	if (start_prepare(&cmdline))
+		return -1;
 	if (config.snapshot)
 		return look_at_snapshot();
 	if (open_engine())
@@ -125,13 +131,16 @@ static int resume(const struct origin_conn *conn)
 
 /* The connection by which the origin is looked at is closed before clients come: it may be the only one
  * that a server below has.  The engine flushes through it what a server before this one has left. */
-static int start(nbdkit_backend *backend)
+static int start_target(nbdkit_backend *backend)
 {
 	struct origin_conn conn = {.origin = NULL};
 	int r = origin_open(&origin, &conn, backend, true, false, config.export);
 
-	if (r)
+	if (r) {
+		log_error("the layer below cannot be opened; why stands in nbdkit's log, which is "
+			  "syslog for a server in the background");
 		return r;
+	}
 	origin_distrust(&conn);
 	r = resume(&conn);
 	origin_close(&conn);
@@ -147,12 +156,14 @@ static void era_unload(void)
 	control = NULL;
 	engine = NULL;
 	config_free(&config);
+	cmdline_free(&cmdline);
 }
 
 static int era_after_fork(nbdkit_backend *backend)
 {
-	if (config.snapshot || !start(backend))
+	if ((config.snapshot || !start_target(backend)) && !start_succeeded())
 		return 0;
+	start_failed();
 	era_unload();
 	return -1;
 }

@@ -34,3 +34,7 @@ setup() {
 @test "a flush that fails, one cache for all connections" {
 	play lossy fail "${ERA_TARGET_ROUNDS:-4}" "${ERA_TARGET_SEED:-7}" multi=yes
 }
+
+@test "what a server that was killed has left in a cache below is flushed by the next one" {
+	play lossy leave "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-8}" multi=yes
+}

@@ -3,6 +3,7 @@
 
     lossy.py crash ROUNDS SEED [LAYER-PARAMETER...]
     lossy.py fail ROUNDS SEED [LAYER-PARAMETER...]
+    lossy.py leave ROUNDS SEED [LAYER-PARAMETER...]
 
 A "storage snapshot" is a copy of the file `disk`, which is what is durable; a "backup" is what a client
 reads.  Each is made after an era was given out.  In the end the disk is as it is: every byte that differs
@@ -10,7 +11,8 @@ from a snapshot or a backup must be in a block that is listed since its era.
 
 crash: kills the server at any point around writes, checkpoints, their replies and ends of connections.
 fail: flushes fail at some time, and messages from then on; the target is started again over a layer
-that lives on, and that is killed after it."""
+that lives on, and that is killed after it.
+leave: the target is killed, and the layer only after the next target has begun an era."""
 import threading
 
 from target import *
@@ -197,8 +199,9 @@ def fail_round(target, layer, copies, dice, ask):
     open("fails", "w").close()
     ask(target, handle)
     os.unlink("fails")
-    refused(target)
-    refused(target)
+    if dice.random() < 0.5:
+        refused(target)
+        refused(target)
     write_some(other, dice, 3)
     copies.backup(era, other)
     target.era()
@@ -238,7 +241,26 @@ def fail_flushes(rounds, seed, parameters):
     print(len(copies.copies), "copies were right")
 
 
+def leave(rounds, seed, parameters):
+    dice = random.Random(seed)
+    copies = Copies()
+    target = Target(BLOCK, ["era-format=yes"], plugin=("nbd", "socket=layer"))
+    layer = Layer(parameters)
+    for _ in range(rounds):
+        layer.start()
+        target.start()
+        write_some(target.connect(), dice, 10)
+        target.kill()
+        target.start()
+        handle = target.connect()
+        copies.backup(target.era(), handle)
+        copies.snapshot(target.era())
+        target.kill()
+        layer.kill()
+    copies.check(durable())
+
+
 if __name__ == "__main__":
     resize("disk", NR_BLOCKS * BLOCK)
     resize("meta", 1 << 20)
-    {"crash": crash, "fail": fail_flushes}[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
+    {"crash": crash, "fail": fail_flushes, "leave": leave}[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
