@@ -97,6 +97,13 @@ static inline uint64_t era_live_bitset_block(uint64_t block)
 	return block / (ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * UINT64_C(64));
 }
 
+/* That a flush of the origin has failed: all that was written in the era before the current one and since
+ * may be lost.  It stands in the metadata from the next commit on, over rollovers and openings, until
+ * it is cleared.  When it does, *since is the first such era. */
+void era_live_set_unflushed(struct era_live *live);
+void era_live_clear_unflushed(struct era_live *live);
+bool era_live_is_unflushed(const struct era_live *live, uint32_t *since) must_check;
+
 /* Holds what is live as the metadata snapshot; there must be none.  And gives it back; there must be
  * one, and when its clone can't be read nothing has changed.  To begin an era before is the caller's
  * business. */

@@ -19,6 +19,8 @@ static int may_roll_over(struct engine *e, bool snapshot)
 {
 	if (e->failed)
 		return engine_refuse(e);
+	if (atomic_load(&e->is_unflushed))
+		return engine_refuse_unflushed(e);
 	if (snapshot && e->live.sb.metadata_snap)
 		return report_fail(&e->rep, ERA_SYS, "a metadata snapshot is held already");
 	if (e->live.sb.current_era == UINT32_MAX)
@@ -80,37 +82,10 @@ static int wait_to_roll_over(struct engine *e, bool snapshot, const _Atomic bool
 	return r == NO_ROOM ? refuse_for_room(e) : r;
 }
 
-void engine_flush_failed(struct engine *e)
-{
-	atomic_store(&e->is_unflushed, true);
-}
-
-static int refuse_unflushed(struct engine *e)
-{
-	return report_fail(&e->rep, ERA_SYS, "a flush of the origin has failed: no era can be given out "
-			   "until the target is started again");
-}
-
-/* What is done is durable when this returns 0. */
-static int flush_origin(struct engine *e)
-{
-	uint64_t begin_us = histogram_now_us();
-	int r;
-
-	if (!e->flush_origin)
-		return 0;
-	r = e->flush_origin(e->origin);
-	if (r)
-		engine_flush_failed(e);
-	else
-		engine_took(e, &e->stats.origin_flush, begin_us);
-	return r;
-}
-
 static int close_older_eras(struct engine *e, uint32_t begun)
 {
 	engine_drain(e, (begun - 1) % 2);
-	return flush_origin(e);
+	return engine_flush_origin(e);
 }
 
 int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled, uint32_t *era)
@@ -119,8 +94,6 @@ int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancel
 	uint32_t begun;
 	int r;
 
-	if (atomic_load(&e->is_unflushed))
-		return refuse_unflushed(e);
 	pthread_mutex_lock(&e->messages);
 	r = wait_to_roll_over(e, snapshot, cancelled, &begun);
 	if (!r) {
