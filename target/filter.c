@@ -274,10 +274,11 @@ static int ask_since(struct since *since, uint64_t size)
 
 	if (r)
 		return -1;
-	if (div_up(size, since->block_bytes) == since->nr_blocks)
+	if (div_up(size, since->list->block_bytes) == since->list->nr_blocks)
 		return 0;
 	log_error("the layer below has %" PRIu64 " bytes, but the metadata track %" PRIu32
-		  " blocks of %" PRIu64 " bytes", size, since->nr_blocks, since->block_bytes);
+		  " blocks of %" PRIu64 " bytes", size, since->list->nr_blocks,
+		  since->list->block_bytes);
 	return -1;
 }
 
@@ -371,7 +372,7 @@ static int era_extents(nbdkit_next *next, void *handle, uint32_t count, uint64_t
 	(void)next;
 	if (!x->is_since)
 		return origin_extents(&x->conn, count, offset, flags, extents, err);
-	if (!since_extents(&x->since, offset, count, extents))
+	if (!since_extents(&x->since, offset, count, flags, extents))
 		return 0;
 	*err = errno ? errno : ENOMEM;
 	return -1;

@@ -137,8 +137,10 @@ struct era_live_changes {
 
 void era_live_changes_init(struct era_live_changes *changes, uint32_t since, uint64_t *bits);
 
-/* 1 when there is more to read, 0 when that was all, or an error. */
-int era_live_changes_step(struct era_live *live, struct era_live_changes *changes) must_check;
+/* Reads up to nr blocks, which must be few since they stay in memory meanwhile.  1 when there is more to
+ * read, 0 when that was all, or an error. */
+int era_live_changes_step(struct era_live *live, struct era_live_changes *changes, uint32_t nr)
+	must_check;
 
 /* Makes new metadata on a device, whatever was on it: era 0, no blocks, as the kernel does when a
  * table is loaded.  The superblock is written last. */

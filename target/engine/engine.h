@@ -185,6 +185,23 @@ uint64_t engine_origin_bytes(const struct engine *e); /* as of the last resume *
  * reported, when since lies more than one past the current era. */
 int engine_changes(struct engine *e, uint32_t since, uint64_t *bits) must_check;
 
+/* The same, for a caller that may lose interest: goes_on(ctx) is called again and again, under no
+ * lock, and when it says false the call ends with ERA_CANCELLED, which is not reported.  *era is the
+ * one whose marks were taken over first, at one moment after the call began. */
+int engine_read_changes(struct engine *e, uint32_t since, uint64_t *bits,
+			bool (*goes_on)(void *ctx), void *ctx, uint32_t *era) must_check;
+
+/* Brings bits, which engine_read_changes() has filled for `since` with the marks of `era`, up to this
+ * moment. */
+enum engine_added {
+	ENGINE_ADDED,    /* it has every request that was marked before the call */
+	ENGINE_MISSING,  /* it has not, and was not to be changed */
+	ENGINE_OTHER_ERA, /* another era has begun, or the engine has failed: they must be read anew */
+};
+
+enum engine_added engine_add_marks(struct engine *e, uint32_t since, uint32_t era, uint64_t *bits,
+				   bool may_change) must_check;
+
 /* One step of digestion: 1 when there is more to do, 0 when no writeset is left, or there is no room
  * to go on.  For manual_digest. */
 int engine_digest(struct engine *e) must_check;

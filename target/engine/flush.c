@@ -17,6 +17,8 @@
 #include "base/bits.h"
 #include "target/engine/engine_internal.h"
 
+#define BLOCKS_A_STEP 32u
+
 /* With the turn.  A commit that finds no room forgets the flag; one with nothing else in it needs none. */
 static int remember_failed_flush(struct engine *e)
 {
@@ -88,7 +90,7 @@ static int mark_all_since(struct engine *e, uint32_t since)
 		return report_nomem(&e->rep);
 	era_live_changes_init(&changes, since, bits);
 	do
-		r = era_live_changes_step(&e->live, &changes);
+		r = era_live_changes_step(&e->live, &changes, BLOCKS_A_STEP);
 	while (r > 0);
 	if (!r)
 		r = mark_set_bits(e, bits);

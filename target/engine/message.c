@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The messages, and the question what was written since an era. */
+/* The messages. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -132,43 +132,5 @@ int engine_drop_metadata_snap(struct engine *e)
 	turns_give(&e->turns);
 	if (!r)
 		engine_wake_digester(e);
-	return r;
-}
-
-/* With the turn, so that no bit is set meanwhile. */
-static int begin_changes(struct engine *e, uint32_t since, uint64_t *bits)
-{
-	uint64_t nr_words = bits_words(e->nr_blocks);
-	uint32_t era = e->live.sb.current_era;
-
-	if (e->failed)
-		return engine_refuse(e);
-	if (since > era + UINT64_C(1))
-		return report_fail(&e->rep, ERA_NO_ANSWER,
-				   "era %" PRIu32 " is after the current one, %" PRIu32
-				   ": these metadata can't have tracked it; treat every block as written",
-				   since, era);
-	for (uint64_t i = 0; i < nr_words; i++)
-		bits[i] = since > era ? 0
-				      : atomic_load_explicit(&e->marked[i], memory_order_relaxed);
-	return 0;
-}
-
-int engine_changes(struct engine *e, uint32_t since, uint64_t *bits)
-{
-	struct era_live_changes changes;
-	int r;
-
-	turns_take(&e->turns);
-	r = begin_changes(e, since, bits);
-	turns_give(&e->turns);
-	if (r)
-		return r;
-	era_live_changes_init(&changes, since, bits);
-	do {
-		turns_take(&e->turns);
-		r = e->failed ? engine_refuse(e) : era_live_changes_step(&e->live, &changes);
-		turns_give(&e->turns);
-	} while (r > 0);
 	return r;
 }
