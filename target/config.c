@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "target/frozen.h"
 #include "target/log.h"
 #include "target/since.h"
 
@@ -18,7 +19,8 @@ const char config_help[] =
 	"era-socket=PATH     where era_ctl(8) reaches the target.\n"
 	"era-format=yes      make metadata where there are none.\n"
 	"era-export=NAME     the export that is tracked (default: \"\").\n"
-	"era-snapshot=yes    read-only, from a metadata snapshot.";
+	"era-snapshot=yes    read-only, from a metadata snapshot.\n"
+	"era-cow=FILE        scratch, for the exports frozen.";
 
 static int set_path(char **path, const char *value)
 {
@@ -43,6 +45,11 @@ static int set_metadata(struct config *config, const char *value)
 static int set_socket(struct config *config, const char *value)
 {
 	return set_path(&config->socket, value);
+}
+
+static int set_cow(struct config *config, const char *value)
+{
+	return set_path(&config->cow, value);
 }
 
 static int set_format(struct config *config, const char *value)
@@ -88,6 +95,7 @@ static const struct {
 	{"era-metadata", set_metadata}, {"era-block-size", set_block_size},
 	{"era-socket", set_socket},     {"era-format", set_format},
 	{"era-export", set_export},     {"era-snapshot", set_snapshot},
+	{"era-cow", set_cow},
 };
 
 int config_set(struct config *config, const char *key, const char *value)
@@ -115,6 +123,10 @@ int config_check(const struct config *config)
 		wrong = "era-metadata is missing";
 	else if (config->snapshot && (config->socket || config->format))
 		wrong = "era-snapshot goes with neither era-socket nor era-format";
+	else if (config->cow && !config->socket)
+		wrong = "era-cow needs era-socket";
+	else if (config->cow && !strncmp(config->export, FROZEN_NAME, strlen(FROZEN_NAME)))
+		wrong = "era-export: with era-cow, " FROZEN_NAME " is an export of another kind";
 	else if (!config->snapshot && !config->block_bytes)
 		wrong = "era-block-size is missing";
 	if (!wrong)
@@ -127,5 +139,6 @@ void config_free(struct config *config)
 {
 	free(config->metadata);
 	free(config->socket);
-	config->metadata = config->socket = NULL;
+	free(config->cow);
+	config->metadata = config->socket = config->cow = NULL;
 }

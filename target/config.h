@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 
 struct config {
-	char *metadata, *socket; /* absolute paths; NULL: not given */
+	char *metadata, *socket, *cow; /* absolute paths; NULL: not given */
 	const char *export;
 	uint64_t block_bytes; /* 0: not given */
 	bool format, snapshot;

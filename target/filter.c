@@ -23,6 +23,7 @@
 #include "target/config.h"
 #include "target/control.h"
 #include "target/engine/engine.h"
+#include "target/frozen.h"
 #include "target/log.h"
 #include "target/origin.h"
 #include "target/since.h"
@@ -40,8 +41,9 @@ static struct control *control;
 /* A connection. */
 struct export {
 	struct origin_conn conn;
-	bool is_since;
+	bool is_since, is_frozen;
 	struct since since;
+	struct frozen frozen;
 };
 
 static void on_failed_flush(void *ctx)
@@ -117,6 +119,8 @@ static int era_get_ready(int thread_model)
 		return look_at_snapshot();
 	if (open_engine())
 		return -1;
+	if (config.cow && frozen_open(config.cow))
+		return -1;
 	return config.socket && control_open(&control, config.socket, &log_report) ? -1 : 0;
 }
 
@@ -143,6 +147,8 @@ static int start_target(nbdkit_backend *backend)
 	}
 	origin_distrust(&conn);
 	r = resume(&conn);
+	if (!r)
+		frozen_start(engine, conn.answers.can_multi_conn == 1);
 	origin_close(&conn);
 	if (r)
 		return -1;
@@ -152,6 +158,7 @@ static int start_target(nbdkit_backend *backend)
 static void era_unload(void)
 {
 	control_close(control);
+	frozen_close();
 	engine_close(engine);
 	control = NULL;
 	engine = NULL;
@@ -174,6 +181,7 @@ static void era_cleanup(nbdkit_backend *backend)
 	(void)backend;
 	control_close(control);
 	control = NULL;
+	frozen_close();
 	if (engine && engine_suspend(engine))
 		log_error("the metadata stay as the last commit left them, as after a crash");
 }
@@ -192,6 +200,11 @@ static const char *describe_since(uint32_t since, bool zero)
 	return nbdkit_printf_intern("block status: data is what was written in era %" PRIu32
 				    " or later, %s; not a full image", since,
 				    zero ? "all else is said to be zero" : "all else a hole");
+}
+
+static const char *describe_frozen(uint32_t number)
+{
+	return nbdkit_printf_intern("all of the device as it was when era %" PRIu32 " began", number);
 }
 
 static int current_era(uint32_t *number)
@@ -222,7 +235,10 @@ static int era_list_exports(nbdkit_next_list_exports *next, nbdkit_backend *nxda
 	if (current_era(&number) || nbdkit_add_export(exports, config.export, plain_description()))
 		return -1;
 	snprintf(name, sizeof(name), SINCE_PREFIX "%" PRIu32, number);
-	return nbdkit_add_export(exports, name, describe_since(number, false));
+	if (nbdkit_add_export(exports, name, describe_since(number, false)))
+		return -1;
+	number = frozen_era();
+	return number ? nbdkit_add_export(exports, FROZEN_NAME, describe_frozen(number)) : 0;
 }
 
 static const char *era_default_export(nbdkit_next_default_export *next, nbdkit_backend *nxdata,
@@ -233,6 +249,19 @@ static const char *era_default_export(nbdkit_next_default_export *next, nbdkit_b
 	(void)readonly;
 	(void)is_tls;
 	return config.export;
+}
+
+/* "frozen", "since=N", or "frozen,since=N"; "since=N" may be followed by ",zero". */
+static bool parse_name(struct export *x, const char *name)
+{
+	size_t len = strlen(FROZEN_NAME);
+
+	x->is_frozen = config.cow && !strncmp(name, FROZEN_NAME, len) &&
+		       (!name[len] || name[len] == ',');
+	if (x->is_frozen && !name[len])
+		return true;
+	x->is_since = since_parse(&x->since, x->is_frozen ? name + len + 1 : name);
+	return x->is_since;
 }
 
 /* The layer below is opened for the connection, not by `next`: see origin.h. */
@@ -247,12 +276,12 @@ static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int reado
 		log_error("out of memory");
 		return NULL;
 	}
-	x->is_since = strcmp(name, config.export) && since_parse(&x->since, name);
-	if (strcmp(name, config.export) && !x->is_since)
+	if (strcmp(name, config.export) && !parse_name(x, name))
 		log_error("no export has that name: there is '%s', and %sN[,zero]", config.export,
 			  SINCE_PREFIX);
 	else if (!origin_open(&origin, &x->conn, nbdkit_context_get_backend(context), false,
-			      readonly || config.snapshot || x->is_since, config.export))
+			      readonly || config.snapshot || x->is_since || x->is_frozen,
+			      config.export))
 		return x;
 	free(x);
 	return NULL;
@@ -282,6 +311,22 @@ static int ask_since(struct since *since, uint64_t size)
 	return -1;
 }
 
+/* What was written in the era that began at the frozen moment or later is not in a frozen export. */
+static int attach_frozen(struct export *x)
+{
+	if (frozen_attach(&x->frozen))
+		return -1;
+	if (x->conn.answers.can_multi_conn != 1) {
+		log_error("a connection to the layer below need not see what another one has written");
+		return -1;
+	}
+	if (!x->is_since || x->since.era <= x->frozen.era)
+		return 0;
+	log_error("era %" PRIu32 " is after era %" PRIu32 ", which began when the device was frozen",
+		  x->since.era, x->frozen.era);
+	return -1;
+}
+
 /* The engine's bits are for one size, and blocks past it would not be tracked. */
 static int era_prepare(nbdkit_next *next, void *handle, int readonly)
 {
@@ -295,6 +340,8 @@ static int era_prepare(nbdkit_next *next, void *handle, int readonly)
 			  " as when the server was started", size, engine_origin_bytes(engine));
 		return -1;
 	}
+	if (x->is_frozen && attach_frozen(x))
+		return -1;
 	return x->is_since ? ask_since(&x->since, size) : 0;
 }
 
@@ -303,6 +350,8 @@ static const char *era_export_description(nbdkit_next *next, void *handle)
 	const struct export *x = handle;
 
 	(void)next;
+	if (x->is_frozen && !x->is_since)
+		return describe_frozen(x->frozen.era);
 	return x->is_since ? describe_since(x->since.era, x->since.zero) : plain_description();
 }
 
@@ -351,7 +400,7 @@ static int era_can_write(nbdkit_next *next, void *handle)
 	const struct export *x = handle;
 
 	(void)next;
-	if (config.snapshot || x->is_since || engine_is_read_only(engine))
+	if (config.snapshot || x->is_since || x->is_frozen || engine_is_read_only(engine))
 		return 0;
 	return x->conn.answers.can_write;
 }
@@ -364,12 +413,31 @@ static int era_can_extents(nbdkit_next *next, void *handle)
 	return x->is_since ? 1 : x->conn.answers.can_extents;
 }
 
+static int pread_below(void *conn, void *buf, uint32_t count, uint64_t offset, int *err)
+{
+	return origin_pread(conn, buf, count, offset, 0, err);
+}
+
+static int extents_below(void *conn, uint32_t count, uint64_t offset, uint32_t flags,
+			 struct nbdkit_extents *extents, int *err)
+{
+	return origin_extents(conn, count, offset, flags, extents, err);
+}
+
+static struct frozen_below below(struct export *x)
+{
+	return (struct frozen_below){pread_below, extents_below, &x->conn};
+}
+
 static int era_extents(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset,
 		       uint32_t flags, struct nbdkit_extents *extents, int *err)
 {
 	struct export *x = handle;
+	const struct frozen_below b = below(x);
 
 	(void)next;
+	if (x->is_frozen && !x->is_since)
+		return frozen_extents(&x->frozen, &b, count, offset, flags, extents, err);
 	if (!x->is_since)
 		return origin_extents(&x->conn, count, offset, flags, extents, err);
 	if (!since_extents(&x->since, offset, count, flags, extents))
@@ -382,8 +450,11 @@ static int era_pread(nbdkit_next *next, void *handle, void *buf, uint32_t count,
 		     uint32_t flags, int *err)
 {
 	struct export *x = handle;
+	const struct frozen_below b = below(x);
 
 	(void)next;
+	if (x->is_frozen)
+		return frozen_pread(&x->frozen, &b, buf, count, offset, err);
 	return origin_pread(&x->conn, buf, count, offset, flags, err);
 }
 
@@ -404,13 +475,18 @@ static int era_flush(nbdkit_next *next, void *handle, uint32_t flags, int *err)
 	return origin_flush_conn(&x->conn, flags, err);
 }
 
-/* Why it fails has been reported.  No room is a state that ends: a client may stop until then. */
-static int mark(uint32_t count, uint64_t offset, struct engine_request *req, int *err)
+/* Why it fails has been reported.  No room is a state that ends: a client may stop until then.  When it
+ * returns 0, old contents are safe, too. */
+static int mark(struct export *x, uint32_t count, uint64_t offset, struct engine_request *req,
+		int *err)
 {
+	const struct frozen_below b = below(x);
 	int r = engine_mark(engine, offset, count, req);
 
-	if (!r)
+	if (!r) {
+		frozen_keep(&b, count, offset);
 		return 0;
+	}
 	*err = r == ERA_NO_SPACE ? ENOSPC : EIO;
 	return -1;
 }
@@ -420,7 +496,7 @@ static int era_pwrite(nbdkit_next *next, void *handle, const void *buf, uint32_t
 {
 	struct export *x = handle;
 	struct engine_request req;
-	int r = mark(count, offset, &req, err);
+	int r = mark(x, count, offset, &req, err);
 
 	(void)next;
 	if (r)
@@ -438,7 +514,7 @@ static int discard(struct export *x, discard_fn *pass_on, uint32_t count, uint64
 		   uint32_t flags, int *err)
 {
 	struct engine_request req;
-	int r = mark(count, offset, &req, err);
+	int r = mark(x, count, offset, &req, err);
 
 	if (r)
 		return r;

@@ -77,9 +77,10 @@ class Law:
         target = Target(BLOCK, ["era-format=yes"], plugin=("memory", str(self.size)))
         resize("meta", 8 << 20)
         target.start()
-        threads = [threading.Thread(target=self.write, args=(target, n)) for n in range(4)]
-        threads += [threading.Thread(target=self.open, args=(target, n)) for n in range(6)]
-        threads.append(threading.Thread(target=self.checkpoint, args=(target,)))
+        work = [(self.write, (target, n)) for n in range(4)]
+        work += [(self.open, (target, n)) for n in range(6)]
+        work.append((self.checkpoint, (target,)))
+        threads = [threading.Thread(target=what, args=args, daemon=True) for what, args in work]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -112,7 +113,7 @@ def open_at_once(target, names):
         except nbd.Error:
             pass
 
-    threads = [threading.Thread(target=connect, args=(name,)) for name in names]
+    threads = [threading.Thread(target=connect, args=(name,), daemon=True) for name in names]
     for thread in threads:
         thread.start()
     return threads
