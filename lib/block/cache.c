@@ -262,11 +262,12 @@ static int write_run(struct blk_cache *cache, struct cached_blk **entries, uint3
 	return (int)len;
 }
 
+/* Dirty blocks are among those used last, so the walk is short. */
 static uint32_t list_dirty(const struct blk_cache *cache, struct cached_blk **entries)
 {
 	uint32_t nr = 0;
 
-	for (struct cached_blk *entry = cache->newest; entry; entry = entry->older)
+	for (struct cached_blk *entry = cache->newest; nr < cache->nr_dirty; entry = entry->older)
 		if (entry->dirty)
 			entries[nr++] = entry;
 	return nr;

@@ -8,8 +8,9 @@
  *	a mark       what changing one block of the current bitset copies.  The commit gives as much
  *	             back, so this is enough for requests of any size, in several commits
  *	digestion    what changing one block of the era array copies, and the path to the writeset that
- *	             goes.  That comes back, too, but for blocks which a snapshot goes on holding: each
- *	             of these is copied once, so as many are kept as there still are
+ *	             goes.  That comes back, too, so it is kept for either of the two; but not blocks
+ *	             which a snapshot goes on holding: each of these is copied once, so as many are kept
+ *	             as there still are
  *	a rollover   the new bitset, and an entry more in the writeset tree
  *
  * So what has been accepted never leaves a request without its mark, nor a writeset that can't be

@@ -5,6 +5,9 @@
  * The low bits are the count of references.  The high bit says that the block was in use at the
  * last commit, so it must not be overwritten before the next one, whatever its count has
  * become.  A byte of 0 is a block that may be had.
+ *
+ * Which blocks have changed since the last commit is noted as long as they are few, so that a small
+ * commit looks at no others.
  */
 #ifndef ERA_PDATA_COUNTS_H
 #define ERA_PDATA_COUNTS_H
@@ -20,6 +23,9 @@
 /* dm-era's metadata need two at most: the live trees and one snapshot. */
 #define COUNTS_MAX 127u
 
+/* So many changes are noted. */
+#define COUNTS_MAX_NOTED 2048u
+
 struct counts {
 	uint64_t nr_blocks;
 	uint64_t nr_allocated; /* of count 1 or more */
@@ -28,6 +34,9 @@ struct counts {
 	uint64_t search_from;  /* none before it may be had */
 	uint8_t *bytes;
 	uint64_t changed[(INDEX_MAX_ENTRIES + 63) / 64]; /* bit i: bitmap i, since the last commit */
+	uint32_t nr_used[INDEX_MAX_ENTRIES]; /* of the blocks of bitmap i */
+	uint32_t nr_noted; /* COUNTS_MAX_NOTED + 1: there were more */
+	uint64_t noted[COUNTS_MAX_NOTED]; /* blocks, also several times */
 };
 
 /* All blocks free. */
@@ -57,7 +66,8 @@ static inline uint64_t counts_nr_bitmaps(const struct counts *counts)
 	return counts->nr_blocks / BITMAP_ENTRIES + (counts->nr_blocks % BITMAP_ENTRIES != 0);
 }
 
-/* Bitmap i as it lies on disk, and its entry of the index but for blocknr. */
+/* Makes of bitmap i and its entry of the index, as the last commit has them, what the next one is to
+ * have; but not blocknr. */
 void counts_encode(const struct counts *counts, uint64_t i, struct bitmap_disk *bitmap,
 		   struct index_entry_disk *entry);
 

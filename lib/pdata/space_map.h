@@ -42,12 +42,14 @@ static inline uint32_t bitmap_next_used(const struct bitmap_disk *bitmap, uint32
 	return e;
 }
 
-/* Puts a count, which may be larger, into a bitmap where that of e is 0. */
+/* Puts a count, which may be larger, into a bitmap. */
 static inline void bitmap_set_count(struct bitmap_disk *bitmap, uint32_t e, uint32_t count)
 {
 	uint32_t bits = count < BITMAP_LOOK_IN_TREE ? count : BITMAP_LOOK_IN_TREE;
+	uint8_t *byte = (uint8_t *)bitmap->words + e / 4;
+	uint32_t shift = 2 * (e % 4);
 
-	((uint8_t *)bitmap->words)[e / 4] |= (uint8_t)((bits >> 1 | (bits & 1) << 1) << (2 * (e % 4)));
+	*byte = (uint8_t)((*byte & ~(3u << shift)) | (bits >> 1 | (bits & 1) << 1) << shift);
 }
 
 /* Fills the bitmap of nr blocks with these counts, and all of its entry in the index but blocknr.

@@ -66,13 +66,19 @@ old_is_kept() {
 	done < <(writers)
 }
 
+# Its reason is unshare's: in a chroot whose root is no mount point there is none either.
+need_mount_namespace() {
+	local why
+	why=$(unshare -m true 2>&1) || skip_test "needs a mount namespace: $why"
+}
+
 # on_small_disk COMMAND...: with work on a file system of 16 KiB, in a mount namespace of its own.
 on_small_disk() {
 	unshare -m bash -c 'mount -t tmpfs -o size=16k none work && "$@"' - "$@"
 }
 
 @test "a full disk" {
-	unshare -m true 2>/dev/null || skip_test "needs a mount namespace"
+	need_mount_namespace
 	local line
 	export -f refused status_is says files_in wrong new_is_not_there
 	export BATS_TEST_TMPDIR
@@ -83,7 +89,7 @@ on_small_disk() {
 }
 
 @test "a full disk for temporary files" {
-	unshare -m true 2>/dev/null || skip_test "needs a mount namespace"
+	need_mount_namespace
 	export -f refused status_is says wrong
 	export BATS_TEST_TMPDIR
 	TMPDIR=work on_small_disk bash -c 'refused "$@"' - "No space left on device" \
@@ -98,7 +104,7 @@ on_small_disk() {
 @test "metadata over metadata, and no more room: refused by all, and that is said" {
 	cp "$from/levels" sparse
 	# Holes where room is needed: the size is right, the blocks aren't there.
-	unshare -m true 2>/dev/null || skip_test "needs a mount namespace"
+	need_mount_namespace
 	on_small_disk bash -c 'truncate -s 16M work/out
 		dd if=meta of=work/out conv=notrunc bs=4096 count=4 status=none
 		got=0

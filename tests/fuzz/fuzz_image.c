@@ -6,7 +6,8 @@
  * - what the check calls sound can be read, and what cannot be read the check calls damaged;
  * - all readings of one view end the same way; one that succeeds says the same with repair;
  * - a list of changed blocks, also with repair, is what the events of the dump add up to (model.h);
- * - with repair, damage that is evident never takes a block off the list;
+ * - with repair, damage that is evident never takes a block off the list, for no era up to the true
+ *   current one; the repaired view's own may have become a later one;
  * - what is repaired is sound and says what reading it with repair said;
  * - what is salvaged without the superblock is sound, and damage that is evident makes no era earlier;
  * - XML of a dump is read back as the same metadata;
@@ -187,7 +188,14 @@ struct answer {
 	uint64_t nr_problems;
 };
 
-static void ask(struct memdev *mem, unsigned flags, uint8_t part, struct answer *a)
+static uint32_t part_of(uint32_t era, uint8_t part)
+{
+	return (uint32_t)((uint64_t)era * part / UINT8_MAX);
+}
+
+/* Asks for a part of the view's current era, or of true_era where that is not NULL. */
+static void ask(struct memdev *mem, unsigned flags, uint8_t part, const uint32_t *true_era,
+		struct answer *a)
 {
 	struct era_view view;
 	struct told told;
@@ -196,7 +204,7 @@ static void ask(struct memdev *mem, unsigned flags, uint8_t part, struct answer 
 	*a = (struct answer){.r = open_view(mem, flags, &view, &rep)};
 	if (!a->r) {
 		a->sb = view.sb;
-		a->since = (uint32_t)((uint64_t)view.sb.current_era * part / UINT8_MAX);
+		a->since = part_of(true_era ? *true_era : view.sb.current_era, part);
 		must(!era_changes_allowed(&view, a->since));
 		a->r = era_view_settle(&view, era_changes_read(&view, a->since, &a->changes));
 		a->nr_problems = view.nr_problems;
@@ -394,14 +402,18 @@ static struct memdev original(const struct image *image)
 	return (struct memdev){.data = (uint8_t *)(uintptr_t)data, .nr_blocks = len / META_BLOCK_SIZE};
 }
 
-/* Evident damage takes nothing off the list. */
-static void must_not_report_less(const struct trial *trial, const struct answer *repaired)
+/* Evident damage takes nothing off the list.  Both are asked for one era, a part of the true one. */
+static void must_not_report_less(struct trial *trial)
 {
 	struct memdev mem = original(trial->image);
-	struct answer truth;
+	struct answer truth, repaired;
 
-	ask(&mem, 0, trial->part, &truth);
-	must(!truth.r && lists_no_less(&truth, repaired));
+	ask(&mem, 0, trial->part, NULL, &truth);
+	must(!truth.r);
+	ask(&trial->mem, ERA_VIEW_REPAIR, trial->part, &truth.sb.current_era, &repaired);
+	must(!repaired.r && repaired.since == truth.since);
+	must(lists_no_less(&truth, &repaired));
+	answer_free(&repaired);
 	answer_free(&truth);
 }
 
@@ -459,7 +471,7 @@ static bool is_snapshot(unsigned flags)
 static void ask_as_dumped(struct trial *trial, unsigned flags, const struct dumped *d,
 			  struct answer *a)
 {
-	ask(&trial->mem, flags, trial->part, a);
+	ask(&trial->mem, flags, trial->part, NULL, a);
 	if (given_up(d))
 		return;
 	must(!a->r == !d->r);
@@ -480,7 +492,7 @@ static void ask_both(struct trial *trial, unsigned flags, const struct dumped *s
 		write_format(&sound, trial->part);
 	}
 	if (!repaired.r && trial->image->evident && !is_snapshot(flags))
-		must_not_report_less(trial, &repaired);
+		must_not_report_less(trial);
 	answer_free(&sound);
 	answer_free(&repaired);
 }

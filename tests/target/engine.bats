@@ -103,22 +103,23 @@ blank() {
 	refuses 'is after the current one' $'open live 8\nresume 40000\nsince 6\nsince 7'
 }
 
-@test "a full device: the last commit is whole, and status says why" {
+@test "a device too small, or full: it is said, and the last commit is whole" {
 	blank 80K
-	refuses 'the metadata are full' $'open metadata 8 format\nresume 800000'
+	refuses 'no room for an era on 100000 data blocks; wanted' $'open metadata 8 format\nresume 800000'
 	status_is 0 era_check metadata
 
 	# Eras pile up until there is no room for another; that is said, and the target goes on.
 	refuses 'the metadata have no room for another era' "open metadata 8
 resume 8000
 write 0 1
-take
+checkpoint
+checkpoint
 checkpoint
 checkpoint
 checkpoint
 checkpoint"
 	status_is 0 era_check metadata
-	status_is 0 era_invalidate --written-since 2 -m --format ranges --unit blocks metadata >got
+	status_is 0 era_invalidate --written-since 2 --format ranges --unit blocks metadata >got
 	[ ! -s got ]
 }
 
@@ -170,13 +171,53 @@ checkpoint"
 	same "written since 3" <(echo 9 1) out
 }
 
-@test "digestion that has no room says so, and marks go on" {
+@test "a snapshot that would leave no room to digest is refused, and all else goes on" {
 	blank 144K
-	# A full copy of the array is the snapshot's: there is no room for another one.
-	printf '%s\n' 'open metadata 8 format' 'resume 120000' 'write 0 120000' 'take' 'digest' 'write 0 1' \
-		'status' | drive 2>err | tail -n 1 >line
-	grep -F 'too full to digest' err
-	grep -xE '8 [0-9]+/36 2 [0-9]+' line
+	# A full copy of the array would be the snapshot's: there is no room for another one.
+	printf '%s\n' 'open metadata 8 format' 'resume 120000' 'write 0 120000' 'fails take' 'checkpoint' \
+		'digest' 'write 0 1' 'checkpoint' 'digest' 'status' | drive 2>err | tail -n 1 >line
+	grep -F 'no room for another era yet' err
+	grep -xE '8 [0-9]+/36 3 -' line
+	status_is 0 era_check metadata
+}
+
+# recommended BLOCK_SECTORS BLOCKS: a blank device of that size.
+recommended() {
+	truncate -s "$(era_metadata_size --block-size "${1}s" --device-size "$(($1 * $2))s" --unit bytes)" \
+		metadata
+}
+
+# Each had come to its end after some hundred checkpoints, for good.
+@test "a storm of checkpoints at the recommended size: all go on, with a snapshot and without" {
+	local blocks i
+	need_ours era_metadata_size
+	for blocks in 16384 262144; do
+		rm -f metadata
+		recommended 8 "$blocks"
+		{
+			printf '%s\n' 'open metadata 8 format digester' "resume $((blocks * 8))"
+			for ((i = 0; i < 400; i++)); do
+				[ "$i" != 200 ] || echo take
+				printf '%s\n' checkpoint "write $((i * 8)) 8"
+			done
+			echo "write 0 $((blocks * 8))"
+		} | drive >out
+		[ "$(grep -c 'truth: era' out)" = 402 ]
+		status_is 0 era_check metadata
+	done
+}
+
+@test "checkpoints that nothing is digested between are refused in the end, and marks never" {
+	local i
+	need_ours era_metadata_size
+	recommended 8 16384
+	{
+		printf '%s\n' 'open metadata 8 format' 'resume 131072'
+		for ((i = 0; i < 40; i++)); do printf '%s\n' checkpoint "write 0 131072"; done
+	} | drive >out 2>err && return 1
+	grep -F 'no room for another era yet' err
+	printf '%s\n' 'open metadata 8' 'resume 131072' 'write 0 131072' 'digest' 'checkpoint' 'take' 'digest' \
+		'checkpoint' 'write 0 131072' | drive >out
 	status_is 0 era_check metadata
 }
 

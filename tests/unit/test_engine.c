@@ -4,6 +4,9 @@
  * metadata lie on a simulated device; now and then they are checked and compared with the model,
  * block for block, the snapshot's view, too.  A block too many is as wrong as one too few.
  *
+ * Room: a mark never lacks it, whatever was accepted before.  Where the metadata have the size that is
+ * recommended, neither does a resume, and when all is digested a rollover has it again.
+ *
  * ERA_ENGINE_CALLS and ERA_ENGINE_SEED in the environment make it longer, and another one.
  */
 #include "metadata_file.h"
@@ -15,6 +18,7 @@
 #include "base/checked.h"
 #include "tests/sim/simdev.h"
 #include "era/open.h"
+#include "era/size.h"
 #include "target/engine/engine.h"
 
 #define MAX_BLOCKS 70000u
@@ -32,6 +36,7 @@ struct history {
 	struct engine *engine;
 	struct eras now, snapshot;
 	uint64_t origin_bytes, seed, calls;
+	uint32_t most_blocks; /* the metadata have the recommended size for so many; 0: less */
 	bool held, ended; /* ended: no room to begin */
 	uint64_t nr_full, nr_checks;
 };
@@ -49,8 +54,9 @@ static uint32_t draw_nr_blocks(struct history *h)
 	static const uint32_t edges[] = {1,    3,    63,    64,    65,    1017,  1018, 1019,
 					 2036, 5000, 32575, 32576, 32577, 65152, MAX_BLOCKS};
 	uint32_t edge = edges[draw(h, ARRAY_SIZE(edges))];
+	uint32_t nr = draw(h, 3) ? edge : 1 + draw(h, edge);
 
-	return draw(h, 3) ? edge : 1 + draw(h, edge);
+	return h->most_blocks && nr > h->most_blocks ? h->most_blocks : nr;
 }
 
 static uint64_t draw_origin(struct history *h)
@@ -87,6 +93,7 @@ static void resume(struct history *h, uint64_t origin_bytes)
 
 	if (r) {
 		assert_int_equal(r, ERA_NO_SPACE);
+		assert_false(h->most_blocks);
 		h->ended = true;
 		return;
 	}
@@ -213,6 +220,28 @@ static void do_digest(struct history *h)
 	assert_false(is_read_only(h));
 }
 
+/* When nothing is left to digest, what was refused is accepted. */
+static void do_heal(struct history *h)
+{
+	uint64_t nr_full = h->nr_full;
+
+	while (engine_digest(h->engine) == 1)
+		;
+	if (draw(h, 2) || h->held)
+		do_checkpoint(h);
+	else
+		do_take(h);
+	assert_true(!h->most_blocks || h->nr_full == nr_full);
+}
+
+static void do_storm(struct history *h)
+{
+	uint32_t nr = draw(h, 300);
+
+	while (nr--)
+		do_checkpoint(h);
+}
+
 static void do_changes(struct history *h)
 {
 	static uint64_t bits[(MAX_BLOCKS + 63) / 64];
@@ -279,7 +308,7 @@ static const struct {
 } calls[] = {
 	{do_mark, 600}, {do_checkpoint, 60}, {do_take, 20},    {do_drop, 20},  {do_digest, 60},
 	{do_changes, 10}, {do_status, 20},   {do_past_end, 2}, {do_suspend, 6}, {do_stop, 4},
-	{do_crash, 6},  {check, 15},
+	{do_crash, 6},  {check, 15},         {do_heal, 10},    {do_storm, 3},
 };
 
 static void call_any(struct history *h)
@@ -295,16 +324,28 @@ static void call_any(struct history *h)
 	h->calls++;
 }
 
+/* Mostly tight; more than one bitmap sometimes; else what is recommended for nr_blocks. */
+static uint32_t draw_room(struct history *h, uint32_t nr_blocks)
+{
+	if (draw(h, 2)) {
+		h->most_blocks = nr_blocks;
+		return (uint32_t)era_size_with_room(era_size_used(nr_blocks, ERA_SIZE_WRITESETS),
+						    nr_blocks);
+	}
+	return 20 + draw(h, 60) + (1 + draw(h, 4)) * (nr_blocks / 1000) +
+	       (draw(h, 6) ? 0 : draw(h, 20000));
+}
+
 /* From a blank device until there is no room to go on, or some thousands of calls. */
 static void run_history(struct history *h)
 {
 	uint64_t last = h->calls + 1 + draw(h, 4000);
-	uint64_t origin_bytes = draw_origin(h);
-	uint32_t arrays = 1 + draw(h, 4), room;
+	uint64_t origin_bytes;
+	uint32_t room;
 
-	/* Mostly tight; more than one bitmap sometimes. */
-	room = 20 + draw(h, 60) + arrays * (uint32_t)(origin_bytes / BLOCK_BYTES / 1000);
-	room += draw(h, 6) ? 0 : draw(h, 20000);
+	h->most_blocks = 0;
+	origin_bytes = draw_origin(h);
+	room = draw_room(h, (uint32_t)div_up(origin_bytes, BLOCK_BYTES));
 	h->held = h->ended = false;
 	h->now.nr_blocks = h->now.era = 0;
 	simdev_open(&h->sim, room);

@@ -525,6 +525,41 @@ static void test_goes_on_after_a_failed_flush(void **state)
 	}
 }
 
+static int mark_block(struct run *run, uint64_t block)
+{
+	struct engine_request req;
+	int r = engine_mark(run->engine, block * BLOCK_BYTES, BLOCK_BYTES, &req);
+
+	if (!r)
+		engine_done(run->engine, req);
+	return r;
+}
+
+/* A target that is read-only, for a flush that failed, also one for want of space. */
+static void test_what_is_marked_goes_on(void **state)
+{
+	static const int errors[] = {EIO, ENOSPC};
+	struct run run;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		start_run(&run, 1, false);
+		open_engine(&run);
+		resume(&run, MAX_BLOCKS);
+		assert_int_equal(mark_block(&run, 5), 0);
+		run.sim.faults = (struct simdev_faults){
+			.bad_block = SIMDEV_NO_BLOCK, .flush = run.sim.flushes + 1, .error = errors[i]};
+		assert_int_equal(mark_block(&run, 6), ERA_SYS);
+		run.sim.faults = (struct simdev_faults){.bad_block = SIMDEV_NO_BLOCK};
+		assert_true(is_read_only(&run));
+		assert_int_equal(mark_block(&run, 5), 0);
+		assert_int_equal(mark_block(&run, 6), ERA_SYS);
+		assert_int_equal(engine_checkpoint(run.engine, NULL), ERA_SYS);
+		assert_int_equal(mark_block(&run, 5), 0);
+		end_run(&run);
+	}
+}
+
 /* Whatever write but the superblock's finds no space: only that call fails, and all that comes later
  * works. */
 static void test_no_space_heals(void **state)
@@ -557,6 +592,7 @@ int main(void)
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_goes_on_after_a_failed_flush),
 		cmocka_unit_test(test_no_space_heals),
+		cmocka_unit_test(test_what_is_marked_goes_on),
 	};
 
 	return cmocka_run_group_tests_name("engine stops", tests, NULL, NULL);
