@@ -5,7 +5,8 @@ goes on, and nothing has changed.
     hostile.py COUNT SEED"""
 from target import *
 
-WORDS = (b"status", b"table", b"checkpoint", b"take_metadata_snap", b"drop_metadata_snap")
+WORDS = (b"status", b"table", b"checkpoint", b"take_metadata_snap", b"drop_metadata_snap",
+         b"stats", b"metrics", b"pause 5", b"roll 7", b"unpause 7")
 NAMES = ("since=", "since=-1", "since=1x", "since=1,zer", "since=1,zero,", "since=4294967296",
          "since=99999999999999999999999", "since=1 ", " since=1", "SINCE=1", "since=1,ZERO",
          "since=0x1", "since=+1", "since=4294967295", "x", "/", "../disk", "%s%n", "since=%d")
