@@ -14,7 +14,7 @@ enum era_err {
 	ERA_SYS = -2,       /* the system refused: open, read, write, memory, busy, too small */
 	ERA_NO_ANSWER = -3, /* the question has no safe answer */
 	ERA_PIPE = -4,      /* nobody reads the pipe that output goes to any more; not reported */
-	ERA_NO_SPACE = -5,  /* no room for it now: nothing was changed, and it may be tried again */
+	ERA_NO_SPACE = -5,  /* no space on the device, or room in the metadata: it may succeed later */
 	ERA_CANCELLED = -6, /* the caller wanted no more of it; not reported */
 };
 
