@@ -23,7 +23,8 @@ struct options {
 };
 
 static const char *const requests[] = {
-	"status", "table", "stats", "checkpoint", "take_metadata_snap", "drop_metadata_snap", NULL,
+	"status", "table", "stats", "checkpoint", "take_metadata_snap", "drop_metadata_snap",
+	"freeze", "thaw", NULL,
 };
 
 static const struct option_row rows[] = {
@@ -79,9 +80,12 @@ static const struct option_table table = {
 	.check = check_options,
 	.args_doc = "SOCKET... REQUEST",
 	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. REQUEST is one "
-	       "of status, table, stats, checkpoint, take_metadata_snap and drop_metadata_snap.\v"
+	       "of status, table, stats, checkpoint, take_metadata_snap, drop_metadata_snap, freeze and "
+	       "thaw.\v"
 	       "checkpoint and take_metadata_snap print the era that they have begun, when all that "
 	       "was written in the eras before it is in the device.\n\n"
+	       "freeze begins an era, too, and from then on the export \"frozen\" shows the device as it was "
+	       "at that moment, until thaw.\n\n"
 	       "checkpoint with several sockets begins an era on all of these targets at one moment, for which "
 	       "they are paused, and prints the socket and the era of each.\n\n"
 	       "Exit status: 0 done, 2 wrong usage, 3 no target answers there, not in time, or it refused.",

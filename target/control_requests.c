@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "target/control.h"
 #include "target/control_stats.h"
+#include "target/frozen.h"
 
 static void put_line(struct request *req, const char *fmt, ...) format_printf(2, 3);
 
@@ -130,6 +131,24 @@ static int tell_metrics(struct engine *e, struct request *req)
 	return put_lines(req, control_stats_prometheus(e));
 }
 
+static int freeze(struct engine *e, struct request *req)
+{
+	uint32_t era;
+	int r = frozen_freeze(&era);
+
+	(void)e;
+	if (!r)
+		request_reply_era(req, era);
+	return r;
+}
+
+static int thaw(struct engine *e, struct request *req)
+{
+	(void)e;
+	put_line(req, "ok");
+	return frozen_thaw();
+}
+
 static const struct request_kind kinds[] = {
 	{.word = "status", .carry_out = tell_status},
 	{.word = "table", .carry_out = tell_table},
@@ -148,6 +167,8 @@ static const struct request_kind kinds[] = {
 	 .carry_out = pause_target},
 	{.word = "roll", .has_number = true, .by = REQUEST_BY_MESSENGER, .carry_out = roll},
 	{.word = "unpause", .has_number = true, .carry_out = unpause},
+	{.word = "freeze", .by = REQUEST_BY_MESSENGER, .pauses = true, .carry_out = freeze},
+	{.word = "thaw", .by = REQUEST_BY_MESSENGER, .carry_out = thaw},
 };
 
 /* Decimal digits, and nothing else. */

@@ -19,132 +19,62 @@
 
 #include "base/checked.h"
 #include "era/open.h"
+#include "target/cmdline.h"
+#include "target/config.h"
 #include "target/control.h"
 #include "target/engine/engine.h"
+#include "target/frozen.h"
 #include "target/log.h"
+#include "target/origin.h"
 #include "target/since.h"
+#include "target/start.h"
 
 #define SECTOR_BYTES 512u
-#define BLOCK_UNIT_BYTES 4096u
 
-static struct {
-	char *metadata, *socket;
-	const char *export;
-	uint64_t block_bytes; /* 0: not given */
-	bool format, snapshot;
-
-	struct engine *engine; /* NULL when a snapshot is served */
-	struct control *control;
-} era = {.export = ""};
+static struct cmdline cmdline;
+static struct config config = CONFIG_INIT;
+static struct origin origin;
+static bool can_flush; /* the layer below, at the start */
+static struct engine *engine; /* NULL when a snapshot is served */
+static struct control *control;
 
 /* A connection. */
 struct export {
-	bool is_since;
+	struct origin_conn conn;
+	bool is_since, is_frozen;
 	struct since since;
+	struct frozen frozen;
 };
 
-static int set_path(char **path, const char *value)
+static void on_failed_flush(void *ctx)
 {
-	free(*path);
-	*path = nbdkit_absolute_path(value);
-	return *path ? 0 : -1;
+	(void)ctx;
+	if (engine)
+		engine_flush_failed(engine);
 }
 
-static int set_bool(bool *flag, const char *value)
+static int flush_origin(void *ctx)
 {
-	int r = nbdkit_parse_bool(value);
-
-	*flag = r > 0;
-	return r < 0 ? -1 : 0;
+	return origin_flush(ctx) ? ERA_SYS : 0;
 }
 
-static int set_metadata(const char *value)
+static void era_load(void)
 {
-	return set_path(&era.metadata, value);
+	origin_init(&origin);
+	origin.on_failed_flush = on_failed_flush;
 }
-
-static int set_socket(const char *value)
-{
-	return set_path(&era.socket, value);
-}
-
-static int set_format(const char *value)
-{
-	return set_bool(&era.format, value);
-}
-
-static int set_snapshot(const char *value)
-{
-	return set_bool(&era.snapshot, value);
-}
-
-static int set_block_size(const char *value)
-{
-	int64_t bytes = nbdkit_parse_size(value);
-
-	if (bytes < 0)
-		return -1;
-	if (!bytes || (uint64_t)bytes % BLOCK_UNIT_BYTES || (uint64_t)bytes / SECTOR_BYTES > UINT32_MAX) {
-		log_error("era-block-size: found %s, wanted a positive multiple of %u bytes",
-			  value, BLOCK_UNIT_BYTES);
-		return -1;
-	}
-	era.block_bytes = (uint64_t)bytes;
-	return 0;
-}
-
-static int set_export(const char *value)
-{
-	if (!strncmp(value, SINCE_PREFIX, strlen(SINCE_PREFIX))) {
-		log_error("era-export: found %s, but %sN are exports of another kind", value,
-			  SINCE_PREFIX);
-		return -1;
-	}
-	era.export = value;
-	return 0;
-}
-
-static const struct {
-	const char *key;
-	int (*set)(const char *value);
-} parameters[] = {
-	{"era-metadata", set_metadata}, {"era-block-size", set_block_size},
-	{"era-socket", set_socket},     {"era-format", set_format},
-	{"era-export", set_export},     {"era-snapshot", set_snapshot},
-};
 
 static int era_config(nbdkit_next_config *next, nbdkit_backend *nxdata, const char *key,
 		      const char *value)
 {
-	static bool given[ARRAY_SIZE(parameters)];
+	int r = config_set(&config, key, value);
 
-	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
-		if (strcmp(key, parameters[i].key))
-			continue;
-		if (given[i]) {
-			log_error("%s is given twice", key);
-			return -1;
-		}
-		given[i] = true;
-		return parameters[i].set(value);
-	}
-	return next(nxdata, key, value);
+	return r ? r > 0 ? 0 : -1 : next(nxdata, key, value);
 }
 
 static int era_config_complete(nbdkit_next_config_complete *next, nbdkit_backend *nxdata)
 {
-	const char *wrong = NULL;
-
-	if (!era.metadata)
-		wrong = "era-metadata is missing";
-	else if (era.snapshot && (era.socket || era.format))
-		wrong = "era-snapshot goes with neither era-socket nor era-format";
-	else if (!era.snapshot && !era.block_bytes)
-		wrong = "era-block-size is missing";
-	if (!wrong)
-		return next(nxdata);
-	log_error("%s", wrong);
-	return -1;
+	return config_check(&config) ? -1 : next(nxdata);
 }
 
 /* A snapshot that isn't there, or of another block size, is best found out now. */
@@ -153,80 +83,94 @@ static int look_at_snapshot(void)
 	struct era_view view;
 	uint64_t found;
 
-	if (era_view_open(&view, era.metadata, ERA_VIEW_SNAPSHOT, &log_report))
+	if (era_view_open(&view, config.metadata, ERA_VIEW_SNAPSHOT, &log_report))
 		return -1;
 	found = superblock_block_bytes(&view.sb);
 	era_view_close(&view);
-	if (!era.block_bytes || era.block_bytes == found)
+	if (!config.block_bytes || config.block_bytes == found)
 		return 0;
-	log_error("%s: data block size: found %" PRIu64 " bytes, wanted %" PRIu64, era.metadata,
-		  found, era.block_bytes);
+	log_error("%s: data block size: found %" PRIu64 " bytes, wanted %" PRIu64, config.metadata,
+		  found, config.block_bytes);
 	return -1;
 }
 
 static int open_engine(void)
 {
-	const struct engine_config config = {
-		.metadata = era.metadata,
-		.origin_name = *era.export ? era.export : NULL,
-		.block_sectors = (uint32_t)(era.block_bytes / SECTOR_BYTES),
-		.format = era.format,
+	const struct engine_config c = {
+		.metadata = config.metadata,
+		.origin_name = *config.export ? config.export : NULL,
+		.block_sectors = (uint32_t)(config.block_bytes / SECTOR_BYTES),
+		.format = config.format,
+		.flush_origin = flush_origin,
+		.origin = &origin,
 		.rep = &log_report,
 	};
 
-	return engine_open(&era.engine, &config);
+	return engine_open(&engine, &c);
 }
 
 static int era_get_ready(int thread_model)
 {
-	(void)thread_model;
-	if (era.snapshot)
+	origin_set_thread_model(&origin, thread_model);
+	cmdline_read(&cmdline);
+	if (start_prepare(&cmdline))
+		return -1;
+	if (config.snapshot)
 		return look_at_snapshot();
 	if (open_engine())
 		return -1;
-	return era.socket && control_open(&era.control, era.socket, &log_report) ? -1 : 0;
+	if (config.cow && frozen_open(config.cow))
+		return -1;
+	return config.socket && control_open(&control, config.socket, &log_report) ? -1 : 0;
 }
 
-static int64_t find_origin_size(nbdkit_backend *backend)
+static int resume(const struct origin_conn *conn)
 {
-	nbdkit_next *next = nbdkit_next_context_open(backend, 1, era.export, 1);
-	int64_t size = -1;
+	can_flush = conn->answers.can_flush;
+	if (!can_flush)
+		log_error("the layer below cannot flush: what a checkpoint promises holds only as far as "
+			  "it keeps all that it has written");
+	return engine_resume(engine, (uint64_t)conn->answers.size);
+}
 
-	if (!next)
-		return -1;
-	if (!next->prepare(next)) {
-		size = next->get_size(next);
-		if (next->finalize(next))
-			size = -1;
+/* The connection by which the origin is looked at is closed before clients come: it may be the only one
+ * that a server below has.  The engine flushes through it what a server before this one has left. */
+static int start_target(nbdkit_backend *backend)
+{
+	struct origin_conn conn = {.origin = NULL};
+	int r = origin_open(&origin, &conn, backend, true, false, config.export);
+
+	if (r) {
+		log_error("the layer below cannot be opened; why stands in nbdkit's log, which is "
+			  "syslog for a server in the background");
+		return r;
 	}
-	nbdkit_next_context_close(next);
-	return size;
-}
-
-static int start(nbdkit_backend *backend)
-{
-	int64_t size = find_origin_size(backend);
-
-	if (size < 0 || engine_resume(era.engine, (uint64_t)size))
+	origin_distrust(&conn);
+	r = resume(&conn);
+	if (!r)
+		frozen_start(engine, conn.answers.can_multi_conn == 1);
+	origin_close(&conn);
+	if (r)
 		return -1;
-	return era.control && control_start(era.control, era.engine, log_last_error) ? -1 : 0;
+	return control && control_start(control, engine, log_last_error) ? -1 : 0;
 }
 
 static void era_unload(void)
 {
-	control_close(era.control);
-	engine_close(era.engine);
-	era.control = NULL;
-	era.engine = NULL;
-	free(era.metadata);
-	free(era.socket);
-	era.metadata = era.socket = NULL;
+	control_close(control);
+	frozen_close();
+	engine_close(engine);
+	control = NULL;
+	engine = NULL;
+	config_free(&config);
+	cmdline_free(&cmdline);
 }
 
 static int era_after_fork(nbdkit_backend *backend)
 {
-	if (era.snapshot || !start(backend))
+	if ((config.snapshot || !start_target(backend)) && !start_succeeded())
 		return 0;
+	start_failed();
 	era_unload();
 	return -1;
 }
@@ -235,16 +179,20 @@ static int era_after_fork(nbdkit_backend *backend)
 static void era_cleanup(nbdkit_backend *backend)
 {
 	(void)backend;
-	control_close(era.control);
-	era.control = NULL;
-	if (era.engine && engine_suspend(era.engine))
+	control_close(control);
+	control = NULL;
+	frozen_close();
+	if (engine && engine_suspend(engine))
 		log_error("the metadata stay as the last commit left them, as after a crash");
 }
 
 static const char *plain_description(void)
 {
-	return era.snapshot ? "all of the device"
-			    : "all of the device; what is written is remembered by era";
+	if (config.snapshot)
+		return "all of the device";
+	return can_flush ? "all of the device; what is written is remembered by era"
+			       : "all of the device; what is written is remembered by era, but "
+				 "cannot be flushed below";
 }
 
 static const char *describe_since(uint32_t since, bool zero)
@@ -254,15 +202,20 @@ static const char *describe_since(uint32_t since, bool zero)
 				    zero ? "all else is said to be zero" : "all else a hole");
 }
 
+static const char *describe_frozen(uint32_t number)
+{
+	return nbdkit_printf_intern("all of the device as it was when era %" PRIu32 " began", number);
+}
+
 static int current_era(uint32_t *number)
 {
 	struct era_view view;
 
-	if (!era.snapshot) {
-		*number = engine_era(era.engine);
+	if (!config.snapshot) {
+		*number = engine_era(engine);
 		return 0;
 	}
-	if (era_view_open(&view, era.metadata, ERA_VIEW_SNAPSHOT, &log_report))
+	if (era_view_open(&view, config.metadata, ERA_VIEW_SNAPSHOT, &log_report))
 		return -1;
 	*number = view.sb.current_era;
 	era_view_close(&view);
@@ -279,10 +232,13 @@ static int era_list_exports(nbdkit_next_list_exports *next, nbdkit_backend *nxda
 	(void)nxdata;
 	(void)readonly;
 	(void)is_tls;
-	if (current_era(&number) || nbdkit_add_export(exports, era.export, plain_description()))
+	if (current_era(&number) || nbdkit_add_export(exports, config.export, plain_description()))
 		return -1;
 	snprintf(name, sizeof(name), SINCE_PREFIX "%" PRIu32, number);
-	return nbdkit_add_export(exports, name, describe_since(number, false));
+	if (nbdkit_add_export(exports, name, describe_since(number, false)))
+		return -1;
+	number = frozen_era();
+	return number ? nbdkit_add_export(exports, FROZEN_NAME, describe_frozen(number)) : 0;
 }
 
 static const char *era_default_export(nbdkit_next_default_export *next, nbdkit_backend *nxdata,
@@ -292,24 +248,40 @@ static const char *era_default_export(nbdkit_next_default_export *next, nbdkit_b
 	(void)nxdata;
 	(void)readonly;
 	(void)is_tls;
-	return era.export;
+	return config.export;
 }
 
+/* "frozen", "since=N", or "frozen,since=N"; "since=N" may be followed by ",zero". */
+static bool parse_name(struct export *x, const char *name)
+{
+	size_t len = strlen(FROZEN_NAME);
+
+	x->is_frozen = config.cow && !strncmp(name, FROZEN_NAME, len) &&
+		       (!name[len] || name[len] == ',');
+	if (x->is_frozen && !name[len])
+		return true;
+	x->is_since = since_parse(&x->since, x->is_frozen ? name + len + 1 : name);
+	return x->is_since;
+}
+
+/* The layer below is opened for the connection, not by `next`: see origin.h. */
 static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int readonly,
 		      const char *name, int is_tls)
 {
 	struct export *x = calloc(1, sizeof(*x));
 
+	(void)next;
 	(void)is_tls;
 	if (!x) {
 		log_error("out of memory");
 		return NULL;
 	}
-	x->is_since = strcmp(name, era.export) && since_parse(&x->since, name);
-	if (strcmp(name, era.export) && !x->is_since)
-		log_error("no export has that name: there is '%s', and %sN[,zero]", era.export,
+	if (strcmp(name, config.export) && !parse_name(x, name))
+		log_error("no export has that name: there is '%s', and %sN[,zero]", config.export,
 			  SINCE_PREFIX);
-	else if (!next(context, readonly || era.snapshot || x->is_since, era.export))
+	else if (!origin_open(&origin, &x->conn, nbdkit_context_get_backend(context), false,
+			      readonly || config.snapshot || x->is_since || x->is_frozen,
+			      config.export))
 		return x;
 	free(x);
 	return NULL;
@@ -319,21 +291,39 @@ static void era_close(void *handle)
 {
 	struct export *x = handle;
 
+	origin_close(&x->conn);
 	since_free(&x->since);
 	free(x);
 }
 
 static int ask_since(struct since *since, uint64_t size)
 {
-	int r = era.snapshot ? since_read_snapshot(since, era.metadata)
-			     : since_ask(since, era.engine);
+	int r = config.snapshot ? since_read_snapshot(since, config.metadata)
+			     : since_ask(since, engine);
 
 	if (r)
 		return -1;
-	if (div_up(size, since->block_bytes) == since->nr_blocks)
+	if (div_up(size, since->list->block_bytes) == since->list->nr_blocks)
 		return 0;
 	log_error("the layer below has %" PRIu64 " bytes, but the metadata track %" PRIu32
-		  " blocks of %" PRIu64 " bytes", size, since->nr_blocks, since->block_bytes);
+		  " blocks of %" PRIu64 " bytes", size, since->list->nr_blocks,
+		  since->list->block_bytes);
+	return -1;
+}
+
+/* What was written in the era that began at the frozen moment or later is not in a frozen export. */
+static int attach_frozen(struct export *x)
+{
+	if (frozen_attach(&x->frozen))
+		return -1;
+	if (x->conn.answers.can_multi_conn != 1) {
+		log_error("a connection to the layer below need not see what another one has written");
+		return -1;
+	}
+	if (!x->is_since || x->since.era <= x->frozen.era)
+		return 0;
+	log_error("era %" PRIu32 " is after era %" PRIu32 ", which began when the device was frozen",
+		  x->since.era, x->frozen.era);
 	return -1;
 }
 
@@ -341,18 +331,18 @@ static int ask_since(struct since *since, uint64_t size)
 static int era_prepare(nbdkit_next *next, void *handle, int readonly)
 {
 	struct export *x = handle;
-	int64_t size = next->get_size(next);
+	uint64_t size = (uint64_t)x->conn.answers.size;
 
+	(void)next;
 	(void)readonly;
-	if (size < 0)
-		return -1;
-	if (!era.snapshot && (uint64_t)size != engine_origin_bytes(era.engine)) {
-		log_error("the layer below has %" PRIi64 " bytes, wanted %" PRIu64
-			  " as when the server was started", size,
-			  engine_origin_bytes(era.engine));
+	if (!config.snapshot && size != engine_origin_bytes(engine)) {
+		log_error("the layer below has %" PRIu64 " bytes, wanted %" PRIu64
+			  " as when the server was started", size, engine_origin_bytes(engine));
 		return -1;
 	}
-	return x->is_since ? ask_since(&x->since, (uint64_t)size) : 0;
+	if (x->is_frozen && attach_frozen(x))
+		return -1;
+	return x->is_since ? ask_since(&x->since, size) : 0;
 }
 
 static const char *era_export_description(nbdkit_next *next, void *handle)
@@ -360,90 +350,191 @@ static const char *era_export_description(nbdkit_next *next, void *handle)
 	const struct export *x = handle;
 
 	(void)next;
+	if (x->is_frozen && !x->is_since)
+		return describe_frozen(x->frozen.era);
 	return x->is_since ? describe_since(x->since.era, x->since.zero) : plain_description();
 }
 
+/* What the layer below has answered. */
+#define PASS_ANSWER(question)                                                                      \
+	static int era_##question(nbdkit_next *next, void *handle)                                 \
+	{                                                                                          \
+		const struct export *x = handle;                                                   \
+                                                                                                   \
+		(void)next;                                                                        \
+		return x->conn.answers.question;                                                   \
+	}
+
+PASS_ANSWER(can_flush)
+PASS_ANSWER(is_rotational)
+PASS_ANSWER(can_trim)
+PASS_ANSWER(can_zero)
+PASS_ANSWER(can_fast_zero)
+PASS_ANSWER(can_fua)
+PASS_ANSWER(can_multi_conn)
+PASS_ANSWER(can_cache)
+
+static int64_t era_get_size(nbdkit_next *next, void *handle)
+{
+	const struct export *x = handle;
+
+	(void)next;
+	return x->conn.answers.size;
+}
+
+static int era_block_size(nbdkit_next *next, void *handle, uint32_t *minimum, uint32_t *preferred,
+			  uint32_t *maximum)
+{
+	const struct export *x = handle;
+
+	(void)next;
+	*minimum = x->conn.answers.minimum;
+	*preferred = x->conn.answers.preferred;
+	*maximum = x->conn.answers.maximum;
+	return 0;
+}
+
+/* Writes to a failed target would all fail, so a client had better know. */
 static int era_can_write(nbdkit_next *next, void *handle)
 {
 	const struct export *x = handle;
 
-	/* Writes to a failed target would all fail, so a client had better know. */
-	if (era.snapshot || x->is_since || engine_is_read_only(era.engine))
+	(void)next;
+	if (config.snapshot || x->is_since || x->is_frozen || engine_is_read_only(engine))
 		return 0;
-	return next->can_write(next);
+	return x->conn.answers.can_write;
 }
 
 static int era_can_extents(nbdkit_next *next, void *handle)
 {
 	const struct export *x = handle;
 
-	return x->is_since ? 1 : next->can_extents(next);
+	(void)next;
+	return x->is_since ? 1 : x->conn.answers.can_extents;
+}
+
+static int pread_below(void *conn, void *buf, uint32_t count, uint64_t offset, int *err)
+{
+	return origin_pread(conn, buf, count, offset, 0, err);
+}
+
+static int extents_below(void *conn, uint32_t count, uint64_t offset, uint32_t flags,
+			 struct nbdkit_extents *extents, int *err)
+{
+	return origin_extents(conn, count, offset, flags, extents, err);
+}
+
+static struct frozen_below below(struct export *x)
+{
+	return (struct frozen_below){pread_below, extents_below, &x->conn};
 }
 
 static int era_extents(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset,
 		       uint32_t flags, struct nbdkit_extents *extents, int *err)
 {
-	const struct export *x = handle;
+	struct export *x = handle;
+	const struct frozen_below b = below(x);
 
+	(void)next;
+	if (x->is_frozen && !x->is_since)
+		return frozen_extents(&x->frozen, &b, count, offset, flags, extents, err);
 	if (!x->is_since)
-		return next->extents(next, count, offset, flags, extents, err);
-	if (!since_extents(&x->since, offset, count, extents))
+		return origin_extents(&x->conn, count, offset, flags, extents, err);
+	if (!since_extents(&x->since, offset, count, flags, extents))
 		return 0;
 	*err = errno ? errno : ENOMEM;
 	return -1;
 }
 
-/* Why it fails has been reported. */
-static int mark(uint32_t count, uint64_t offset, struct engine_request *req, int *err)
+static int era_pread(nbdkit_next *next, void *handle, void *buf, uint32_t count, uint64_t offset,
+		     uint32_t flags, int *err)
 {
-	if (!engine_mark(era.engine, offset, count, req))
+	struct export *x = handle;
+	const struct frozen_below b = below(x);
+
+	(void)next;
+	if (x->is_frozen)
+		return frozen_pread(&x->frozen, &b, buf, count, offset, err);
+	return origin_pread(&x->conn, buf, count, offset, flags, err);
+}
+
+static int era_cache(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
+		     int *err)
+{
+	struct export *x = handle;
+
+	(void)next;
+	return origin_cache(&x->conn, count, offset, flags, err);
+}
+
+static int era_flush(nbdkit_next *next, void *handle, uint32_t flags, int *err)
+{
+	struct export *x = handle;
+
+	(void)next;
+	return origin_flush_conn(&x->conn, flags, err);
+}
+
+/* Why it fails has been reported.  No room is a state that ends: a client may stop until then.  When it
+ * returns 0, old contents are safe, too. */
+static int mark(struct export *x, uint32_t count, uint64_t offset, struct engine_request *req,
+		int *err)
+{
+	const struct frozen_below b = below(x);
+	int r = engine_mark(engine, offset, count, req);
+
+	if (!r) {
+		frozen_keep(&b, count, offset);
 		return 0;
-	*err = EIO;
+	}
+	*err = r == ERA_NO_SPACE ? ENOSPC : EIO;
 	return -1;
 }
 
 static int era_pwrite(nbdkit_next *next, void *handle, const void *buf, uint32_t count,
 		      uint64_t offset, uint32_t flags, int *err)
 {
+	struct export *x = handle;
 	struct engine_request req;
-	int r = mark(count, offset, &req, err);
+	int r = mark(x, count, offset, &req, err);
 
-	(void)handle;
+	(void)next;
 	if (r)
 		return r;
-	r = next->pwrite(next, buf, count, offset, flags, err);
-	engine_done(era.engine, req);
+	r = origin_pwrite(&x->conn, buf, count, offset, flags, err);
+	engine_done(engine, req);
 	return r;
 }
 
-typedef int discard_fn(nbdkit_next *next, uint32_t count, uint64_t offset, uint32_t flags, int *err);
+typedef int discard_fn(struct origin_conn *conn, uint32_t count, uint64_t offset, uint32_t flags,
+		       int *err);
 
 /* Every block of the range counts as written. */
-static int discard(nbdkit_next *next, discard_fn *pass_on, uint32_t count, uint64_t offset,
+static int discard(struct export *x, discard_fn *pass_on, uint32_t count, uint64_t offset,
 		   uint32_t flags, int *err)
 {
 	struct engine_request req;
-	int r = mark(count, offset, &req, err);
+	int r = mark(x, count, offset, &req, err);
 
 	if (r)
 		return r;
-	r = pass_on(next, count, offset, flags, err);
-	engine_done(era.engine, req);
+	r = pass_on(&x->conn, count, offset, flags, err);
+	engine_done(engine, req);
 	return r;
 }
 
 static int era_trim(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
 		    int *err)
 {
-	(void)handle;
-	return discard(next, next->trim, count, offset, flags, err);
+	(void)next;
+	return discard(handle, origin_trim, count, offset, flags, err);
 }
 
 static int era_zero(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
 		    int *err)
 {
-	(void)handle;
-	return discard(next, next->zero, count, offset, flags, err);
+	(void)next;
+	return discard(handle, origin_zero, count, offset, flags, err);
 }
 
 static struct nbdkit_filter filter = {
@@ -451,12 +542,8 @@ static struct nbdkit_filter filter = {
 	.longname = "era tracking",
 	.description = "Remembers in which era each block was last written, in the metadata of the "
 		       "Linux kernel's dm-era target.",
-	.config_help = "era-metadata=PATH   (required) device or file that holds the metadata.\n"
-		       "era-block-size=SIZE (required) of a data block: a multiple of 4k.\n"
-		       "era-socket=PATH     where era_ctl(8) reaches the target.\n"
-		       "era-format=yes      make metadata where there are none.\n"
-		       "era-export=NAME     the export that is tracked (default: \"\").\n"
-		       "era-snapshot=yes    read-only, from a metadata snapshot.",
+	.config_help = config_help,
+	.load = era_load,
 	.unload = era_unload,
 	.config = era_config,
 	.config_complete = era_config_complete,
@@ -469,8 +556,21 @@ static struct nbdkit_filter filter = {
 	.close = era_close,
 	.prepare = era_prepare,
 	.export_description = era_export_description,
+	.get_size = era_get_size,
+	.block_size = era_block_size,
 	.can_write = era_can_write,
+	.can_flush = era_can_flush,
+	.is_rotational = era_is_rotational,
+	.can_trim = era_can_trim,
+	.can_zero = era_can_zero,
+	.can_fast_zero = era_can_fast_zero,
 	.can_extents = era_can_extents,
+	.can_fua = era_can_fua,
+	.can_multi_conn = era_can_multi_conn,
+	.can_cache = era_can_cache,
+	.pread = era_pread,
+	.cache = era_cache,
+	.flush = era_flush,
 	.extents = era_extents,
 	.pwrite = era_pwrite,
 	.trim = era_trim,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/utf8.h"
+#include "target/start.h"
 
 #define LINE_MAX_BYTES 1024
 
@@ -16,6 +17,7 @@ static void put_error(const char *text)
 	char line[2 * LINE_MAX_BYTES];
 
 	utf8_escape(text, line, sizeof(line));
+	start_keep(line);
 	nbdkit_error("%s", line);
 }
 

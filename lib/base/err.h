@@ -15,6 +15,7 @@ enum era_err {
 	ERA_NO_ANSWER = -3, /* the question has no safe answer */
 	ERA_PIPE = -4,      /* nobody reads the pipe that output goes to any more; not reported */
 	ERA_NO_SPACE = -5,  /* no room for it now: nothing was changed, and it may be tried again */
+	ERA_CANCELLED = -6, /* the caller wanted no more of it; not reported */
 };
 
 #endif

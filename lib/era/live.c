@@ -41,7 +41,9 @@ int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t room)
 		r = txn_open(&live->txn, dev, &live->sb.sm, room);
 	if (!r)
 		r = era_room_count_shared(live);
-	live->sb.flags = 0;
+	if (!(live->sb.flags & ERA_FLAG_ORIGIN_UNFLUSHED))
+		live->sb.flags = 0;
+	live->sb.flags &= ~ERA_FLAG_CLEAN_SHUTDOWN;
 	live->committed = live->sb;
 	return r;
 }
@@ -132,6 +134,36 @@ int era_live_archive(struct era_live *live)
 	return 0;
 }
 
+static void set_unflushed_eras(struct superblock *sb, uint32_t nr)
+{
+	sb->flags = ERA_FLAG_ORIGIN_UNFLUSHED |
+		    (uint32_t)min_u64(nr, ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT;
+}
+
+/* As many as can be counted may be more. */
+bool era_live_is_unflushed(const struct era_live *live, uint32_t *since)
+{
+	uint32_t nr = live->sb.flags >> ERA_UNFLUSHED_ERAS_SHIFT;
+
+	if (!(live->sb.flags & ERA_FLAG_ORIGIN_UNFLUSHED))
+		return false;
+	*since = nr < ERA_UNFLUSHED_ERAS_MAX && nr < live->sb.current_era ? live->sb.current_era - nr : 0;
+	return true;
+}
+
+void era_live_set_unflushed(struct era_live *live)
+{
+	uint32_t since;
+
+	if (!era_live_is_unflushed(live, &since))
+		set_unflushed_eras(&live->sb, 1);
+}
+
+void era_live_clear_unflushed(struct era_live *live)
+{
+	live->sb.flags = 0;
+}
+
 static int begin_era(struct era_live *live)
 {
 	struct superblock *sb = &live->sb;
@@ -149,6 +181,8 @@ static int begin_era(struct era_live *live)
 		return r;
 	sb->current_nr_bits = sb->nr_blocks;
 	sb->current_era++;
+	if (sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED)
+		set_unflushed_eras(sb, (sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT) + 1);
 	return 0;
 }
 

@@ -97,6 +97,13 @@ static inline uint64_t era_live_bitset_block(uint64_t block)
 	return block / (ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * UINT64_C(64));
 }
 
+/* That a flush of the origin has failed: all that was written in the era before the current one and since
+ * may be lost.  It stands in the metadata from the next commit on, over rollovers and openings, until
+ * it is cleared.  When it does, *since is the first such era. */
+void era_live_set_unflushed(struct era_live *live);
+void era_live_clear_unflushed(struct era_live *live);
+bool era_live_is_unflushed(const struct era_live *live, uint32_t *since) must_check;
+
 /* Holds what is live as the metadata snapshot; there must be none.  And gives it back; there must be
  * one, and when its clone can't be read nothing has changed.  To begin an era before is the caller's
  * business. */
@@ -130,8 +137,10 @@ struct era_live_changes {
 
 void era_live_changes_init(struct era_live_changes *changes, uint32_t since, uint64_t *bits);
 
-/* 1 when there is more to read, 0 when that was all, or an error. */
-int era_live_changes_step(struct era_live *live, struct era_live_changes *changes) must_check;
+/* Reads up to nr blocks, which must be few since they stay in memory meanwhile.  1 when there is more to
+ * read, 0 when that was all, or an error. */
+int era_live_changes_step(struct era_live *live, struct era_live_changes *changes, uint32_t nr)
+	must_check;
 
 /* Makes new metadata on a device, whatever was on it: era 0, no blocks, as the kernel does when a
  * table is loaded.  The superblock is written last. */

@@ -56,12 +56,26 @@ static int writeset_step(struct era_live *live, struct era_live_changes *changes
 	return 1;
 }
 
+/* A word at a time, without branches. */
+static void add_eras(struct era_live_changes *changes, uint64_t first, const struct le32 *eras,
+		     uint32_t nr)
+{
+	uint64_t end = first + nr;
+
+	while (first < end) {
+		unsigned bit = (unsigned)(first % BITS_PER_WORD);
+		uint64_t mask, found = 0, from = first, word = bits_take_word(&first, end, &mask);
+
+		for (; from < first; from++, eras++, bit++)
+			found |= (uint64_t)(le32_get(*eras) >= changes->since) << bit;
+		changes->bits[word] |= found;
+	}
+}
+
 static int array_step(struct era_live *live, struct era_live_changes *changes)
 {
 	uint64_t first = changes->index * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
-	const struct le32 *eras;
 	const uint8_t *values;
-	uint32_t nr;
 	int r;
 
 	if (first >= live->sb.nr_blocks)
@@ -70,19 +84,23 @@ static int array_step(struct era_live *live, struct era_live_changes *changes)
 			     changes->index, &values);
 	if (r)
 		return r;
-	eras = (const void *)values;
-	nr = array_nr(ROLE_ERA, live->sb.nr_blocks, changes->index);
-	for (uint32_t i = 0; i < nr; i++)
-		if (le32_get(eras[i]) >= changes->since)
-			bits_set(changes->bits, first + i);
+	add_eras(changes, first, (const void *)values,
+		 array_nr(ROLE_ERA, live->sb.nr_blocks, changes->index));
 	changes->index++;
 	return 1;
 }
 
-int era_live_changes_step(struct era_live *live, struct era_live_changes *changes)
+static int read_block(struct era_live *live, struct era_live_changes *changes)
 {
-	int r = changes->era == ARRAY ? array_step(live, changes) : writeset_step(live, changes);
-	int trimmed = txn_trim(&live->txn);
+	return changes->era == ARRAY ? array_step(live, changes) : writeset_step(live, changes);
+}
 
+int era_live_changes_step(struct era_live *live, struct era_live_changes *changes, uint32_t nr)
+{
+	int r = 1, trimmed;
+
+	while (r > 0 && nr--)
+		r = read_block(live, changes);
+	trimmed = txn_trim(&live->txn);
 	return r < 0 || !trimmed ? r : trimmed;
 }

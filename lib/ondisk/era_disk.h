@@ -30,6 +30,9 @@
 #define ERA_MAGIC UINT64_C(2126579579)
 #define ERA_VERSION 1u
 #define ERA_FLAG_CLEAN_SHUTDOWN 1u /* set by tools, cleared by the kernel */
+#define ERA_FLAG_ORIGIN_UNFLUSHED 2u /* set by our target; then bits 8 to 31 are a number of eras */
+#define ERA_UNFLUSHED_ERAS_SHIFT 8
+#define ERA_UNFLUSHED_ERAS_MAX ((UINT32_C(1) << 24) - 1)
 #define ERA_MAX_BLOCKS ((UINT64_C(1) << 31) - 1)
 #define DATA_BLOCK_MIN_SECTORS 8u /* and every data block size is a multiple of it */
 

@@ -71,12 +71,16 @@ int engine_open_dev(struct engine **e, struct blk_dev *dev, const struct engine_
 
 /* Starts a new era on an origin of so many bytes, in one commit: a writeset that a crash left is
  * archived, the era array gets the origin's length, and the era rolls over.  Blocks that are
- * new count as written in the era that begins. */
+ * new count as written in the era that begins.
+ *
+ * The origin is flushed before, since this closes the eras that were left open.  When that fails, nothing
+ * is begun, and it counts as engine_flush_failed(). */
 int engine_resume(struct engine *e, uint64_t origin_bytes) must_check;
 
-/* Waits for requests in flight, stops the digester, archives the current writeset and commits: the
- * metadata are as the kernel leaves them when its target is removed.  engine_resume() may follow,
- * with another size. */
+/* Waits for requests in flight, stops the digester, flushes the origin, archives the current writeset
+ * and commits: the metadata are as the kernel leaves them when its target is removed.
+ * engine_resume() may follow, with another size.  When a flush of the origin has failed, now or before, this
+ * fails, and the metadata stay as the last commit left them. */
 int engine_suspend(struct engine *e) must_check;
 
 /* Frees all and unlocks; NULL is legal.  Without a suspend before, the metadata stay as the last
@@ -130,9 +134,9 @@ static inline int engine_take_metadata_snap(struct engine *e, uint32_t *era)
 /*
  * A flush of the origin has failed, whoever asked for it: what was written since the last good one
  * may be lost, and a second flush that succeeds would prove nothing.  Every later engine_begin_era()
- * fails until the metadata are opened again; marks go on.  All blocks that were marked in eras that
- * no good flush has closed count as written in the current era, too, and once more in the one that
- * the next engine_resume() begins.
+ * fails until the metadata are opened again; marks go on.  The metadata remember it: all blocks that
+ * were marked in eras that no good flush has closed count as written once more in the era that the
+ * next engine_resume() of opened metadata begins.  Called by any thread, under no lock of the engine.
  */
 void engine_flush_failed(struct engine *e);
 
@@ -180,6 +184,23 @@ uint64_t engine_origin_bytes(const struct engine *e); /* as of the last resume *
  * was marked before the call is in it; those that are marked meanwhile may be.  ERA_NO_ANSWER,
  * reported, when since lies more than one past the current era. */
 int engine_changes(struct engine *e, uint32_t since, uint64_t *bits) must_check;
+
+/* The same, for a caller that may lose interest: goes_on(ctx) is called again and again, under no
+ * lock, and when it says false the call ends with ERA_CANCELLED, which is not reported.  *era is the
+ * one whose marks were taken over first, at one moment after the call began. */
+int engine_read_changes(struct engine *e, uint32_t since, uint64_t *bits,
+			bool (*goes_on)(void *ctx), void *ctx, uint32_t *era) must_check;
+
+/* Brings bits, which engine_read_changes() has filled for `since` with the marks of `era`, up to this
+ * moment. */
+enum engine_added {
+	ENGINE_ADDED,    /* it has every request that was marked before the call */
+	ENGINE_MISSING,  /* it has not, and was not to be changed */
+	ENGINE_OTHER_ERA, /* another era has begun, or the engine has failed: they must be read anew */
+};
+
+enum engine_added engine_add_marks(struct engine *e, uint32_t since, uint32_t era, uint64_t *bits,
+				   bool may_change) must_check;
 
 /* One step of digestion: 1 when there is more to do, 0 when no writeset is left, or there is no room
  * to go on.  For manual_digest. */

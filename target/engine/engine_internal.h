@@ -113,6 +113,15 @@ void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us);
 /* With the turn: the era that has been committed is the current one, and nothing is marked in it. */
 void engine_publish_era(struct engine *e);
 
+/* Flushes the origin.  An error, reported, when that or any flush so far has failed.  To be called
+ * without locks but `messages`. */
+int engine_flush_origin(struct engine *e) must_check;
+int engine_refuse_unflushed(struct engine *e) must_check;
+
+/* With the turn, at resume: when the metadata say that a flush has failed, what it should have covered
+ * counts as written in the current era, too. */
+int engine_mark_unflushed_again(struct engine *e) must_check;
+
 /* Waits until no request of eras with that parity is in flight. */
 void engine_drain(struct engine *e, uint32_t parity);
 

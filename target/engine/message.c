@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The messages, and the question what was written since an era. */
+/* The messages. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,6 +19,8 @@ static int may_roll_over(struct engine *e, bool snapshot)
 {
 	if (e->failed)
 		return engine_refuse(e);
+	if (atomic_load(&e->is_unflushed))
+		return engine_refuse_unflushed(e);
 	if (snapshot && e->live.sb.metadata_snap)
 		return report_fail(&e->rep, ERA_SYS, "a metadata snapshot is held already");
 	if (e->live.sb.current_era == UINT32_MAX)
@@ -80,37 +82,10 @@ static int wait_to_roll_over(struct engine *e, bool snapshot, const _Atomic bool
 	return r == NO_ROOM ? refuse_for_room(e) : r;
 }
 
-void engine_flush_failed(struct engine *e)
-{
-	atomic_store(&e->is_unflushed, true);
-}
-
-static int refuse_unflushed(struct engine *e)
-{
-	return report_fail(&e->rep, ERA_SYS, "a flush of the origin has failed: no era can be given out "
-			   "until the target is started again");
-}
-
-/* What is done is durable when this returns 0. */
-static int flush_origin(struct engine *e)
-{
-	uint64_t begin_us = histogram_now_us();
-	int r;
-
-	if (!e->flush_origin)
-		return 0;
-	r = e->flush_origin(e->origin);
-	if (r)
-		engine_flush_failed(e);
-	else
-		engine_took(e, &e->stats.origin_flush, begin_us);
-	return r;
-}
-
 static int close_older_eras(struct engine *e, uint32_t begun)
 {
 	engine_drain(e, (begun - 1) % 2);
-	return flush_origin(e);
+	return engine_flush_origin(e);
 }
 
 int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled, uint32_t *era)
@@ -119,8 +94,6 @@ int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancel
 	uint32_t begun;
 	int r;
 
-	if (atomic_load(&e->is_unflushed))
-		return refuse_unflushed(e);
 	pthread_mutex_lock(&e->messages);
 	r = wait_to_roll_over(e, snapshot, cancelled, &begun);
 	if (!r) {
@@ -159,43 +132,5 @@ int engine_drop_metadata_snap(struct engine *e)
 	turns_give(&e->turns);
 	if (!r)
 		engine_wake_digester(e);
-	return r;
-}
-
-/* With the turn, so that no bit is set meanwhile. */
-static int begin_changes(struct engine *e, uint32_t since, uint64_t *bits)
-{
-	uint64_t nr_words = bits_words(e->nr_blocks);
-	uint32_t era = e->live.sb.current_era;
-
-	if (e->failed)
-		return engine_refuse(e);
-	if (since > era + UINT64_C(1))
-		return report_fail(&e->rep, ERA_NO_ANSWER,
-				   "era %" PRIu32 " is after the current one, %" PRIu32
-				   ": these metadata can't have tracked it; treat every block as written",
-				   since, era);
-	for (uint64_t i = 0; i < nr_words; i++)
-		bits[i] = since > era ? 0
-				      : atomic_load_explicit(&e->marked[i], memory_order_relaxed);
-	return 0;
-}
-
-int engine_changes(struct engine *e, uint32_t since, uint64_t *bits)
-{
-	struct era_live_changes changes;
-	int r;
-
-	turns_take(&e->turns);
-	r = begin_changes(e, since, bits);
-	turns_give(&e->turns);
-	if (r)
-		return r;
-	era_live_changes_init(&changes, since, bits);
-	do {
-		turns_take(&e->turns);
-		r = e->failed ? engine_refuse(e) : era_live_changes_step(&e->live, &changes);
-		turns_give(&e->turns);
-	} while (r > 0);
 	return r;
 }

@@ -23,6 +23,8 @@ static int resume_live(struct engine *e, uint64_t nr_blocks)
 
 	if (!r)
 		r = era_live_count_writesets(&e->live);
+	if (!r)
+		r = engine_mark_unflushed_again(e);
 	if (r)
 		return engine_give_up(e, r);
 	engine_show(e);
@@ -33,12 +35,15 @@ static int resume_live(struct engine *e, uint64_t nr_blocks)
 int engine_resume(struct engine *e, uint64_t origin_bytes)
 {
 	uint64_t nr_blocks = div_up(origin_bytes, e->block_bytes);
-	int r = 0;
+	int r;
 
 	if (nr_blocks > ERA_MAX_BLOCKS)
 		return report_fail(&e->rep, ERA_SYS,
 				   "the origin has %" PRIu64 " blocks, more than %" PRIu64
 				   ", the most that dm-era can track", nr_blocks, ERA_MAX_BLOCKS);
+	r = engine_flush_origin(e);
+	if (r)
+		return r;
 	turns_take(&e->turns);
 	if (e->failed)
 		r = engine_refuse(e);
@@ -72,6 +77,9 @@ int engine_suspend(struct engine *e)
 	engine_drain(e, 0);
 	engine_drain(e, 1);
 	engine_stop_digester(e);
+	r = engine_flush_origin(e);
+	if (r)
+		return r;
 	turns_take(&e->turns);
 	r = archive(e);
 	turns_give(&e->turns);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A lock that is had in the order of asking for it, so that nobody who holds it for many short times
- * in a row keeps the others out for longer than one of them. */
+/*
+ * A lock that is given in the order of asking, so that a thread that takes it for many short times in a
+ * row keeps no other thread out for longer than one of them.  Giving it wakes one thread: the next.
+ */
 #ifndef ERA_TARGET_TURNS_H
 #define ERA_TARGET_TURNS_H
 
 #include <pthread.h>
-#include <stdint.h>
+#include <stdbool.h>
+
+struct turns_waiter;
 
 struct turns {
 	pthread_mutex_t lock;
-	pthread_cond_t given;
-	uint64_t asked, served;
+	bool is_taken;
+	struct turns_waiter *first, *last; /* those that wait, in the order of asking */
 };
 
 void turns_init(struct turns *turns);

@@ -115,7 +115,7 @@ static int tell_changes(struct target *t)
 	bits = bits_alloc(t->live.sb.nr_blocks);
 	must(bits);
 	era_live_changes_init(&changes, t->since, bits);
-	while ((r = era_live_changes_step(&t->live, &changes)) > 0)
+	while ((r = era_live_changes_step(&t->live, &changes, 1)) > 0)
 		;
 	if (!r)
 		must_be_set(t, bits);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What nbdkit was told that it does not tell its filters before a client comes. */
+#ifndef ERA_TARGET_CMDLINE_H
+#define ERA_TARGET_CMDLINE_H
+
+#include <stdbool.h>
+
+struct cmdline {
+	bool is_readonly; /* -r */
+	bool runs;        /* --run */
+	char *pidfile;    /* -P, as an absolute path; NULL: none */
+};
+
+/* Reads this process's command line as nbdkit does; what can't be found out is left as it is.  To be
+ * called before the working directory changes. */
+void cmdline_read(struct cmdline *cmdline);
+void cmdline_free(struct cmdline *cmdline);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The parameters of the filter. */
+#ifndef ERA_TARGET_CONFIG_H
+#define ERA_TARGET_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+struct config {
+	char *metadata, *socket, *cow; /* absolute paths; NULL: not given */
+	const char *export;
+	uint64_t block_bytes; /* 0: not given */
+	bool format, snapshot;
+};
+
+#define CONFIG_INIT {.export = ""}
+extern const char config_help[];
+
+/* Sets one parameter: 1, or 0 when the key is not one of the filter's, or -1, reported. */
+int config_set(struct config *config, const char *key, const char *value) must_check;
+
+/* Do all that were given go together?  0, or -1, reported. */
+int config_check(const struct config *config) must_check;
+
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What is found after the fork reaches whoever started the server.
+
+load ../lib/common
+load target
+
+setup() {
+	need_target
+	scratch
+	truncate -s 64M disk
+	truncate -s 1M meta
+	parameters=(era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl)
+}
+
+# starts ARGUMENT...: nbdkit with our filter; what it says goes to the file said.
+starts() {
+	LD_PRELOAD=$ERA_PRELOAD timeout -k 1 20 nbdkit "$@" 3>&- >said 2>&1 </dev/null
+}
+
+nothing_is_left() {
+	[ ! -e nbd ] || return
+	[ ! -e pid ] || return
+	[ ! -e ctl ] || return
+	! pgrep -f "$PWD/nbd" || return
+}
+
+# no_origin OPTION...: the layer below cannot be opened.
+no_origin() {
+	status_is 1 starts "$@" -P pid --filter="$ERA_FILTER" nbd socket=nowhere "${parameters[@]}" || return
+	grep -q "error: the layer below cannot be opened" said
+}
+
+@test "no origin: in the foreground, in the background, and before a command" {
+	no_origin -f -U "$PWD/nbd"
+	nothing_is_left
+	no_origin -U "$PWD/nbd"
+	nothing_is_left
+	no_origin -v -U "$PWD/nbd"
+	nothing_is_left
+	no_origin -U "$PWD/nbd" --run 'echo it runs; nbdinfo "$uri"'
+	fails grep "it runs" said
+	nothing_is_left
+	[ "$(grep -c "cannot be opened" said)" = 1 ]
+	no_origin -U - --run 'nbdinfo "$uri"'
+	no_origin -U -
+}
+
+@test "a server that starts goes into the background, or serves its command" {
+	local n
+	starts -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" file disk "${parameters[@]}"
+	[ ! -s said ]
+	[ "$(era_ctl ctl status)" = "8 10/256 1 -" ]
+	nbdinfo "$uri" >info
+	kill "$(cat pid)"
+	for ((n = 0; n < 500; n++)); do
+		[ -e ctl ] || break
+		sleep 0.02
+	done
+	[ ! -e ctl ]
+	until ! kill -0 "$(cat pid)" 2>/dev/null; do sleep 0.02; done
+	starts -U - --filter="$ERA_FILTER" file disk "${parameters[@]}" --run 'nbdinfo --size "$uri"; exit 7' ||
+		[ $? = 7 ]
+	[ "$(cat said)" = 67108864 ]
+}
+
+@test "a server of which nobody waits for the start any more does not start" {
+	local n
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" --filter=delay file disk \
+		delay-open=1500ms "${parameters[@]}" >said 2>&1 3>&- </dev/null &
+	sleep 0.5
+	kill -9 $!
+	wait $! || :
+	[ -e nbd ]
+	for ((n = 0; n < 500; n++)); do
+		[ -e nbd ] || break
+		sleep 0.02
+	done
+	nothing_is_left
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" --filter=delay file disk \
+		delay-open=1500ms "${parameters[@]}" >said 2>&1 3>&- </dev/null &
+	sleep 0.5
+	kill -TERM $!
+	fails wait $!
+}
