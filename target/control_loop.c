@@ -25,8 +25,7 @@ struct client {
 	int fd;
 	size_t nr_in;
 	char in[CONTROL_REQUEST_MAX + 1]; /* what has come, with a newline at most */
-	bool at_end;   /* nothing more will come */
-	bool too_long; /* nor is more wanted */
+	bool too_long; /* no more is wanted */
 
 	struct message *message;  /* in the queue, or NULL */
 	struct request now;       /* what has been carried out; its reply is being sent */
@@ -148,18 +147,14 @@ static bool send_reply(struct control_loop *loop, struct client *c)
 	return true;
 }
 
-/* false: as above. */
+/* Only when all that has come before is answered.  false: nothing more will come. */
 static bool receive(struct client *c)
 {
 	ssize_t n = recv(c->fd, c->in + c->nr_in, sizeof(c->in) - c->nr_in, MSG_DONTWAIT);
 
 	if (n > 0)
 		c->nr_in += (size_t)n;
-	else if (!n)
-		c->at_end = true;
-	else
-		return errno == EAGAIN || errno == EINTR;
-	return true;
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 /* Goes on with the client as far as that needs no waiting.  false: that was all. */
@@ -173,7 +168,7 @@ static bool go_on(struct control_loop *loop, struct client *c)
 		if (c->now.reply)
 			return true;
 	} while (!c->too_long && take_line(loop, c));
-	return !c->too_long && !c->at_end;
+	return !c->too_long;
 }
 
 static void end_client(struct control_loop *loop, unsigned i)
@@ -284,9 +279,7 @@ static short wanted_events(const struct client *c)
 {
 	if (c->message)
 		return 0;
-	if (c->now.reply)
-		return POLLOUT;
-	return c->at_end ? 0 : POLLIN;
+	return c->now.reply ? POLLOUT : POLLIN;
 }
 
 #define NR_OWN 2u /* the descriptors before those of the clients */

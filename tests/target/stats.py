@@ -95,6 +95,13 @@ def figures():
     return values
 
 
+def is_at_rest(target):
+    """All is digested, and that is committed."""
+    before = target.stats()
+    time.sleep(0.1)
+    return "writesets_waiting 0" in before and before == target.stats()
+
+
 def main():
     resize("disk", 16 << 20)
     os.mkdir('a "strange\\place')
@@ -119,12 +126,14 @@ def main():
         handle.poll(100)
     target.message("take_metadata_snap")
     target.message("checkpoint")
-    until(lambda: "writesets_waiting 0" in target.stats(), "all is digested")
+    until(lambda: is_at_rest(target), "all is digested")
     after = figures()
     want(after, current_era=era + 2, begin_era_seconds_count=2, metadata_snapshot_held=1,
          requests_in_flight=0, writesets_waiting=0,
          writesets_digested_total=before["era_writesets_digested_total"] +
          before["era_writesets_waiting"] + 2)
+    if after["era_origin_flushes_total"] < 2:
+        fail("a message does not flush the origin")
     used, total = map(int, target.message("status").split()[1].split("/"))
     want(after, metadata_used_blocks=used, metadata_blocks=total)
     if not 0 < after["era_metadata_spare_blocks"] < total - used:
