@@ -15,9 +15,9 @@
 
 const char config_help[] =
 	"era-metadata=PATH   (required) device or file that holds the metadata.\n"
-	"era-block-size=SIZE (required) of a data block: a multiple of 4k.\n"
+	"era-block-size=SIZE of a data block, a multiple of 4k: to make metadata.\n"
 	"era-socket=PATH     where era_ctl(8) reaches the target.\n"
-	"era-format=yes      make metadata where there are none.\n"
+	"era-format=yes      make metadata, and their file, where there are none.\n"
 	"era-export=NAME     the export that is tracked (default: \"\").\n"
 	"era-snapshot=yes    read-only, from a metadata snapshot.\n"
 	"era-cow=FILE        scratch, for the exports frozen.";
@@ -127,8 +127,8 @@ int config_check(const struct config *config)
 		wrong = "era-cow needs era-socket";
 	else if (config->cow && !strncmp(config->export, FROZEN_NAME, strlen(FROZEN_NAME)))
 		wrong = "era-export: with era-cow, " FROZEN_NAME " is an export of another kind";
-	else if (!config->snapshot && !config->block_bytes)
-		wrong = "era-block-size is missing";
+	else if (config->format && !config->block_bytes)
+		wrong = "era-block-size is missing, which era-format=yes needs";
 	if (!wrong)
 		return 0;
 	log_error("%s", wrong);

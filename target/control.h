@@ -37,12 +37,12 @@ struct control;
 #define CONTROL_MAX_PAUSE_MS_TEXT "60000"
 
 /* Binds a socket at path, for its owner alone.  A socket that nobody answers on is replaced; whatever
- * else is there is refused.  To be called before there are threads, since it changes the umask for a
- * moment.  Clients that connect wait from now on.  Errors are reported to rep, which must outlive
- * *control. */
+ * else is there is refused.  Clients that connect wait from now on.  Errors are reported to rep, which
+ * must outlive *control. */
 int control_open(struct control **control, const char *path, const struct report *rep) must_check;
 
-/* Starts answering.  What an engine's call reports is taken from last_error(). */
+/* Starts answering.  e is NULL for a server that begins no era, which refuses all requests.  What an
+ * engine's call reports is taken from last_error(). */
 int control_start(struct control *control, struct engine *e, const char *(*last_error)(void))
 	must_check;
 

@@ -99,6 +99,10 @@ static void enqueue(struct control_loop *loop, struct client *c)
 static void handle_line(struct control_loop *loop, struct client *c, size_t len)
 {
 	request_parse(&c->now, c->in, len);
+	if (c->now.kind && !loop->engine) {
+		c->now.kind = NULL;
+		request_fail(&c->now, "the server is read-only (-r): it begins no era");
+	}
 	if (c->now.kind && c->now.kind->by != REQUEST_BY_LOOP) {
 		enqueue(loop, c);
 		return;

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define OWNER_ONLY 0177
+#define OWNER_ONLY 0600
 #define BACKLOG 64
 
 /* Does nobody answer on the socket that is there? */
@@ -40,13 +40,12 @@ static int make_way(const struct control_socket *s, const struct sockaddr_un *ad
 	return unlink(s->path) ? report_errno(rep, s->path, "cannot remove") : 0;
 }
 
+/* The name gets the socket's mode; the umask would be other threads', too. */
 static int bind_owner_only(int fd, const struct sockaddr_un *address)
 {
-	mode_t mask = umask(OWNER_ONLY);
-	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-
-	umask(mask);
-	return r;
+	if (fchmod(fd, OWNER_ONLY))
+		return -1;
+	return bind(fd, (const struct sockaddr *)address, sizeof(*address));
 }
 
 static int bind_and_listen(struct control_socket *s, const struct report *rep)

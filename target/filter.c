@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include "target/engine/engine.h"
 #include "target/frozen.h"
 #include "target/log.h"
+#include "target/metadata.h"
 #include "target/origin.h"
 #include "target/since.h"
 #include "target/start.h"
@@ -35,7 +37,9 @@ static struct cmdline cmdline;
 static struct config config = CONFIG_INIT;
 static struct origin origin;
 static bool can_flush; /* the layer below, at the start */
-static struct engine *engine; /* NULL when a snapshot is served */
+static struct metadata metadata; /* the engine's, when there is one */
+static unsigned view_flags;
+static struct engine *engine; /* NULL: the server is passive */
 static struct control *control;
 
 /* A connection. */
@@ -58,8 +62,10 @@ static int flush_origin(void *ctx)
 	return origin_flush(ctx) ? ERA_SYS : 0;
 }
 
+/* A file that may not grow says so by an error. */
 static void era_load(void)
 {
+	signal(SIGXFSZ, SIG_IGN);
 	origin_init(&origin);
 	origin.on_failed_flush = on_failed_flush;
 }
@@ -77,13 +83,22 @@ static int era_config_complete(nbdkit_next_config_complete *next, nbdkit_backend
 	return config_check(&config) ? -1 : next(nxdata);
 }
 
-/* A snapshot that isn't there, or of another block size, is best found out now. */
-static int look_at_snapshot(void)
+/* A view, to read what its metadata say. */
+static int open_view(struct era_view *view)
+{
+	struct blk_dev dev;
+	int r = metadata_dup(&metadata, &dev);
+
+	return r ? r : era_view_open_dev(view, &dev, view_flags);
+}
+
+/* Metadata that can't be read, or of another block size, are best found out now. */
+static int look_at_view(void)
 {
 	struct era_view view;
 	uint64_t found;
 
-	if (era_view_open(&view, config.metadata, ERA_VIEW_SNAPSHOT, &log_report))
+	if (open_view(&view))
 		return -1;
 	found = superblock_block_bytes(&view.sb);
 	era_view_close(&view);
@@ -97,7 +112,6 @@ static int look_at_snapshot(void)
 static int open_engine(void)
 {
 	const struct engine_config c = {
-		.metadata = config.metadata,
 		.origin_name = *config.export ? config.export : NULL,
 		.block_sectors = (uint32_t)(config.block_bytes / SECTOR_BYTES),
 		.format = config.format,
@@ -105,23 +119,56 @@ static int open_engine(void)
 		.origin = &origin,
 		.rep = &log_report,
 	};
+	int r = engine_open_dev(&engine, &metadata.dev, &c);
 
-	return engine_open(&engine, &c);
+	metadata.is_made = metadata.is_made && r;
+	return r;
+}
+
+/* A server that nobody may write to begins no era: it only tells what the metadata say. */
+static bool is_passive(void)
+{
+	return config.snapshot || cmdline.is_readonly;
+}
+
+static int open_passively(void)
+{
+	view_flags = config.snapshot ? ERA_VIEW_SNAPSHOT : 0;
+	if (metadata_open(&metadata, config.metadata,
+			  config.snapshot ? BLK_READ_SHARED : BLK_READ, false, &log_report))
+		return -1;
+	return look_at_view();
+}
+
+static int open_metadata(void)
+{
+	if (is_passive())
+		return open_passively();
+	if (metadata_open(&metadata, config.metadata, BLK_WRITE, config.format, &log_report))
+		return -1;
+	return metadata.is_new ? 0 : open_engine();
+}
+
+static int open_cow(void)
+{
+	return config.cow && !is_passive() ? frozen_open(config.cow) : 0;
 }
 
 static int era_get_ready(int thread_model)
 {
 	origin_set_thread_model(&origin, thread_model);
 	cmdline_read(&cmdline);
-	if (start_prepare(&cmdline))
+	if (!open_metadata() && !open_cow() && !start_prepare(&cmdline))
+		return 0;
+	metadata_close(&metadata);
+	return -1;
+}
+
+static int format(uint64_t origin_bytes)
+{
+	if (metadata_fit(&metadata, origin_bytes, config.block_bytes))
 		return -1;
-	if (config.snapshot)
-		return look_at_snapshot();
-	if (open_engine())
-		return -1;
-	if (config.cow && frozen_open(config.cow))
-		return -1;
-	return config.socket && control_open(&control, config.socket, &log_report) ? -1 : 0;
+	return open_engine();
 }
 
 static int resume(const struct origin_conn *conn)
@@ -130,12 +177,14 @@ static int resume(const struct origin_conn *conn)
 	if (!can_flush)
 		log_error("the layer below cannot flush: what a checkpoint promises holds only as far as "
 			  "it keeps all that it has written");
+	if (metadata.is_new && format((uint64_t)conn->answers.size))
+		return -1;
 	return engine_resume(engine, (uint64_t)conn->answers.size);
 }
 
 /* The connection by which the origin is looked at is closed before clients come: it may be the only one
  * that a server below has.  The engine flushes through it what a server before this one has left. */
-static int start_target(nbdkit_backend *backend)
+static int start_engine(nbdkit_backend *backend)
 {
 	struct origin_conn conn = {.origin = NULL};
 	int r = origin_open(&origin, &conn, backend, true, false, config.export);
@@ -150,7 +199,15 @@ static int start_target(nbdkit_backend *backend)
 	if (!r)
 		frozen_start(engine, conn.answers.can_multi_conn == 1);
 	origin_close(&conn);
-	if (r)
+	return r ? -1 : 0;
+}
+
+/* The control socket is made here, so that it is the server's user's. */
+static int start_target(nbdkit_backend *backend)
+{
+	if (config.socket && control_open(&control, config.socket, &log_report))
+		return -1;
+	if (!is_passive() && start_engine(backend))
 		return -1;
 	return control && control_start(control, engine, log_last_error) ? -1 : 0;
 }
@@ -162,13 +219,14 @@ static void era_unload(void)
 	engine_close(engine);
 	control = NULL;
 	engine = NULL;
+	metadata_close(&metadata);
 	config_free(&config);
 	cmdline_free(&cmdline);
 }
 
 static int era_after_fork(nbdkit_backend *backend)
 {
-	if ((config.snapshot || !start_target(backend)) && !start_succeeded())
+	if (!start_target(backend) && !start_succeeded())
 		return 0;
 	start_failed();
 	era_unload();
@@ -188,11 +246,17 @@ static void era_cleanup(nbdkit_backend *backend)
 
 static const char *plain_description(void)
 {
-	if (config.snapshot)
+	char why[ENGINE_LINE_MAX];
+
+	if (!engine)
 		return "all of the device";
+	if (engine_is_read_only(engine)) {
+		engine_status(engine, why, sizeof(why));
+		return nbdkit_printf_intern("all of the device, read-only; %s", why);
+	}
 	return can_flush ? "all of the device; what is written is remembered by era"
-			       : "all of the device; what is written is remembered by era, but "
-				 "cannot be flushed below";
+			 : "all of the device; what is written is remembered by era, but cannot be "
+			   "flushed below";
 }
 
 static const char *describe_since(uint32_t since, bool zero)
@@ -211,11 +275,11 @@ static int current_era(uint32_t *number)
 {
 	struct era_view view;
 
-	if (!config.snapshot) {
+	if (engine) {
 		*number = engine_era(engine);
 		return 0;
 	}
-	if (era_view_open(&view, config.metadata, ERA_VIEW_SNAPSHOT, &log_report))
+	if (open_view(&view))
 		return -1;
 	*number = view.sb.current_era;
 	era_view_close(&view);
@@ -256,7 +320,7 @@ static bool parse_name(struct export *x, const char *name)
 {
 	size_t len = strlen(FROZEN_NAME);
 
-	x->is_frozen = config.cow && !strncmp(name, FROZEN_NAME, len) &&
+	x->is_frozen = config.cow && engine && !strncmp(name, FROZEN_NAME, len) &&
 		       (!name[len] || name[len] == ',');
 	if (x->is_frozen && !name[len])
 		return true;
@@ -277,10 +341,10 @@ static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int reado
 		return NULL;
 	}
 	if (strcmp(name, config.export) && !parse_name(x, name))
-		log_error("no export has that name: there is '%s', and %sN[,zero]", config.export,
-			  SINCE_PREFIX);
+		log_error("export '%s': no export has that name: there is '%s', and %sN[,zero]", name,
+			  config.export, SINCE_PREFIX);
 	else if (!origin_open(&origin, &x->conn, nbdkit_context_get_backend(context), false,
-			      readonly || config.snapshot || x->is_since || x->is_frozen,
+			      readonly || !engine || x->is_since || x->is_frozen,
 			      config.export))
 		return x;
 	free(x);
@@ -298,11 +362,12 @@ static void era_close(void *handle)
 
 static int ask_since(struct since *since, uint64_t size)
 {
-	int r = config.snapshot ? since_read_snapshot(since, config.metadata)
-			     : since_ask(since, engine);
+	int r = engine ? since_ask(since, engine) : since_read_view(since, &metadata, view_flags);
 
-	if (r)
+	if (r) {
+		log_error("export '%s%" PRIu32 "': %s", SINCE_PREFIX, since->era, log_last_error());
 		return -1;
+	}
 	if (div_up(size, since->list->block_bytes) == since->list->nr_blocks)
 		return 0;
 	log_error("the layer below has %" PRIu64 " bytes, but the metadata track %" PRIu32
@@ -335,9 +400,10 @@ static int era_prepare(nbdkit_next *next, void *handle, int readonly)
 
 	(void)next;
 	(void)readonly;
-	if (!config.snapshot && size != engine_origin_bytes(engine)) {
+	if (engine && size != engine_origin_bytes(engine)) {
 		log_error("the layer below has %" PRIu64 " bytes, wanted %" PRIu64
-			  " as when the server was started", size, engine_origin_bytes(engine));
+			  " as when the server was started: start it again", size,
+			  engine_origin_bytes(engine));
 		return -1;
 	}
 	if (x->is_frozen && attach_frozen(x))
@@ -400,7 +466,7 @@ static int era_can_write(nbdkit_next *next, void *handle)
 	const struct export *x = handle;
 
 	(void)next;
-	if (config.snapshot || x->is_since || x->is_frozen || engine_is_read_only(engine))
+	if (!engine || x->is_since || x->is_frozen || engine_is_read_only(engine))
 		return 0;
 	return x->conn.answers.can_write;
 }
@@ -537,9 +603,20 @@ static int era_zero(nbdkit_next *next, void *handle, uint32_t count, uint64_t of
 	return discard(handle, origin_zero, count, offset, flags, err);
 }
 
+#ifdef HAVE_STRUCT_NBDKIT_FILTER_DUMP_PLUGIN
+static void era_dump_plugin(void)
+{
+	printf("era_filter_version=%s\n", PACKAGE_VERSION);
+	printf("era_filter_features=flush,ro,make,since,zero,snapshot,user\n");
+}
+#endif
+
 static struct nbdkit_filter filter = {
 	.name = "era",
-	.longname = "era tracking",
+#ifdef HAVE_STRUCT_NBDKIT_FILTER_DUMP_PLUGIN
+	.dump_plugin = era_dump_plugin,
+#endif
+	.longname = "era tracking " PACKAGE_VERSION,
 	.description = "Remembers in which era each block was last written, in the metadata of the "
 		       "Linux kernel's dm-era target.",
 	.config_help = config_help,

@@ -70,10 +70,11 @@ struct asker {
 	struct asker *next;
 };
 
-/* Where lists come from: a running engine, or the metadata snapshot in a file. */
+/* Where lists come from: a running engine, or a view of metadata that nobody here writes to. */
 struct source {
-	struct engine *engine; /* NULL: metadata */
-	const char *metadata;
+	struct engine *engine; /* NULL: the view */
+	const struct metadata *metadata;
+	unsigned view_flags;
 };
 
 static struct {
@@ -124,12 +125,15 @@ static int read_engine(struct since_list *list, struct engine *e, struct asker *
 	return engine_read_changes(e, self->since, list->bits, is_wanted, self, &list->era);
 }
 
-static int read_snapshot(struct since_list *list, const char *metadata)
+static int read_view(struct since_list *list, const struct source *source)
 {
 	struct era_changes changes = {NULL, 0};
 	struct era_view view;
-	int r = era_view_open(&view, metadata, ERA_VIEW_SNAPSHOT, &log_report);
+	struct blk_dev dev;
+	int r = metadata_dup(source->metadata, &dev);
 
+	if (!r)
+		r = era_view_open_dev(&view, &dev, source->view_flags);
 	if (r)
 		return r;
 	r = era_changes_allowed(&view, list->since);
@@ -184,8 +188,7 @@ static int read_list(struct since_list **out, const struct source *source, struc
 	if (!list)
 		return report_nomem(&log_report);
 	list->since = self->since;
-	r = source->engine ? read_engine(list, source->engine, self)
-			   : read_snapshot(list, source->metadata);
+	r = source->engine ? read_engine(list, source->engine, self) : read_view(list, source);
 	if (r)
 		free_list(list);
 	else
@@ -317,9 +320,9 @@ int since_ask(struct since *since, struct engine *e)
 	return ask(since, &source);
 }
 
-int since_read_snapshot(struct since *since, const char *metadata)
+int since_read_view(struct since *since, const struct metadata *metadata, unsigned flags)
 {
-	const struct source source = {.metadata = metadata};
+	const struct source source = {.metadata = metadata, .view_flags = flags};
 
 	return ask(since, &source);
 }

@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 #include "target/engine/engine.h"
+#include "target/metadata.h"
 
 #define SINCE_PREFIX "since="
 
@@ -45,8 +46,8 @@ bool since_parse(struct since *since, const char *name) must_check;
  * the server is to stop.  0, or reported. */
 int since_ask(struct since *since, struct engine *e) must_check;
 
-/* Reads the metadata snapshot of whoever runs on `metadata`.  0, or reported. */
-int since_read_snapshot(struct since *since, const char *metadata) must_check;
+/* The same of a view of metadata that others may write to, as era_view_open_dev() opens it by `flags`. */
+int since_read_view(struct since *since, const struct metadata *metadata, unsigned flags) must_check;
 
 /* Describes bytes offset .. offset + count - 1, or as much as one reply has of them: one extent when `flags`
  * ask for one.  0, or -1 as nbdkit wants it. */

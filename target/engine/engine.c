@@ -93,7 +93,6 @@ static struct engine *create(const struct engine_config *config)
 	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
 	e->flush_origin = config->flush_origin;
 	e->origin = config->origin;
-	e->block_bytes = (uint64_t)config->block_sectors * SECTOR_SIZE;
 	e->origin_name = strdup(config->origin_name ? config->origin_name : "-");
 	if (e->origin_name)
 		return e;
@@ -117,10 +116,10 @@ void engine_close(struct engine *e)
 
 static int check_block_size(const struct engine *e, uint32_t sectors, const char *whose)
 {
-	if (sectors && sectors % DATA_BLOCK_MIN_SECTORS == 0)
+	if (sectors % DATA_BLOCK_MIN_SECTORS == 0)
 		return 0;
 	return report_fail(&e->rep, ERA_SYS,
-			   "%s: found %" PRIu32 " sectors, wanted a positive multiple of %u", whose,
+			   "%s: found %" PRIu32 " sectors, wanted a multiple of %u", whose,
 			   sectors, DATA_BLOCK_MIN_SECTORS);
 }
 
@@ -130,6 +129,9 @@ static int format_if_blank(struct engine *e, const struct engine_config *config)
 
 	if (blank <= 0)
 		return blank;
+	if (config->format && !config->block_sectors)
+		return report_fail(&e->rep, ERA_SYS, "%s: the size of a data block must be given to make "
+				   "metadata", e->dev.path);
 	if (config->format)
 		return era_live_format(&e->dev, config->block_sectors);
 	return report_fail(&e->rep, ERA_SYS,
@@ -147,8 +149,11 @@ static int load(struct engine *e, const struct engine_config *config)
 		r = era_live_open(&e->live, &e->dev,
 				  config->cache_blocks ? config->cache_blocks
 						       : DEFAULT_CACHE_BLOCKS);
-	if (r || e->live.sb.data_block_size == config->block_sectors)
+	if (r)
 		return r;
+	e->block_bytes = superblock_block_bytes(&e->live.sb);
+	if (!config->block_sectors || e->live.sb.data_block_size == config->block_sectors)
+		return 0;
 	return report_fail(&e->rep, ERA_SYS,
 			   "%s: data block size: found %" PRIu32 " sectors, wanted %" PRIu32,
 			   e->dev.path, e->live.sb.data_block_size, config->block_sectors);

@@ -41,7 +41,7 @@ struct engine;
 struct engine_config {
 	const char *metadata;   /* path of a block device or a regular file */
 	const char *origin_name; /* in the table line; may be NULL */
-	uint32_t block_sectors; /* of a data block: a positive multiple of 8 */
+	uint32_t block_sectors; /* of a data block: a multiple of 8; 0, but to format: the metadata's */
 	bool format;            /* make new metadata where block 0 is all zeroes */
 	bool manual_digest;     /* start no digester: engine_digest() is called instead */
 	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */

@@ -118,9 +118,12 @@ static int do_open(struct drive *d, char **words, unsigned nr)
 
 	free(d->metadata);
 	d->metadata = strdup(words[1]);
-	d->block = config.block_sectors;
 	r = look(d);
-	return r ? r : engine_open(&d->engine, &config);
+	if (!r)
+		r = engine_open(&d->engine, &config);
+	if (!r)
+		d->block = (uint32_t)(engine_block_bytes(d->engine) / SECTOR_SIZE);
+	return r;
 }
 
 /* New blocks count as written in the era that begins. */

@@ -45,9 +45,11 @@ blank() {
 	driven 'open metadata 16 format' 'resume 1000' 'suspend'
 	cp metadata copy
 	refuses 'data block size: found 16 sectors, wanted 8' 'open metadata 8 format'
-	refuses 'wanted a positive multiple of 8' 'open metadata 12'
-	refuses 'wanted a positive multiple of 8' 'open metadata 0'
+	refuses 'wanted a multiple of 8' 'open metadata 12'
 	cmp metadata copy
+	driven 'open metadata 0' 'resume 1000' 'suspend'
+	truncate -s 1M empty
+	refuses 'size of a data block must be given' 'open empty 0 format'
 	blkedit metadata 0 40 02000000
 	refuses 'version' 'open metadata 16'
 }

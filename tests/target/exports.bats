@@ -146,7 +146,7 @@ refused() {
 
 @test "what is refused at the start" {
 	refused "era-metadata is missing" era-block-size=64k
-	refused "era-block-size is missing" era-metadata=meta
+	refused "era-block-size is missing" era-metadata=meta era-format=yes
 	refused "multiple of 4096" era-metadata=meta era-block-size=6k
 	refused "multiple of 4096" era-metadata=meta era-block-size=0
 	refused "parse" era-metadata=meta era-block-size=x
@@ -158,7 +158,8 @@ refused() {
 	refused "era-block-size is given twice" era-metadata=meta era-block-size=64k era-block-size=128k
 	refused 'no\\n\\x1b\[31m: ' era-metadata=$'no\n\e[31m' era-block-size=64k
 	refused 'found since=\\x1b, but' era-metadata=meta era-block-size=64k era-export=$'since=\e'
-	refused "No such file" era-metadata=none era-block-size=64k era-format=yes
+	refused "No such file" era-metadata=none era-block-size=64k
+	refused "No such file" era-metadata=none/none era-block-size=64k era-format=yes
 	head -c 1M /dev/urandom >noise
 	cp noise noise.before
 	refused "bad checksum" era-metadata=noise era-block-size=64k era-format=yes

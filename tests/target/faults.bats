@@ -87,6 +87,10 @@ assert h.pread(512, 0)'
 @test "metadata too small for the origin: the server does not start" {
 	truncate -s 64k meta
 	target_fails file disk era-metadata=meta era-block-size=4k era-format=yes
+	grep -q "meta: found 65536 bytes, wanted $(era_metadata_size --block-size 4k --device-size 64M \
+		--unit bytes) at least" said
+	blank 64
+	target_fails file disk era-metadata=meta
 	grep -q "wanted [0-9]* metadata blocks" said
 }
 

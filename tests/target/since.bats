@@ -8,6 +8,7 @@ load target
 
 setup() {
 	need_target
+	need_ours drive
 	scratch
 }
 

@@ -30,21 +30,28 @@ play() {
 
 # target_fails ARGUMENT...: nbdkit does not start; what it says goes to the file said.
 target_fails() {
-	fails env LD_PRELOAD="$ERA_PRELOAD" timeout 20 nbdkit -f -U nbd -P pid \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout 20 nbdkit -f -U "${other_socket:-nbd}" -P pid2 \
 		--filter="$ERA_FILTER" "$@" >said 2>&1
+}
+
+# listens SOCKET: or there is none.
+listens() {
+	[ -z "$1" ] || "$python" -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' \
+		"$1" 2>/dev/null
 }
 
 # target_start ARGUMENT...: with our filter before these; $above is for those before it. When it
 # returns clients may connect, and wait until the origin is open.
 target_start() {
-	local n
+	local n ctl
+	ctl=$(printf '%s\n' "$@" | sed -n 's/^era-socket=//p')
 	rm -f nbd pid
 	# shellcheck disable=SC2086
 	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U nbd -P pid ${above:-} --filter="$ERA_FILTER" "$@" \
 		>>log 2>&1 3>&- &
 	target_pid=$!
 	for ((n = 0; n < 1000; n++)); do
-		[ ! -s pid ] || return 0
+		[ ! -s pid ] || ! listens "$ctl" || return 0
 		kill -0 "$target_pid" 2>/dev/null || break
 		sleep 0.02
 	done

@@ -67,10 +67,18 @@ class Target:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=env)
         deadline = time.monotonic() + 30
-        while not (os.path.exists(self.pid) and os.path.getsize(self.pid)):
+        while not (os.path.exists(self.pid) and os.path.getsize(self.pid) and
+                   self.listens()):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 fail("nbdkit did not start: " + open("log").read()[-2000:])
             time.sleep(0.002)
+
+    def listens(self):
+        try:
+            self.control().close()
+        except OSError:
+            return False
+        return True
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
