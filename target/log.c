@@ -2,8 +2,13 @@
 #include "target/log.h"
 
 #include <nbdkit-filter.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/utf8.h"
 #include "target/start.h"
@@ -12,13 +17,85 @@
 
 static _Thread_local char last_error[LINE_MAX_BYTES];
 
+/* What was told of late.  Texts that differ in their numbers alone count as the same. */
+#define NR_TOLD 16u
+#define QUIET_MS 1000
+
+struct told {
+	char text[2 * LINE_MAX_BYTES];
+	int64_t ms;
+	unsigned nr_left_out; /* since then */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct told told[NR_TOLD];
+	unsigned next; /* to be forgotten */
+} history = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	static const char digits[] = "0123456789";
+
+	for (;; a++, b++) {
+		a += strspn(a, digits);
+		b += strspn(b, digits);
+		if (*a != *b || !*a)
+			return *a == *b;
+	}
+}
+
+static struct told *find_told(const char *line)
+{
+	for (unsigned i = 0; i < NR_TOLD; i++)
+		if (*history.told[i].text && is_same(history.told[i].text, line))
+			return &history.told[i];
+	return NULL;
+}
+
+/* The same is told once a second.  false: not now; else how often it was left out before. */
+static bool may_tell(const char *line, unsigned *nr_left_out)
+{
+	int64_t now = now_ms();
+	struct told *told;
+	bool may;
+
+	pthread_mutex_lock(&history.lock);
+	told = find_told(line);
+	may = !told || now - told->ms >= QUIET_MS;
+	*nr_left_out = told && may ? told->nr_left_out : 0;
+	if (!told) {
+		told = &history.told[history.next++ % NR_TOLD];
+		snprintf(told->text, sizeof(told->text), "%s", line);
+	}
+	told->nr_left_out = may ? 0 : told->nr_left_out + 1;
+	if (may)
+		told->ms = now;
+	pthread_mutex_unlock(&history.lock);
+	return may;
+}
+
 static void put_error(const char *text)
 {
 	char line[2 * LINE_MAX_BYTES];
+	unsigned nr_left_out;
 
 	utf8_escape(text, line, sizeof(line));
 	start_keep(line);
-	nbdkit_error("%s", line);
+	if (!may_tell(line, &nr_left_out))
+		return;
+	if (nr_left_out)
+		nbdkit_error("%s (and %u times before, not told)", line, nr_left_out);
+	else
+		nbdkit_error("%s", line);
 }
 
 void log_error(const char *fmt, ...)

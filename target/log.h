@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the engine and the library report, and the filter itself, in nbdkit's log: an error is one line
- * without control characters, whatever a name in it holds (base/utf8.h). */
+ * without control characters, whatever a name in it holds (base/utf8.h).  The same error, but for its
+ * numbers, is told once a second, with how often it was left out. */
 #ifndef ERA_TARGET_LOG_H
 #define ERA_TARGET_LOG_H
 

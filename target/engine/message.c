@@ -46,9 +46,12 @@ static int roll_over(struct engine *e, bool snapshot)
 	if (!r && snapshot)
 		r = era_live_take_snapshot(&e->live);
 	r = r ? engine_give_up(e, r) : engine_commit(e);
-	if (!r)
-		engine_publish_era(e);
-	return r;
+	if (r)
+		return r;
+	engine_publish_era(e);
+	report_note(&e->rep, "era %" PRIu32 " begins; %" PRIu64 " of %" PRIu64 " metadata blocks are in use",
+		    e->live.sb.current_era, e->live.sb.sm.nr_allocated, e->live.sb.sm.nr_blocks);
+	return 0;
 }
 
 /* Returns NO_ROOM, which is not reported, when digestion may help. */

@@ -37,12 +37,7 @@ class Server(Target):
         for handle in self.handles:
             if handle.aio_is_ready():
                 handle.shutdown()
-        try:
-            super().stop()
-        except subprocess.TimeoutExpired:
-            if not os.environ.get("ERA_PRELOAD"):  # see target_stop() of target.bash
-                raise
-            self.kill()
+        super().stop()
 
 
 class Writers:

@@ -147,7 +147,7 @@ class Layer:
             if os.path.exists(name):
                 os.unlink(name)
         with open("layer.log", "a") as log:
-            self.process = subprocess.Popen(self.command, stderr=log)
+            self.process = subprocess.Popen(self.command, stderr=log, env=server_environment())
         until(lambda: os.path.exists("layer.pid") and os.path.getsize("layer.pid"), "the layer")
 
     def kill(self):

@@ -86,13 +86,13 @@ fails_with() {
 
 	start
 	truncate -s 1M meta2
-	other_socket=nbd2 target_fails file disk era-metadata=meta2 era-block-size=64k era-format=yes \
+	target_fails file disk era-metadata=meta2 era-block-size=64k era-format=yes \
 		era-socket=ctl
 	grep -q "is in use" said
 	era_ctl ctl status
 	target_stop
 
-	other_socket=nbd3 target_fails file disk era-metadata=meta era-block-size=64k \
+	target_fails file disk era-metadata=meta era-block-size=64k \
 		era-socket="$(printf '%0200d' 0)"
 	grep -q "too long" said
 }

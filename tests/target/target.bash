@@ -30,7 +30,8 @@ play() {
 
 # target_fails ARGUMENT...: nbdkit does not start; what it says goes to the file said.
 target_fails() {
-	fails env LD_PRELOAD="$ERA_PRELOAD" timeout 20 nbdkit -f -U "${other_socket:-nbd}" -P pid2 \
+	rm -f nbd.refused
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout 20 nbdkit -f -U nbd.refused -P pid.refused \
 		--filter="$ERA_FILTER" "$@" >said 2>&1
 }
 

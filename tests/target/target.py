@@ -40,6 +40,14 @@ def written_since(era, metadata="meta", *options):
                       "--unit", "blocks", *options, metadata))
 
 
+def server_environment():
+    """What a library with sanitizers is linked with must be there before it."""
+    env = dict(os.environ)
+    if env.get("ERA_PRELOAD"):
+        env["LD_PRELOAD"] = env["ERA_PRELOAD"]
+    return env
+
+
 class Target:
     """nbdkit on `disk` and `meta`."""
 
@@ -60,12 +68,9 @@ class Target:
         for name in (self.nbd, self.pid):
             if os.path.exists(name):
                 os.unlink(name)
-        env = dict(os.environ)
-        if env.get("ERA_PRELOAD"):
-            env["LD_PRELOAD"] = env["ERA_PRELOAD"]
         with open("log", "a") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=env)
+                                            stderr=log, env=server_environment())
         deadline = time.monotonic() + 30
         while not (os.path.exists(self.pid) and os.path.getsize(self.pid) and
                    self.listens()):
@@ -82,7 +87,14 @@ class Target:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        if self.process.wait(30):
+        try:
+            status = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            if not os.environ.get("ERA_PRELOAD"):  # see target_stop() of target.bash
+                raise
+            self.kill()
+            return
+        if status:
             fail(f"nbdkit ended with {self.process.returncode}: " + open("log").read()[-4000:])
 
     def kill(self):
