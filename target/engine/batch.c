@@ -14,6 +14,7 @@ static int write_marks(struct engine *e, struct marker *batch)
 {
 	bool any = false;
 
+	order_must_have(ORDER_TURN);
 	for (struct marker *m = batch; m; m = m->next) {
 		if (engine_is_marked(e, m->first, m->end))
 			continue;
@@ -51,10 +52,10 @@ static struct marker *take_batch(struct engine *e)
 {
 	struct marker *batch;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	batch = e->gathered;
 	e->gathered = NULL;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return batch;
 }
 
@@ -64,12 +65,12 @@ static void lead(struct engine *e)
 	struct marker *batch, *next;
 
 	e->leading = true;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	turns_take(&e->turns);
 	batch = take_batch(e);
 	mark_batch(e, batch);
 	turns_give(&e->turns);
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	for (; batch; batch = next) {
 		next = batch->next;
 		batch->is_done = true;
@@ -90,7 +91,7 @@ int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end)
 	struct marker marker = {.first = first, .end = end};
 	uint64_t begin_us = histogram_now_us();
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	e->stats.marks++;
 	gather(e, &marker);
 	while (!marker.is_done) {
@@ -100,6 +101,6 @@ int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end)
 			lead(e);
 	}
 	histogram_add(&e->stats.mark_wait, histogram_now_us() - begin_us);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return marker.result;
 }

@@ -9,7 +9,7 @@ void engine_show(struct engine *e)
 {
 	const struct superblock *sb = &e->live.sb;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	e->figures = (struct engine_figures){
 		.used = sb->sm.nr_allocated,
 		.total = sb->sm.nr_blocks,
@@ -22,15 +22,15 @@ void engine_show(struct engine *e)
 	e->stats.blocks_written = e->live.txn.cache.nr_written + e->live.nr_commits;
 	e->stats.digested = e->live.nr_digested;
 	e->stats.waiting = e->live.nr_writesets;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 static int fail(struct engine *e, int r)
 {
 	e->failed = r;
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	snprintf(e->why, sizeof(e->why), "%s", e->last_error);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return r;
 }
 
@@ -38,6 +38,7 @@ int engine_give_up(struct engine *e, int r)
 {
 	int back = 0;
 
+	order_must_have(ORDER_TURN);
 	if (r != ERA_NO_SPACE)
 		return fail(e, r);
 	e->uncommitted_steps = 0;
@@ -53,9 +54,9 @@ int engine_refuse(struct engine *e)
 {
 	char why[ENGINE_LINE_MAX];
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	snprintf(why, sizeof(why), "%s", e->why);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	if (!*why)
 		return report_fail(e->user, ERA_SYS, "the target is suspended");
 	return report_fail(e->user, ERA_SYS, "the target is read-only: %s", why);
@@ -65,15 +66,18 @@ void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us)
 {
 	uint64_t us = histogram_now_us() - begin_us;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	histogram_add(h, us);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 int engine_commit(struct engine *e)
 {
 	uint64_t begin_us = histogram_now_us();
-	int r = era_live_commit(&e->live);
+	int r;
+
+	order_must_have(ORDER_TURN);
+	r = era_live_commit(&e->live);
 
 	if (r)
 		return engine_give_up(e, r);

@@ -71,13 +71,13 @@ static bool wait_for_work(struct engine *e)
 {
 	bool stop;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	while (!e->digest_wanted && !e->digester_stop)
 		pthread_cond_wait(&e->digester_wake, &e->lock);
 	e->digest_wanted = false;
 	e->digests = true;
 	stop = e->digester_stop;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return !stop;
 }
 
@@ -86,12 +86,12 @@ static bool tell_progress(struct engine *e, bool more)
 {
 	bool stop;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	e->nr_digestions++;
 	e->digests = more;
 	stop = e->digester_stop;
 	pthread_cond_broadcast(&e->digested);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return !stop;
 }
 
@@ -137,14 +137,14 @@ bool engine_await_digester(struct engine *e, const struct timespec *until)
 		return false;
 	if (is_later(&soon, until))
 		soon = *until;
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	before = e->nr_digestions;
 	e->digest_wanted = e->digests = true;
 	pthread_cond_signal(&e->digester_wake);
 	while (e->nr_digestions == before && !error)
 		error = pthread_cond_timedwait(&e->digested, &e->lock, &soon);
 	digests = error || e->digests || e->digest_wanted;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return digests;
 }
 
@@ -167,18 +167,18 @@ void engine_stop_digester(struct engine *e)
 {
 	if (!e->digester_runs)
 		return;
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	e->digester_stop = true;
 	pthread_cond_signal(&e->digester_wake);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	pthread_join(e->digester, NULL);
 	e->digester_runs = false;
 }
 
 void engine_wake_digester(struct engine *e)
 {
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	e->digest_wanted = true;
 	pthread_cond_signal(&e->digester_wake);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }

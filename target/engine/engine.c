@@ -14,9 +14,9 @@
 
 static void keep_error(struct engine *e, const char *text)
 {
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	snprintf(e->last_error, sizeof(e->last_error), "%s", text);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 static void on_problem(void *ctx, const struct problem *p)
@@ -209,7 +209,7 @@ void engine_status(struct engine *e, char *line, size_t size)
 {
 	char snapshot[32] = "-";
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	if (e->figures.snapshot)
 		snprintf(snapshot, sizeof(snapshot), "%" PRIu64, e->figures.snapshot);
 	if (*e->why)
@@ -218,16 +218,16 @@ void engine_status(struct engine *e, char *line, size_t size)
 		snprintf(line, size, "%u %" PRIu64 "/%" PRIu64 " %" PRIu32 " %s",
 			 META_BLOCK_SECTORS, e->figures.used, e->figures.total, e->figures.era,
 			 snapshot);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 bool engine_is_read_only(struct engine *e)
 {
 	bool failed;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	failed = *e->why;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return failed;
 }
 
@@ -246,9 +246,9 @@ uint32_t engine_era(struct engine *e)
 {
 	uint32_t era;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	era = e->figures.era;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return era;
 }
 
@@ -269,7 +269,7 @@ uint64_t engine_origin_bytes(const struct engine *e)
 
 void engine_stats(struct engine *e, struct engine_stats *stats)
 {
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	*stats = e->stats;
 	stats->used = e->figures.used;
 	stats->total = e->figures.total;
@@ -277,7 +277,7 @@ void engine_stats(struct engine *e, struct engine_stats *stats)
 	stats->has_snapshot = e->figures.snapshot;
 	stats->era = e->figures.era;
 	stats->is_read_only = *e->why;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	stats->origin_flushes = histogram_total(&stats->origin_flush);
 	stats->in_flight = engine_nr_in_flight(e);
 	stats->is_unflushed = atomic_load(&e->is_unflushed);

@@ -8,7 +8,7 @@
  *	lock                  what stands under it below; held for moments
  *	messages              one message at a time, to its end
  *	nothing               era, paused, marked, in_flight, draining: atomic; see mark.c
- * They are taken in the order messages, turn, lock.
+ * They are taken in the order messages, turn, lock: order.h.
  */
 #ifndef ERA_TARGET_ENGINE_INTERNAL_H
 #define ERA_TARGET_ENGINE_INTERNAL_H
@@ -20,6 +20,7 @@
 #include "base/bits.h"
 #include "era/live.h"
 #include "target/engine/engine.h"
+#include "target/engine/order.h"
 #include "target/engine/turns.h"
 
 #define IN_FLIGHT_STRIPES 16u
@@ -92,6 +93,18 @@ struct engine {
 	struct report rep; /* keeps the last error, and passes all on to the user's */
 	const struct report *user;
 };
+
+static inline void engine_lock(struct engine *e)
+{
+	order_take(ORDER_LOCK);
+	pthread_mutex_lock(&e->lock);
+}
+
+static inline void engine_unlock(struct engine *e)
+{
+	pthread_mutex_unlock(&e->lock);
+	order_give(ORDER_LOCK);
+}
 
 /* With the turn.  Commits, and shows the new figures, or gives up. */
 int engine_commit(struct engine *e) must_check;

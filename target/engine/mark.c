@@ -50,9 +50,9 @@ static void leave(struct engine *e, struct engine_request req)
 	atomic_fetch_sub(&e->in_flight[req.slot / 2].nr[req.slot % 2], 1);
 	if (!atomic_load(&e->draining))
 		return;
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	pthread_cond_broadcast(&e->drained);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 /* false when nothing may be marked. */
@@ -136,18 +136,19 @@ uint64_t engine_nr_in_flight(struct engine *e)
 
 void engine_drain(struct engine *e, uint32_t parity)
 {
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	atomic_fetch_add(&e->draining, 1);
 	while (engine_any_in_flight(e, parity))
 		pthread_cond_wait(&e->drained, &e->lock);
 	atomic_fetch_sub(&e->draining, 1);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 void engine_publish_era(struct engine *e)
 {
 	uint64_t nr_words = bits_words(e->nr_blocks);
 
+	order_must_have(ORDER_TURN);
 	for (uint64_t i = 0; i < nr_words; i++)
 		atomic_store_explicit(&e->marked[i], 0, memory_order_relaxed);
 	atomic_store(&e->era, e->live.sb.current_era);

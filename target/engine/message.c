@@ -97,6 +97,7 @@ int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancel
 	uint32_t begun;
 	int r;
 
+	order_take(ORDER_MESSAGES);
 	pthread_mutex_lock(&e->messages);
 	r = wait_to_roll_over(e, snapshot, cancelled, &begun);
 	if (!r) {
@@ -104,6 +105,7 @@ int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancel
 		r = close_older_eras(e, begun);
 	}
 	pthread_mutex_unlock(&e->messages);
+	order_give(ORDER_MESSAGES);
 	if (!r)
 		engine_took(e, &e->stats.begin_era, begin_us);
 	if (!r && era)

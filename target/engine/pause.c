@@ -49,10 +49,10 @@ static void wait_for_end(struct engine *e, const struct timespec *until)
 
 void engine_hold_back(struct engine *e)
 {
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	while (e->pause.token)
 		wait_for_end(e, &e->pause.until);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 /* Never given twice, not even in two lives of the target, as far as the clock goes forward. */
@@ -104,10 +104,10 @@ int engine_pause(struct engine *e, uint32_t ms, uint64_t *token)
 	uint64_t mine;
 	bool paused;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	mine = begin_pause(e, &until);
 	paused = mine && see_requests_out(e, mine);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	if (!paused)
 		return report_fail(&e->rep, ERA_NO_ANSWER,
 				   mine ? "requests in flight have not ended in the time of the pause"
@@ -121,12 +121,12 @@ static int use_token(struct engine *e, uint64_t token, bool end)
 {
 	bool holds;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	lapse_if_due(e);
 	holds = token && e->pause.token == token;
 	if (holds && end)
 		end_pause(e);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return holds ? 0 : report_fail(&e->rep, ERA_NO_ANSWER, "the pause has ended already");
 }
 
@@ -151,19 +151,19 @@ int engine_unpause(struct engine *e, uint64_t token)
 
 void engine_drop_pause(struct engine *e, uint64_t token)
 {
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	if (e->pause.token && (!token || e->pause.token == token))
 		end_pause(e);
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 }
 
 bool engine_is_paused(struct engine *e)
 {
 	bool paused;
 
-	pthread_mutex_lock(&e->lock);
+	engine_lock(e);
 	lapse_if_due(e);
 	paused = e->pause.token;
-	pthread_mutex_unlock(&e->lock);
+	engine_unlock(e);
 	return paused;
 }

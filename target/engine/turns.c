@@ -3,6 +3,12 @@
 
 #include <stddef.h>
 
+#include "target/engine/order.h"
+
+#ifdef ERA_ASSERTS
+_Thread_local unsigned order_held;
+#endif
+
 /* A thread that waits; it lies on that thread's stack. */
 struct turns_waiter {
 	pthread_cond_t given;
@@ -39,6 +45,7 @@ static void wait_for_turn(struct turns *turns)
 
 void turns_take(struct turns *turns)
 {
+	order_take(ORDER_TURN);
 	pthread_mutex_lock(&turns->lock);
 	if (turns->is_taken)
 		wait_for_turn(turns);
@@ -51,6 +58,7 @@ void turns_give(struct turns *turns)
 {
 	struct turns_waiter *next;
 
+	order_give(ORDER_TURN);
 	pthread_mutex_lock(&turns->lock);
 	next = turns->first;
 	turns->is_taken = next != NULL;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The order in which a thread takes the engine's locks: each only when it has none of the same or a
+ * later place.  The devel build ends the program where that is broken, or where a function is called
+ * without the lock that it needs.
+ */
+#ifndef ERA_TARGET_ORDER_H
+#define ERA_TARGET_ORDER_H
+
+enum order { ORDER_MESSAGES, ORDER_TURN, ORDER_LOCK };
+
+#ifdef ERA_ASSERTS
+#include <assert.h>
+
+extern _Thread_local unsigned order_held; /* a bit a lock of this thread's */
+
+static inline void order_take(enum order place)
+{
+	assert(!(order_held >> place));
+	order_held |= 1u << place;
+}
+
+static inline void order_must_have(enum order place)
+{
+	assert(order_held >> place & 1);
+}
+
+static inline void order_give(enum order place)
+{
+	order_must_have(place);
+	order_held &= ~(1u << place);
+}
+#else
+static inline void order_take(enum order place)
+{
+	(void)place;
+}
+
+static inline void order_must_have(enum order place)
+{
+	(void)place;
+}
+
+static inline void order_give(enum order place)
+{
+	(void)place;
+}
+#endif
+
+#endif
