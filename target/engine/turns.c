@@ -27,17 +27,22 @@ void turns_destroy(struct turns *turns)
 	pthread_mutex_destroy(&turns->lock);
 }
 
+static void join(struct turns *turns, struct turns_waiter *waiter)
+{
+	if (turns->last)
+		turns->last->next = waiter;
+	else
+		turns->first = waiter;
+	turns->last = waiter;
+}
+
 /* With the lock. */
 static void wait_for_turn(struct turns *turns)
 {
 	struct turns_waiter self = {.has_turn = false};
 
 	pthread_cond_init(&self.given, NULL);
-	if (turns->last)
-		turns->last->next = &self;
-	else
-		turns->first = &self;
-	turns->last = &self;
+	join(turns, &self);
 	while (!self.has_turn)
 		pthread_cond_wait(&self.given, &turns->lock);
 	pthread_cond_destroy(&self.given);
