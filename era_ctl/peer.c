@@ -35,7 +35,7 @@ static int too_late(const struct peer *peer)
 /* A connection waits, too, where the target's queue is full. */
 static int connect_in_time(const struct peer *peer, const struct sockaddr_un *address)
 {
-	struct timeval limit = {.tv_sec = peer->timeout_s};
+	struct timeval limit = {.tv_sec = (time_t)peer->timeout_s};
 
 	if (setsockopt(peer->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
 		return report_errno(peer->rep, peer->path, "cannot set a time limit");

@@ -119,7 +119,7 @@ static int read_engine(struct since_list *list, struct engine *e, struct asker *
 {
 	list->nr_blocks = engine_nr_blocks(e);
 	list->block_bytes = engine_block_bytes(e);
-	list->bits = calloc(bits_words(list->nr_blocks) + 1, sizeof(*list->bits));
+	list->bits = bits_alloc(list->nr_blocks);
 	if (!list->bits)
 		return report_nomem(&log_report);
 	return engine_read_changes(e, self->since, list->bits, is_wanted, self, &list->era);

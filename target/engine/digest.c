@@ -114,7 +114,7 @@ struct timespec engine_time_in(uint32_t ms)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
+	t.tv_sec += (time_t)(ms / 1000);
 	t.tv_nsec += (long)(ms % 1000) * 1000000;
 	t.tv_sec += t.tv_nsec / NS_PER_S;
 	t.tv_nsec %= NS_PER_S;

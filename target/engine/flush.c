@@ -82,7 +82,7 @@ static int mark_set_bits(struct engine *e, const uint64_t *bits)
 
 static int mark_all_since(struct engine *e, uint32_t since)
 {
-	uint64_t *bits = calloc(bits_words(e->nr_blocks) + 1, sizeof(*bits));
+	uint64_t *bits = bits_alloc(e->nr_blocks);
 	struct era_live_changes changes;
 	int r;
 
