@@ -286,8 +286,9 @@ static int make_room_to_resume(struct era_live *live, uint64_t nr_blocks)
 	if (!r)
 		return refuse_size(live, nr_blocks);
 	if (r > 0)
-		report_note(live->dev->rep, "%s: rollovers may have no room until the metadata snapshot "
-			    "is dropped", live->dev->path);
+		report_note(live->dev->rep, "%s: rollovers may have no room, and the kernel's target none to "
+			    "resume%s", live->dev->path,
+			    live->sb.metadata_snap ? ", until the metadata snapshot is dropped" : "");
 	return r < 0 ? r : 0;
 }
 
