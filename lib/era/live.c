@@ -247,7 +247,8 @@ static int resize(struct era_live *live, uint32_t nr_blocks)
 
 static int refuse_size(struct era_live *live, uint64_t nr_blocks)
 {
-	uint64_t used = era_size_used((uint32_t)nr_blocks, ERA_SIZE_WRITESETS);
+	uint64_t used = max_u64(era_size_used((uint32_t)nr_blocks, ERA_SIZE_WRITESETS),
+				live->txn.counts.nr_allocated);
 
 	return report_fail(live->dev->rep, ERA_NO_SPACE,
 			   "%s: found %" PRIu64 " metadata blocks, %" PRIu64 " of them in use: no room for "
@@ -286,8 +287,9 @@ static int make_room_to_resume(struct era_live *live, uint64_t nr_blocks)
 	if (!r)
 		return refuse_size(live, nr_blocks);
 	if (r > 0)
-		report_note(live->dev->rep, "%s: rollovers may have no room until the metadata snapshot "
-			    "is dropped", live->dev->path);
+		report_note(live->dev->rep, "%s: rollovers may have no room, and the kernel's target none to "
+			    "resume%s", live->dev->path,
+			    live->sb.metadata_snap ? ", until the metadata snapshot is dropped" : "");
 	return r < 0 ? r : 0;
 }
 
@@ -300,6 +302,30 @@ static int secure_last_commit(struct era_live *live)
 	return r == ERA_NO_SPACE ? ERA_SYS : r;
 }
 
+/* The kernel, when it has found no room for an era and is stopped, archives an era without a bitset:
+ * which blocks were written in it can't be told any more. */
+static int check_roots(struct era_live *live)
+{
+	uint64_t era = 0, last = live->sb.sm.nr_blocks - 1;
+	struct writeset_disk ws;
+	struct problem p;
+	int r;
+
+	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+			       &ws)) > 0) {
+		uint64_t root = le64_get(ws.root);
+
+		if (!root || root > last) {
+			problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, root, last);
+			report_note(live->dev->rep, "%s: the writeset of era %" PRIu64 " is lost; era_repair "
+				    "makes sound metadata, on another device", live->dev->path, era);
+			return txn_problem(&live->txn, &p, "root of a writeset");
+		}
+		era++;
+	}
+	return r;
+}
+
 int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 {
 	int r;
@@ -310,7 +336,9 @@ int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 				   ", the most that dm-era can track",
 				   live->dev->path, nr_blocks, ERA_MAX_BLOCKS);
 	live->digest.active = false;
-	r = secure_last_commit(live);
+	r = check_roots(live);
+	if (!r)
+		r = secure_last_commit(live);
 	if (!r)
 		r = make_room_to_resume(live, nr_blocks);
 	if (!r)

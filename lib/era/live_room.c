@@ -48,6 +48,16 @@ static uint64_t for_digestion(uint64_t nr_blocks, uint32_t nr, uint64_t for_tree
 	return array_max_shadows(ROLE_ERA, nr_blocks, nr) + for_tree;
 }
 
+/* What the kernel's target needs to resume what a crash leaves, and to go on: it begins an era, and may
+ * digest into the whole array and change the whole bitset before its next commit.  When its resume finds
+ * no room, a machine may well go down with it. */
+#define KERNEL_PATHS 12u
+
+static uint64_t for_kernel(uint64_t nr_blocks)
+{
+	return array_max_blocks(ROLE_ERA, nr_blocks) + 2 * for_bitset(nr_blocks) + KERNEL_PATHS;
+}
+
 /* What marks and digestion need at any time; each gives it back before the other has to have it. */
 static uint64_t for_others(uint64_t nr_blocks, uint64_t for_tree)
 {
@@ -107,26 +117,46 @@ int era_room_to_digest(struct era_live *live, uint32_t *nr)
 	return r;
 }
 
+/* Is anything left to be digested? */
+static int is_pending(struct era_live *live)
+{
+	struct writeset_disk ws;
+	uint64_t era = 0;
+
+	return btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+}
+
+/* Makes room for `need` blocks, and for the kernel; or without it when digestion can't help. */
+static int make_room_for_all(struct era_live *live, uint64_t need, uint64_t for_tree)
+{
+	uint64_t nr_blocks = live->sb.nr_blocks;
+	int r = make_room(live, need + for_kernel(nr_blocks));
+
+	if (r)
+		return r;
+	r = is_pending(live);
+	if (r)
+		return r < 0 ? r : 0;
+	return make_room(live, need + for_others(nr_blocks, for_tree));
+}
+
 static int to_roll_over(struct era_live *live)
 {
-	uint64_t nr_blocks = live->sb.nr_blocks, for_tree;
+	uint64_t for_tree;
 	int r = find_for_tree(live, &for_tree);
 
 	if (r)
 		return r;
-	return make_room(live, for_bitset(nr_blocks) + for_tree + for_others(nr_blocks, for_tree) +
-				       nr_shared(live));
+	return make_room_for_all(live, for_bitset(live->sb.nr_blocks) + for_tree + nr_shared(live),
+				 for_tree);
 }
 
 /* Is more than half of the metadata in use, and less would be if all were digested? */
 static int is_crowded(struct era_live *live)
 {
-	struct writeset_disk ws;
-	uint64_t era = 0;
-
 	if (live->txn.counts.nr_allocated <= live->txn.counts.nr_blocks / 2)
 		return 0;
-	return btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	return is_pending(live);
 }
 
 /* A snapshot is a block itself, and holds all that is live.  Digestion does not give back the
@@ -134,7 +164,7 @@ static int is_crowded(struct era_live *live)
  * that the origin cannot grow while it is held. */
 static int to_take_snapshot(struct era_live *live)
 {
-	uint64_t nr_blocks = live->sb.nr_blocks, shared, for_tree;
+	uint64_t shared, for_tree;
 	int r = is_crowded(live);
 
 	if (r)
@@ -144,8 +174,8 @@ static int to_take_snapshot(struct era_live *live)
 		r = find_for_tree(live, &for_tree);
 	if (r)
 		return r;
-	return make_room(live, 2 * (for_bitset(nr_blocks) + for_tree) +
-				       for_others(nr_blocks, for_tree) + shared + 1);
+	return make_room_for_all(live, 2 * (for_bitset(live->sb.nr_blocks) + for_tree) + shared + 1,
+				 for_tree);
 }
 
 /* What is counted of shared blocks may be too high, never too low, so it is counted again before
@@ -163,8 +193,7 @@ int era_live_room_to_roll_over(struct era_live *live, bool with_snapshot)
 uint64_t era_live_spare_room(const struct era_live *live)
 {
 	uint64_t nr_blocks = live->sb.nr_blocks;
-	uint64_t need = for_bitset(nr_blocks) + TREE_BLOCKS + for_others(nr_blocks, TREE_BLOCKS) +
-			nr_shared(live);
+	uint64_t need = for_bitset(nr_blocks) + TREE_BLOCKS + for_kernel(nr_blocks) + nr_shared(live);
 	uint64_t room = txn_room(&live->txn) + txn_room_to_come(&live->txn);
 
 	return room > need ? room - need : 0;
@@ -185,7 +214,8 @@ int era_room_to_resume(struct era_live *live, uint64_t nr_blocks, bool is_least)
 
 	if (r)
 		return r;
-	need = for_resize(live->sb.nr_blocks, nr_blocks) + for_bitset(nr_blocks) +
-	       for_others(nr_blocks, for_tree);
-	return make_room(live, need + (is_least ? 0 : nr_shared(live)));
+	need = for_resize(live->sb.nr_blocks, nr_blocks) + for_bitset(nr_blocks);
+	if (is_least)
+		return make_room(live, need + for_others(nr_blocks, for_tree));
+	return make_room(live, need + for_kernel(nr_blocks) + nr_shared(live));
 }

@@ -11,7 +11,9 @@
  *	             goes.  That comes back, too, so it is kept for either of the two; but not blocks
  *	             which a snapshot goes on holding: each of these is copied once, so as many are kept
  *	             as there still are
- *	a rollover   the new bitset, and an entry more in the writeset tree
+ *	a rollover   the new bitset, and an entry more in the writeset tree.  While there is anything to
+ *	             digest, it also leaves what the kernel needs to resume what a crash leaves, and to
+ *	             digest it in one transaction
  *
  * So what has been accepted never leaves a request without its mark, nor a writeset that can't be
  * digested, and digestion makes room for the next rollover.
@@ -31,8 +33,8 @@ int era_room_to_mark(struct era_live *live) must_check;
 int era_room_to_digest(struct era_live *live, uint32_t *nr) must_check;
 
 /* The same for archiving a writeset, and for beginning an era on nr_blocks when none is left to be
- * archived.  is_least: just what a mark and a step of digestion need, whatever a snapshot holds;
- * rollovers may have no room then until it is dropped. */
+ * archived.  is_least: just what a mark and a step of digestion need, whatever a snapshot holds, and
+ * without what the kernel needs. */
 int era_room_to_archive(struct era_live *live) must_check;
 int era_room_to_resume(struct era_live *live, uint64_t nr_blocks, bool is_least) must_check;
 

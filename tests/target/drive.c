@@ -7,6 +7,7 @@
  *	write FIRST COUNT	sectors of the origin
  *	storm THREADS WRITES SEED	single sectors at random, by all threads at once
  *	checkpoint  take  drop  toggle	toggle takes a metadata snapshot or drops the one held
+ *	exhaust			checkpoints, until one finds no room
  *	digest [STEPS]		to the end, by default
  *	since ERA		prints runs of blocks, "FIRST LEN"
  *	status  table  stats	prints the line
@@ -213,6 +214,15 @@ static int do_checkpoint(struct drive *d, char **words, unsigned nr)
 	return r;
 }
 
+static int do_exhaust(struct drive *d, char **words, unsigned nr)
+{
+	int r;
+
+	while (!(r = do_checkpoint(d, words, nr)))
+		;
+	return r == ERA_NO_SPACE ? 0 : r;
+}
+
 static int do_take(struct drive *d, char **words, unsigned nr)
 {
 	uint32_t era;
@@ -341,7 +351,7 @@ static const struct {
 	{"status", 1, true, do_status},      {"table", 1, true, do_table},
 	{"stats", 1, true, do_stats},        {"suspend", 1, true, do_suspend},
 	{"crash", 1, true, do_close},        {"close", 1, true, do_close},
-	{"fails", 2, false, do_fails},
+	{"exhaust", 1, true, do_exhaust},    {"fails", 2, false, do_fails},
 };
 
 static int run(struct drive *d, char **words, unsigned nr)
