@@ -75,7 +75,10 @@ static int era_config(nbdkit_next_config *next, nbdkit_backend *nxdata, const ch
 {
 	int r = config_set(&config, key, value);
 
-	return r ? r > 0 ? 0 : -1 : next(nxdata, key, value);
+	if (r)
+		return r > 0 ? 0 : -1;
+	config_look_below(&config, key, value);
+	return next(nxdata, key, value);
 }
 
 static int era_config_complete(nbdkit_next_config_complete *next, nbdkit_backend *nxdata)
@@ -177,6 +180,9 @@ static int resume(const struct origin_conn *conn)
 	if (!can_flush)
 		log_error("the layer below cannot flush: what a checkpoint promises holds only as far as "
 			  "it keeps all that it has written");
+	if (config.unsafe)
+		log_error("the layer below ignores flushes (%s): after a crash what a checkpoint promises "
+			  "does not hold", config.unsafe);
 	if (metadata.is_new && format((uint64_t)conn->answers.size))
 		return -1;
 	return engine_resume(engine, (uint64_t)conn->answers.size);

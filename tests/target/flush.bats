@@ -38,3 +38,21 @@ setup() {
 @test "what a server that was killed has left in a cache below is flushed by the next one" {
 	play lossy leave "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-8}" multi=yes
 }
+
+@test "a layer that cannot flush, or is known to ignore it, is said" {
+	truncate -s 1M disk
+	target_start eval get_size='echo 1048576' pread='head -c $3 /dev/zero' pwrite='cat >/dev/null' \
+		can_write='exit 0' can_flush='exit 3' era-metadata=meta era-block-size=64k era-format=yes
+	nbdinfo --list "$uri" | grep "cannot be flushed below"
+	target_stop
+	grep "the layer below cannot flush" log
+	target_start --filter=fua file disk fuamode=discard era-metadata=meta
+	nbdinfo --size "$uri"
+	target_stop
+	grep "ignores flushes (fuamode=discard)" log
+	rm log
+	above="--filter=fua" target_start file disk fuamode=discard era-metadata=meta
+	nbdinfo --size "$uri"
+	target_stop
+	[ "$(grep -c "ignores flushes" log)" = 0 ]
+}
