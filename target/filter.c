@@ -248,6 +248,7 @@ static void era_cleanup(nbdkit_backend *backend)
 	frozen_close();
 	if (engine && engine_suspend(engine))
 		log_error("the metadata stay as the last commit left them, as after a crash");
+	origin_close_all(&origin);
 }
 
 static const char *plain_description(void)

@@ -204,6 +204,14 @@ void origin_close(struct origin_conn *conn)
 	end_call(conn->origin);
 }
 
+void origin_close_all(struct origin *origin)
+{
+	struct origin_conn *conn;
+
+	while ((conn = origin->list.next) != &origin->list)
+		origin_close(conn);
+}
+
 /* The next dirty one that this round has not looked at, which gets a user; NULL when there is none. */
 static struct origin_conn *next_dirty(struct origin *origin)
 {

@@ -74,6 +74,10 @@ void origin_distrust(struct origin_conn *conn);
 /* Flushes what is not flushed yet, and closes; without an origin_open() before it does nothing. */
 void origin_close(struct origin_conn *conn);
 
+/* Closes those that are still open, when nobody uses any: nbdkit does not close those of clients that
+ * are there when it ends, and what has a thread below would run on in code that is unloaded. */
+void origin_close_all(struct origin *origin);
+
 /* Flushes all connections that have changed anything: what has come back before is durable when it
  * returns 0.  -1, reported, when that or any flush so far has failed, whoever asked for it.  One call at
  * a time. */
