@@ -150,7 +150,7 @@ static int may_freeze(void)
 static int make_bits(void)
 {
 	if (!frozen.kept)
-		frozen.kept = bits_alloc(nr_units());
+		frozen.kept = calloc((size_t)bits_words(nr_units()) + 1, sizeof(*frozen.kept));
 	return frozen.kept ? 0 : report_nomem(&log_report);
 }
 
