@@ -13,13 +13,41 @@
 #include "target/origin.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "target/log.h"
 
+/* Threads that a layer starts for a connection take no signals: nbdkit's plugin nbd gives up all its
+ * requests when its thread is interrupted.  Programs that it starts take them again. */
+static _Thread_local bool is_opening;
+static _Thread_local sigset_t outer_signals;
+
+static void hold_signals(void)
+{
+	sigset_t ending;
+
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGHUP);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGQUIT);
+	sigaddset(&ending, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &ending, &outer_signals);
+	is_opening = true;
+}
+
+static void take_signals(void)
+{
+	if (is_opening)
+		pthread_sigmask(SIG_SETMASK, &outer_signals, NULL);
+	is_opening = false;
+}
+
 void origin_init(struct origin *origin)
 {
 	memset(origin, 0, sizeof(*origin));
+	if (pthread_atfork(NULL, NULL, take_signals))
+		log_error("out of memory");
 	pthread_mutex_init(&origin->calls, NULL);
 	pthread_mutex_init(&origin->lock, NULL);
 	pthread_cond_init(&origin->unused, NULL);
@@ -90,7 +118,9 @@ int origin_open(struct origin *origin, struct origin_conn *conn, nbdkit_backend 
 
 	conn->origin = origin;
 	begin_call(origin);
+	hold_signals();
 	r = open_below(conn, backend, readonly, export, is_shared);
+	take_signals();
 	end_call(origin);
 	if (r)
 		return r;

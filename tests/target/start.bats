@@ -85,3 +85,29 @@ no_origin() {
 	kill -TERM $!
 	fails wait $!
 }
+
+# The plugin nbd gives up its requests for good when a thread of its own is interrupted; a number of a
+# thread makes that one the first to take the signal.
+@test "a signal to end that comes while the server starts does not hang it" {
+	local n task
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U layer -P layer.pid \
+		"$abs_top_builddir/tests/target/lossy.so" durable=disk slow=400000 >/dev/null 2>&1 3>&- &
+	for ((n = 0; n < 500; n++)); do
+		[ ! -s layer.pid ] || break
+		sleep 0.02
+	done
+	target_start nbd socket=layer "${parameters[@]}"
+	for ((n = 0; n < 20; n++)); do
+		for task in "/proc/$target_pid/task/"*; do
+			kill -TERM "${task##*/}" 2>/dev/null || :
+		done
+		sleep 0.05
+	done
+	for ((n = 0; n < 300; n++)); do
+		kill -0 "$target_pid" 2>/dev/null || break
+		sleep 0.02
+	done
+	[ "$n" -lt 300 ]
+	kill "$(cat layer.pid)"
+	fails grep "Interrupted" log
+}
