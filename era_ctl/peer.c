@@ -9,22 +9,14 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "tools/tool.h"
 
 #define FAILED "Error"
 #define MS_PER_S 1000
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / 1000000;
-}
 
 static int too_late(const struct peer *peer)
 {
@@ -53,7 +45,7 @@ int peer_open(struct peer *peer, const char *path, uint32_t timeout_s, const str
 	peer->rep = rep;
 	peer->fd = -1;
 	peer->timeout_s = timeout_s;
-	peer->deadline = timeout_s ? now_ms() + (int64_t)timeout_s * MS_PER_S : -1;
+	peer->deadline = timeout_s ? clock_ms() + (int64_t)timeout_s * MS_PER_S : -1;
 	peer->len = 0;
 	if (strlen(path) >= sizeof(address.sun_path))
 		return report_fail(rep, ERA_SYS, "%s: is too long for a socket", path);
@@ -97,7 +89,7 @@ static bool wait_for_text(const struct peer *peer)
 	int n;
 
 	do {
-		left = peer->deadline < 0 ? -1 : peer->deadline - now_ms();
+		left = peer->deadline < 0 ? -1 : peer->deadline - clock_ms();
 		if (peer->deadline >= 0 && left <= 0)
 			return false;
 		n = poll(&fd, 1, left > MS_PER_S ? MS_PER_S : (int)left);

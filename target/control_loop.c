@@ -4,19 +4,18 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/checked.h"
+#include "base/clock.h"
 #include "target/control.h"
 #include "target/control_queue.h"
+#include "target/thread.h"
 
 #define IDLE_MS 10000
 #define RETRY_MS 100
@@ -49,14 +48,6 @@ struct control_loop {
 	pthread_t thread;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void wake_up(void *ctx)
 {
 	struct control_loop *loop = ctx;
@@ -67,7 +58,7 @@ static void wake_up(void *ctx)
 /* A pause is held by waiting. */
 static void give_time(struct client *c)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	c->deadline = IDLE_MS + (now < c->paused_until ? c->paused_until : now);
 }
@@ -238,7 +229,7 @@ static void accept_one(struct control_loop *loop)
 	if (fd >= 0)
 		welcome(loop, fd);
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		loop->deaf_until = now_ms() + RETRY_MS; /* no descriptor is left */
+		loop->deaf_until = clock_ms() + RETRY_MS; /* no descriptor is left */
 }
 
 /* The pause that a message has begun is the client's from now on. */
@@ -247,7 +238,7 @@ static void take_token(struct client *c)
 	if (!c->now.token)
 		return;
 	c->token = c->now.token;
-	c->paused_until = now_ms() + (int64_t)c->now.number;
+	c->paused_until = clock_ms() + (int64_t)c->now.number;
 	c->now.token = 0;
 }
 
@@ -276,7 +267,7 @@ static bool serve(struct control_loop *loop, struct client *c, short events)
 		return false;
 	if (waited && !c->message && !c->now.reply)
 		return false; /* no memory for a reply */
-	return go_on(loop, c) && (c->message || now_ms() < c->deadline);
+	return go_on(loop, c) && (c->message || clock_ms() < c->deadline);
 }
 
 static short wanted_events(const struct client *c)
@@ -291,7 +282,7 @@ static short wanted_events(const struct client *c)
 /* When something is to be done even if nothing comes. */
 static int find_timeout(const struct control_loop *loop)
 {
-	int64_t first = INT64_MAX, now = now_ms();
+	int64_t first = INT64_MAX, now = clock_ms();
 
 	for (unsigned i = 0; i < loop->nr_clients; i++)
 		if (!loop->clients[i]->message && loop->clients[i]->deadline < first)
@@ -308,7 +299,7 @@ static void wait_for_events(struct control_loop *loop, struct pollfd *fds)
 	eventfd_t ignored;
 
 	fds[0] = (struct pollfd){.fd = loop->wake, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = now_ms() < loop->deaf_until ? -1 : loop->listener,
+	fds[1] = (struct pollfd){.fd = clock_ms() < loop->deaf_until ? -1 : loop->listener,
 				 .events = POLLIN};
 	for (unsigned i = 0; i < loop->nr_clients; i++)
 		fds[NR_OWN + i] = (struct pollfd){.fd = loop->clients[i]->fd,
@@ -337,20 +328,6 @@ static void *run_loop(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct control_loop *loop)
-{
-	sigset_t all, old;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&loop->thread, NULL, run_loop, loop);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!error)
-		return 0;
-	return report_fail(loop->rep, ERA_SYS, "cannot start a thread: %s", strerror(error));
-}
-
 static void free_loop(struct control_loop *loop)
 {
 	control_queue_free(loop->queue);
@@ -376,10 +353,11 @@ static int start_all(struct control_loop *loop)
 	r = control_queue_start(&loop->queue, &config);
 	if (r)
 		return r;
-	r = start_thread(loop);
-	if (r)
-		control_queue_stop(loop->queue);
-	return r;
+	r = thread_start(&loop->thread, run_loop, loop);
+	if (!r)
+		return 0;
+	control_queue_stop(loop->queue);
+	return report_fail(loop->rep, ERA_SYS, "cannot start a thread: %s", strerror(r));
 }
 
 int control_loop_start(struct control_loop **out, int listener, struct engine *e,

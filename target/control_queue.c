@@ -2,14 +2,14 @@
 #include "target/control_queue.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
+#include "target/thread.h"
 
 #define THREADS 2u
-#define NS_PER_S 1000000000L
-#define LOOK_AGAIN_NS 10000000L
+#define LOOK_AGAIN_MS 10u
 
 struct worker {
 	struct control_queue *queue;
@@ -113,10 +113,7 @@ static void wait_for_messages(struct control_queue *q, bool held_up)
 		pthread_cond_wait(&q->added, &q->lock);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &soon);
-	soon.tv_nsec += LOOK_AGAIN_NS;
-	soon.tv_sec += soon.tv_nsec / NS_PER_S;
-	soon.tv_nsec %= NS_PER_S;
+	soon = clock_in(LOOK_AGAIN_MS);
 	pthread_cond_timedwait(&q->added, &q->lock, &soon);
 }
 
@@ -214,29 +211,15 @@ void control_queue_drop(struct control_queue *q, struct message *m)
 static int start_worker(struct control_queue *q, enum request_by by)
 {
 	struct worker *w = &q->workers[q->nr_started];
-	sigset_t all, old;
 	int error;
 
 	*w = (struct worker){.queue = q, .by = by};
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&w->thread, NULL, run_worker, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	error = thread_start(&w->thread, run_worker, w);
 	if (error)
 		return report_fail(q->config.rep, ERA_SYS, "cannot start a thread: %s",
 				   strerror(error));
 	q->nr_started++;
 	return 0;
-}
-
-static void init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
 }
 
 int control_queue_start(struct control_queue **queue, const struct control_queue_config *config)
@@ -248,7 +231,7 @@ int control_queue_start(struct control_queue **queue, const struct control_queue
 		return report_nomem(config->rep);
 	q->config = *config;
 	pthread_mutex_init(&q->lock, NULL);
-	init_cond(&q->added);
+	clock_init_cond(&q->added);
 	r = start_worker(q, REQUEST_BY_MESSENGER);
 	if (!r)
 		r = start_worker(q, REQUEST_BY_DROPPER);

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "target/start.h"
 
@@ -32,14 +32,6 @@ static struct {
 	struct told told[NR_TOLD];
 	unsigned next; /* to be forgotten */
 } history = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool is_same(const char *a, const char *b)
 {
@@ -64,7 +56,7 @@ static struct told *find_told(const char *line)
 /* The same is told once a second.  false: not now; else how often it was left out before. */
 static bool may_tell(const char *line, unsigned *nr_left_out)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	struct told *told;
 	bool may;
 

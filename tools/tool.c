@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/utf8.h"
 
@@ -37,14 +37,6 @@ enum exit_status status_of(int err)
 	default:
 		return STATUS_SYSTEM;
 	}
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void clear_bar(struct tool *tool)
@@ -144,7 +136,7 @@ static void on_note(void *ctx, const char *text)
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct tool *tool = ctx;
-	uint64_t now = now_ms();
+	uint64_t now = (uint64_t)clock_ms();
 	int filled;
 
 	if (tool->quiet || !total || now - tool->started < BAR_AFTER_MS || now - tool->shown < BAR_EVERY_MS)
@@ -174,7 +166,7 @@ static void open_standard_descriptors(void)
 
 void tool_start(struct tool *tool)
 {
-	*tool = (struct tool){.path = "", .started = now_ms()};
+	*tool = (struct tool){.path = "", .started = (uint64_t)clock_ms()};
 	tool->report = (struct report){tool, on_problem, on_error, on_note, NULL};
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);

@@ -89,7 +89,7 @@ static void gather(struct engine *e, struct marker *marker)
 int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end)
 {
 	struct marker marker = {.first = first, .end = end};
-	uint64_t begin_us = histogram_now_us();
+	uint64_t begin_us = clock_us();
 
 	engine_lock(e);
 	e->stats.marks++;
@@ -100,7 +100,7 @@ int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end)
 		else
 			lead(e);
 	}
-	histogram_add(&e->stats.mark_wait, histogram_now_us() - begin_us);
+	histogram_add(&e->stats.mark_wait, clock_us() - begin_us);
 	engine_unlock(e);
 	return marker.result;
 }

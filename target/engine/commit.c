@@ -64,7 +64,7 @@ int engine_refuse(struct engine *e)
 
 void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us)
 {
-	uint64_t us = histogram_now_us() - begin_us;
+	uint64_t us = clock_us() - begin_us;
 
 	engine_lock(e);
 	histogram_add(h, us);
@@ -73,7 +73,7 @@ void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us)
 
 int engine_commit(struct engine *e)
 {
-	uint64_t begin_us = histogram_now_us();
+	uint64_t begin_us = clock_us();
 	int r;
 
 	order_must_have(ORDER_TURN);

@@ -9,7 +9,6 @@
 #include "target/engine/engine_internal.h"
 
 #define STEPS_A_COMMIT 4u
-#define NS_PER_S 1000000000L
 
 /* So long a wait for the digester lasts at most, since its caller may have to give up. */
 #define AWAIT_MS 100u
@@ -109,34 +108,16 @@ static void *run_digester(void *arg)
 	return NULL;
 }
 
-struct timespec engine_time_in(uint32_t ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)(ms / 1000);
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	t.tv_sec += t.tv_nsec / NS_PER_S;
-	t.tv_nsec %= NS_PER_S;
-	return t;
-}
-
-static bool is_later(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
-}
-
 bool engine_await_digester(struct engine *e, const struct timespec *until)
 {
-	struct timespec now = engine_time_in(0), soon = engine_time_in(AWAIT_MS);
+	struct timespec soon = clock_in(AWAIT_MS);
 	uint64_t before;
 	bool digests;
 	int error = 0;
 
-	if (!e->digester_runs || is_later(&now, until))
+	if (!e->digester_runs || clock_is_past(until))
 		return false;
-	if (is_later(&soon, until))
-		soon = *until;
+	soon = clock_earlier(&soon, until);
 	engine_lock(e);
 	before = e->nr_digestions;
 	e->digest_wanted = e->digests = true;

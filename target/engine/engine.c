@@ -44,26 +44,16 @@ static void on_note(void *ctx, const char *text)
 	report_note(e->user, "%s", text);
 }
 
-static void init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 static void init_locks(struct engine *e)
 {
 	turns_init(&e->turns);
 	pthread_mutex_init(&e->messages, NULL);
 	pthread_mutex_init(&e->lock, NULL);
-	init_cond(&e->markers_done);
-	init_cond(&e->drained);
-	init_cond(&e->digester_wake);
-	init_cond(&e->digested);
-	init_cond(&e->unpaused);
+	clock_init_cond(&e->markers_done);
+	clock_init_cond(&e->drained);
+	clock_init_cond(&e->digester_wake);
+	clock_init_cond(&e->digested);
+	clock_init_cond(&e->unpaused);
 }
 
 static void destroy_locks(struct engine *e)

@@ -15,9 +15,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "era/live.h"
 #include "target/engine/engine.h"
 #include "target/engine/order.h"
@@ -120,7 +120,7 @@ int engine_refuse(struct engine *e) must_check;
 /* With the turn, after a commit: takes over the status line's figures and the statistics. */
 void engine_show(struct engine *e);
 
-/* Adds to a histogram of e->stats what has begun then (histogram_now_us()) and ends now. */
+/* Adds to a histogram of e->stats what has begun then (clock_us()) and ends now. */
 void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us);
 
 /* With the turn: the era that has been committed is the current one, and nothing is marked in it. */
@@ -152,9 +152,6 @@ bool engine_is_marked(const struct engine *e, uint64_t first, uint64_t end);
 int engine_start_digester(struct engine *e) must_check;
 void engine_stop_digester(struct engine *e);
 void engine_wake_digester(struct engine *e);
-
-/* So many milliseconds from now, of the clock that all waiting is measured by. */
-struct timespec engine_time_in(uint32_t ms);
 
 /* Wakes the digester and waits for a step of it, but not long.  false when no further step helps:
  * nothing is left to digest, or there is no room to do it, or `until` has come. */

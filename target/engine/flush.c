@@ -56,7 +56,7 @@ int engine_refuse_unflushed(struct engine *e)
 
 int engine_flush_origin(struct engine *e)
 {
-	uint64_t begin_us = histogram_now_us();
+	uint64_t begin_us = clock_us();
 	int r = e->flush_origin ? e->flush_origin(e->origin) : 0;
 
 	if (r)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "target/engine/histogram.h"
 
-#include <time.h>
-
 const uint32_t histogram_bounds_us[HISTOGRAM_NR_BOUNDS] = {
 	100,   250,    500,    1000,   2500,    5000,    10000,    25000,
 	50000, 100000, 250000, 500000, 1000000, 2500000, 10000000,
@@ -25,12 +23,4 @@ uint64_t histogram_total(const struct histogram *h)
 	for (unsigned i = 0; i <= HISTOGRAM_NR_BOUNDS; i++)
 		total += h->nr[i];
 	return total;
-}
-
-uint64_t histogram_now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }

@@ -20,7 +20,4 @@ void histogram_add(struct histogram *h, uint64_t us);
 /* Of all classes. */
 uint64_t histogram_total(const struct histogram *h);
 
-/* Of the monotonic clock. */
-uint64_t histogram_now_us(void);
-
 #endif

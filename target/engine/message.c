@@ -74,7 +74,7 @@ static int try_to_roll_over(struct engine *e, bool snapshot, uint32_t *begun)
 static int wait_to_roll_over(struct engine *e, bool snapshot, const _Atomic bool *cancelled,
 			     uint32_t *begun)
 {
-	struct timespec until = engine_time_in(e->room_wait_ms);
+	struct timespec until = clock_in(e->room_wait_ms);
 	int r = try_to_roll_over(e, snapshot, begun);
 	bool digests = true;
 
@@ -93,7 +93,7 @@ static int close_older_eras(struct engine *e, uint32_t begun)
 
 int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled, uint32_t *era)
 {
-	uint64_t begin_us = histogram_now_us();
+	uint64_t begin_us = clock_us();
 	uint32_t begun;
 	int r;
 

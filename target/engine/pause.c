@@ -19,29 +19,17 @@ static void end_pause(struct engine *e)
 	pthread_cond_broadcast(&e->drained);
 }
 
-static bool is_not_before(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec >= b->tv_nsec;
-}
-
-static bool is_past(const struct timespec *t)
-{
-	struct timespec now = engine_time_in(0);
-
-	return is_not_before(&now, t);
-}
-
 /* With the lock. */
 static void lapse_if_due(struct engine *e)
 {
-	if (e->pause.token && is_past(&e->pause.until))
+	if (e->pause.token && clock_is_past(&e->pause.until))
 		end_pause(e);
 }
 
 /* With the lock.  No longer than until then. */
 static void wait_for_end(struct engine *e, const struct timespec *until)
 {
-	struct timespec first = is_not_before(until, &e->pause.until) ? e->pause.until : *until;
+	struct timespec first = clock_earlier(until, &e->pause.until);
 
 	pthread_cond_timedwait(&e->unpaused, &e->lock, &first);
 	lapse_if_due(e);
@@ -72,9 +60,9 @@ static uint64_t next_token(struct engine *e)
 /* With the lock.  The pause before must end first.  0: it took too long. */
 static uint64_t begin_pause(struct engine *e, const struct timespec *until)
 {
-	while (e->pause.token && !is_past(until))
+	while (e->pause.token && !clock_is_past(until))
 		wait_for_end(e, until);
-	if (e->pause.token || is_past(until))
+	if (e->pause.token || clock_is_past(until))
 		return 0;
 	e->pause.token = next_token(e);
 	e->pause.until = *until;
@@ -100,7 +88,7 @@ static bool see_requests_out(struct engine *e, uint64_t token)
 
 int engine_pause(struct engine *e, uint32_t ms, uint64_t *token)
 {
-	struct timespec until = engine_time_in(ms);
+	struct timespec until = clock_in(ms);
 	uint64_t mine;
 	bool paused;
 

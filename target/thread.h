@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef ERA_TARGET_THREAD_H
+#define ERA_TARGET_THREAD_H
+
+#include <pthread.h>
+
+#include "base/compiler.h"
+
+/* Starts a thread that takes no signals, which are the main thread's.  0, or a positive errno. */
+int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg) must_check;
+
+#endif
