@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "target/log.h"
 
 #define OWNER_MODE 0600
@@ -43,11 +42,8 @@ int cow_open(struct cow *cow, const char *path)
 	if (!cow->path)
 		return report_nomem(&log_report);
 	cow->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, OWNER_MODE);
-	if (cow->fd >= 0 && !unlink(path)) {
-		/* A limit of the file's size is an error to report, not a reason to end. */
-		signal(SIGXFSZ, SIG_IGN);
+	if (cow->fd >= 0 && !unlink(path))
 		return 0;
-	}
 	r = report_errno(&log_report, path, "cannot make a file for old contents");
 	cow_close(cow);
 	return r;
@@ -63,42 +59,12 @@ void cow_close(struct cow *cow)
 
 int cow_write(const struct cow *cow, const void *buf, size_t len, uint64_t offset)
 {
-	const char *from = buf;
-
-	while (len) {
-		ssize_t n = pwrite(cow->fd, from, len, (off_t)offset);
-
-		if (n < 0 && errno != EINTR)
-			return errno;
-		if (!n)
-			return ENOSPC;
-		if (n > 0) {
-			from += n;
-			offset += (uint64_t)n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
+	return io_write_at(cow->fd, buf, len, (off_t)offset);
 }
 
 int cow_read(const struct cow *cow, void *buf, size_t len, uint64_t offset)
 {
-	char *to = buf;
-
-	while (len) {
-		ssize_t n = pread(cow->fd, to, len, (off_t)offset);
-
-		if (n < 0 && errno != EINTR)
-			return errno;
-		if (!n)
-			return EIO;
-		if (n > 0) {
-			to += n;
-			offset += (uint64_t)n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
+	return io_read_at(cow->fd, buf, len, (off_t)offset);
 }
 
 int cow_empty(const struct cow *cow)
