@@ -40,9 +40,23 @@ uri() {
 	play frozen killed
 }
 
+marks() {
+	era_ctl ctl stats | awk '$1 == "marks_total" { print $2 }'
+}
+
+# written_since COUNT: waits until more requests have been marked than that.
+written_since() {
+	local n
+	for ((n = 0; n < 1000; n++)); do
+		[ "$(marks)" -le "$1" ] || return 0
+		sleep 0.02
+	done
+	return 1
+}
+
 @test "frozen,since=N, qemu-img: three generations of qcow2 overlays of a device that is written" {
 	need qemu-img fio
-	local n era next last=full.qcow2
+	local n era next before last=full.qcow2
 	head -c 48M /dev/urandom >disk
 	target_start "${tracked[@]}" era-cow=cow
 	fio --name=x --ioengine=nbd --uri="$(uri '')" --rw=randwrite --bsrange=512-96k --size=48M \
@@ -50,8 +64,10 @@ uri() {
 	era=$(era_ctl ctl freeze)
 	qemu-img convert -O qcow2 "$(uri frozen)" "$last"
 	for n in 1 2 3; do
+		before=$(marks)
 		[ "$(era_ctl ctl thaw)" = ok ]
 		sleep 0.5
+		written_since "$before"
 		next=$(era_ctl ctl freeze)
 		era_ctl ctl checkpoint
 		qemu-img create -q -f qcow2 -F qcow2 -b "$last" "gen$n.qcow2"
