@@ -299,7 +299,7 @@ static int secure_last_commit(struct era_live *live)
 	int r = live->is_secured ? 0 : superblock_write(live->dev, &live->sb);
 
 	live->is_secured = !r;
-	return r == ERA_NO_SPACE ? ERA_SYS : r;
+	return r;
 }
 
 /* The kernel, when it has found no room for an era and is stopped, archives an era without a bitset:

@@ -97,11 +97,10 @@ int superblock_read_any(struct blk_dev *dev, uint64_t nr, struct superblock *sb)
 	return r;
 }
 
+/* What it holds after a write that has failed nobody knows, whatever that failed for. */
 static int write_block_zero(struct blk_dev *dev, const void *data)
 {
-	int r = blk_dev_write(dev, 0, 1, data);
-
-	return r ? r : blk_dev_flush(dev);
+	return blk_dev_write(dev, 0, 1, data) ? ERA_SYS : blk_dev_flush(dev);
 }
 
 int superblock_write(struct blk_dev *dev, const struct superblock *sb)

@@ -180,15 +180,35 @@ int txn_shadow(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *
 	return txn_result(txn, r);
 }
 
-static int drop(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth);
-
 static bool holds_pointers(enum blk_role role)
 {
 	return role == ROLE_WRITESET_NODE || role == ROLE_BITSET_NODE || role == ROLE_ERA_NODE;
 }
 
+static int too_deep(struct txn *txn, uint64_t nr, enum blk_role role)
+{
+	struct problem p;
+
+	problem_set(&p, PROBLEM_DEPTH, nr, DROP_MAX_DEPTH + 1, DROP_MAX_DEPTH);
+	return txn_problem(txn, &p, blk_role_name(role));
+}
+
+/* May a walk go on to this block? */
+static int enter(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth)
+{
+	struct problem p;
+	int r = check_pointer(txn, nr, &p);
+
+	if (r)
+		return txn_problem(txn, &p, blk_role_name(role));
+	return depth == DROP_MAX_DEPTH ? too_deep(txn, nr, role) : 0;
+}
+
+typedef int visit_fn(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth, void *ctx);
+
 /* Trimming may take the block out of memory, so it is asked for again for each child. */
-static int drop_children(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth)
+static int visit_children(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth,
+			  visit_fn *visit, void *ctx)
 {
 	struct blk_pointers pointers;
 	struct blk_ro blk;
@@ -201,30 +221,19 @@ static int drop_children(struct txn *txn, uint64_t nr, enum blk_role role, unsig
 			return r;
 		pointers = blk_pointers(blk.data, role);
 		if (i < pointers.nr)
-			r = drop(txn, blk_pointer(&pointers, i), pointers.role, depth + 1);
+			r = visit(txn, blk_pointer(&pointers, i), pointers.role, depth + 1, ctx);
 	} while (!r && ++i < pointers.nr);
 	return r;
 }
 
-static int too_deep(struct txn *txn, uint64_t nr, enum blk_role role)
+static int drop(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth, void *ctx)
 {
-	struct problem p;
-
-	problem_set(&p, PROBLEM_DEPTH, nr, DROP_MAX_DEPTH + 1, DROP_MAX_DEPTH);
-	return txn_problem(txn, &p, blk_role_name(role));
-}
-
-static int drop(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth)
-{
-	struct problem p;
-	int r = check_pointer(txn, nr, &p);
+	int r = enter(txn, nr, role, depth);
 
 	if (r)
-		return txn_problem(txn, &p, blk_role_name(role));
-	if (depth == DROP_MAX_DEPTH)
-		return too_deep(txn, nr, role);
+		return r;
 	if (holds_pointers(role) && counts_get(&txn->counts, nr) == 1)
-		r = drop_children(txn, nr, role, depth);
+		r = visit_children(txn, nr, role, depth, drop, ctx);
 	if (!r)
 		r = txn_release(txn, nr);
 	return r ? r : txn_trim(txn);
@@ -232,53 +241,39 @@ static int drop(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth
 
 int txn_drop(struct txn *txn, uint64_t nr, enum blk_role role)
 {
-	return txn_result(txn, txn->spoiled ? txn->spoiled : drop(txn, nr, role, 0));
+	return txn_result(txn, txn->spoiled ? txn->spoiled : drop(txn, nr, role, 0, NULL));
 }
 
-static int count_shared(struct txn *txn, uint64_t nr, enum blk_role role, bool is_shared,
-			unsigned depth, uint64_t *count);
+struct sharing {
+	uint64_t *count;
+	bool is_shared; /* something above has another parent */
+};
 
-/* Those of another role are another tree's. */
-static int count_shared_children(struct txn *txn, uint64_t nr, enum blk_role role, bool is_shared,
-				 unsigned depth, uint64_t *count)
+/* A bitset is another tree. */
+static int count_shared(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth, void *ctx)
 {
-	struct blk_pointers pointers;
-	struct blk_ro blk;
-	uint32_t i = 0;
+	struct sharing here = *(const struct sharing *)ctx;
 	int r;
 
-	do {
-		r = txn_read(txn, nr, role, &blk);
-		if (r)
-			return r;
-		pointers = blk_pointers(blk.data, role);
-		if (i < pointers.nr && pointers.role != ROLE_BITSET_NODE)
-			r = count_shared(txn, blk_pointer(&pointers, i), pointers.role, is_shared,
-					 depth + 1, count);
-	} while (!r && ++i < pointers.nr);
-	return r ? r : txn_trim(txn);
-}
-
-static int count_shared(struct txn *txn, uint64_t nr, enum blk_role role, bool is_shared,
-			unsigned depth, uint64_t *count)
-{
-	struct problem p;
-
-	if (check_pointer(txn, nr, &p))
-		return txn_problem(txn, &p, blk_role_name(role));
-	if (depth == DROP_MAX_DEPTH)
-		return too_deep(txn, nr, role);
-	is_shared = is_shared || counts_get(&txn->counts, nr) > 1;
-	*count += is_shared;
+	if (role == ROLE_BITSET_NODE)
+		return 0;
+	r = enter(txn, nr, role, depth);
+	if (r)
+		return r;
+	here.is_shared = here.is_shared || counts_get(&txn->counts, nr) > 1;
+	*here.count += here.is_shared;
 	if (!holds_pointers(role))
 		return 0;
-	return count_shared_children(txn, nr, role, is_shared, depth, count);
+	r = visit_children(txn, nr, role, depth, count_shared, &here);
+	return r ? r : txn_trim(txn);
 }
 
 int txn_count_shared(struct txn *txn, uint64_t root, enum blk_role role, bool is_shared,
 		     uint64_t *count)
 {
-	return count_shared(txn, root, role, is_shared, 0, count);
+	struct sharing sharing = {count, is_shared};
+
+	return count_shared(txn, root, role, 0, &sharing);
 }
 
 int txn_trim(struct txn *txn)
@@ -294,15 +289,6 @@ bool txn_is_changed(const struct txn *txn)
 	return false;
 }
 
-/* What has become of a block that its write failed on, nobody knows, whatever it failed for. */
-static int put_super(struct txn *txn, int (*write_super)(void *ctx, const struct space_map_root *sm),
-		     void *ctx)
-{
-	int r = write_super(ctx, &txn->sm);
-
-	return r == ERA_NO_SPACE ? ERA_SYS : r;
-}
-
 int txn_commit(struct txn *txn, int (*write_super)(void *ctx, const struct space_map_root *sm),
 	       void *ctx)
 {
@@ -316,7 +302,7 @@ int txn_commit(struct txn *txn, int (*write_super)(void *ctx, const struct space
 	if (!r)
 		r = blk_dev_flush(txn->dev);
 	if (!r)
-		r = put_super(txn, write_super, ctx);
+		r = write_super(ctx, &txn->sm);
 	if (!r)
 		counts_commit(&txn->counts);
 	txn->committing = false;

@@ -89,7 +89,8 @@ uint64_t txn_room_to_come(const struct txn *txn);
 /* Is there anything to commit? */
 bool txn_is_changed(const struct txn *txn);
 
-/* Commits.  write_super must put a superblock with that space-map root on the device and flush. */
+/* Commits.  write_super must put a superblock with that space-map root on the device and flush; it
+ * never fails with ERA_NO_SPACE. */
 int txn_commit(struct txn *txn,
 	       int (*write_super)(void *ctx, const struct space_map_root *sm), void *ctx)
 	must_check;
