@@ -9,7 +9,6 @@
 #include "tools/tool.h"
 
 #define META_BLOCK_BYTES 4096u
-#define META_MAX_BLOCKS UINT64_C(4161600)
 #define DEFAULT_WRITESETS 2u
 #define NR_VIEWS 2u /* the live one and a snapshot's, which may have different writesets */
 
@@ -63,11 +62,11 @@ int main(int argc, char **argv)
 	options_parse_table(&table, argc, argv, &options);
 	used = era_size_used(options.nr_blocks, NR_VIEWS * (uint64_t)options.nr_writesets);
 	nr = era_size_with_room(used, options.nr_blocks);
-	if (nr > META_MAX_BLOCKS) {
+	if (nr > ERA_SIZE_MAX_BLOCKS) {
 		tool_say(&tool,
 			 "needs %" PRIu64 " blocks of %u bytes, more than the %" PRIu64
 			 " that dm-era can use; take larger data blocks",
-			 nr, META_BLOCK_BYTES, META_MAX_BLOCKS);
+			 nr, META_BLOCK_BYTES, ERA_SIZE_MAX_BLOCKS);
 		return STATUS_SYSTEM;
 	}
 	printf("%" PRIu64 "\n", div_up(nr * META_BLOCK_BYTES, unit_bytes[options.unit]));

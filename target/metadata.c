@@ -15,7 +15,6 @@
 
 #define FILE_MODE 0600
 #define STAT_UNIT 512u
-#define META_MAX_BLOCKS UINT64_C(4161600)
 
 static int make_file(struct metadata *m, const char *path, const struct report *rep)
 {
@@ -91,13 +90,12 @@ int metadata_fit(struct metadata *m, uint64_t origin_bytes, uint64_t block_bytes
 				   "the origin has %" PRIu64 " bytes: %" PRIu64 " blocks of %" PRIu64
 				   ", more than %" PRIu64 ", the most that dm-era can track; take "
 				   "larger blocks", origin_bytes, nr_blocks, block_bytes, ERA_MAX_BLOCKS);
-	need = era_size_with_room(era_size_used((uint32_t)nr_blocks, ERA_SIZE_WRITESETS),
-				  (uint32_t)nr_blocks);
-	if (need > META_MAX_BLOCKS)
+	need = era_size_recommended((uint32_t)nr_blocks);
+	if (need > ERA_SIZE_MAX_BLOCKS)
 		return report_fail(m->dev.rep, ERA_SYS,
 				   "%s: needs %" PRIu64 " blocks, more than the %" PRIu64
 				   " that dm-era can use; take larger data blocks", m->dev.path, need,
-				   META_MAX_BLOCKS);
+				   ERA_SIZE_MAX_BLOCKS);
 	if (!m->dev.nr_blocks)
 		return give_size(m, need);
 	fill_holes(m);

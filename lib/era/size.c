@@ -8,6 +8,8 @@
 #include "pdata/node.h"
 #include "pdata/space_map.h"
 
+_Static_assert(ERA_SIZE_MAX_BLOCKS == SPACE_MAP_MAX_BLOCKS, "what a space map can count");
+
 /* Paths of the writeset tree and the ref-count tree, the index, and what a rebalancing touches. */
 #define TRANSACTION_BLOCKS 12u
 
@@ -41,4 +43,9 @@ uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks)
 		total = need + space_map;
 	}
 	return total;
+}
+
+uint64_t era_size_recommended(uint32_t nr_blocks)
+{
+	return era_size_with_room(era_size_used(nr_blocks, ERA_SIZE_WRITESETS), nr_blocks);
 }

@@ -20,4 +20,10 @@ uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks);
 #define ERA_SIZE_WRITESETS 4u
 uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets);
 
+/* What is recommended for nr_blocks data blocks: room for ERA_SIZE_WRITESETS. */
+uint64_t era_size_recommended(uint32_t nr_blocks);
+
+/* More dm-era cannot use. */
+#define ERA_SIZE_MAX_BLOCKS UINT64_C(4161600)
+
 #endif

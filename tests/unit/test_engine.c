@@ -329,8 +329,7 @@ static uint32_t draw_room(struct history *h, uint32_t nr_blocks)
 {
 	if (draw(h, 2)) {
 		h->most_blocks = nr_blocks;
-		return (uint32_t)era_size_with_room(era_size_used(nr_blocks, ERA_SIZE_WRITESETS),
-						    nr_blocks);
+		return (uint32_t)era_size_recommended(nr_blocks);
 	}
 	return 20 + draw(h, 60) + (1 + draw(h, 4)) * (nr_blocks / 1000) +
 	       (draw(h, 6) ? 0 : draw(h, 20000));
