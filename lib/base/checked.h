@@ -35,6 +35,11 @@ static inline uint64_t div_up(uint64_t a, uint64_t b)
 	return a / b + (a % b != 0);
 }
 
+static inline void raise_u32(uint32_t *value, uint32_t least)
+{
+	*value = *value > least ? *value : least;
+}
+
 static inline uint64_t max_u64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;

@@ -205,11 +205,6 @@ static void check_newest(struct check *check, const struct era_check_view *view)
 		  view->sb.current_root ? current - 1 : current);
 }
 
-static void raise_to(uint32_t *value, uint32_t least)
-{
-	*value = *value > least ? *value : least;
-}
-
 /* Of the view being walked, and its tree of writesets. */
 struct writesets_check {
 	struct check *check;
@@ -238,7 +233,7 @@ static int on_writeset(void *ctx, const struct writeset_entry *entry)
 	if (!view->nr_writesets++)
 		view->oldest_writeset = (uint32_t)entry->era;
 	view->newest_writeset = (uint32_t)entry->era;
-	raise_to(&view->most_bits, entry->nr_bits);
+	raise_u32(&view->most_bits, entry->nr_bits);
 	return check_array(check, ROLE_BITSET, entry->root, bits_words(entry->nr_bits), entry->nr_bits,
 			   name);
 }

@@ -84,21 +84,16 @@ void era_map_close(struct era_map *map)
 	free(map);
 }
 
-static inline void raise_to(uint32_t *value, uint32_t least)
-{
-	*value = *value > least ? *value : least;
-}
-
 static void raise_all(uint32_t eras[BITS_PER_WORD], uint32_t era)
 {
 	for (unsigned i = 0; i < BITS_PER_WORD; i++)
-		raise_to(&eras[i], era);
+		raise_u32(&eras[i], era);
 }
 
 static void raise_some(uint32_t eras[BITS_PER_WORD], uint64_t hits, uint32_t era)
 {
 	for (; hits; hits &= hits - 1)
-		raise_to(&eras[__builtin_ctzll(hits)], era);
+		raise_u32(&eras[__builtin_ctzll(hits)], era);
 }
 
 /* Of eras that are only the highest they can be, those are known that a sound word says no less
