@@ -12,6 +12,8 @@
  *	unpause TOKEN                    "ok"
  *	stats                            a name, a space and a number a line, then an empty line
  *	metrics                          the same for Prometheus, then an empty line
+ *	freeze                           the era that begins: frozen_freeze()
+ *	thaw                             "ok"
  * A pause ends, too, when the client that got its token closes the connection.
  *
  * What fails is answered with "Error: " and why; a status may begin so, too.  Requests of one client

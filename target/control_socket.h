@@ -16,8 +16,8 @@ struct control_socket {
 };
 
 /* Binds a socket at path, for its owner alone, and listens.  A socket that nobody answers on is
- * replaced; whatever else is there is refused.  To be called before there are threads, since it
- * changes the umask for a moment.  Also on failure control_socket_remove() is to be called. */
+ * replaced; whatever else is there is refused.  Also on failure control_socket_remove() is to be
+ * called. */
 int control_socket_bind(struct control_socket *s, const char *path, const struct report *rep)
 	must_check;
 

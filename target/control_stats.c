@@ -94,10 +94,12 @@ static void put_seconds(FILE *out, uint64_t us)
 	fprintf(out, "%" PRIu64 ".%06" PRIu64, us / US_PER_S, us % US_PER_S);
 }
 
-static void put_line(FILE *out, const struct figure *f, const struct engine_stats *stats)
+static void put_line(FILE *out, const struct figure *f, const struct engine_stats *stats,
+		     const char *label)
 {
 	const struct histogram *h = figure_histogram(f, stats);
 
+	(void)label;
 	if (f->form != FIGURE_SECONDS) {
 		fprintf(out, "%s %" PRIu64 "\n", f->name, figure_value(f, stats));
 		return;
@@ -105,24 +107,6 @@ static void put_line(FILE *out, const struct figure *f, const struct engine_stat
 	fprintf(out, "%s_count %" PRIu64 "\n%s_sum ", f->name, histogram_total(h), f->name);
 	put_seconds(out, h->sum_us);
 	fputc('\n', out);
-}
-
-char *control_stats_lines(struct engine *e)
-{
-	struct engine_stats stats;
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return NULL;
-	engine_stats(e, &stats);
-	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
-		put_line(out, &figures[i], &stats);
-	if (!fclose(out))
-		return text;
-	free(text);
-	return NULL;
 }
 
 /* As a label's value wants it: a backslash and a quote each behind a backslash. */
@@ -170,21 +154,36 @@ static void put_metric(FILE *out, const struct figure *f, const struct engine_st
 			figure_value(f, stats));
 }
 
-char *control_stats_prometheus(struct engine *e)
+/* All figures, as `put` writes them. */
+static char *write_figures(struct engine *e, const char *label,
+			   void (*put)(FILE *out, const struct figure *f,
+				       const struct engine_stats *stats, const char *label))
 {
 	struct engine_stats stats;
-	char label[LABEL_MAX], *text = NULL;
+	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
 		return NULL;
-	make_label(engine_metadata_name(e), label, sizeof(label));
 	engine_stats(e, &stats);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
-		put_metric(out, &figures[i], &stats, label);
+		put(out, &figures[i], &stats, label);
 	if (!fclose(out))
 		return text;
 	free(text);
 	return NULL;
+}
+
+char *control_stats_lines(struct engine *e)
+{
+	return write_figures(e, NULL, put_line);
+}
+
+char *control_stats_prometheus(struct engine *e)
+{
+	char label[LABEL_MAX];
+
+	make_label(engine_metadata_name(e), label, sizeof(label));
+	return write_figures(e, label, put_metric);
 }

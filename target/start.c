@@ -143,7 +143,6 @@ static void at_exit(void)
 		_exit(EXIT_FAILURE);
 }
 
-
 static int listens(int fd)
 {
 	int value = 0;

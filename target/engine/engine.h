@@ -20,9 +20,10 @@
  * the messages and the questions may be called by any number of threads at once, between resume and
  * suspend; the others by one thread, while no other call is under way.
  *
- * When a commit fails, or the metadata have no room for a mark, the engine is read-only from then
- * on: what is on the device is its last commit, every later engine_mark() and message fails and
- * reports the same reason, and so does the status line.  Only engine_close() makes sense then.
+ * When a commit finds no space, what it was for fails with ERA_NO_SPACE, and may be tried again.  When
+ * one fails otherwise the engine is read-only from then on: what is on the device is its last commit
+ * or that one, every later message and every engine_mark() of blocks that are not marked fails and
+ * reports the same reason, and so does the status line.
  */
 #ifndef ERA_TARGET_ENGINE_H
 #define ERA_TARGET_ENGINE_H

@@ -30,7 +30,7 @@
  * A rollover during a pause finds no request to wait for: those that are held back are not counted,
  * but for the moment until they have read the flag.
  *
- * A bit read as clear costs nothing but a look under the turn (commit.c).
+ * A bit read as clear costs nothing but a look under the turn (batch.c).
  */
 #include <stdlib.h>
 
