@@ -418,17 +418,6 @@ static int era_prepare(nbdkit_next *next, void *handle, int readonly)
 	return x->is_since ? ask_since(&x->since, size) : 0;
 }
 
-/* The layer below is closed here, since nbdkit calls .close no more when it is told to end: threads of a
- * plugin's connections would outlive its code. */
-static int era_finalize(nbdkit_next *next, void *handle)
-{
-	struct export *x = handle;
-
-	(void)next;
-	origin_close(&x->conn);
-	return 0;
-}
-
 static const char *era_export_description(nbdkit_next *next, void *handle)
 {
 	const struct export *x = handle;
@@ -650,7 +639,6 @@ static struct nbdkit_filter filter = {
 	.open = era_open,
 	.close = era_close,
 	.prepare = era_prepare,
-	.finalize = era_finalize,
 	.export_description = era_export_description,
 	.get_size = era_get_size,
 	.block_size = era_block_size,
