@@ -90,12 +90,12 @@ wanted_map() {
 	cp disk copy
 	cp meta before
 	served=(file copy era-metadata=meta era-snapshot=yes)
-	LD_PRELOAD=$ERA_PRELOAD fails nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
 		"${served[@]}" >said 2>&1
 	grep -q "no current metadata snap" said
 
 	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
-	LD_PRELOAD=$ERA_PRELOAD fails nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
 		"${served[@]}" era-block-size=64k >said 2>&1
 	grep -q "data block size" said
 	LD_PRELOAD=$ERA_PRELOAD nbdkit -U snap --filter="$ERA_FILTER" "${served[@]}" \

@@ -31,7 +31,7 @@ play() {
 # target_fails ARGUMENT...: nbdkit does not start; what it says goes to the file said.
 target_fails() {
 	rm -f nbd.refused
-	fails env LD_PRELOAD="$ERA_PRELOAD" timeout 20 nbdkit -f -U nbd.refused -P pid.refused \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U nbd.refused -P pid.refused \
 		--filter="$ERA_FILTER" "$@" >said 2>&1
 }
 
@@ -61,8 +61,13 @@ target_start() {
 }
 
 target_stop() {
-	local status=0 watchdog
 	kill "$target_pid" || return
+	target_await
+}
+
+# target_await: it ends, or has been told to.
+target_await() {
+	local status=0 watchdog
 	{ sleep 60; kill -9 "$target_pid"; } >/dev/null 2>&1 3>&- &
 	watchdog=$!
 	wait "$target_pid" || status=$?

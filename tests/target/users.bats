@@ -118,8 +118,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 		write 0 512
 		[ "$above" = --filter=exitlast ] || write 0 512
 		[ "$above" = --filter=exitlast ] || { target_stop && continue; }
-		wait "$target_pid" || [ -n "$ERA_PRELOAD" ]
-		target_pid=
+		target_await
 		status_is 0 era_check meta
 	done
 	unset above
