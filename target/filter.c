@@ -20,6 +20,7 @@
 
 #include "base/checked.h"
 #include "era/open.h"
+#include "target/below.h"
 #include "target/cmdline.h"
 #include "target/config.h"
 #include "target/control.h"
@@ -77,7 +78,7 @@ static int era_config(nbdkit_next_config *next, nbdkit_backend *nxdata, const ch
 
 	if (r)
 		return r > 0 ? 0 : -1;
-	config_look_below(&config, key, value);
+	below_look_at(key, value);
 	return next(nxdata, key, value);
 }
 
@@ -157,11 +158,26 @@ static int open_cow(void)
 	return config.cow && !is_passive() ? frozen_open(config.cow) : 0;
 }
 
+static int look_below(void)
+{
+	if (below_check(&cmdline) || below_check_path("era-metadata", config.metadata))
+		return -1;
+	return below_check_path("era-cow", config.cow);
+}
+
+/* A file that was made for metadata goes again. */
+static void give_up(void)
+{
+	metadata_close(&metadata);
+}
+
 static int era_get_ready(int thread_model)
 {
 	origin_set_thread_model(&origin, thread_model);
 	cmdline_read(&cmdline);
-	if (!open_metadata() && !open_cow() && !start_prepare(&cmdline))
+	if (look_below())
+		return -1;
+	if (!open_metadata() && !open_cow() && !start_prepare(&cmdline, give_up))
 		return 0;
 	metadata_close(&metadata);
 	return -1;
@@ -180,9 +196,7 @@ static int resume(const struct origin_conn *conn)
 	if (!can_flush)
 		log_error("the layer below cannot flush: what a checkpoint promises holds only as far as "
 			  "it keeps all that it has written");
-	if (config.unsafe)
-		log_error("the layer below ignores flushes (%s): after a crash what a checkpoint promises "
-			  "does not hold", config.unsafe);
+	below_warn(&cmdline);
 	if (metadata.is_new && format((uint64_t)conn->answers.size))
 		return -1;
 	return engine_resume(engine, (uint64_t)conn->answers.size);
@@ -227,6 +241,7 @@ static void era_unload(void)
 	engine = NULL;
 	metadata_close(&metadata);
 	config_free(&config);
+	below_free();
 	cmdline_free(&cmdline);
 }
 
