@@ -42,6 +42,7 @@ static struct metadata metadata; /* the engine's, when there is one */
 static unsigned view_flags;
 static struct engine *engine; /* NULL: the server is passive */
 static struct control *control;
+static struct control_passive passive; /* its answers, when there is no engine */
 
 /* A connection. */
 struct export {
@@ -96,6 +97,20 @@ static int open_view(struct era_view *view)
 	return r ? r : era_view_open_dev(view, &dev, view_flags);
 }
 
+static void note_passive(const struct superblock *sb)
+{
+	const struct engine_figures figures = {
+		.used = sb->sm.nr_allocated,
+		.total = sb->sm.nr_blocks,
+		.snapshot = sb->metadata_snap,
+		.era = sb->current_era,
+	};
+
+	engine_status_line(passive.status, sizeof(passive.status), &figures);
+	engine_table_line(passive.table, sizeof(passive.table), config.metadata, config.export,
+			  sb->data_block_size);
+}
+
 /* Metadata that can't be read, or of another block size, are best found out now. */
 static int look_at_view(void)
 {
@@ -105,6 +120,7 @@ static int look_at_view(void)
 	if (open_view(&view))
 		return -1;
 	found = superblock_block_bytes(&view.sb);
+	note_passive(&view.live);
 	era_view_close(&view);
 	if (!config.block_bytes || config.block_bytes == found)
 		return 0;
@@ -116,7 +132,7 @@ static int look_at_view(void)
 static int open_engine(void)
 {
 	const struct engine_config c = {
-		.origin_name = *config.export ? config.export : NULL,
+		.origin_name = config.export,
 		.block_sectors = (uint32_t)(config.block_bytes / SECTOR_BYTES),
 		.format = config.format,
 		.flush_origin = flush_origin,
@@ -229,7 +245,7 @@ static int start_target(nbdkit_backend *backend)
 		return -1;
 	if (!is_passive() && start_engine(backend))
 		return -1;
-	return control && control_start(control, engine, log_last_error) ? -1 : 0;
+	return control && control_start(control, engine, &passive, log_last_error) ? -1 : 0;
 }
 
 static void era_unload(void)

@@ -36,6 +36,7 @@
 #include "base/report.h"
 #include "block/dev.h"
 #include "target/engine/histogram.h"
+#include "target/engine/lines.h"
 
 struct engine;
 
@@ -159,10 +160,7 @@ int engine_unpause(struct engine *e, uint64_t token) must_check;
 void engine_drop_pause(struct engine *e, uint64_t token);
 bool engine_is_paused(struct engine *e);
 
-/* One line without newline, in the kernel's words:
- *	<metadata block size in sectors> <used>/<total metadata blocks> <era> <snapshot's block | ->
- * or "Error: " and why, when the engine is read-only. */
-#define ENGINE_LINE_MAX 1024
+/* The line of lines.h, or "Error: " and why, when the engine is read-only. */
 void engine_status(struct engine *e, char *line, size_t size);
 
 /* Has the engine failed, so that nothing can be marked any more? */
@@ -171,7 +169,7 @@ bool engine_is_read_only(struct engine *e);
 /* Where the metadata are. */
 const char *engine_metadata_name(const struct engine *e);
 
-/* <metadata> <origin> <block size in sectors>; what has no name is "-". */
+/* The line of lines.h. */
 void engine_table(struct engine *e, char *line, size_t size);
 
 /* The era of the last commit.  It is shown before any request is marked in it. */

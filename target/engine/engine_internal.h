@@ -39,12 +39,6 @@ struct marker {
 	int result;
 };
 
-/* The status line's figures, as of the last commit. */
-struct engine_figures {
-	uint64_t used, total, spare, snapshot;
-	uint32_t era;
-};
-
 /* A pause, and the last one's remains. */
 struct pause {
 	uint64_t token, last_token; /* 0: there is none */

@@ -68,7 +68,9 @@ h.shutdown()' "$@"
 	nbdinfo "nbd+unix:///?socket=nbd" | grep "is_read_only: true"
 	nbdinfo --map "nbd+unix:///since=2?socket=nbd" | awk '$3 == 0 { print $1, $2 }' >got
 	echo 65536 65536 | diff - got
-	for request in status checkpoint take_metadata_snap drop_metadata_snap "pause 10" stats; do
+	era_ctl ctl status | grep -x "8 [1-9][0-9]*/[1-9][0-9]* 2 -"
+	[ "$(era_ctl ctl table)" = "$PWD/meta - 128" ]
+	for request in checkpoint take_metadata_snap drop_metadata_snap "pause 10" stats; do
 		printf '%s\n' "$request" | "$python" -c '
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
