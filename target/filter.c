@@ -34,6 +34,9 @@
 
 #define SECTOR_BYTES 512u
 
+/* nbdkit -D era.commits=1 ... */
+NBDKIT_DLL_PUBLIC int era_debug_commits, era_debug_digestion, era_debug_marks;
+
 static struct cmdline cmdline;
 static struct config config = CONFIG_INIT;
 static struct origin origin;
@@ -135,6 +138,8 @@ static int open_engine(void)
 		.origin_name = config.export,
 		.block_sectors = (uint32_t)(config.block_bytes / SECTOR_BYTES),
 		.format = config.format,
+		.tells = (era_debug_commits ? ENGINE_TELLS_COMMITS : 0u) |
+			 (era_debug_digestion ? ENGINE_TELLS_DIGESTION : 0u),
 		.flush_origin = flush_origin,
 		.origin = &origin,
 		.rep = &log_report,
@@ -587,6 +592,9 @@ static int mark(struct export *x, uint32_t count, uint64_t offset, struct engine
 	const struct frozen_below b = below(x);
 	int r = engine_mark(engine, offset, count, req);
 
+	if (era_debug_marks)
+		nbdkit_debug("mark %" PRIu32 " bytes at %" PRIu64 ": %s", count, offset,
+			     r ? log_last_error() : "done");
 	if (!r) {
 		frozen_keep(&b, count, offset);
 		return 0;

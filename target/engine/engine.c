@@ -81,6 +81,7 @@ static struct engine *create(const struct engine_config *config)
 	e->user = config->rep;
 	e->manual_digest = config->manual_digest;
 	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
+	e->tells = config->tells;
 	e->flush_origin = config->flush_origin;
 	e->origin = config->origin;
 	e->origin_name = strdup(config->origin_name ? config->origin_name : "");

@@ -40,12 +40,19 @@
 
 struct engine;
 
+/* What is told besides, as notes; eras and want of room always are. */
+enum engine_tells {
+	ENGINE_TELLS_COMMITS = 1,
+	ENGINE_TELLS_DIGESTION = 2,
+};
+
 struct engine_config {
 	const char *metadata;   /* path of a block device or a regular file */
 	const char *origin_name; /* in the table line; may be NULL */
 	uint32_t block_sectors; /* of a data block: a multiple of 8; 0, but to format: the metadata's */
 	bool format;            /* make new metadata where block 0 is all zeroes */
 	bool manual_digest;     /* start no digester: engine_digest() is called instead */
+	unsigned tells;         /* enum engine_tells */
 	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */
 	uint32_t room_wait_ms;  /* how long a message waits for room; 0 is a default of 10 s */
 

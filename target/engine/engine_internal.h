@@ -54,6 +54,7 @@ struct engine {
 	_Atomic uint64_t *marked; /* a bit a data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
+	unsigned tells;
 	uint64_t block_bytes, origin_bytes;
 	uint32_t nr_blocks;
 	bool manual_digest;

@@ -82,6 +82,22 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	cmp meta before
 }
 
+@test "-D era.*: marks, commits and digestion are told when asked for" {
+	target_start -v -D era.marks=1 -D era.commits=1 -D era.digestion=1 file disk era-metadata=meta \
+		era-block-size=64k era-format=yes era-socket=ctl
+	write 65536 512
+	[ "$(era_ctl ctl checkpoint)" = 2 ]
+	target_stop
+	grep "mark 512 bytes at 65536: done" log
+	grep "commit 3: [1-9][0-9]* blocks in [0-9]* us" log
+	grep "a writeset is digested; 0 wait" log
+	rm log
+	target_start -v file disk era-metadata=meta era-socket=ctl
+	write 65536 512
+	target_stop
+	fails grep -E "mark 512|commit [0-9]|is digested" log
+}
+
 @test "-u: the socket is the user's, goes at the end, and the metadata need not be his" {
 	local n
 	[ "$(id -u)" = 0 ] || skip "needs root"
