@@ -168,6 +168,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	local begin
 	need prlimit
 	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes
+	[ "$(nbdinfo --size "$uri")" = 67108864 ]
 	prlimit --pid "$target_pid" --fsize=4096:
 	begin=$SECONDS
 	"$python" -c '
