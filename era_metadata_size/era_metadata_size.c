@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/checked.h"
-#include "era/size.h"
+#include "build/size.h"
 #include "tools/options.h"
 #include "tools/tool.h"
 

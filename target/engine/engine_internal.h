@@ -18,7 +18,7 @@
 
 #include "base/bits.h"
 #include "base/clock.h"
-#include "era/live.h"
+#include "live/live.h"
 #include "target/engine/engine.h"
 #include "target/engine/order.h"
 #include "target/engine/turns.h"

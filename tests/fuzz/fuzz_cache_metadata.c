@@ -10,9 +10,9 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
+#include "cache/metadata.h"
 #include "ondisk/cache_disk.h"
 #include "ondisk/era_disk.h"
-#include "pdata/cache_metadata.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/memdev.h"
 

@@ -5,10 +5,10 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/live.h"
+#include "live/live.h"
+#include "metadata/changes.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ROOM 16u /* blocks in memory */

@@ -25,12 +25,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "era/check.h"
-#include "era/map.h"
-#include "era/open.h"
-#include "era/salvage.h"
-#include "era/stream.h"
+#include "check/check.h"
 #include "layout.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
+#include "open/open.h"
+#include "salvage/salvage.h"
 
 #define SECONDS_A_CASE 20
 #define MAX_FAILURES 20

@@ -6,7 +6,7 @@
 load ../lib/common
 
 setup() {
-	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,ondisk,block,pdata,era,xml,output},tools,era_x,era_y,target/engine,tests}
+	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,ondisk,block,pdata,metadata,check,live,xml,output},tools,era_x,era_y,target/engine,tests}
 	cd "$BATS_TEST_TMPDIR/tree"
 }
 
@@ -38,17 +38,18 @@ function_of() {
 }
 
 @test "check-layers refuses what is above, beside or climbs" {
-	refused lib/base/a.c '"era/b.h"' 'base may not include era/b.h'
+	refused lib/base/a.c '"metadata/b.h"' 'base may not include metadata/b.h'
 	refused lib/ondisk/a.h '"block/b.h"' 'ondisk may not include block/b.h'
+	refused lib/live/a.c '"check/b.h"' 'live may not include check/b.h'
 	refused lib/pdata/a.c '<xml/b.h>' 'pdata may not include xml/b.h'
-	refused lib/era/a.c '"tools/tool.h"' 'era may not include tools/tool.h'
-	refused lib/era/a.c '"nowhere/b.h"' 'era may not include nowhere/b.h'
+	refused lib/metadata/a.c '"tools/tool.h"' 'metadata may not include tools/tool.h'
+	refused lib/metadata/a.c '"nowhere/b.h"' 'metadata may not include nowhere/b.h'
 	refused lib/output/a.c '"../base/b.h"' 'the path climbs: ../base/b.h'
 	refused tools/a.c '"block/b.h"' 'tools may not include block/b.h'
 	refused era_x/a.c '"block/b.h"' 'era_x may not include block/b.h'
 	refused era_x/a.c '"era_y/b.h"' 'era_x may not include era_y/b.h'
-	refused era_x/a.c '"era/b_internal.h"' 'era/b_internal.h is internal to era'
-	refused lib/era/a.c '"target/engine/b.h"' 'era may not include target/engine/b.h'
+	refused era_x/a.c '"check/b_internal.h"' 'check/b_internal.h is internal to check'
+	refused lib/live/a.c '"target/engine/b.h"' 'live may not include target/engine/b.h'
 	refused era_x/a.c '"target/engine/b.h"' 'era_x may not include target/engine/b.h'
 	refused target/engine/a.c '"xml/b.h"' 'engine may not include xml/b.h'
 	refused target/engine/a.c '"target/b.h"' 'engine may not include target/b.h'
@@ -67,14 +68,14 @@ function_of() {
 
 @test "check-layers allows what is below, own or the system's" {
 	allowed lib/output/a.c '"base/b.h"'
-	allowed lib/era/a.c '"era/b_internal.h"'
+	allowed lib/check/a.c '"check/b_internal.h"'
 	allowed lib/base/a.c '<sys/types.h>'
 	allowed tools/a.c '"base/b.h"'
-	allowed tools/a.c '"era/b.h"'
+	allowed tools/a.c '"salvage/b.h"'
 	allowed era_x/a.c '"output/b.h"'
 	allowed era_x/a.c '"own.h"'
 	allowed era_x/a.c '"era_x/own.h"'
-	allowed target/engine/a.c '"era/b.h"'
+	allowed target/engine/a.c '"live/b.h"'
 	allowed target/engine/a.c '"target/engine/own_internal.h"'
 	allowed target/a.c '"target/engine/b.h"'
 }

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/check.h"
-#include "era/live.h"
-#include "era/map.h"
+#include "check/check.h"
+#include "live/live.h"
+#include "metadata/changes.h"
+#include "metadata/map.h"
+#include "open/open.h"
 
 static inline void print_problem(void *ctx, const struct problem *p)
 {

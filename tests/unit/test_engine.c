@@ -16,10 +16,10 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "tests/sim/simdev.h"
-#include "era/open.h"
-#include "era/size.h"
+#include "build/size.h"
+#include "open/open.h"
 #include "target/engine/engine.h"
+#include "tests/sim/simdev.h"
 
 #define MAX_BLOCKS 70000u
 #define BLOCK_SECTORS 8u

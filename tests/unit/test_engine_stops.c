@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "tests/sim/simdev.h"
-#include "era/open.h"
+#include "open/open.h"
 #include "target/engine/engine.h"
+#include "tests/sim/simdev.h"
 
 #define MAX_BLOCKS 3000u
 #define BLOCK_SECTORS 8u

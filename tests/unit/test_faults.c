@@ -17,11 +17,11 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/check.h"
-#include "era/map.h"
+#include "check/check.h"
+#include "metadata/changes.h"
+#include "metadata/map.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 #include "tests/sim/simdev.h"
 
 static const char *const images[] = {"002-crash", "022-snapshot-moved-on"};

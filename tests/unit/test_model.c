@@ -15,13 +15,13 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
-#include "era/build.h"
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/check.h"
-#include "era/map.h"
-#include "era/stream.h"
+#include "build/build.h"
+#include "check/check.h"
+#include "metadata/changes.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 
 #define MAX_WRITESETS 1200u
 #define MAX_WORDS 1200u

@@ -25,10 +25,10 @@
 #include "base/compiler.h"
 #include "base/source.h"
 #include "block/validate.h"
-#include "era/check.h"
-#include "era/map.h"
-#include "era/open.h"
+#include "check/check.h"
+#include "metadata/map.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
 #define MAX_IMAGES 1000u

@@ -17,12 +17,12 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
-#include "era/build.h"
-#include "era/open.h"
-#include "era/check.h"
-#include "era/map.h"
-#include "era/stream.h"
+#include "build/build.h"
+#include "check/check.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 #include "tests/sim/simdev.h"
 
 #define NR_WRITESETS 3u
