@@ -287,8 +287,8 @@ void salvage_close_whole(struct era_salvage *s)
 
 void salvage_mark_whole(struct era_salvage *s)
 {
-	const struct ledger *ledger = &s->generations.ledger;
+	const struct replay *replay = &s->generations.replay;
 
-	for (uint64_t i = 0; i < ledger->nr_bitmaps; i++)
-		bits_set(s->whole, ledger->numbers[i]);
+	for (uint64_t i = 0; i < replay->nr_bitmaps; i++)
+		bits_set(s->whole, replay->numbers[i]);
 }
