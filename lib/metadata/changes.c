@@ -8,7 +8,7 @@
 #include "base/bits.h"
 #include "base/le.h"
 #include "metadata/map.h"
-#include "metadata/stretch.h"
+#include "metadata/unknown_ranges.h"
 
 int era_changes_allowed(struct era_view *view, uint32_t since)
 {
@@ -47,7 +47,7 @@ static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
 }
 
 static void add_window(const struct era_window *window, uint32_t since, uint64_t *bits,
-		       struct stretch *stretch)
+		       struct unknown_ranges *ranges)
 {
 	uint64_t *to = bits + window->first / BITS_PER_WORD;
 	uint64_t unknown[1];
@@ -58,23 +58,23 @@ static void add_window(const struct era_window *window, uint32_t since, uint64_t
 		*to = changed_word(window->eras + done, since) & bits_last_mask(nr);
 		unknown[0] = *to & window->lost[done / BITS_PER_WORD];
 		if (unknown[0])
-			stretch_add_bits(stretch, window->first + done, unknown, nr);
+			unknown_ranges_add_bits(ranges, window->first + done, unknown, nr);
 	}
 }
 
 static int read_map(struct era_view *view, uint32_t since, struct era_changes *changes)
 {
-	struct stretch stretch;
+	struct unknown_ranges ranges;
 	struct era_window window;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
 	if (r)
 		return r;
-	stretch_init(&stretch, view->dev.rep, "era map");
+	unknown_ranges_init(&ranges, view->dev.rep, "era map");
 	while ((r = era_map_next(map, &window)) > 0)
-		add_window(&window, since, changes->bits, &stretch);
-	changes->nr_unknown = stretch_end(&stretch);
+		add_window(&window, since, changes->bits, &ranges);
+	changes->nr_unknown = unknown_ranges_end(&ranges);
 	era_map_close(map);
 	return r;
 }

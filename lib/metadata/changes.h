@@ -18,7 +18,7 @@ struct era_changes {
 int era_changes_allowed(struct era_view *view, uint32_t since) must_check;
 
 /* Reads the whole view, and sets the bit of every block that was written in era `since` or later.
- * Stretches that are listed because they could not be read are reported as notes. */
+ * Ranges that are listed because they could not be read are reported as notes. */
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
 	must_check;
 void era_changes_free(struct era_changes *changes);
