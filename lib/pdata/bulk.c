@@ -17,7 +17,7 @@ static int level_open(struct btree_build *b)
 	level->keys = calloc(2 * (size_t)max, sizeof(*level->keys));
 	level->values = calloc(2 * (size_t)max, value_size);
 	if (!level->keys || !level->values)
-		return report_nomem(b->stage->rep);
+		return report_nomem(b->staging->rep);
 	level->max = max;
 	level->value_size = value_size;
 	b->nr_levels++;
@@ -34,7 +34,7 @@ static int write_node(struct btree_build *b, unsigned depth, uint32_t nr, uint64
 	int r;
 
 	if (!node)
-		return report_nomem(b->stage->rep);
+		return report_nomem(b->staging->rep);
 	memset(node, 0, META_BLOCK_SIZE);
 	node->flags = le32_make(depth ? NODE_INTERNAL : NODE_LEAF);
 	node->nr_entries = le32_make(nr);
@@ -44,7 +44,7 @@ static int write_node(struct btree_build *b, unsigned depth, uint32_t nr, uint64
 	for (uint32_t i = 0; i < nr; i++)
 		keys[i] = le64_make(level->keys[i]);
 	memcpy(keys + level->max, level->values, (size_t)nr * level->value_size);
-	r = blk_stage_append(b->stage, &blk, b->role);
+	r = blk_staging_append(b->staging, &blk, b->role);
 	*block = blk.nr;
 	free(node);
 	return r;
@@ -87,9 +87,9 @@ static int level_add(struct btree_build *b, unsigned depth, uint64_t key, const 
 	return 0;
 }
 
-int btree_build_begin(struct btree_build *b, struct blk_stage *stage, enum blk_role role)
+int btree_build_begin(struct btree_build *b, struct blk_staging *staging, enum blk_role role)
 {
-	*b = (struct btree_build){.stage = stage, .role = role};
+	*b = (struct btree_build){.staging = staging, .role = role};
 	return level_open(b);
 }
 
@@ -125,7 +125,7 @@ void btree_build_free(struct btree_build *b)
 	*b = (struct btree_build){0};
 }
 
-int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_role role)
+int array_build_begin(struct array_build *b, struct blk_staging *staging, enum blk_role role)
 {
 	*b = (struct array_build){
 		.role = role,
@@ -133,8 +133,8 @@ int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_r
 		.block = blk_alloc(1),
 	};
 	if (!b->block)
-		return report_nomem(stage->rep);
-	return btree_build_begin(&b->tree, stage,
+		return report_nomem(staging->rep);
+	return btree_build_begin(&b->tree, staging,
 				 role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE);
 }
 
@@ -151,7 +151,7 @@ static int write_array_block(struct array_build *b)
 	block->max_entries = le32_make(b->per_block);
 	block->nr_entries = le32_make(b->nr_entries);
 	block->value_size = le32_make(value_size);
-	r = blk_stage_append(b->tree.stage, &blk, b->role);
+	r = blk_staging_append(b->tree.staging, &blk, b->role);
 	if (r)
 		return r;
 	b->nr_entries = 0;

@@ -12,7 +12,7 @@
 
 #include "base/compiler.h"
 #include "base/role.h"
-#include "block/stage.h"
+#include "block/staging.h"
 #include "pdata/btree.h"
 
 struct btree_build_level {
@@ -22,13 +22,13 @@ struct btree_build_level {
 };
 
 struct btree_build {
-	struct blk_stage *stage;
+	struct blk_staging *staging;
 	enum blk_role role;
 	unsigned nr_levels;
 	struct btree_build_level level[BTREE_MAX_DEPTH];
 };
 
-int btree_build_begin(struct btree_build *b, struct blk_stage *stage, enum blk_role role)
+int btree_build_begin(struct btree_build *b, struct blk_staging *staging, enum blk_role role)
 	must_check;
 /* Keys ascend; value has the role's value size. */
 int btree_build_add(struct btree_build *b, uint64_t key, const void *value) must_check;
@@ -45,7 +45,7 @@ struct array_build {
 	void *block; /* being filled */
 };
 
-int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_role role) must_check;
+int array_build_begin(struct array_build *b, struct blk_staging *staging, enum blk_role role) must_check;
 /* Adds nr values, in the form they have on disk: le32 or le64 as the role says. */
 int array_build_add(struct array_build *b, const void *values, uint32_t nr) must_check;
 int array_build_finish(struct array_build *b, uint64_t *root) must_check;

@@ -35,7 +35,7 @@ struct content {
 
 static const struct content old_content = {3000, 40, 7};
 static const struct content new_content = {3500, 90, 11};
-/* Several writes of the stage. */
+/* Several writes of the staging file. */
 static const struct content large_old = {1200000, 40, 7};
 static const struct content large_new = {1100000, 90, 11};
 
