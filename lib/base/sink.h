@@ -19,7 +19,7 @@
 
 #define SINK_BUFFER BUFFER_SIZE(256u << 10, 16u << 10)
 
-struct pump;
+struct writer_thread;
 
 struct sink {
 	const struct report *rep;
@@ -34,7 +34,7 @@ struct sink {
 	char *buffer;
 	size_t nr;
 	unsigned nr_full;   /* buffers written so far */
-	struct pump *pump;  /* writes them, once there are many; else NULL */
+	struct writer_thread *writer;  /* writes them, once there are many; else NULL */
 	int error;       /* a negative enum era_err, reported */
 };
 

@@ -46,34 +46,34 @@ static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
 	return word;
 }
 
-static void add_window(const struct era_window *window, uint32_t since, uint64_t *bits,
-		       struct unknown_ranges *ranges)
+static void add_chunk(const struct era_chunk *chunk, uint32_t since, uint64_t *bits,
+		      struct unknown_ranges *ranges)
 {
-	uint64_t *to = bits + window->first / BITS_PER_WORD;
+	uint64_t *to = bits + chunk->first / BITS_PER_WORD;
 	uint64_t unknown[1];
 
-	for (uint32_t done = 0; done < window->nr; done += BITS_PER_WORD, to++) {
-		uint32_t nr = window->nr - done < BITS_PER_WORD ? window->nr - done : BITS_PER_WORD;
+	for (uint32_t done = 0; done < chunk->nr; done += BITS_PER_WORD, to++) {
+		uint32_t nr = chunk->nr - done < BITS_PER_WORD ? chunk->nr - done : BITS_PER_WORD;
 
-		*to = changed_word(window->eras + done, since) & bits_last_mask(nr);
-		unknown[0] = *to & window->lost[done / BITS_PER_WORD];
+		*to = changed_word(chunk->eras + done, since) & bits_last_mask(nr);
+		unknown[0] = *to & chunk->lost[done / BITS_PER_WORD];
 		if (unknown[0])
-			unknown_ranges_add_bits(ranges, window->first + done, unknown, nr);
+			unknown_ranges_add_bits(ranges, chunk->first + done, unknown, nr);
 	}
 }
 
 static int read_map(struct era_view *view, uint32_t since, struct era_changes *changes)
 {
 	struct unknown_ranges ranges;
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
 	if (r)
 		return r;
 	unknown_ranges_init(&ranges, view->dev.rep, "era map");
-	while ((r = era_map_next(map, &window)) > 0)
-		add_window(&window, since, changes->bits, &ranges);
+	while ((r = era_map_next(map, &chunk)) > 0)
+		add_chunk(&chunk, since, changes->bits, &ranges);
 	changes->nr_unknown = unknown_ranges_end(&ranges);
 	era_map_close(map);
 	return r;

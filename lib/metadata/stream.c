@@ -317,15 +317,15 @@ static int stream_eras(struct era_view *view, const struct era_stream *to, struc
 
 static int stream_map(struct era_view *view, const struct era_stream *to, struct unknown_ranges *s)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
 	if (r)
 		return r;
-	while ((r = era_map_next(map, &window)) > 0) {
-		unknown_ranges_add_bits(s, window.first, window.lost, window.nr);
-		r = to->eras(to->ctx, window.eras, window.nr);
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		unknown_ranges_add_bits(s, chunk.first, chunk.lost, chunk.nr);
+		r = to->eras(to->ctx, chunk.eras, chunk.nr);
 		if (r)
 			break;
 	}

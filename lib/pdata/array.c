@@ -20,13 +20,13 @@ void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role rol
 	it->nr_blocks = div_up(nr_entries, it->per_block);
 	btree_iter_init(&it->tree, walk, role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE, root,
 			name);
-	blk_window_init(&it->window, walk->dev, (uint32_t)min_u64(room, it->nr_blocks));
+	read_ahead_init(&it->read_ahead, walk->dev, (uint32_t)min_u64(room, it->nr_blocks));
 }
 
 void array_iter_free(struct array_iter *it)
 {
 	btree_iter_free(&it->tree);
-	blk_window_free(&it->window);
+	read_ahead_free(&it->read_ahead);
 }
 
 /* Entries of the array blocks first_index .. end_index - 1. */
@@ -60,7 +60,8 @@ static int read_block(struct array_iter *it, uint64_t index, struct blk_ro *blk,
 
 	if (visit < 0 || visit == WALK_SKIP)
 		return visit;
-	error = blk_window_get(&it->window, pointers + i, it->leaf.nr_entries - i, walk->limit, blk);
+	error = read_ahead_get(&it->read_ahead, pointers + i, it->leaf.nr_entries - i, walk->limit,
+			       blk);
 	if (error == ENOMEM)
 		return report_nomem(walk->dev->rep);
 	if (error) {

@@ -11,7 +11,7 @@
 #ifndef ERA_PDATA_ARRAY_H
 #define ERA_PDATA_ARRAY_H
 
-#include "block/window.h"
+#include "block/read_ahead.h"
 #include "pdata/btree.h"
 
 enum array_part_state {
@@ -31,7 +31,7 @@ struct array_part {
 
 struct array_iter {
 	struct btree_iter tree;
-	struct blk_window window;
+	struct read_ahead read_ahead;
 	enum blk_role role;
 	uint64_t nr_entries, nr_blocks, next_index;
 	uint32_t per_block;

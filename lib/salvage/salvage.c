@@ -12,7 +12,7 @@
 #include "ondisk/era_disk.h"
 #include "salvage/salvage_internal.h"
 
-#define WINDOW_BLOCKS 4096u
+#define CHUNK_BLOCKS 4096u
 
 int era_salvage_is_needed(struct blk_dev *dev)
 {
@@ -301,25 +301,25 @@ static int open_sources(struct era_salvage *s, struct source *sources)
 }
 
 /* The highest era of all sources; blocks of which they don't agree are marked in doubt. */
-static int merge_window(struct era_salvage *s, struct source *sources, uint64_t first, uint32_t nr,
-			uint32_t *eras, uint64_t *doubt)
+static int merge_chunk(struct era_salvage *s, struct source *sources, uint64_t first, uint32_t nr,
+		       uint32_t *eras, uint64_t *doubt)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 
-	memset(doubt, 0, WINDOW_BLOCKS / 8);
+	memset(doubt, 0, CHUNK_BLOCKS / 8);
 	for (size_t i = 0; i < s->nr_found; i++) {
 		uint32_t known = 0;
 
 		if (first < s->found[i].sb.nr_blocks) {
-			int r = era_map_next(sources[i].map, &window);
+			int r = era_map_next(sources[i].map, &chunk);
 
 			if (r < 0)
 				return r;
-			known = window.nr;
+			known = chunk.nr;
 		}
 		for (uint32_t j = 0; j < nr; j++) {
-			uint32_t era = j < known ? window.eras[j] : s->header.current_era;
-			bool is_lost = j < known && bits_test(window.lost, j);
+			uint32_t era = j < known ? chunk.eras[j] : s->header.current_era;
+			bool is_lost = j < known && bits_test(chunk.lost, j);
 
 			if (is_lost || (i && era != eras[j]))
 				bits_set(doubt, j);
@@ -332,8 +332,8 @@ static int merge_window(struct era_salvage *s, struct source *sources, uint64_t 
 	return 0;
 }
 
-static void count_window(struct era_salvage *s, uint32_t nr, const uint32_t *eras,
-			 const uint64_t *doubt)
+static void count_chunk(struct era_salvage *s, uint32_t nr, const uint32_t *eras,
+			const uint64_t *doubt)
 {
 	struct era_salvage_result *result = &s->result;
 
@@ -349,17 +349,17 @@ static void count_window(struct era_salvage *s, uint32_t nr, const uint32_t *era
 
 static int stream_eras(struct era_salvage *s, struct source *sources, const struct era_stream *to)
 {
-	uint32_t eras[WINDOW_BLOCKS];
-	uint64_t doubt[WINDOW_BLOCKS / BITS_PER_WORD];
+	uint32_t eras[CHUNK_BLOCKS];
+	uint64_t doubt[CHUNK_BLOCKS / BITS_PER_WORD];
 	int r = 0;
 
-	for (uint64_t first = 0; first < s->header.nr_blocks && !r; first += WINDOW_BLOCKS) {
-		uint32_t nr = (uint32_t)min_u64(WINDOW_BLOCKS, s->header.nr_blocks - first);
+	for (uint64_t first = 0; first < s->header.nr_blocks && !r; first += CHUNK_BLOCKS) {
+		uint32_t nr = (uint32_t)min_u64(CHUNK_BLOCKS, s->header.nr_blocks - first);
 
-		r = merge_window(s, sources, first, nr, eras, doubt);
+		r = merge_chunk(s, sources, first, nr, eras, doubt);
 		if (r)
 			break;
-		count_window(s, nr, eras, doubt);
+		count_chunk(s, nr, eras, doubt);
 		r = to->eras(to->ctx, eras, nr);
 	}
 	return r;

@@ -98,7 +98,7 @@ static bool is_on_device(const struct scan *scan, const struct superblock *sb)
 /* The eras as a view of the trees has them.  Any error: they can't be read. */
 static int read_answer(struct vouching *v, struct salvage_answer *answer)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	int r = era_view_open_as(&view, &v->s.dev, v->sb, 0);
@@ -107,8 +107,9 @@ static int read_answer(struct vouching *v, struct salvage_answer *answer)
 		return r;
 	r = era_map_open(&map, &view);
 	if (!r) {
-		while ((r = era_map_next(map, &window)) > 0)
-			memcpy(answer->eras + window.first, window.eras, window.nr * sizeof(*answer->eras));
+		while ((r = era_map_next(map, &chunk)) > 0)
+			memcpy(answer->eras + chunk.first, chunk.eras,
+			       chunk.nr * sizeof(*answer->eras));
 		era_map_close(map);
 	}
 	era_view_close(&view);

@@ -427,7 +427,7 @@ static void open_map(struct memdev *mem, struct era_view *view, struct era_map *
 static void must_not_be_earlier(const struct image *image, struct memdev *made)
 {
 	struct memdev mem = original(image);
-	struct era_window now, then;
+	struct era_chunk now, then;
 	struct era_view view, true_view;
 	struct era_map *map, *true_map;
 

@@ -207,18 +207,18 @@ static void check_stream(const struct model *model)
 
 static void check_map(const struct model *model)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	uint32_t next = 0;
 
 	assert_int_equal(era_view_open(&view, path, 0, NULL), 0);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while (era_map_next(map, &window) == 1) {
-		assert_int_equal(window.first, next);
-		for (uint32_t i = 0; i < window.nr; i++, next++)
-			assert_int_equal(window.eras[i], model_era(model, next));
-		assert_int_equal(bits_count(window.lost, window.nr), 0);
+	while (era_map_next(map, &chunk) == 1) {
+		assert_int_equal(chunk.first, next);
+		for (uint32_t i = 0; i < chunk.nr; i++, next++)
+			assert_int_equal(chunk.eras[i], model_era(model, next));
+		assert_int_equal(bits_count(chunk.lost, chunk.nr), 0);
 	}
 	assert_int_equal(next, model->header.nr_blocks);
 	era_map_close(map);

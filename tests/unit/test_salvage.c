@@ -317,16 +317,16 @@ static double percent_exact(const struct tally *tally)
 /* How many blocks have a lower era than the true one. */
 static uint64_t compare(const struct image *image, struct tally *tally)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	uint64_t nr_lower = 0, nr = 0;
 
 	assert_int_equal(era_view_open(&view, repaired, 0, NULL), 0);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while (era_map_next(map, &window) > 0)
-		for (uint32_t i = 0; i < window.nr && nr < image->nr_blocks; i++, nr++) {
-			uint32_t truth = image->eras[nr], era = window.eras[i];
+	while (era_map_next(map, &chunk) > 0)
+		for (uint32_t i = 0; i < chunk.nr && nr < image->nr_blocks; i++, nr++) {
+			uint32_t truth = image->eras[nr], era = chunk.eras[i];
 			bool both = truth == image->current_era && era == view.sb.current_era;
 
 			nr_lower += era < truth;
@@ -482,7 +482,7 @@ static bool says_the_truth(struct blk_dev *dev, const struct generation *g,
 			   const struct image *image)
 {
 	struct superblock sb = g->sb;
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	uint64_t nr = 0;
@@ -491,9 +491,9 @@ static bool says_the_truth(struct blk_dev *dev, const struct generation *g,
 	sb.current_era = UINT32_MAX;
 	assert_int_equal(era_view_open_as(&view, dev, &sb, 0), 0);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while (era_map_next(map, &window) > 0)
-		for (uint32_t i = 0; i < window.nr && nr < image->nr_blocks; i++, nr++)
-			truth = truth && window.eras[i] >= image->eras[nr];
+	while (era_map_next(map, &chunk) > 0)
+		for (uint32_t i = 0; i < chunk.nr && nr < image->nr_blocks; i++, nr++)
+			truth = truth && chunk.eras[i] >= image->eras[nr];
 	era_map_close(map);
 	era_view_close(&view);
 	return truth && nr == image->nr_blocks;

@@ -172,15 +172,15 @@ static bool is_sound(struct simdev *image)
 
 static bool has_eras(struct era_view *view, const struct content *c)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	bool same = view->sb.nr_blocks == c->nr_blocks && view->sb.current_era == c->current_era;
 	uint32_t next = 0;
 
 	assert_int_equal(era_map_open(&map, view), 0);
-	while (same && era_map_next(map, &window) == 1)
-		for (uint32_t i = 0; i < window.nr && same; i++)
-			same = window.eras[i] == right_era(c, next++);
+	while (same && era_map_next(map, &chunk) == 1)
+		for (uint32_t i = 0; i < chunk.nr && same; i++)
+			same = chunk.eras[i] == right_era(c, next++);
 	era_map_close(map);
 	return same && next == c->nr_blocks;
 }
