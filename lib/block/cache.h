@@ -13,7 +13,7 @@
 
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/role.h"
+#include "base/block_type.h"
 #include "block/blk.h"
 #include "block/dev.h"
 
@@ -37,15 +37,15 @@ void blk_cache_close(struct blk_cache *cache);
 
 /* Gets block nr, which must be on the device.  ERA_DAMAGED sets *p but `where`; a failed read is
  * PROBLEM_READ. */
-int blk_cache_read(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_ro *blk,
+int blk_cache_read(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_ro *blk,
 		   struct problem *p) must_check;
 
 /* The same for writing: it becomes dirty. */
-int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_rw *blk,
+int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_rw *blk,
 		   struct problem *p) must_check;
 
 /* Gets block nr, zeroed and dirty; nothing is read, and what the cache had of it is forgotten. */
-int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_rw *blk)
+int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_rw *blk)
 	must_check;
 
 /* Block nr need not be written any more. */

@@ -73,7 +73,7 @@ static int spill(struct blk_staging *staging, uint64_t first)
 	return r;
 }
 
-int blk_staging_append(struct blk_staging *staging, struct blk_rw *blk, enum blk_role role)
+int blk_staging_append(struct blk_staging *staging, struct blk_rw *blk, enum block_type type)
 {
 	uint64_t i = staging->next;
 	int r = 0;
@@ -91,7 +91,7 @@ int blk_staging_append(struct blk_staging *staging, struct blk_rw *blk, enum blk
 		r = spill(staging, i - staging->nr_data);
 	if (r)
 		return r;
-	blk_seal(*blk, role);
+	blk_seal(*blk, type);
 	memcpy((uint8_t *)staging->data + (size_t)staging->nr_data++ * META_BLOCK_SIZE, blk->data,
 	       META_BLOCK_SIZE);
 	return 0;

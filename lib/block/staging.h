@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "base/role.h"
+#include "base/block_type.h"
 #include "block/blk.h"
 #include "block/dev.h"
 
@@ -44,7 +44,7 @@ uint64_t blk_staging_number(const struct blk_staging *staging, uint64_t i);
 /* Seals blk->data as the next block, and sets blk->nr to its number on the device.  ERA_SYS
  * when it is more than any space map can count. */
 int blk_staging_append(struct blk_staging *staging, struct blk_rw *blk,
-		       enum blk_role role) must_check;
+		       enum block_type type) must_check;
 
 /* Copies all blocks, which must be within the limit, to their places on the device; block 0 is
  * left alone. */

@@ -48,7 +48,7 @@ static int on_begin(void *ctx, const struct era_header *header)
 		.nr_blocks = header->nr_blocks,
 		.current_era = header->current_era,
 	};
-	return btree_build_begin(&build->writesets, &build->staging, ROLE_WRITESET_NODE);
+	return btree_build_begin(&build->writesets, &build->staging, BLOCK_WRITESET_NODE);
 }
 
 static int on_writeset_begin(void *ctx, uint32_t era, uint32_t nr_bits)
@@ -57,7 +57,7 @@ static int on_writeset_begin(void *ctx, uint32_t era, uint32_t nr_bits)
 
 	build->era = era;
 	build->nr_bits = nr_bits;
-	return array_build_begin(&build->array, &build->staging, ROLE_BITSET);
+	return array_build_begin(&build->array, &build->staging, BLOCK_BITSET);
 }
 
 static int on_words(void *ctx, const uint64_t *words, uint32_t nr)
@@ -100,7 +100,7 @@ static int on_array_begin(void *ctx)
 	struct era_build *build = ctx;
 	int r = btree_build_finish(&build->writesets, &build->sb.writeset_tree_root);
 
-	return r ? r : array_build_begin(&build->array, &build->staging, ROLE_ERA);
+	return r ? r : array_build_begin(&build->array, &build->staging, BLOCK_ERA);
 }
 
 static int on_eras(void *ctx, const uint32_t *eras, uint32_t nr)
@@ -185,7 +185,8 @@ int era_build_commit(struct era_build *build)
 	int r = find_size(build, &nr_blocks);
 
 	if (!r)
-		r = space_map_build(&build->staging, nr_blocks, &space_map_just_superblock, &build->sb.sm);
+		r = space_map_build(&build->staging, nr_blocks, &space_map_just_superblock,
+				    &build->sb.sm);
 	if (!r && !build->exists)
 		r = blk_dev_create(&build->dev, build->path, nr_blocks, build->rep);
 	if (!r && build->dev.nr_blocks < nr_blocks)

@@ -33,7 +33,7 @@ int era_is_blank(struct blk_dev *dev)
 static int build_array(struct blk_staging *staging, uint64_t *root)
 {
 	struct array_build array;
-	int r = array_build_begin(&array, staging, ROLE_ERA);
+	int r = array_build_begin(&array, staging, BLOCK_ERA);
 
 	if (!r)
 		r = array_build_finish(&array, root);
@@ -44,7 +44,7 @@ static int build_array(struct blk_staging *staging, uint64_t *root)
 static int build_tree(struct blk_staging *staging, uint64_t *root)
 {
 	struct btree_build tree;
-	int r = btree_build_begin(&tree, staging, ROLE_WRITESET_NODE);
+	int r = btree_build_begin(&tree, staging, BLOCK_WRITESET_NODE);
 
 	if (!r)
 		r = btree_build_finish(&tree, root);

@@ -16,12 +16,12 @@ _Static_assert(ERA_SIZE_MAX_BLOCKS == SPACE_MAP_MAX_BLOCKS, "what a space map ca
 /* The kernel grows an array block by block, which leaves the nodes of its tree half full. */
 static uint64_t array_blocks(uint32_t nr_blocks)
 {
-	return array_max_blocks(ROLE_ERA, nr_blocks);
+	return array_max_blocks(BLOCK_ERA, nr_blocks);
 }
 
 static uint64_t bitset_blocks(uint32_t nr_blocks)
 {
-	return array_max_blocks(ROLE_BITSET, bits_words(nr_blocks));
+	return array_max_blocks(BLOCK_BITSET, bits_words(nr_blocks));
 }
 
 uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets)

@@ -104,7 +104,7 @@ static int check_no_twin(struct era_live *live)
 {
 	struct writeset_disk ws;
 	struct problem p;
-	int r = btree_lookup(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root,
+	int r = btree_lookup(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root,
 			     live->sb.current_era, &ws);
 
 	if (r <= 0)
@@ -124,7 +124,7 @@ int era_live_archive(struct era_live *live)
 		return 0;
 	r = check_no_twin(live);
 	if (!r)
-		r = btree_insert(&live->txn, ROLE_WRITESET_NODE, &sb->writeset_tree_root,
+		r = btree_insert(&live->txn, BLOCK_WRITESET_NODE, &sb->writeset_tree_root,
 				 sb->current_era, &ws);
 	if (r)
 		return txn_result(&live->txn, r);
@@ -175,7 +175,7 @@ static int begin_era(struct era_live *live)
 				  report_fail(live->dev->rep, ERA_SYS,
 					      "%s: era %" PRIu32 " is the last there is",
 					      live->dev->path, sb->current_era));
-	r = array_create(&live->txn, ROLE_BITSET, bits_words(sb->nr_blocks), &clear,
+	r = array_create(&live->txn, BLOCK_BITSET, bits_words(sb->nr_blocks), &clear,
 			 &sb->current_root);
 	if (r)
 		return r;
@@ -200,7 +200,7 @@ static int reaches(struct era_live *live, uint64_t block)
 	uint64_t era = 0;
 	int r;
 
-	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
 			       &ws)) > 0) {
 		if (le32_get(ws.nr_bits) > block)
 			return 1;
@@ -237,7 +237,8 @@ static int resize(struct era_live *live, uint32_t nr_blocks)
 	if (nr_blocks > sb->nr_blocks)
 		r = digest_before_growth(live);
 	if (!r)
-		r = array_resize(&live->txn, ROLE_ERA, &sb->era_array_root, sb->nr_blocks, nr_blocks,
+		r = array_resize(&live->txn, BLOCK_ERA, &sb->era_array_root, sb->nr_blocks,
+				 nr_blocks,
 				 &era);
 	if (r)
 		return txn_result(&live->txn, r);
@@ -287,7 +288,8 @@ static int make_room_to_resume(struct era_live *live, uint64_t nr_blocks)
 	if (!r)
 		return refuse_size(live, nr_blocks);
 	if (r > 0)
-		report_note(live->dev->rep, "%s: rollovers may have no room, and the kernel's target none to "
+		report_note(live->dev->rep,
+			    "%s: rollovers may have no room, and the kernel's target none to "
 			    "resume%s", live->dev->path,
 			    live->sb.metadata_snap ? ", until the metadata snapshot is dropped" : "");
 	return r < 0 ? r : 0;
@@ -311,13 +313,14 @@ static int check_roots(struct era_live *live)
 	struct problem p;
 	int r;
 
-	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
 			       &ws)) > 0) {
 		uint64_t root = le64_get(ws.root);
 
 		if (!root || root > last) {
 			problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, root, last);
-			report_note(live->dev->rep, "%s: the writeset of era %" PRIu64 " is lost; era_repair "
+			report_note(live->dev->rep,
+				    "%s: the writeset of era %" PRIu64 " is lost; era_repair "
 				    "makes sound metadata, on another device", live->dev->path, era);
 			return txn_problem(&live->txn, &p, "root of a writeset");
 		}
@@ -381,7 +384,8 @@ int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
 
 		r = room_to_mark(live);
 		if (!r)
-			r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, nr_words,
+			r = array_edit_block(&live->txn, BLOCK_BITSET, &live->sb.current_root,
+					     nr_words,
 					     index, &values);
 		if (!r)
 			set_bits((void *)values, first - base, stop - base);
@@ -396,7 +400,7 @@ int era_live_take_snapshot(struct era_live *live)
 {
 	struct superblock *sb = &live->sb;
 	struct blk_rw clone;
-	int r = txn_new(&live->txn, ROLE_SNAPSHOT, &clone);
+	int r = txn_new(&live->txn, BLOCK_SNAPSHOT, &clone);
 
 	if (!r)
 		r = txn_inc(&live->txn, sb->writeset_tree_root);
@@ -427,9 +431,9 @@ int era_live_drop_snapshot(struct era_live *live)
 
 	if (r)
 		return r;
-	r = txn_drop(&live->txn, clone.writeset_tree_root, ROLE_WRITESET_NODE);
+	r = txn_drop(&live->txn, clone.writeset_tree_root, BLOCK_WRITESET_NODE);
 	if (!r)
-		r = txn_drop(&live->txn, clone.era_array_root, ROLE_ERA_NODE);
+		r = txn_drop(&live->txn, clone.era_array_root, BLOCK_ERA_NODE);
 	if (!r)
 		r = txn_release(&live->txn, live->sb.metadata_snap);
 	if (r)

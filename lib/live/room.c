@@ -19,12 +19,12 @@ static int make_room(struct era_live *live, uint64_t need)
 
 static uint64_t for_mark(uint64_t nr_blocks)
 {
-	return array_max_shadows(ROLE_BITSET, bits_words(nr_blocks), 1);
+	return array_max_shadows(BLOCK_BITSET, bits_words(nr_blocks), 1);
 }
 
 static uint64_t for_bitset(uint64_t nr_blocks)
 {
-	return array_max_blocks(ROLE_BITSET, bits_words(nr_blocks));
+	return array_max_blocks(BLOCK_BITSET, bits_words(nr_blocks));
 }
 
 /* An entry more in the writeset tree, or one less: a leaf that is root, or two levels, for 25,000
@@ -34,7 +34,7 @@ static uint64_t for_bitset(uint64_t nr_blocks)
 static int find_for_tree(struct era_live *live, uint64_t *nr)
 {
 	struct blk_ro root;
-	int r = txn_read(&live->txn, live->sb.writeset_tree_root, ROLE_WRITESET_NODE, &root);
+	int r = txn_read(&live->txn, live->sb.writeset_tree_root, BLOCK_WRITESET_NODE, &root);
 
 	if (r)
 		return r;
@@ -45,7 +45,7 @@ static int find_for_tree(struct era_live *live, uint64_t *nr)
 /* for_tree: what find_for_tree() found. */
 static uint64_t for_digestion(uint64_t nr_blocks, uint32_t nr, uint64_t for_tree)
 {
-	return array_max_shadows(ROLE_ERA, nr_blocks, nr) + for_tree;
+	return array_max_shadows(BLOCK_ERA, nr_blocks, nr) + for_tree;
 }
 
 /* What the kernel's target needs to resume what a crash leaves, and to go on: it begins an era, and may
@@ -55,7 +55,7 @@ static uint64_t for_digestion(uint64_t nr_blocks, uint32_t nr, uint64_t for_tree
 
 static uint64_t for_kernel(uint64_t nr_blocks)
 {
-	return array_max_blocks(ROLE_ERA, nr_blocks) + 2 * for_bitset(nr_blocks) + KERNEL_PATHS;
+	return array_max_blocks(BLOCK_ERA, nr_blocks) + 2 * for_bitset(nr_blocks) + KERNEL_PATHS;
 }
 
 /* What marks and digestion need at any time; each gives it back before the other has to have it. */
@@ -66,12 +66,12 @@ static uint64_t for_others(uint64_t nr_blocks, uint64_t for_tree)
 
 static uint64_t for_resize(uint64_t old_nr, uint64_t new_nr)
 {
-	uint64_t path = array_max_shadows(ROLE_ERA, old_nr, 1);
-	uint64_t old_blocks = div_up(old_nr, array_per_block(ROLE_ERA)) + 1; /* and the root */
+	uint64_t path = array_max_shadows(BLOCK_ERA, old_nr, 1);
+	uint64_t old_blocks = div_up(old_nr, array_per_block(BLOCK_ERA)) + 1; /* and the root */
 
 	if (new_nr <= old_nr)
 		return new_nr < old_nr ? 2 * path : 0;
-	return path + array_max_blocks(ROLE_ERA, new_nr) - old_blocks;
+	return path + array_max_blocks(BLOCK_ERA, new_nr) - old_blocks;
 }
 
 static uint64_t nr_shared(const struct era_live *live)
@@ -87,8 +87,10 @@ static int count(struct era_live *live, bool is_shared, uint64_t *nr)
 	int r;
 
 	*nr = 0;
-	r = txn_count_shared(&live->txn, sb->writeset_tree_root, ROLE_WRITESET_NODE, is_shared, nr);
-	return r ? r : txn_count_shared(&live->txn, sb->era_array_root, ROLE_ERA_NODE, is_shared, nr);
+	r = txn_count_shared(&live->txn, sb->writeset_tree_root, BLOCK_WRITESET_NODE, is_shared,
+			     nr);
+	return r ? r : txn_count_shared(&live->txn, sb->era_array_root, BLOCK_ERA_NODE, is_shared,
+					nr);
 }
 
 int era_room_count_shared(struct era_live *live)
@@ -123,7 +125,7 @@ static int is_pending(struct era_live *live)
 	struct writeset_disk ws;
 	uint64_t era = 0;
 
-	return btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	return btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
 }
 
 /* Makes room for `need` blocks, and for the kernel; or without it when digestion can't help. */

@@ -82,7 +82,7 @@ void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
 
 	*c = (struct writeset_cursor){.view = view, .ws = *ws};
 	writeset_name(name, view->flags & ERA_VIEW_SNAPSHOT, ws->is_current, ws->era);
-	array_iter_init(&c->it, &view->walk, ROLE_BITSET, ws->root, bits_words(ws->nr_bits), room,
+	array_iter_init(&c->it, &view->walk, BLOCK_BITSET, ws->root, bits_words(ws->nr_bits), room,
 			name);
 }
 
@@ -207,7 +207,7 @@ void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t room)
 
 	*c = (struct era_cursor){.view = view};
 	snprintf(name, sizeof(name), "%sera array", era_view_prefix(snapshot));
-	array_iter_init(&c->it, &view->walk, ROLE_ERA, root, view->sb.nr_blocks, room, name);
+	array_iter_init(&c->it, &view->walk, BLOCK_ERA, root, view->sb.nr_blocks, room, name);
 }
 
 void era_cursor_free(struct era_cursor *c)

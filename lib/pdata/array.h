@@ -32,7 +32,7 @@ struct array_part {
 struct array_iter {
 	struct btree_iter tree;
 	struct read_ahead read_ahead;
-	enum blk_role role;
+	enum block_type type;
 	uint64_t nr_entries, nr_blocks, next_index;
 	uint32_t per_block;
 	struct btree_leaf leaf;
@@ -42,9 +42,9 @@ struct array_iter {
 	bool overlong;        /* the tree has blocks past the end */
 };
 
-/* role is that of the array's blocks: ROLE_BITSET or ROLE_ERA.  Of up to room blocks is the buffer that
+/* type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  Of up to room blocks is the buffer that
  * it reads them through, allocated with the first read. */
-void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role role,
+void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
 		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name);
 void array_iter_free(struct array_iter *it);
 

@@ -22,7 +22,7 @@ struct build {
 static int build_ref_tree(struct build *b)
 {
 	struct btree_build tree;
-	int r = btree_build_begin(&tree, b->staging, ROLE_REF_NODE);
+	int r = btree_build_begin(&tree, b->staging, BLOCK_REF_NODE);
 
 	for (uint64_t block = 0; block < b->sm->nr_blocks && !r; block++) {
 		uint32_t count = b->counts->get(b->counts->ctx, block);
@@ -68,13 +68,13 @@ static int build_index(struct build *b, struct index_disk *index, struct bitmap_
 	memset(index, 0, sizeof(*index));
 	for (uint64_t i = 0; i < nr_bitmaps; i++) {
 		fill_bitmap(b, i * BITMAP_ENTRIES, bitmap, &index->entry[i]);
-		r = blk_staging_append(b->staging, &blk, ROLE_BITMAP);
+		r = blk_staging_append(b->staging, &blk, BLOCK_BITMAP);
 		if (r)
 			return r;
 		index->entry[i].blocknr = le64_make(blk.nr);
 	}
 	blk.data = index;
-	r = blk_staging_append(b->staging, &blk, ROLE_INDEX);
+	r = blk_staging_append(b->staging, &blk, BLOCK_INDEX);
 	b->sm->index = blk.nr;
 	return r;
 }

@@ -49,21 +49,21 @@ int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *
 void txn_close(struct txn *txn);
 
 /* Gets a block that must be in use. */
-int txn_read(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_ro *blk) must_check;
+int txn_read(struct txn *txn, uint64_t nr, enum block_type type, struct blk_ro *blk) must_check;
 
 /* A new block with one reference, zeroed.  Fails when there is none; see txn_room(). */
-int txn_new(struct txn *txn, enum blk_role role, struct blk_rw *blk) must_check;
+int txn_new(struct txn *txn, enum block_type type, struct blk_rw *blk) must_check;
 
 /* Gets block nr for writing: itself if it is new and nobody else's, else a copy.  The caller's
  * reference on nr has become one on blk->nr. */
-int txn_shadow(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *blk) must_check;
+int txn_shadow(struct txn *txn, uint64_t nr, enum block_type type, struct blk_rw *blk) must_check;
 
 /* One reference more. */
 int txn_inc(struct txn *txn, uint64_t nr) must_check;
 
-/* One reference less on a block of that role; the last one frees it, and drops what it points to.
+/* One reference less on a block of that type; the last one frees it, and drops what it points to.
  * Trims. */
-int txn_drop(struct txn *txn, uint64_t nr, enum blk_role role) must_check;
+int txn_drop(struct txn *txn, uint64_t nr, enum block_type type) must_check;
 
 /* The same for a block whose pointers, if it has any, have passed to others. */
 int txn_release(struct txn *txn, uint64_t nr) must_check;
@@ -75,7 +75,7 @@ int txn_result(struct txn *txn, int r) must_check;
 /* Adds to *count how many blocks of the tree at root, of a writeset tree's without the bitsets, others
  * point to, too: so many blocks are copied for good when all of it is changed.  is_shared: as if
  * others pointed to the root.  Reads nodes only.  Trims. */
-int txn_count_shared(struct txn *txn, uint64_t root, enum blk_role role, bool is_shared,
+int txn_count_shared(struct txn *txn, uint64_t root, enum block_type type, bool is_shared,
 		     uint64_t *count) must_check;
 
 /* Makes what is in memory small again. */

@@ -33,7 +33,7 @@ struct finder {
 
 static uint64_t leftmost_leaf(const struct scan *scan, uint64_t block)
 {
-	for (unsigned depth = 0; depth < BTREE_MAX_DEPTH && scan->blocks[block].kind == SCAN_NODE;
+	for (unsigned depth = 0; depth < BTREE_MAX_DEPTH && scan->blocks[block].type == SCAN_NODE;
 	     depth++)
 		block = scan_children(scan, block)[0];
 	return block;
@@ -68,7 +68,7 @@ static bool set_array_root(struct finder *f, uint64_t block, uint64_t leaf)
 		return !scan->blocks[leaf].nr &&
 		       set_root(sb->era_array_root ? &sb->current_root : &sb->era_array_root,
 				block);
-	return set_root(scan->blocks[child].kind == SCAN_ERAS ? &sb->era_array_root
+	return set_root(scan->blocks[child].type == SCAN_ERAS ? &sb->era_array_root
 							      : &sb->current_root, block);
 }
 
@@ -86,7 +86,7 @@ static bool set_any_root(struct finder *f, uint64_t block)
 
 	if (block == f->scan->hole)
 		return set_hole_root(f);
-	switch ((enum scan_kind)f->scan->blocks[leaf].kind) {
+	switch ((enum scan_type)f->scan->blocks[leaf].type) {
 	case SCAN_INDEX:
 		return true;
 	case SCAN_SUPERBLOCK:
@@ -126,7 +126,7 @@ static bool set_roots(struct finder *f)
 	sb->sm.nr_allocated = replay->nr_allocated;
 	sb->metadata_snap = replay->clone;
 	if (sb->metadata_snap &&
-	    superblock_read(f->scan->dev, sb->metadata_snap, ROLE_SNAPSHOT, &f->clone, &p))
+	    superblock_read(f->scan->dev, sb->metadata_snap, BLOCK_SNAPSHOT, &f->clone, &p))
 		return false;
 	sb->data_block_size = f->clone.data_block_size;
 	for (unsigned i = 0; i < replay->nr_roots; i++)
@@ -162,13 +162,13 @@ static bool may_have_length(const struct extent *extent, uint64_t length)
 	return length <= extent->length && length + extent->spare >= extent->length;
 }
 
-/* 1, 0 when it is no array of that kind, or ERA_SYS. */
-static int measure(struct scan *scan, uint64_t root, enum scan_kind kind,
+/* 1, 0 when it is no array of that type, or ERA_SYS. */
+static int measure(struct scan *scan, uint64_t root, enum scan_type type,
 		   struct extent *extent)
 {
-	uint32_t per_block = ARRAY_MAX_ENTRIES(kind == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
+	uint32_t per_block = ARRAY_MAX_ENTRIES(type == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
 	uint64_t nr;
-	uint32_t *list = scan_array(scan, root, kind, &nr);
+	uint32_t *list = scan_array(scan, root, type, &nr);
 	bool is_one = true;
 
 	*extent = (struct extent){.length = 0};

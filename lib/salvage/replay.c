@@ -91,7 +91,7 @@ static void count_clone(struct replay *replay, uint64_t block, int32_t n)
 	replay->scan->nr_looked_at += META_BLOCK_SIZE / sizeof(struct le64);
 	replay->nr_clones += (uint64_t)n;
 	replay->sum_of_clones += (uint64_t)n * block;
-	if (superblock_read(replay->scan->dev, block, ROLE_SNAPSHOT, &clone, &p)) {
+	if (superblock_read(replay->scan->dev, block, BLOCK_SNAPSHOT, &clone, &p)) {
 		replay->nr_wrong += (uint64_t)n;
 		return;
 	}
@@ -104,7 +104,7 @@ static void count_pointers(struct replay *replay, uint64_t block, int32_t n)
 	const struct scan *scan = replay->scan;
 	const struct scan_block *b = &scan->blocks[block];
 
-	switch ((enum scan_kind)b->kind) {
+	switch ((enum scan_type)b->type) {
 	case SCAN_DAMAGED:
 	case SCAN_ZERO:
 		*(block == scan->hole ? &replay->nr_holes : &replay->nr_wrong) += (uint64_t)n;
@@ -208,7 +208,7 @@ static enum replay_verdict read_index(struct replay *replay, uint64_t index)
 	enum replay_verdict verdict = REPLAY_ADDS_UP;
 	uint64_t nr = 0;
 
-	if (index >= scan->limit || scan->blocks[index].kind != SCAN_INDEX ||
+	if (index >= scan->limit || scan->blocks[index].type != SCAN_INDEX ||
 	    blk_dev_read(scan->dev, index, 1, replay->index))
 		return REPLAY_WRONG;
 	for (; nr < INDEX_MAX_ENTRIES && le64_get(replay->index->entry[nr].blocknr); nr++) {
@@ -216,7 +216,7 @@ static enum replay_verdict read_index(struct replay *replay, uint64_t index)
 
 		if (block == scan->hole)
 			verdict = REPLAY_UNCLEAR;
-		else if (block >= scan->limit || scan->blocks[block].kind != SCAN_BITMAP)
+		else if (block >= scan->limit || scan->blocks[block].type != SCAN_BITMAP)
 			return REPLAY_WRONG;
 	}
 	replay->nr_bitmaps = nr;
@@ -255,7 +255,8 @@ static bool list_roots(struct replay *replay)
 }
 
 /* nr_indexes: those in use. */
-static enum replay_verdict add_up(struct replay *replay, uint64_t nr_indexes, uint64_t sum_of_indexes)
+static enum replay_verdict add_up(struct replay *replay, uint64_t nr_indexes,
+				  uint64_t sum_of_indexes)
 {
 	replay->clone = replay->sum_of_clones;
 	if (replay->nr_wrong || replay->nr_short || replay->nr_indexes != nr_indexes ||

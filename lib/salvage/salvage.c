@@ -42,7 +42,8 @@ static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hint
 	for (size_t i = 0; i < s->nr_found; i++)
 		if (s->found[i].sb.nr_blocks > s->header.nr_blocks)
 			s->header.nr_blocks = s->found[i].sb.nr_blocks;
-	report_note(s->dev.rep, "%s: deduced --nr-blocks=%" PRIu32 " from the era array", s->dev.path,
+	report_note(s->dev.rep, "%s: deduced --nr-blocks=%" PRIu32 " from the era array",
+		    s->dev.path,
 		    s->header.nr_blocks);
 	return 0;
 }
@@ -119,8 +120,8 @@ static int deduce(struct era_salvage *s, const struct era_salvage_hints *hints)
 
 static bool is_metadata(const struct scan *scan)
 {
-	return scan->nr_kind[SCAN_INDEX] + scan->nr_kind[SCAN_WRITESETS] + scan->nr_kind[SCAN_ERAS] +
-	       scan->nr_kind[SCAN_BITS] + scan->nr_kind[SCAN_BITMAP];
+	return scan->nr_of_type[SCAN_INDEX] + scan->nr_of_type[SCAN_WRITESETS] + scan->nr_of_type[SCAN_ERAS] +
+	       scan->nr_of_type[SCAN_BITS] + scan->nr_of_type[SCAN_BITMAP];
 }
 
 /* A superblock whose checksum is right, and some field of which is not, still tells where it points. */
@@ -136,7 +137,8 @@ static int agrees_with_superblock(struct era_salvage *s)
 		agrees = salvage_has_trees_of(&sb, &s->found[i].sb);
 	if (agrees)
 		return 0;
-	report_note(s->dev.rep, "%s: block 0 has a right checksum, and points to other trees than those that were "
+	report_note(s->dev.rep,
+		    "%s: block 0 has a right checksum, and points to other trees than those that were "
 		    "found", s->dev.path);
 	s->nr_found = 0;
 	return 0;
@@ -202,7 +204,8 @@ static int is_unchallenged(struct era_salvage *s, const struct era_salvage_hints
 	struct salvage_answer answer;
 	int r;
 
-	s->header = (struct era_header){.nr_blocks = most_blocks(s, hints), .current_era = UINT32_MAX};
+	s->header = (struct era_header){.nr_blocks = most_blocks(s,
+								 hints), .current_era = UINT32_MAX};
 	for (size_t i = 0; i < s->nr_found; i++)
 		s->found[i].sb.current_era = UINT32_MAX;
 	salvage_answer_open(&answer, s->header.nr_blocks, UINT32_MAX, least_max_era(s));
@@ -235,7 +238,8 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 	int r;
 
 	if (!is_metadata(&s->scan))
-		return report_fail(s->dev.rep, ERA_DAMAGED, "%s: no block of dm-era's metadata is left",
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: no block of dm-era's metadata is left",
 				   s->dev.path);
 	r = find_newest(s, hints);
 	if (!r && !s->nr_found)

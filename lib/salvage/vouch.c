@@ -62,7 +62,7 @@ static int look_for_newer(struct vouching *v, const struct generation *g)
 typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
 typedef int look_fn(struct vouching *v, const struct generation *g);
 
-static int look_at_each(struct vouching *v, enum scan_kind kind, find_fn *find, look_fn *look)
+static int look_at_each(struct vouching *v, enum scan_type type, find_fn *find, look_fn *look)
 {
 	struct scan *scan = &v->s.scan;
 	int r = 0;
@@ -70,7 +70,7 @@ static int look_at_each(struct vouching *v, enum scan_kind kind, find_fn *find, 
 	for (uint64_t block = 1; block < scan->end && r >= 0 && !v->denied; block++) {
 		struct generation g;
 
-		if (scan->blocks[block].kind != kind)
+		if (scan->blocks[block].type != type)
 			continue;
 		v->denied = scan_is_exhausted(scan);
 		r = find(&v->s.generations, block, &g);

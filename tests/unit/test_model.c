@@ -93,7 +93,8 @@ static void feed(const struct model *model, const struct era_stream *to)
 		const struct model_writeset *ws = &model->writesets[i];
 
 		assert_int_equal(to->writeset_begin(to->ctx, ws->era, ws->nr_bits), 0);
-		assert_int_equal(to->words(to->ctx, ws->words, (uint32_t)bits_words(ws->nr_bits)), 0);
+		assert_int_equal(to->words(to->ctx, ws->words, (uint32_t)bits_words(ws->nr_bits)),
+				 0);
 		assert_int_equal(to->writeset_end(to->ctx), 0);
 	}
 	assert_int_equal(to->array_begin(to->ctx), 0);
@@ -363,7 +364,7 @@ static void checksum_like_xml(void **state)
 	assert_int_equal(fread(&block, sizeof(block), 1, file), 1);
 	for (uint32_t n = 0; memcmp(block.bytes, "<s", 2); n++) {
 		memcpy(block.sb.uuid, &n, sizeof(n));
-		blk_seal((struct blk_rw){0, &block}, ROLE_SUPERBLOCK);
+		blk_seal((struct blk_rw){0, &block}, BLOCK_SUPERBLOCK);
 	}
 	rewind(file);
 	assert_int_equal(fwrite(&block, sizeof(block), 1, file), 1);

@@ -229,7 +229,7 @@ static bool is_undecidable(const uint8_t *was, const uint8_t *is, uint32_t nr)
 	uint64_t end = end_of(is, nr);
 
 	return end < end_of(was, nr) &&
-	       blk_recognise((struct blk_ro){end - 1, is + (end - 1) * BLOCK}) == ROLE_INDEX;
+	       blk_recognise((struct blk_ro){end - 1, is + (end - 1) * BLOCK}) == BLOCK_INDEX;
 }
 
 struct tally {
@@ -322,7 +322,8 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 static void random_histories(void **state)
 {
-	uint64_t nr_histories = number("ERA_SALVAGE_CASES", 40), seed = number("ERA_SALVAGE_SEED", 1);
+	uint64_t nr_histories = number("ERA_SALVAGE_CASES", 40), seed = number("ERA_SALVAGE_SEED",
+									       1);
 	struct tally tally = {0};
 
 	(void)state;

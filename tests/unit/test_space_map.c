@@ -114,7 +114,7 @@ static void read_ref_tree(struct blk_dev *dev, uint64_t root, uint32_t *in_tree)
 	struct btree_leaf leaf;
 	int r;
 
-	btree_iter_init(&it, &walk, ROLE_REF_NODE, at, "tree");
+	btree_iter_init(&it, &walk, BLOCK_REF_NODE, at, "tree");
 	while ((r = btree_iter_next(&it, &leaf)) > 0)
 		for (uint32_t i = 0; i < leaf.nr_entries; i++)
 			in_tree[le64_get(leaf.keys[i])] =
