@@ -380,7 +380,7 @@ void sink_write(struct sink *sink, const void *data, size_t n)
 	while (n) {
 		size_t some = n < SINK_BUFFER ? n : SINK_BUFFER;
 
-		memcpy(sink_room(sink, some), from, some);
+		memcpy(sink_reserve(sink, some), from, some);
 		sink_used(sink, some);
 		from += some;
 		n -= some;

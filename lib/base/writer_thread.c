@@ -33,7 +33,7 @@ static struct writer_thread_buffer *wait_for_work(struct writer_thread *writer)
 }
 
 /* Waits, when all buffers are on their way, for an empty one. */
-static void wait_for_room(struct writer_thread *writer)
+static void wait_for_buffer(struct writer_thread *writer)
 {
 	if (pending(writer) == WRITER_THREAD_BUFFERS)
 		while (pending(writer) > HALF)
@@ -134,7 +134,7 @@ char *writer_thread_swap(struct writer_thread *writer, char *full, size_t n, int
 	char *empty;
 
 	pthread_mutex_lock(&writer->lock);
-	wait_for_room(writer);
+	wait_for_buffer(writer);
 	buffer = slot(writer, writer->handed++);
 	empty = buffer->data;
 	*buffer = (struct writer_thread_buffer){full, n};

@@ -28,13 +28,13 @@ static int no_memory(struct blk_cache *cache)
 	return report_nomem(cache->dev->rep);
 }
 
-int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t room)
+int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t capacity)
 {
 	uint32_t nr_buckets = 1;
 
-	while (nr_buckets < room)
+	while (nr_buckets < capacity)
 		nr_buckets *= 2;
-	*cache = (struct blk_cache){.dev = dev, .room = room, .bucket_mask = nr_buckets - 1};
+	*cache = (struct blk_cache){.dev = dev, .capacity = capacity, .bucket_mask = nr_buckets - 1};
 	cache->buckets = calloc(nr_buckets, sizeof(struct cached_blk *));
 	cache->run = blk_alloc(RUN_BLOCKS);
 	if (cache->buckets && cache->run)
@@ -294,7 +294,7 @@ int blk_cache_write(struct blk_cache *cache)
 
 int blk_cache_trim(struct blk_cache *cache)
 {
-	while (cache->nr > cache->room) {
+	while (cache->nr > cache->capacity) {
 		struct cached_blk *entry = cache->oldest;
 		int r = entry->dirty ? blk_cache_write(cache) : 0;
 

@@ -21,7 +21,7 @@ struct cached_blk;
 
 struct blk_cache {
 	struct blk_dev *dev;
-	uint32_t room;            /* blocks that trimming leaves */
+	uint32_t capacity;            /* blocks that trimming leaves */
 	uint32_t nr, nr_dirty;
 	uint64_t nr_written;      /* so far */
 	uint32_t bucket_mask;
@@ -30,8 +30,8 @@ struct blk_cache {
 	struct cached_blk *newest, *oldest; /* in the order of their last use */
 };
 
-/* room: at least 1.  dev must outlive the cache.  Lack of memory is reported, by all calls. */
-int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t room) must_check;
+/* capacity: at least 1.  dev must outlive the cache.  Lack of memory is reported, by all calls. */
+int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t capacity) must_check;
 /* What is dirty is lost.  Also a zeroed cache. */
 void blk_cache_close(struct blk_cache *cache);
 
@@ -55,7 +55,7 @@ void blk_cache_forget(struct blk_cache *cache, uint64_t nr);
  * reported. */
 int blk_cache_write(struct blk_cache *cache) must_check;
 
-/* Drops the blocks that were used longest ago until `room` are left, writing what is dirty. */
+/* Drops the blocks that were used longest ago until `capacity` are left, writing what is dirty. */
 int blk_cache_trim(struct blk_cache *cache) must_check;
 
 #endif

@@ -7,9 +7,9 @@
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
 
-void read_ahead_init(struct read_ahead *ahead, struct blk_dev *dev, uint32_t room)
+void read_ahead_init(struct read_ahead *ahead, struct blk_dev *dev, uint32_t capacity)
 {
-	*ahead = (struct read_ahead){.dev = dev, .room = room};
+	*ahead = (struct read_ahead){.dev = dev, .capacity = capacity};
 }
 
 void read_ahead_free(struct read_ahead *ahead)
@@ -37,7 +37,7 @@ static int fill(struct read_ahead *ahead, uint64_t first, uint32_t nr)
 	int r;
 
 	if (!ahead->data)
-		ahead->data = blk_alloc(ahead->room);
+		ahead->data = blk_alloc(ahead->capacity);
 	if (!ahead->data)
 		return ENOMEM;
 	ahead->nr = 0;
@@ -53,13 +53,14 @@ static int fill(struct read_ahead *ahead, uint64_t first, uint32_t nr)
 	return 0;
 }
 
-int read_ahead_get(struct read_ahead *ahead, const struct le64 *pointers, uint32_t nr, uint64_t limit,
+int read_ahead_get(struct read_ahead *ahead, const struct le64 *pointers, uint32_t nr,
+		   uint64_t limit,
 		   struct blk_ro *blk)
 {
 	uint64_t block = le64_get(pointers[0]);
 
 	if (block < ahead->first || block - ahead->first >= ahead->nr) {
-		uint32_t max = nr < ahead->room ? nr : ahead->room;
+		uint32_t max = nr < ahead->capacity ? nr : ahead->capacity;
 		int r = fill(ahead, block, run_length(pointers, max, limit));
 
 		if (r)

@@ -15,20 +15,21 @@
 
 struct read_ahead {
 	struct blk_dev *dev;
-	void *data;      /* `room` blocks, allocated with the first read */
-	uint32_t room;
+	void *data;      /* `capacity` blocks, allocated with the first read */
+	uint32_t capacity;
 	uint64_t first;  /* data holds blocks first .. first + nr - 1 */
 	uint32_t nr;
 };
 
 /* No memory is taken and nothing is read yet. */
-void read_ahead_init(struct read_ahead *ahead, struct blk_dev *dev, uint32_t room);
+void read_ahead_init(struct read_ahead *ahead, struct blk_dev *dev, uint32_t capacity);
 void read_ahead_free(struct read_ahead *ahead);
 
 /* Gets block pointers[0], unvalidated; pointers[1 .. nr - 1] are those wanted next.  The pointers
  * that follow are only believed when they are consecutive and below limit; pointers[0] must be.
  * The block is good until the next call.  Returns 0 or a positive errno. */
-int read_ahead_get(struct read_ahead *ahead, const struct le64 *pointers, uint32_t nr, uint64_t limit,
+int read_ahead_get(struct read_ahead *ahead, const struct le64 *pointers, uint32_t nr,
+		   uint64_t limit,
 		   struct blk_ro *blk) must_check;
 
 #endif

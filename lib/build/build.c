@@ -150,7 +150,7 @@ static int too_small(struct era_build *build, uint64_t needed)
 static int find_size(struct era_build *build, uint64_t *nr_blocks)
 {
 	uint64_t used = build->staging.next;
-	uint64_t needed = era_size_with_room(used, build->sb.nr_blocks);
+	uint64_t needed = era_size_with_spare(used, build->sb.nr_blocks);
 
 	if (!build->exists) {
 		*nr_blocks = min_u64(needed, SPACE_MAP_MAX_BLOCKS);

@@ -10,7 +10,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "live/room.h"
+#include "live/free_blocks.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 
@@ -185,7 +185,7 @@ int era_live_digest(struct era_live *live)
 
 	if (r <= 0)
 		return r;
-	r = era_room_to_digest(live, &nr);
+	r = era_live_can_digest(live, &nr);
 	if (r <= 0)
 		return r ? r : ERA_DIGEST_STUCK;
 	r = step(live, nr);

@@ -49,7 +49,7 @@ struct era_map {
 /* A map of nr writesets from first on; base is the map's to close. */
 static int create(struct era_map **out, struct era_view *view, size_t first, size_t nr, int base)
 {
-	uint32_t room = (uint32_t)min_u64(BUFFER_MAX_BLOCKS, BUFFER_BLOCKS / (nr + 1) + 1);
+	uint32_t capacity = (uint32_t)min_u64(BUFFER_MAX_BLOCKS, BUFFER_BLOCKS / (nr + 1) + 1);
 	struct era_map *map = calloc(1, sizeof(*map));
 
 	if (map)
@@ -63,10 +63,10 @@ static int create(struct era_map **out, struct era_view *view, size_t first, siz
 	map->view = view;
 	map->base = base;
 	map->nr_writesets = nr;
-	era_cursor_init(&map->array, view, room);
+	era_cursor_init(&map->array, view, capacity);
 	for (size_t i = 0; i < nr; i++)
 		writeset_cursor_init(&map->writesets[i], view, &view->writesets[first + nr - 1 - i],
-				     room);
+				     capacity);
 	*out = map;
 	return 0;
 }

@@ -27,7 +27,7 @@ struct unknown {
 	struct unknown_range {
 		uint64_t first, end;
 	} *ranges;
-	size_t nr, room;
+	size_t nr, capacity;
 	const struct report *rep;
 };
 
@@ -39,20 +39,21 @@ static int unknown_add(struct unknown *unknown, uint64_t first, uint64_t len)
 		last->end += len;
 		return 0;
 	}
-	if (unknown->nr == unknown->room) {
-		size_t room = unknown->room ? 2 * unknown->room : 16;
-		struct unknown_range *grown = realloc(unknown->ranges, room * sizeof(*grown));
+	if (unknown->nr == unknown->capacity) {
+		size_t capacity = unknown->capacity ? 2 * unknown->capacity : 16;
+		struct unknown_range *grown = realloc(unknown->ranges, capacity * sizeof(*grown));
 
 		if (!grown)
 			return report_nomem(unknown->rep);
 		unknown->ranges = grown;
-		unknown->room = room;
+		unknown->capacity = capacity;
 	}
 	unknown->ranges[unknown->nr++] = (struct unknown_range){first, first + len};
 	return 0;
 }
 
-static int unknown_add_bits(struct unknown *unknown, uint64_t first, const uint64_t *lost, uint32_t nr)
+static int unknown_add_bits(struct unknown *unknown, uint64_t first, const uint64_t *lost,
+			    uint32_t nr)
 {
 	uint64_t begin = bits_next_set(lost, 0, nr);
 	int r = 0;
@@ -90,7 +91,8 @@ static int read_array(struct era_view *view, piece_fn *each, void *ctx)
 	return r;
 }
 
-static int on_unknown_piece(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras, const uint64_t *lost)
+static int on_unknown_piece(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras,
+			    const uint64_t *lost)
 {
 	(void)eras;
 	return unknown_add_bits(ctx, first, lost, nr);
@@ -210,7 +212,8 @@ static int merge_read(struct merge *merge, uint64_t first, uint32_t nr_words, ui
 		*lost |= r ? 0 : more_lost;
 	}
 	if (!r && merge->unknown)
-		unknown_set(merge->unknown, &merge->next_unknown, first, nr_words * BITS_PER_WORD, words);
+		unknown_set(merge->unknown, &merge->next_unknown, first, nr_words * BITS_PER_WORD,
+			    words);
 	return r;
 }
 
@@ -260,7 +263,8 @@ static int stream_merge(struct merge *merge, const struct era_stream *to, struct
 	return r ? r : to->writeset_end(to->ctx);
 }
 
-static int stream_writeset(struct era_view *view, size_t first, uint32_t era, const struct era_stream *to,
+static int stream_writeset(struct era_view *view, size_t first, uint32_t era,
+			   const struct era_stream *to,
 			   const struct unknown *unknown, struct era_losses *losses)
 {
 	struct merge merge;

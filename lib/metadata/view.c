@@ -238,14 +238,14 @@ static int check_room(const struct era_view *view)
 
 static int add_writeset(struct era_view *view, const struct writeset *ws)
 {
-	if (view->nr_writesets == view->room) {
-		size_t room = view->room ? 2 * view->room : 16;
-		struct writeset *grown = realloc(view->writesets, room * sizeof(*grown));
+	if (view->nr_writesets == view->capacity) {
+		size_t capacity = view->capacity ? 2 * view->capacity : 16;
+		struct writeset *grown = realloc(view->writesets, capacity * sizeof(*grown));
 
 		if (!grown)
 			return report_nomem(view->dev.rep);
 		view->writesets = grown;
-		view->room = room;
+		view->capacity = capacity;
 	}
 	view->writesets[view->nr_writesets++] = *ws;
 	return 0;
@@ -602,7 +602,7 @@ static void forget(struct era_view *view)
 	view->seen = NULL;
 	view->twice = NULL;
 	view->writesets = NULL;
-	view->nr_writesets = view->room = 0;
+	view->nr_writesets = view->capacity = 0;
 }
 
 /* With both superblocks known. */

@@ -51,7 +51,7 @@ struct era_view {
 	uint64_t *seen; /* a bit a metadata block: reached in this view */
 	uint64_t *twice; /* with repair: several pointers lead there, and any of them may be wrong */
 	struct writeset *writesets; /* in the order of their eras */
-	size_t nr_writesets, room;
+	size_t nr_writesets, capacity;
 	size_t nr_lost, last_lost;  /* writesets without bits, and where the newest is */
 	uint64_t nr_bitset_blocks;  /* that the others take */
 	bool writesets_lost;  /* a part of the writeset tree: all blocks may be written */

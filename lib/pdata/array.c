@@ -10,7 +10,7 @@
 #include "pdata/node.h"
 
 void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
-		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name)
+		     struct btree_root root, uint64_t nr_entries, uint32_t capacity, const char *name)
 {
 	*it = (struct array_iter){
 		.type = type,
@@ -21,7 +21,7 @@ void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type t
 	btree_iter_init(&it->tree, walk, type == BLOCK_ERA ? BLOCK_ERA_NODE : BLOCK_BITSET_NODE,
 			root,
 			name);
-	read_ahead_init(&it->read_ahead, walk->dev, (uint32_t)min_u64(room, it->nr_blocks));
+	read_ahead_init(&it->read_ahead, walk->dev, (uint32_t)min_u64(capacity, it->nr_blocks));
 }
 
 void array_iter_free(struct array_iter *it)

@@ -42,10 +42,10 @@ struct array_iter {
 	bool overlong;        /* the tree has blocks past the end */
 };
 
-/* type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  Of up to room blocks is the buffer that
+/* type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  Of up to capacity blocks is the buffer that
  * it reads them through, allocated with the first read. */
 void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
-		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name);
+		     struct btree_root root, uint64_t nr_entries, uint32_t capacity, const char *name);
 void array_iter_free(struct array_iter *it);
 
 /* 1, 0 at the end, or what the walk stopped with. */

@@ -13,12 +13,13 @@
 /* The writeset tree, the tree of a bitset, and the array block at its end. */
 #define DROP_MAX_DEPTH (2 * BTREE_MAX_DEPTH + 1)
 
-int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm, uint32_t room)
+int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm,
+	     uint32_t capacity)
 {
 	int r;
 
 	*txn = (struct txn){.dev = dev, .sm = *sm};
-	r = blk_cache_open(&txn->cache, dev, room);
+	r = blk_cache_open(&txn->cache, dev, capacity);
 	if (!r)
 		r = txn_load_space_map(txn);
 	if (!r)
@@ -80,14 +81,14 @@ static int edit(struct txn *txn, uint64_t nr, enum block_type type, struct blk_r
 	return r == ERA_DAMAGED ? txn_problem(txn, &p, block_type_name(type)) : r;
 }
 
-uint64_t txn_room(const struct txn *txn)
+uint64_t txn_free_blocks(const struct txn *txn)
 {
 	uint64_t kept = txn_kept_back(txn);
 
 	return txn->counts.nr_free > kept ? txn->counts.nr_free - kept : 0;
 }
 
-uint64_t txn_room_to_come(const struct txn *txn)
+uint64_t txn_blocks_to_come(const struct txn *txn)
 {
 	return txn->counts.nr_blocks - txn->counts.nr_allocated - txn->counts.nr_free;
 }
@@ -101,11 +102,11 @@ static int full(struct txn *txn)
 
 static int new_block(struct txn *txn, enum block_type type, struct blk_rw *blk)
 {
-	uint64_t room = txn->committing ? txn->counts.nr_free : txn_room(txn);
+	uint64_t nr_free = txn->committing ? txn->counts.nr_free : txn_free_blocks(txn);
 
 	if (txn->spoiled)
 		return txn->spoiled;
-	if (!room)
+	if (!nr_free)
 		return full(txn);
 	return blk_cache_new(&txn->cache, counts_allocate(&txn->counts), type, blk);
 }

@@ -41,9 +41,10 @@ struct txn {
 	uint64_t nr_unshared; /* blocks copied so far that others go on pointing to */
 };
 
-/* Reads and validates the whole space map of sm, which lies on dev.  room: blocks in memory between
+/* Reads and validates the whole space map of sm, which lies on dev.  capacity: blocks in memory between
  * two calls of txn_trim(). */
-int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm, uint32_t room)
+int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm,
+	     uint32_t capacity)
 	must_check;
 /* Changes that are not committed are lost.  Also a zeroed one. */
 void txn_close(struct txn *txn);
@@ -51,7 +52,7 @@ void txn_close(struct txn *txn);
 /* Gets a block that must be in use. */
 int txn_read(struct txn *txn, uint64_t nr, enum block_type type, struct blk_ro *blk) must_check;
 
-/* A new block with one reference, zeroed.  Fails when there is none; see txn_room(). */
+/* A new block with one reference, zeroed.  Fails when there is none; see txn_free_blocks(). */
 int txn_new(struct txn *txn, enum block_type type, struct blk_rw *blk) must_check;
 
 /* Gets block nr for writing: itself if it is new and nobody else's, else a copy.  The caller's
@@ -83,8 +84,8 @@ int txn_trim(struct txn *txn) must_check;
 
 /* How many new blocks may be had, and how many more after a commit.  What the space map itself
  * needs for the commit is not among them. */
-uint64_t txn_room(const struct txn *txn);
-uint64_t txn_room_to_come(const struct txn *txn);
+uint64_t txn_free_blocks(const struct txn *txn);
+uint64_t txn_blocks_to_come(const struct txn *txn);
 
 /* Is there anything to commit? */
 bool txn_is_changed(const struct txn *txn);

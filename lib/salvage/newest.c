@@ -120,14 +120,14 @@ static int is_all_there(struct era_salvage *s)
 
 static int add(struct era_salvage *s, const struct generation *g)
 {
-	if (s->nr_found == s->room) {
-		size_t room = s->room ? 2 * s->room : 64;
-		struct generation *grown = realloc(s->found, room * sizeof(*grown));
+	if (s->nr_found == s->capacity) {
+		size_t capacity = s->capacity ? 2 * s->capacity : 64;
+		struct generation *grown = realloc(s->found, capacity * sizeof(*grown));
 
 		if (!grown)
 			return report_nomem(s->dev.rep);
 		s->found = grown;
-		s->room = room;
+		s->capacity = capacity;
 	}
 	s->found[s->nr_found++] = *g;
 	return 0;

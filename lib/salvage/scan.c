@@ -30,19 +30,19 @@ static bool is_zero(const void *data)
 
 static int reserve(struct scan *scan, uint64_t more)
 {
-	uint64_t room = scan->room ? scan->room : 4096;
+	uint64_t capacity = scan->capacity ? scan->capacity : 4096;
 	uint32_t *grown = NULL;
 
-	if (scan->nr_pool + more <= scan->room)
+	if (scan->nr_pool + more <= scan->capacity)
 		return 0;
-	while (room < scan->nr_pool + more)
-		room *= 2;
-	if (room <= SIZE_MAX / sizeof(*grown) && room <= UINT32_MAX)
-		grown = realloc(scan->pool, (size_t)room * sizeof(*grown));
+	while (capacity < scan->nr_pool + more)
+		capacity *= 2;
+	if (capacity <= SIZE_MAX / sizeof(*grown) && capacity <= UINT32_MAX)
+		grown = realloc(scan->pool, (size_t)capacity * sizeof(*grown));
 	if (!grown)
 		return report_nomem(scan->dev->rep);
 	scan->pool = grown;
-	scan->room = room;
+	scan->capacity = capacity;
 	return 0;
 }
 

@@ -72,10 +72,10 @@ static void commit(void)
 
 static bool has_room(void)
 {
-	if (txn_room(&live.txn) >= ROOM)
+	if (txn_free_blocks(&live.txn) >= ROOM)
 		return true;
 	commit();
-	return txn_room(&live.txn) >= ROOM;
+	return txn_free_blocks(&live.txn) >= ROOM;
 }
 
 static void mark(void)

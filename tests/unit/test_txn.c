@@ -223,7 +223,7 @@ static void test_last_commit_is_whole(void **state)
 	before = blk_alloc(400);
 	after = blk_alloc(400);
 	assert_int_equal(blk_dev_read(&f.dev, 0, 400, before), 0);
-	nr_free = txn_room(&f.txn);
+	nr_free = txn_free_blocks(&f.txn);
 	for (uint64_t i = 0; i < 98; i++) {
 		uint8_t *values;
 
@@ -234,9 +234,9 @@ static void test_last_commit_is_whole(void **state)
 		assert_int_equal(txn_trim(&f.txn), 0);
 	}
 	/* All are shadowed, once; the old ones come free with the commit. */
-	nr = txn_room_to_come(&f.txn);
+	nr = txn_blocks_to_come(&f.txn);
 	assert_int_equal(nr, 99);
-	assert_int_equal(txn_room(&f.txn), nr_free - nr);
+	assert_int_equal(txn_free_blocks(&f.txn), nr_free - nr);
 	assert_int_equal(blk_dev_read(&f.dev, 0, 400, after), 0);
 	for (uint64_t b = 0; b < 400; b++)
 		if (counts_get(&f.txn.counts, b) && !counts_is_new(&f.txn.counts, b))
@@ -246,7 +246,7 @@ static void test_last_commit_is_whole(void **state)
 	close_fixture(&f);
 	metadata_are_sound(path);
 	open_fixture(&f);
-	assert_int_equal(txn_room(&f.txn), nr_free);
+	assert_int_equal(txn_free_blocks(&f.txn), nr_free);
 	close_fixture(&f);
 	free(before);
 	free(after);
@@ -380,17 +380,17 @@ static void test_full(void **state)
 
 	(void)state;
 	format_fixture(&f, 60);
-	nr_free = txn_room(&f.txn);
+	nr_free = txn_free_blocks(&f.txn);
 	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0, 1018 * nr_free,
 				      &fill), ERA_NO_SPACE);
 	assert_int_equal(txn_new(&f.txn, BLOCK_ERA, &blk), ERA_NO_SPACE);
 	assert_int_equal(txn_commit(&f.txn, write_super, &f), ERA_NO_SPACE);
 	reopen(&f);
-	assert_int_equal(txn_room(&f.txn), nr_free);
+	assert_int_equal(txn_free_blocks(&f.txn), nr_free);
 	/* To the last block, and the commit still has room. */
 	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0,
 				      1018 * (nr_free - 1), &fill), 0);
-	assert_int_equal(txn_room(&f.txn), 0);
+	assert_int_equal(txn_free_blocks(&f.txn), 0);
 	f.sb.nr_blocks = (uint32_t)(1018 * (nr_free - 1));
 	commit(&f);
 	close_fixture(&f);
