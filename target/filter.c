@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "era/open.h"
+#include "open/open.h"
 #include "target/below.h"
 #include "target/cmdline.h"
 #include "target/config.h"

@@ -14,7 +14,7 @@ void engine_show(struct engine *e)
 	e->figures = (struct engine_figures){
 		.used = sb->sm.nr_allocated,
 		.total = sb->sm.nr_blocks,
-		.spare = era_live_spare_room(&e->live),
+		.spare = era_live_spare_blocks(&e->live),
 		.snapshot = sb->metadata_snap,
 		.era = sb->current_era,
 	};

@@ -13,12 +13,16 @@
 #ifndef ERA_TARGET_ENGINE_INTERNAL_H
 #define ERA_TARGET_ENGINE_INTERNAL_H
 
+#ifndef ROOM_TARGET_ENGINE
+#error "for target/engine alone"
+#endif
+
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/bits.h"
 #include "base/clock.h"
-#include "era/live.h"
+#include "live/live.h"
 #include "target/engine/engine.h"
 #include "target/engine/order.h"
 #include "target/engine/turns.h"
