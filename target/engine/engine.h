@@ -51,6 +51,7 @@ struct engine_config {
 	const char *origin_name; /* in the table line; may be NULL */
 	uint32_t block_sectors; /* of a data block: a multiple of 8; 0, but to format: the metadata's */
 	bool format;            /* make new metadata where block 0 is all zeroes */
+	uint32_t first_era;     /* that new metadata begin; all blocks count as written in it; 0 is 1 */
 	bool manual_digest;     /* start no digester: engine_digest() is called instead */
 	unsigned tells;         /* enum engine_tells */
 	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */
