@@ -39,7 +39,7 @@ static int check_superblock(const struct blk_dev *dev, const void *block)
 
 struct dirty_walk {
 	struct blk_dev *dev;
-	uint64_t *seen; /* a bit a block of the device */
+	uint64_t *seen; /* one bit per block of the device */
 };
 
 static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)

@@ -165,7 +165,7 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 	struct era_view *view = ctx;
 
 	if (view->twice && bits_test(view->twice, pointer->block)) {
-		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		problem_set(p, PROBLEM_MULTIPLY_CLAIMED, pointer->block, 0, 0);
 		return ERA_DAMAGED;
 	}
 	return walk_visit_once(view->seen, pointer, p);
@@ -535,7 +535,7 @@ static int on_survey_pointer(void *ctx, const struct walk_pointer *pointer, stru
 
 	if (!bits_test(view->twice, pointer->block))
 		return WALK_READ;
-	problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+	problem_set(p, PROBLEM_MULTIPLY_CLAIMED, pointer->block, 0, 0);
 	return ERA_DAMAGED;
 }
 
@@ -565,8 +565,8 @@ static int still_held(struct blk_dev *dev, const struct superblock *live,
 	return r ? r : clone_now.csum == clone->csum;
 }
 
-int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
-			const struct superblock *clone, int r)
+int era_snapshot_revalidate(struct blk_dev *dev, const struct superblock *live,
+			    const struct superblock *clone, int r)
 {
 	struct problem p;
 	int held;
@@ -587,11 +587,11 @@ int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
 			   dev->path);
 }
 
-int era_view_settle(struct era_view *view, int r)
+int era_view_revalidate(struct era_view *view, int r)
 {
 	if (!(view->flags & ERA_VIEW_SNAPSHOT))
 		return r;
-	return era_snapshot_settle(&view->dev, &view->live, &view->sb, r);
+	return era_snapshot_revalidate(&view->dev, &view->live, &view->sb, r);
 }
 
 static void forget(struct era_view *view)
@@ -642,7 +642,7 @@ int era_view_begin(struct era_view *view, struct blk_dev *dev, const struct era_
 	r = check_room(view);
 	if (!r)
 		r = begin(view);
-	return begun(view, r == ERA_DAMAGED ? era_view_settle(view, r) : r);
+	return begun(view, r == ERA_DAMAGED ? era_view_revalidate(view, r) : r);
 }
 
 int era_view_restart(struct era_view *view)

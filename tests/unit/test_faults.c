@@ -161,7 +161,7 @@ static struct answer ask(struct simdev *sim, unsigned flags)
 	answer.r = era_view_open_dev(&view, &dev, flags);
 	if (answer.r)
 		return answer;
-	answer.r = era_view_settle(&view, read_eras(&view, &answer));
+	answer.r = era_view_revalidate(&view, read_eras(&view, &answer));
 	answer.nr_problems = view.nr_problems;
 	era_view_close(&view);
 	return answer;
