@@ -21,7 +21,7 @@ enum problem_code {
 	PROBLEM_CHECKSUM,
 	PROBLEM_BLOCKNR,
 	PROBLEM_POINTER,      /* found: the pointer; wanted: the largest that is in range */
-	PROBLEM_TWICE,        /* reached a second time within one view */
+	PROBLEM_MULTIPLY_CLAIMED,        /* reached a second time within one view */
 	PROBLEM_TYPE,         /* found, wanted: enum block_type */
 	PROBLEM_POSITION,     /* shared by both views, but at different places of the array */
 	/* superblock */

@@ -64,7 +64,7 @@ int era_live_commit(struct era_live *live) must_check;
 int era_live_roll_back(struct era_live *live) must_check;
 
 /* Has a change failed, so that there will be no commit? */
-bool era_live_is_spoiled(const struct era_live *live);
+bool era_live_is_aborted(const struct era_live *live);
 
 /* Is there anything to commit? */
 bool era_live_is_changed(const struct era_live *live);

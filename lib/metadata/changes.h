@@ -9,7 +9,7 @@
 #include "metadata/view.h"
 
 struct era_changes {
-	uint64_t *bits;      /* a bit a data block of the view */
+	uint64_t *bits;      /* one bit per data block of the view */
 	uint64_t nr_unknown; /* listed because their era is unknown */
 };
 

@@ -22,7 +22,7 @@ struct era_chunk {
 	uint64_t first;
 	uint32_t nr;
 	const uint32_t *eras;
-	/* A bit a block: its era could not be read, and eras[] has the highest it can be. */
+	/* One bit per block: its era could not be read, and eras[] has the highest it can be. */
 	const uint64_t *lost;
 };
 

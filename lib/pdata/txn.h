@@ -11,7 +11,7 @@
  * Blocks are shared by counting references: shadowing a block that others point to, too, takes a
  * reference on each of its children for the copy.
  *
- * A change that fails spoils its transaction: nothing more can be changed or committed, and all
+ * A change that fails aborts its transaction: nothing more can be changed or committed, and all
  * such calls return what the first returned.  Reading goes on.  All errors are reported.
  * ERA_NO_SPACE says that the device still has the last commit, so that the transaction may be closed
  * and another one opened on that; after any other error it may have the new one.
@@ -37,7 +37,7 @@ struct txn {
 	struct space_map_root sm;
 	uint64_t bitmaps[INDEX_MAX_ENTRIES]; /* their blocks */
 	bool committing; /* the blocks kept back may be had */
-	int spoiled;     /* 0, or what the first change that failed returned */
+	int aborted;     /* 0, or what the first change that failed returned */
 	uint64_t nr_unshared; /* blocks copied so far that others go on pointing to */
 };
 
@@ -69,7 +69,7 @@ int txn_drop(struct txn *txn, uint64_t nr, enum block_type type) must_check;
 /* The same for a block whose pointers, if it has any, have passed to others. */
 int txn_release(struct txn *txn, uint64_t nr) must_check;
 
-/* r, after it has spoiled the transaction if it is an error.  For those who change several blocks
+/* r, after it has aborted the transaction if it is an error.  For those who change several blocks
  * and stop half way. */
 int txn_result(struct txn *txn, int r) must_check;
 

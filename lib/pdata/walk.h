@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/block_type.h"
 #include "block/dev.h"
 
 struct walk_pointer {
@@ -46,7 +46,7 @@ struct walk {
 int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *pointer,
 	       struct problem *p) must_check;
 
-/* A visit for views in which no block may be reached twice: seen has a bit a block. */
+/* A visit for views in which no block may be reached twice: seen has one bit per block. */
 int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct problem *p)
 	must_check;
 

@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "metadata/superblock.h"
 #include "salvage/salvage.h"
-#include "salvage/scan.h"
+#include "salvage/scan_internal.h"
 
 /* 2026-01-01: no clock was right before these programs were written. */
 #define EARLIEST_CLOCK INT64_C(1767225600)

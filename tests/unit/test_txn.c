@@ -370,7 +370,7 @@ static void test_counts(void **state)
 	unlink(path);
 }
 
-/* Out of space: the change fails, says so, and spoils the transaction; the commit before stays. */
+/* Out of space: the change fails, says so, and aborts the transaction; the commit before stays. */
 static void test_full(void **state)
 {
 	struct le32 fill = le32_make(0);
