@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "base/compiler.h"
-#include "era/check.h"
+#include "check/check.h"
 #include "report_json.h"
 #include "tools/options.h"
 #include "tools/tool.h"

@@ -2,9 +2,9 @@
 /* Prints dm-era metadata as XML. */
 #include "base/compiler.h"
 #include "base/sink.h"
-#include "era/open.h"
-#include "era/stream.h"
-#include "era/view.h"
+#include "metadata/stream.h"
+#include "metadata/view.h"
+#include "open/open.h"
 #include "tools/options.h"
 #include "tools/salvage.h"
 #include "tools/tool.h"
@@ -85,7 +85,7 @@ static int produce_view(void *ctx, const struct era_stream *to)
 		r = era_stream_logical(&dump->view, to, &dump->losses);
 	else
 		r = era_stream_view(&dump->view, to, &dump->losses);
-	return era_view_settle(&dump->view, r);
+	return era_view_revalidate(&dump->view, r);
 }
 
 static enum exit_status dump_view(const struct options *options, struct blk_dev *dev, struct tool *tool)

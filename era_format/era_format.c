@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
-#include "era/build.h"
+#include "build/build.h"
 #include "tools/options.h"
 #include "tools/tool.h"
 

@@ -6,11 +6,11 @@
 #include "base/checked.h"
 #include "base/sink.h"
 #include "base/source.h"
-#include "era/changes.h"
-#include "era/open.h"
-#include "era/view.h"
+#include "cache/stale.h"
+#include "metadata/changes.h"
+#include "metadata/view.h"
+#include "open/open.h"
 #include "options.h"
-#include "output/cache.h"
 #include "output/changes.h"
 #include "tools/tool.h"
 
@@ -149,7 +149,7 @@ static enum exit_status invalidate(struct era_view *view, const struct options *
 	if (!r)
 		r = era_changes_allowed(view, options->since);
 	if (!r)
-		r = era_view_settle(view, era_changes_read(view, options->since, &changes));
+		r = era_view_revalidate(view, era_changes_read(view, options->since, &changes));
 	if (!r) {
 		add_grown(view, options, &changes);
 		r = print(view, options, &changes);

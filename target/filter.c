@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "era/open.h"
+#include "open/open.h"
 #include "target/cmdline.h"
 #include "target/config.h"
 #include "target/control.h"

@@ -27,8 +27,8 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "era/changes.h"
-#include "era/open.h"
+#include "metadata/changes.h"
+#include "open/open.h"
 #include "target/log.h"
 
 #define ZERO_SUFFIX ",zero"
@@ -138,7 +138,7 @@ static int read_view(struct since_list *list, const struct source *source)
 		return r;
 	r = era_changes_allowed(&view, list->since);
 	if (!r)
-		r = era_view_settle(&view, era_changes_read(&view, list->since, &changes));
+		r = era_view_revalidate(&view, era_changes_read(&view, list->since, &changes));
 	if (r) {
 		era_changes_free(&changes);
 	} else {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "build/format.h"
 #include "target/engine/engine_internal.h"
 
 #define DEFAULT_CACHE_BLOCKS 2048u
@@ -115,7 +116,7 @@ static int check_block_size(const struct engine *e, uint32_t sectors, const char
 
 static int format_if_blank(struct engine *e, const struct engine_config *config)
 {
-	int blank = era_live_is_blank(&e->dev);
+	int blank = era_is_blank(&e->dev);
 
 	if (blank <= 0)
 		return blank;
@@ -123,7 +124,7 @@ static int format_if_blank(struct engine *e, const struct engine_config *config)
 		return report_fail(&e->rep, ERA_SYS, "%s: the size of a data block must be given to make "
 				   "metadata", e->dev.path);
 	if (config->format)
-		return era_live_format(&e->dev, config->block_sectors);
+		return era_format(&e->dev, config->block_sectors);
 	return report_fail(&e->rep, ERA_SYS,
 			   "%s: has no metadata, its first block is zero, and formatting was not asked for",
 			   e->dev.path);

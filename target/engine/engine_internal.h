@@ -13,12 +13,16 @@
 #ifndef ERA_TARGET_ENGINE_INTERNAL_H
 #define ERA_TARGET_ENGINE_INTERNAL_H
 
+#ifndef ROOM_TARGET_ENGINE
+#error "for target/engine alone"
+#endif
+
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/bits.h"
 #include "base/clock.h"
-#include "era/live.h"
+#include "live/live.h"
 #include "target/engine/engine.h"
 #include "target/engine/order.h"
 #include "target/engine/turns.h"
@@ -57,7 +61,7 @@ struct engine {
 	_Atomic uint32_t era; /* 0: nothing may be marked */
 	_Atomic bool paused;      /* new requests are held back; pause.c */
 	_Atomic uint32_t draining; /* threads that wait for requests in flight */
-	_Atomic uint64_t *marked; /* a bit a data block: committed in the current era */
+	_Atomic uint64_t *marked; /* one bit per data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
 	uint64_t block_bytes, origin_bytes;
