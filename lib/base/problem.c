@@ -86,6 +86,9 @@ static const struct row {
 				    "at most ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_WRITESET_GAP] = {"writeset-gap", "no writeset for some eras (usual only after a "
 				  "restore)", "", DECIMAL, DECIMAL, PROBLEM_NOTE, false},
+	[PROBLEM_UNFLUSHED] = {"origin-unflushed", "a flush of the origin has failed (the target marks "
+			       "again at its next start), first era in doubt", "after ", DECIMAL, DECIMAL,
+			       PROBLEM_NOTE, false},
 	[PROBLEM_SNAP_ERA] = {"snapshot-era", "snapshot's era is after the live one", "at most ",
 			      DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SNAP_BLOCK_SIZE] = {"snapshot-block-size", "snapshot's data block size is not "

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 
@@ -101,6 +102,23 @@ int superblock_read_any(struct blk_dev *dev, uint64_t nr, struct superblock *sb)
 static int write_block_zero(struct blk_dev *dev, const void *data)
 {
 	return blk_dev_write(dev, 0, 1, data) ? ERA_SYS : blk_dev_flush(dev);
+}
+
+bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since)
+{
+	uint32_t nr = sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT;
+
+	if (!(sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED))
+		return false;
+	*since = nr < ERA_UNFLUSHED_ERAS_MAX && nr < sb->current_era ? sb->current_era - nr : 0;
+	return true;
+}
+
+void superblock_set_unflushed(struct superblock *sb, uint32_t nr)
+{
+	sb->flags = nr ? ERA_FLAG_ORIGIN_UNFLUSHED |
+				 (uint32_t)min_u64(nr, ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT
+		       : 0;
 }
 
 int superblock_write(struct blk_dev *dev, const struct superblock *sb)
