@@ -71,7 +71,7 @@ static int write_xml(const struct options *options, struct tool *tool,
 }
 
 struct dump {
-	struct era_view view;
+	struct era_view *view;
 	bool logical;
 	struct era_losses losses;
 };
@@ -82,13 +82,14 @@ static int produce_view(void *ctx, const struct era_stream *to)
 	int r;
 
 	if (dump->logical)
-		r = era_stream_logical(&dump->view, to, &dump->losses);
+		r = era_stream_logical(dump->view, to, &dump->losses);
 	else
-		r = era_stream_view(&dump->view, to, &dump->losses);
-	return era_view_revalidate(&dump->view, r);
+		r = era_stream_view(dump->view, to, &dump->losses);
+	return era_view_revalidate(dump->view, r);
 }
 
-static enum exit_status dump_view(const struct options *options, struct blk_dev *dev, struct tool *tool)
+static enum exit_status dump_view(const struct options *options, struct blk_dev *dev,
+				  struct tool *tool)
 {
 	struct dump dump = {.logical = options->logical};
 	unsigned flags = ERA_VIEW_WHOLE | (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
@@ -99,8 +100,8 @@ static enum exit_status dump_view(const struct options *options, struct blk_dev 
 	if (r)
 		return status_of(r);
 	r = write_xml(options, tool, produce_view, &dump);
-	nr_problems = dump.view.nr_problems;
-	era_view_close(&dump.view);
+	nr_problems = era_view_nr_problems(dump.view);
+	era_view_close(dump.view);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, dump.losses.nr_bits + dump.losses.nr_eras, nr_problems,

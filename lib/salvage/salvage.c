@@ -8,6 +8,8 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "metadata/map.h"
+#include "metadata/recognise.h"
+#include "metadata/superblocks.h"
 #include "metadata/view.h"
 #include "ondisk/era_disk.h"
 #include "salvage/salvage_internal.h"
@@ -275,17 +277,15 @@ void era_salvage_close(struct era_salvage *s)
 }
 
 struct source {
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
-	bool is_open;
 };
 
 static void close_sources(struct source *sources, size_t nr)
 {
 	for (size_t i = 0; sources && i < nr; i++) {
 		era_map_close(sources[i].map);
-		if (sources[i].is_open)
-			era_view_close(&sources[i].view);
+		era_view_close(sources[i].view);
 	}
 	free(sources);
 }
@@ -297,9 +297,8 @@ static int open_sources(struct era_salvage *s, struct source *sources)
 	for (size_t i = 0; i < s->nr_found && !r; i++) {
 		r = era_view_open_as(&sources[i].view, &s->dev, &s->found[i].sb,
 				     s->scan.hole ? ERA_VIEW_REPAIR : 0);
-		sources[i].is_open = !r;
 		if (!r)
-			r = era_map_open(&sources[i].map, &sources[i].view);
+			r = era_map_open(&sources[i].map, sources[i].view);
 	}
 	return r;
 }
