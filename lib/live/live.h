@@ -104,8 +104,9 @@ void era_live_set_unflushed(struct era_live *live);
 void era_live_clear_unflushed(struct era_live *live);
 bool era_live_is_unflushed(const struct era_live *live, uint32_t *since) must_check;
 
-/* Holds the live state as the metadata snapshot, of which there must be none; and drops it, if
- * there is one.  If its clone can't be read, nothing has changed.  The caller begins an era first. */
+/* Holds the live state as the metadata snapshot, of which there must be none; and drops the
+ * snapshot: there must be one, and if its clone can't be read, nothing has changed.  The caller
+ * begins an era first. */
 int era_live_take_snapshot(struct era_live *live) must_check;
 int era_live_drop_snapshot(struct era_live *live) must_check;
 
