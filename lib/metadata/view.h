@@ -29,7 +29,7 @@ enum era_view_flags {
 	ERA_VIEW_REPAIR = 2,
 	ERA_VIEW_BORROWED = 4, /* the device does not belong to the view */
 	ERA_VIEW_ALL_LOST = 8, /* every block may have been written in the current era */
-	ERA_VIEW_WHOLE = 16,   /* everything is checked before anything is read: for output while reading */
+	ERA_VIEW_WHOLE = 16,   /* everything is checked first: for output while reading */
 	ERA_VIEW_TOLD = 32,    /* a check has reported its problems */
 };
 
