@@ -140,15 +140,9 @@ static void set_unflushed_eras(struct superblock *sb, uint32_t nr)
 		    (uint32_t)min_u64(nr, ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT;
 }
 
-/* As many as can be counted may be more. */
 bool era_live_is_unflushed(const struct era_live *live, uint32_t *since)
 {
-	uint32_t nr = live->sb.flags >> ERA_UNFLUSHED_ERAS_SHIFT;
-
-	if (!(live->sb.flags & ERA_FLAG_ORIGIN_UNFLUSHED))
-		return false;
-	*since = nr < ERA_UNFLUSHED_ERAS_MAX && nr < live->sb.current_era ? live->sb.current_era - nr : 0;
-	return true;
+	return superblock_is_unflushed(&live->sb, since);
 }
 
 void era_live_set_unflushed(struct era_live *live)

@@ -46,41 +46,70 @@ static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
 	return word;
 }
 
-static void add_window(const struct era_window *window, uint32_t since, uint64_t *bits,
-		       struct stretch *stretch)
+struct reading {
+	struct era_changes *changes;
+	struct stretch stretch;
+	uint32_t since;
+	uint64_t nr_blocks;
+};
+
+/* Most answers have none, and need no second set of bits. */
+static int add_unknown(struct reading *reading, uint64_t first, uint64_t word, uint32_t nr)
 {
-	uint64_t *to = bits + window->first / BITS_PER_WORD;
-	uint64_t unknown[1];
+	struct era_changes *changes = reading->changes;
 
-	for (uint32_t done = 0; done < window->nr; done += BITS_PER_WORD, to++) {
-		uint32_t nr = window->nr - done < BITS_PER_WORD ? window->nr - done : BITS_PER_WORD;
-
-		*to = changed_word(window->eras + done, since) & bits_last_mask(nr);
-		unknown[0] = *to & window->lost[done / BITS_PER_WORD];
-		if (unknown[0])
-			stretch_add_bits(stretch, window->first + done, unknown, nr);
-	}
+	if (!changes->unknown)
+		changes->unknown = bits_alloc(reading->nr_blocks);
+	if (!changes->unknown)
+		return report_nomem(reading->stretch.rep);
+	changes->unknown[first / BITS_PER_WORD] = word;
+	stretch_add_bits(&reading->stretch, first, &word, nr);
+	return 0;
 }
 
-static int read_map(struct era_view *view, uint32_t since, struct era_changes *changes)
+static int add_window(struct reading *reading, const struct era_window *window)
 {
-	struct stretch stretch;
+	uint64_t *to = reading->changes->bits + window->first / BITS_PER_WORD;
+	int r = 0;
+
+	for (uint32_t done = 0; done < window->nr && !r; done += BITS_PER_WORD, to++) {
+		uint32_t nr = window->nr - done < BITS_PER_WORD ? window->nr - done : BITS_PER_WORD;
+		uint64_t unknown;
+
+		*to = changed_word(window->eras + done, reading->since) & bits_last_mask(nr);
+		unknown = *to & window->lost[done / BITS_PER_WORD];
+		if (unknown)
+			r = add_unknown(reading, window->first + done, unknown, nr);
+	}
+	return r;
+}
+
+static int read_map(struct era_view *view, struct reading *reading)
+{
 	struct era_window window;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
 	if (r)
 		return r;
-	stretch_init(&stretch, view->dev.rep, "era map");
-	while ((r = era_map_next(map, &window)) > 0)
-		add_window(&window, since, changes->bits, &stretch);
-	changes->nr_unknown = stretch_end(&stretch);
+	stretch_init(&reading->stretch, view->dev.rep, "era map");
+	while ((r = era_map_next(map, &window)) > 0) {
+		r = add_window(reading, &window);
+		if (r)
+			break;
+	}
+	reading->changes->nr_unknown = stretch_end(&reading->stretch);
 	era_map_close(map);
 	return r;
 }
 
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
 {
+	struct reading reading = {
+		.changes = changes,
+		.since = since,
+		.nr_blocks = view->sb.nr_blocks,
+	};
 	int r;
 
 	*changes = (struct era_changes){
@@ -88,7 +117,7 @@ int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *
 	};
 	if (!changes->bits)
 		return report_nomem(view->dev.rep);
-	r = read_map(view, since, changes);
+	r = read_map(view, &reading);
 	if (r)
 		era_changes_free(changes);
 	return r;
@@ -97,5 +126,6 @@ int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *
 void era_changes_free(struct era_changes *changes)
 {
 	free(changes->bits);
-	changes->bits = NULL;
+	free(changes->unknown);
+	changes->bits = changes->unknown = NULL;
 }

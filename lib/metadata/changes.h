@@ -9,8 +9,9 @@
 #include "metadata/view.h"
 
 struct era_changes {
-	uint64_t *bits;      /* a bit a data block of the view */
-	uint64_t nr_unknown; /* listed because their era is unknown */
+	uint64_t *bits;      /* one bit per data block of the view */
+	uint64_t *unknown;   /* the same: listed because their era is unknown; NULL when none is */
+	uint64_t nr_unknown; /* how many of these */
 };
 
 /* Is `since` an era that the view can answer for?  0, or ERA_NO_ANSWER, reported: it must be at

@@ -153,3 +153,14 @@ int superblock_invalidate(struct blk_dev *dev)
 	free(data);
 	return r;
 }
+
+/* As many eras as can be counted may be more. */
+bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since)
+{
+	uint32_t nr = sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT;
+
+	if (!(sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED))
+		return false;
+	*since = nr < ERA_UNFLUSHED_ERAS_MAX && nr < sb->current_era ? sb->current_era - nr : 0;
+	return true;
+}

@@ -3,6 +3,7 @@
 #ifndef ERA_METADATA_SUPERBLOCK_H
 #define ERA_METADATA_SUPERBLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
@@ -30,6 +31,10 @@ static inline uint64_t superblock_block_bytes(const struct superblock *sb)
 {
 	return (uint64_t)sb->data_block_size * SECTOR_SIZE;
 }
+
+/* Does it say that writes may not have reached the origin's disk?  Then *since, which is not set
+ * otherwise, is the first era of such writes; 0: any. */
+bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since) must_check;
 
 /* Reads and validates block nr as ROLE_SUPERBLOCK or ROLE_SNAPSHOT.  *sb is set on success only.
  * Returns 0, ERA_DAMAGED with *p set but `where`, or ERA_SYS (no memory; reported). */
