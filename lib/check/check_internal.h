@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the parts of the check share: check.c walks the views, check_space_map.c the space map. */
+/* What the parts of the check share: check.c walks the views, space_map.c the space map. */
 #ifndef ERA_CHECK_CHECK_INTERNAL_H
 #define ERA_CHECK_CHECK_INTERNAL_H
+
+#ifndef ROOM_CHECK
+#error "for lib/check alone"
+#endif
 
 #include "check/check.h"
 #include "pdata/walk.h"

@@ -3,6 +3,10 @@
 #ifndef ERA_DMERA_DMERA_INTERNAL_H
 #define ERA_DMERA_DMERA_INTERNAL_H
 
+#ifndef ROOM_DMERA
+#error "for lib/dmera alone"
+#endif
+
 #include <stdbool.h>
 
 #include "base/report.h"

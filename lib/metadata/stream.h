@@ -16,7 +16,8 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "metadata/view.h"
+
+struct era_view;
 
 /* No uuid: the kernel clears it, and no tool of dm-era keeps it. */
 struct era_header {

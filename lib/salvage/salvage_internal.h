@@ -2,6 +2,10 @@
 #ifndef ERA_SALVAGE_SALVAGE_INTERNAL_H
 #define ERA_SALVAGE_SALVAGE_INTERNAL_H
 
+#ifndef ROOM_SALVAGE
+#error "for lib/salvage alone"
+#endif
+
 #include "base/compiler.h"
 #include "salvage/salvage.h"
 #include "salvage/vouch.h"

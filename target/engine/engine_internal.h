@@ -13,6 +13,10 @@
 #ifndef ERA_TARGET_ENGINE_INTERNAL_H
 #define ERA_TARGET_ENGINE_INTERNAL_H
 
+#ifndef ROOM_TARGET_ENGINE
+#error "for target/engine alone"
+#endif
+
 #include <pthread.h>
 #include <stdatomic.h>
 
