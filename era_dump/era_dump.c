@@ -85,7 +85,7 @@ static int produce_view(void *ctx, const struct era_stream *to)
 		r = era_stream_logical(&dump->view, to, &dump->losses);
 	else
 		r = era_stream_view(&dump->view, to, &dump->losses);
-	return era_view_settle(&dump->view, r);
+	return era_view_revalidate(&dump->view, r);
 }
 
 static enum exit_status dump_view(const struct options *options, struct blk_dev *dev, struct tool *tool)

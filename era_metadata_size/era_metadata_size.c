@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 	tool_start(&tool);
 	options_parse_table(&table, argc, argv, &options);
 	used = era_size_used(options.nr_blocks, NR_VIEWS * (uint64_t)options.nr_writesets);
-	nr = era_size_with_room(used, options.nr_blocks);
+	nr = era_size_with_spare(used, options.nr_blocks);
 	if (nr > ERA_SIZE_MAX_BLOCKS) {
 		tool_say(&tool,
 			 "needs %" PRIu64 " blocks of %u bytes, more than the %" PRIu64

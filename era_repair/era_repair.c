@@ -141,7 +141,7 @@ static enum exit_status salvage(const struct options *options, struct blk_dev *d
  * writeset names the block. */
 static int count_losses(struct era_view *view, struct outcome *outcome)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_view_restart(view);
 
@@ -149,9 +149,9 @@ static int count_losses(struct era_view *view, struct outcome *outcome)
 		r = era_map_open(&map, view);
 	if (r)
 		return r;
-	while ((r = era_map_next(map, &window)) > 0)
-		for (uint32_t i = 0; i < window.nr; i++)
-			outcome->nr_lost += bits_test(window.lost, i);
+	while ((r = era_map_next(map, &chunk)) > 0)
+		for (uint32_t i = 0; i < chunk.nr; i++)
+			outcome->nr_lost += bits_test(chunk.lost, i);
 	era_map_close(map);
 	return r;
 }

@@ -138,7 +138,7 @@ static int read_view(struct since_list *list, const struct source *source)
 		return r;
 	r = era_changes_allowed(&view, list->since);
 	if (!r)
-		r = era_view_settle(&view, era_changes_read(&view, list->since, &changes));
+		r = era_view_revalidate(&view, era_changes_read(&view, list->since, &changes));
 	if (r) {
 		era_changes_free(&changes);
 	} else {

@@ -21,7 +21,7 @@
 
 #define SINCE_PREFIX "since="
 
-/* What was written since an era, as a bit a data block.  It does not change while anybody holds it. */
+/* What was written since an era, as one bit per data block.  It does not change while anybody holds it. */
 struct since_list {
 	uint64_t *bits;
 	uint32_t nr_blocks;

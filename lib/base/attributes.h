@@ -6,7 +6,7 @@
  * The new file gets them as far as its writer may give them, and never lets anyone read or write it
  * who could not before.  Without its group, nobody gets more by the group's rights or the others'
  * than both had.  Without its list, whose rights its mode does not tell, it is its owner's alone.
- * It is left without a list that it has from its folder.
+ * It is left without a list that it has from its directory.
  */
 #ifndef ERA_BASE_ATTRIBUTES_H
 #define ERA_BASE_ATTRIBUTES_H

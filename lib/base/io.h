@@ -23,11 +23,11 @@ int io_write_at(int fd, const void *data, size_t len, off_t at) must_check;
 /* A pipe or a socket, that is: its reader may go away. */
 bool io_is_pipe(int fd);
 
-/* The folder that path is in; free() it.  NULL when there is no memory. */
-char *io_folder_of(const char *path);
+/* The directory that path is in; free() it.  NULL when there is no memory. */
+char *io_directory_of(const char *path);
 
-/* A name that was made or changed in the folder of path is on the medium when this returns 0, unless
- * the folder can't be read or its file system has no such thing; else a positive errno. */
-int io_flush_folder(const char *path) must_check;
+/* A name that was made or changed in the directory of path is on the medium when this returns 0, unless
+ * the directory can't be read or its file system has no such thing; else a positive errno. */
+int io_flush_directory(const char *path) must_check;
 
 #endif

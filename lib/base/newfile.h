@@ -2,7 +2,7 @@
 /*
  * A file that has its name only when it is complete.
  *
- * It is made in its target's folder without a name (O_TMPFILE), so that a program that is killed
+ * It is made in its target's directory without a name (O_TMPFILE), so that a program that is killed
  * leaves nothing behind.  Where the file system knows no nameless files it has a name beside the
  * target, NAME.PID-N.tmp, until it is complete.
  */

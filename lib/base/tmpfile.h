@@ -5,9 +5,9 @@
 
 #include <sys/types.h>
 
-/* Opens a nameless file in folder for reading and writing.  A file descriptor, or -1 with errno:
+/* Opens a nameless file in directory for reading and writing.  A file descriptor, or -1 with errno:
  * EOPNOTSUPP or EISDIR where the file system can't. */
-int tmpfile_open(const char *folder, mode_t mode);
+int tmpfile_open(const char *directory, mode_t mode);
 
 /* Gives it a name that does not exist yet.  0, or -1 with errno. */
 int tmpfile_link(int fd, const char *path);

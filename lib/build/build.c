@@ -16,7 +16,8 @@ int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight)
 
 	*build = (struct era_build){
 		.rep = dev->rep, .path = dev->path, .tight = tight, .exists = true, .dev = *dev};
-	r = blk_stage_open(&build->stage, min_u64(SPACE_MAP_MAX_BLOCKS, dev->nr_blocks), dev->rep);
+	r = blk_staging_open(&build->staging, min_u64(SPACE_MAP_MAX_BLOCKS, dev->nr_blocks),
+			     dev->rep);
 	if (r)
 		era_build_close(build);
 	return r;
@@ -30,7 +31,8 @@ int era_build_open(struct era_build *build, const char *path, bool tight, const 
 
 	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
 	if (stat(path, &st))
-		return errno == ENOENT ? blk_stage_open(&build->stage, SPACE_MAP_MAX_BLOCKS, rep)
+		return errno == ENOENT ? blk_staging_open(&build->staging, SPACE_MAP_MAX_BLOCKS,
+							  rep)
 				       : report_errno(rep, path, "cannot open");
 	r = blk_dev_open(&dev, path, BLK_WRITE, rep);
 	return r ? r : era_build_open_dev(build, &dev, tight);
@@ -46,7 +48,7 @@ static int on_begin(void *ctx, const struct era_header *header)
 		.nr_blocks = header->nr_blocks,
 		.current_era = header->current_era,
 	};
-	return btree_build_begin(&build->writesets, &build->stage, ROLE_WRITESET_NODE);
+	return btree_build_begin(&build->writesets, &build->staging, BLOCK_WRITESET_NODE);
 }
 
 static int on_writeset_begin(void *ctx, uint32_t era, uint32_t nr_bits)
@@ -55,7 +57,7 @@ static int on_writeset_begin(void *ctx, uint32_t era, uint32_t nr_bits)
 
 	build->era = era;
 	build->nr_bits = nr_bits;
-	return array_build_begin(&build->array, &build->stage, ROLE_BITSET);
+	return array_build_begin(&build->array, &build->staging, BLOCK_BITSET);
 }
 
 static int on_words(void *ctx, const uint64_t *words, uint32_t nr)
@@ -98,7 +100,7 @@ static int on_array_begin(void *ctx)
 	struct era_build *build = ctx;
 	int r = btree_build_finish(&build->writesets, &build->sb.writeset_tree_root);
 
-	return r ? r : array_build_begin(&build->array, &build->stage, ROLE_ERA);
+	return r ? r : array_build_begin(&build->array, &build->staging, BLOCK_ERA);
 }
 
 static int on_eras(void *ctx, const uint32_t *eras, uint32_t nr)
@@ -147,8 +149,8 @@ static int too_small(struct era_build *build, uint64_t needed)
 /* How large the device is to be, in blocks, and whether it is large enough. */
 static int find_size(struct era_build *build, uint64_t *nr_blocks)
 {
-	uint64_t used = build->stage.next;
-	uint64_t needed = era_size_with_room(used, build->sb.nr_blocks);
+	uint64_t used = build->staging.next;
+	uint64_t needed = era_size_with_spare(used, build->sb.nr_blocks);
 
 	if (!build->exists) {
 		*nr_blocks = min_u64(needed, SPACE_MAP_MAX_BLOCKS);
@@ -165,7 +167,7 @@ static int write_device(struct era_build *build)
 	int r = superblock_invalidate(&build->dev);
 
 	if (!r)
-		r = blk_stage_copy(&build->stage, &build->dev);
+		r = blk_staging_copy(&build->staging, &build->dev);
 	if (!r)
 		r = blk_dev_flush(&build->dev);
 	if (!r)
@@ -183,7 +185,8 @@ int era_build_commit(struct era_build *build)
 	int r = find_size(build, &nr_blocks);
 
 	if (!r)
-		r = space_map_build(&build->stage, nr_blocks, &space_map_just_superblock, &build->sb.sm);
+		r = space_map_build(&build->staging, nr_blocks, &space_map_just_superblock,
+				    &build->sb.sm);
 	if (!r && !build->exists)
 		r = blk_dev_create(&build->dev, build->path, nr_blocks, build->rep);
 	if (!r && build->dev.nr_blocks < nr_blocks)
@@ -200,7 +203,7 @@ int era_build_commit(struct era_build *build)
 void era_build_close(struct era_build *build)
 {
 	blk_dev_close(&build->dev);
-	blk_stage_close(&build->stage);
+	blk_staging_close(&build->staging);
 	btree_build_free(&build->writesets);
 	array_build_free(&build->array);
 }

@@ -2,7 +2,7 @@
 /*
  * Building new metadata from a stream of events, and putting them on a device.
  *
- * The stream fills a stage (block/stage.h).  The device is opened before, so that a busy or small
+ * The stream fills a staging file (block/staging.h).  The device is opened before, so that a busy or small
  * one is refused early, and written only by era_build_commit(): the old superblock is made invalid,
  * the blocks are written, then the new superblock, each step flushed before the next.  Stopped
  * anywhere, the device holds the old metadata, none, or the new.
@@ -21,7 +21,7 @@ struct era_build {
 	const char *path;
 	bool tight, exists;
 	struct blk_dev dev;
-	struct blk_stage stage;
+	struct blk_staging staging;
 	struct superblock sb;
 	struct btree_build writesets;
 	struct array_build array; /* the writeset or era array being built */

@@ -30,10 +30,10 @@ int era_is_blank(struct blk_dev *dev)
 	return report_fail(dev->rep, ERA_SYS, "%s: cannot read: %s", dev->path, strerror(r));
 }
 
-static int build_array(struct blk_stage *stage, uint64_t *root)
+static int build_array(struct blk_staging *staging, uint64_t *root)
 {
 	struct array_build array;
-	int r = array_build_begin(&array, stage, ROLE_ERA);
+	int r = array_build_begin(&array, staging, BLOCK_ERA);
 
 	if (!r)
 		r = array_build_finish(&array, root);
@@ -41,10 +41,10 @@ static int build_array(struct blk_stage *stage, uint64_t *root)
 	return r;
 }
 
-static int build_tree(struct blk_stage *stage, uint64_t *root)
+static int build_tree(struct blk_staging *staging, uint64_t *root)
 {
 	struct btree_build tree;
-	int r = btree_build_begin(&tree, stage, ROLE_WRITESET_NODE);
+	int r = btree_build_begin(&tree, staging, BLOCK_WRITESET_NODE);
 
 	if (!r)
 		r = btree_build_finish(&tree, root);
@@ -52,33 +52,33 @@ static int build_tree(struct blk_stage *stage, uint64_t *root)
 	return r;
 }
 
-static int build(struct blk_stage *stage, struct superblock *sb, uint64_t nr_blocks)
+static int build(struct blk_staging *staging, struct superblock *sb, uint64_t nr_blocks)
 {
-	int r = build_tree(stage, &sb->writeset_tree_root);
+	int r = build_tree(staging, &sb->writeset_tree_root);
 
 	if (!r)
-		r = build_array(stage, &sb->era_array_root);
-	return r ? r : space_map_build(stage, nr_blocks, &space_map_just_superblock, &sb->sm);
+		r = build_array(staging, &sb->era_array_root);
+	return r ? r : space_map_build(staging, nr_blocks, &space_map_just_superblock, &sb->sm);
 }
 
 int era_format(struct blk_dev *dev, uint32_t block_sectors)
 {
 	uint64_t nr_blocks = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
 	struct superblock sb = {.data_block_size = block_sectors};
-	struct blk_stage stage;
-	int r = blk_stage_open(&stage, nr_blocks, dev->rep);
+	struct blk_staging staging;
+	int r = blk_staging_open(&staging, nr_blocks, dev->rep);
 
 	if (r)
 		return r;
-	r = build(&stage, &sb, nr_blocks);
-	if (!r && stage.next > nr_blocks)
+	r = build(&staging, &sb, nr_blocks);
+	if (!r && staging.next > nr_blocks)
 		r = report_fail(dev->rep, ERA_SYS, "%s: too small for metadata", dev->path);
 	if (!r)
-		r = blk_stage_copy(&stage, dev);
+		r = blk_staging_copy(&staging, dev);
 	if (!r)
 		r = blk_dev_flush(dev);
 	if (!r)
 		r = superblock_write(dev, &sb);
-	blk_stage_close(&stage);
+	blk_staging_close(&staging);
 	return r;
 }

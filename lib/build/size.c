@@ -16,12 +16,12 @@ _Static_assert(ERA_SIZE_MAX_BLOCKS == SPACE_MAP_MAX_BLOCKS, "what a space map ca
 /* The kernel grows an array block by block, which leaves the nodes of its tree half full. */
 static uint64_t array_blocks(uint32_t nr_blocks)
 {
-	return array_max_blocks(ROLE_ERA, nr_blocks);
+	return array_max_blocks(BLOCK_ERA, nr_blocks);
 }
 
 static uint64_t bitset_blocks(uint32_t nr_blocks)
 {
-	return array_max_blocks(ROLE_BITSET, bits_words(nr_blocks));
+	return array_max_blocks(BLOCK_BITSET, bits_words(nr_blocks));
 }
 
 uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets)
@@ -31,7 +31,7 @@ uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets)
 	return 1 + array_blocks(nr_blocks) + nr_writesets * bitset_blocks(nr_blocks) + tree;
 }
 
-uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks)
+uint64_t era_size_with_spare(uint64_t nr_used, uint32_t nr_blocks)
 {
 	uint64_t array = array_blocks(nr_blocks), bitset = bitset_blocks(nr_blocks);
 	uint64_t need = nr_used + 2 * (array + bitset) + 2 * bitset + TRANSACTION_BLOCKS;
@@ -47,5 +47,5 @@ uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks)
 
 uint64_t era_size_recommended(uint32_t nr_blocks)
 {
-	return era_size_with_room(era_size_used(nr_blocks, ERA_SIZE_WRITESETS), nr_blocks);
+	return era_size_with_spare(era_size_used(nr_blocks, ERA_SIZE_WRITESETS), nr_blocks);
 }

@@ -12,7 +12,7 @@
  * Blocks that the last commit or a snapshot reaches are not written again before the next commit,
  * so a digestion that touches the whole era array needs a second copy of it, and a third one while
  * a snapshot holds the first.  doc/format.md has the derivation. */
-uint64_t era_size_with_room(uint64_t nr_used, uint32_t nr_blocks);
+uint64_t era_size_with_spare(uint64_t nr_used, uint32_t nr_blocks);
 
 /* How many blocks the metadata of nr_blocks data blocks and nr_writesets undigested writesets use,
  * the current one among them, without the space map.  A metadata snapshot holds writesets of its

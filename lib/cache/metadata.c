@@ -39,7 +39,7 @@ static int check_superblock(const struct blk_dev *dev, const void *block)
 
 struct dirty_walk {
 	struct blk_dev *dev;
-	uint64_t *seen; /* a bit a block of the device */
+	uint64_t *seen; /* one bit per block of the device */
 };
 
 static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
@@ -65,7 +65,7 @@ static int read_words(struct walk *walk, uint64_t root, struct cache_metadata *m
 	struct array_part part;
 	int r;
 
-	array_iter_init(&it, walk, ROLE_BITSET, (struct btree_root){.block = root},
+	array_iter_init(&it, walk, BLOCK_BITSET, (struct btree_root){.block = root},
 			bits_words(metadata->nr_cache_blocks), 1, "dirty bits");
 	while ((r = array_iter_next(&it, &part)) > 0) {
 		const struct le64 *words = (const void *)part.values;
@@ -127,7 +127,8 @@ static int read_device(struct blk_dev *dev, struct cache_metadata *metadata)
 	if (!block)
 		return report_nomem(dev->rep);
 	errno = blk_dev_read(dev, 0, 1, block);
-	r = errno ? report_errno(dev->rep, dev->path, "cannot read") : read_all(dev, block, metadata);
+	r = errno ? report_errno(dev->rep, dev->path, "cannot read") : read_all(dev, block,
+										metadata);
 	free(block);
 	return r;
 }

@@ -19,7 +19,7 @@ struct cache_metadata {
 	bool clean;
 	uint32_t block_size; /* sectors */
 	uint32_t nr_cache_blocks;
-	uint64_t *dirty; /* version 2: a bit a cache block, else NULL; free it by cache_metadata_free() */
+	uint64_t *dirty; /* version 2: one bit per cache block, else NULL; free it by cache_metadata_free() */
 };
 
 /* Reads them from a device or file that no one writes to.  Errors are reported. */

@@ -24,25 +24,25 @@
 
 #define BUFFER_BLOCKS 256u
 
-static bool is_array_block(enum blk_role role)
+static bool is_array_block(enum block_type type)
 {
-	return role == ROLE_ERA || role == ROLE_BITSET;
+	return type == BLOCK_ERA || type == BLOCK_BITSET;
 }
 
 /* The pointer is wrong, not the block that it should lead to. */
 static bool is_of_pointer(enum problem_code code)
 {
-	return code == PROBLEM_POINTER || code == PROBLEM_SM_SHORT || code == PROBLEM_ROLE ||
-	       code == PROBLEM_TWICE;
+	return code == PROBLEM_POINTER || code == PROBLEM_SM_SHORT || code == PROBLEM_TYPE ||
+	       code == PROBLEM_MULTIPLY_CLAIMED;
 }
 
 /* A block of an array holds no pointers, and what only says when something was written hides none.  Of a
  * ref-count tree whose root is damaged all else is counted in vain. */
 static bool may_hide_pointers(const struct problem *p)
 {
-	if (problem_severity(p) == PROBLEM_NOTE || problem_is_of_counts(p) || is_array_block(p->role))
+	if (problem_severity(p) == PROBLEM_NOTE || problem_is_of_counts(p) || is_array_block(p->type))
 		return false;
-	if (p->role == ROLE_REF_NODE)
+	if (p->type == BLOCK_REF_NODE)
 		return is_of_pointer(p->code);
 	return p->code != PROBLEM_WRITESET_AFTER && p->code != PROBLEM_WRITESET_TWICE &&
 	       p->code != PROBLEM_SM_DEVICE && p->code != PROBLEM_SM_CUT && p->code != PROBLEM_LOST;
@@ -74,7 +74,7 @@ static void count_problem(struct era_check_result *result, const struct problem 
 
 static bool is_cut_pointer(const struct check *check, const struct problem *p)
 {
-	return p->code == PROBLEM_POINTER && is_array_block(p->role) && check->seen == SEEN_LIVE &&
+	return p->code == PROBLEM_POINTER && is_array_block(p->type) && check->seen == SEEN_LIVE &&
 	       p->found >= check->walk.limit && p->found < check->result->live.sb.sm.nr_blocks;
 }
 
@@ -124,20 +124,20 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 {
 	struct check *check = ctx;
 	struct blk_info *info = &check->info[pointer->block];
-	bool known = info->role != ROLE_NONE, is_array = is_array_block(pointer->role);
+	bool known = info->type != BLOCK_NONE, is_array = is_array_block(pointer->type);
 
 	if (!pointer->parent_shared)
 		info->refs++;
-	if (known && info->role != pointer->role) {
-		problem_set(p, PROBLEM_ROLE, pointer->block, info->role, pointer->role);
+	if (known && info->type != pointer->type) {
+		problem_set(p, PROBLEM_TYPE, pointer->block, info->type, pointer->type);
 		return ERA_DAMAGED;
 	}
 	if (info->flags & check->seen) {
-		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		problem_set(p, PROBLEM_MULTIPLY_CLAIMED, pointer->block, 0, 0);
 		return ERA_DAMAGED;
 	}
 	info->flags |= (uint8_t)check->seen;
-	info->role = (uint8_t)pointer->role;
+	info->type = (uint8_t)pointer->type;
 	if (known && is_array && info->index != pointer->index) {
 		problem_set(p, PROBLEM_POSITION, pointer->block, pointer->index, info->index);
 		return ERA_DAMAGED;
@@ -158,21 +158,21 @@ static int check_part(struct check *check, struct array_iter *it, const struct a
 
 	if (part->len == it->per_block)
 		info->flags |= SOUND_AND_FULL;
-	if (it->role == ROLE_ERA)
+	if (it->type == BLOCK_ERA)
 		r = era_check_part(part, check->sb->current_era, &info->max_era, &p);
 	else
 		r = writeset_check_part(it, part, nr_bits, &p);
 	return r ? array_problem(it, part->index, &p) : 0;
 }
 
-static int check_array(struct check *check, enum blk_role role, struct btree_root root,
+static int check_array(struct check *check, enum block_type type, struct btree_root root,
 		       uint64_t nr_entries, uint32_t nr_bits, const char *name)
 {
 	struct array_iter it;
 	struct array_part part;
 	int r;
 
-	array_iter_init(&it, &check->walk, role, root, nr_entries, BUFFER_BLOCKS, name);
+	array_iter_init(&it, &check->walk, type, root, nr_entries, BUFFER_BLOCKS, name);
 	check->nr_array_blocks = it.nr_blocks;
 	while ((r = array_iter_next(&it, &part)) > 0) {
 		if (part.state == ARRAY_KNOWN)
@@ -221,7 +221,8 @@ static int on_writeset(void *ctx, const struct writeset_entry *entry)
 	struct problem p;
 
 	if (view->nr_writesets && !snapshot && !entry->after_damage)
-		check_gap(check, entry->root.holder, entry->era, view->newest_writeset + UINT64_C(1));
+		check_gap(check, entry->root.holder, entry->era,
+			  view->newest_writeset + UINT64_C(1));
 	writeset_name(name, snapshot, false, (uint32_t)min_u64(entry->era, UINT32_MAX));
 	if (writeset_check_era(&view->sb, !snapshot && view->sb.current_root, entry->root.holder,
 			       entry->era, &p))
@@ -234,7 +235,8 @@ static int on_writeset(void *ctx, const struct writeset_entry *entry)
 		view->oldest_writeset = (uint32_t)entry->era;
 	view->newest_writeset = (uint32_t)entry->era;
 	raise_u32(&view->most_bits, entry->nr_bits);
-	return check_array(check, ROLE_BITSET, entry->root, bits_words(entry->nr_bits), entry->nr_bits,
+	return check_array(check, BLOCK_BITSET, entry->root, bits_words(entry->nr_bits),
+			   entry->nr_bits,
 			   name);
 }
 
@@ -247,7 +249,8 @@ static int check_writeset_tree(struct check *check, struct era_check_view *view,
 
 	snprintf(name, sizeof(name), "%swriteset tree",
 		 era_view_prefix(check->seen == SEEN_SNAPSHOT));
-	r = writeset_tree_read(&check->walk, root, name, on_writeset, &writesets, &view->tree_damaged);
+	r = writeset_tree_read(&check->walk, root, name, on_writeset, &writesets,
+			       &view->tree_damaged);
 	if (!r && !view->tree_damaged)
 		check_newest(check, view);
 	return r;
@@ -266,7 +269,7 @@ static int check_current(struct check *check, const struct superblock *sb)
 		check_tell(check, &p, "%s", name);
 		return 0;
 	}
-	return check_array(check, ROLE_BITSET, root, bits_words(sb->current_nr_bits),
+	return check_array(check, BLOCK_BITSET, root, bits_words(sb->current_nr_bits),
 			   sb->current_nr_bits, name);
 }
 
@@ -286,13 +289,13 @@ static int check_view(struct check *check, struct era_check_view *view, unsigned
 	r = check_writeset_tree(check, view, holder);
 	if (!r && seen == SEEN_LIVE)
 		r = check_current(check, &view->sb);
-	return r ? r : check_array(check, ROLE_ERA, array, view->sb.nr_blocks, 0, name);
+	return r ? r : check_array(check, BLOCK_ERA, array, view->sb.nr_blocks, 0, name);
 }
 
 static int check_snapshot(struct check *check)
 {
 	struct era_check_view *live = &check->result->live, *snapshot = &check->result->snapshot;
-	struct walk_pointer pointer = {.block = live->sb.metadata_snap, .role = ROLE_SNAPSHOT};
+	struct walk_pointer pointer = {.block = live->sb.metadata_snap, .type = BLOCK_SNAPSHOT};
 	struct problem p;
 	int r;
 
@@ -365,8 +368,8 @@ static int check_still_held(struct check *check)
 	int r;
 
 	check->dev->rep = &counting;
-	r = era_snapshot_settle(check->dev, &result->live.sb, &result->snapshot.sb,
-				result->nr_fatal ? ERA_DAMAGED : 0);
+	r = era_snapshot_revalidate(check->dev, &result->live.sb, &result->snapshot.sb,
+				    result->nr_fatal ? ERA_DAMAGED : 0);
 	check->dev->rep = rep;
 	return r == ERA_DAMAGED || (r == ERA_SYS && result->nr_read_errors) ? 0 : r;
 }
@@ -428,7 +431,7 @@ static int prepare(struct check *check)
 	check->info = calloc((size_t)limit, sizeof(*check->info));
 	if (!check->info)
 		return report_nomem(check->rep);
-	check->info[0] = (struct blk_info){.refs = 1, .role = ROLE_SUPERBLOCK};
+	check->info[0] = (struct blk_info){.refs = 1, .type = BLOCK_SUPERBLOCK};
 	check->dev->progress_total = min_u64(check->result->live.sb.sm.nr_allocated, limit);
 	return 0;
 }
@@ -441,7 +444,8 @@ static int check_scope(struct check *check)
 
 	if (r)
 		return r;
-	r = era_read_live_superblock(check->dev, check->scope == ERA_CHECK_SNAPSHOT, &result->live.sb,
+	r = era_read_live_superblock(check->dev, check->scope == ERA_CHECK_SNAPSHOT,
+				     &result->live.sb,
 				     &p);
 	if (r == ERA_DAMAGED) {
 		check_problem(check, &p);
@@ -466,7 +470,8 @@ static int check_repaired(struct blk_dev *dev, const struct report *rep,
 	int r = era_check_dev(dev, ERA_CHECK_ALL, rep, &again);
 
 	if (!r && again.nr_read_errors)
-		r = report_fail(rep, ERA_SYS, "%s: could not be checked after its repair", dev->path);
+		r = report_fail(rep, ERA_SYS, "%s: could not be checked after its repair",
+				dev->path);
 	else if (!r && (again.nr_others || again.nr_of_counts))
 		r = report_fail(rep, ERA_DAMAGED, "%s: is not sound after its repair", dev->path);
 	if (r)

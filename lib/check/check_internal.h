@@ -24,7 +24,7 @@ struct blk_info {
 	uint32_t counted; /* what the space map says, or COUNT_UNKNOWN */
 	uint32_t index;   /* of an array block in its array */
 	uint32_t max_era; /* in a block of the era array */
-	uint8_t role;
+	uint8_t type;
 	uint8_t flags;
 };
 

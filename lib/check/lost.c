@@ -24,7 +24,7 @@
 #include "pdata/node.h"
 
 /* What a block can be the root of. */
-static const enum blk_role roots[] = {ROLE_SNAPSHOT, ROLE_WRITESET_NODE, ROLE_ERA_NODE};
+static const enum block_type roots[] = {BLOCK_SNAPSHOT, BLOCK_WRITESET_NODE, BLOCK_ERA_NODE};
 
 static bool is_in_excess(const struct check *check, uint64_t block)
 {
@@ -52,10 +52,11 @@ bool check_is_old_copy(struct check *check, uint64_t block)
 	struct superblock copy;
 	struct problem p;
 
-	if (superblock_read(check->dev, block, ROLE_SNAPSHOT, &copy, &p) || copy.metadata_snap ||
+	if (superblock_read(check->dev, block, BLOCK_SNAPSHOT, &copy, &p) || copy.metadata_snap ||
 	    !copy.current_root || copy.current_era > live->current_era ||
 	    copy.data_block_size != live->data_block_size ||
-	    is_in_excess(check, copy.writeset_tree_root) || is_in_excess(check, copy.era_array_root))
+	    is_in_excess(check, copy.writeset_tree_root) || is_in_excess(check,
+									 copy.era_array_root))
 		return false;
 	for (unsigned i = 0; i < check->nr_old_copies; i++)
 		if (check->old_copies[i] == copy.current_era)
@@ -66,9 +67,9 @@ bool check_is_old_copy(struct check *check, uint64_t block)
 	return true;
 }
 
-static bool tree_is_remembered(const struct check *check, const void *data, enum blk_role role)
+static bool tree_is_remembered(const struct check *check, const void *data, enum block_type type)
 {
-	struct blk_pointers pointers = blk_pointers(data, role);
+	struct blk_pointers pointers = blk_pointers(data, type);
 
 	for (uint32_t i = 0; i < pointers.nr; i++)
 		if (!is_in_excess(check, blk_pointer(&pointers, i)))
@@ -76,23 +77,23 @@ static bool tree_is_remembered(const struct check *check, const void *data, enum
 	return pointers.nr;
 }
 
-/* The role in which a leaked block is remembered, or ROLE_NONE. */
-static enum blk_role remembered_as(struct check *check, uint64_t block, void *data)
+/* The type in which a leaked block is remembered, or BLOCK_NONE. */
+static enum block_type remembered_as(struct check *check, uint64_t block, void *data)
 {
 	struct problem p;
 
 	if (blk_dev_read(check->dev, block, 1, data))
-		return ROLE_NONE;
+		return BLOCK_NONE;
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-		enum blk_role role = roots[i];
+		enum block_type type = roots[i];
 
-		if (blk_validate((struct blk_ro){block, data}, role, &p))
+		if (blk_validate((struct blk_ro){block, data}, type, &p))
 			continue;
-		if (role == ROLE_SNAPSHOT ? snapshot_is_remembered(check, data)
-					  : tree_is_remembered(check, data, role))
-			return role;
+		if (type == BLOCK_SNAPSHOT ? snapshot_is_remembered(check, data)
+					  : tree_is_remembered(check, data, type))
+			return type;
 	}
-	return ROLE_NONE;
+	return BLOCK_NONE;
 }
 
 static bool is_shared_no_more(const struct check *check, const struct blk_info *info)
@@ -100,23 +101,24 @@ static bool is_shared_no_more(const struct check *check, const struct blk_info *
 	unsigned views = info->flags & (SEEN_LIVE | SEEN_SNAPSHOT);
 
 	return check->result->snapshot.walked && views != (SEEN_LIVE | SEEN_SNAPSHOT) &&
-	       (info->role == ROLE_WRITESET_NODE || info->role == ROLE_BITSET_NODE);
+	       (info->type == BLOCK_WRITESET_NODE || info->type == BLOCK_BITSET_NODE);
 }
 
 static void check_block(struct check *check, uint64_t block, void *data)
 {
 	const struct blk_info *info = &check->info[block];
-	enum blk_role role = ROLE_NONE;
+	enum block_type type = BLOCK_NONE;
 	struct problem p;
 
 	if (!info->refs)
-		role = remembered_as(check, block, data);
+		type = remembered_as(check, block, data);
 	else if (is_shared_no_more(check, info))
-		role = (enum blk_role)info->role;
-	if (role == ROLE_NONE)
+		type = (enum block_type)info->type;
+	if (type == BLOCK_NONE)
 		return;
 	problem_set(&p, PROBLEM_LOST, block, info->counted, info->refs);
-	check_tell(check, &p, "space map, %s", role == ROLE_ERA_NODE ? "node" : blk_role_name(role));
+	check_tell(check, &p, "space map, %s",
+		   type == BLOCK_ERA_NODE ? "node" : block_type_name(type));
 }
 
 int check_lost(struct check *check)

@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "block/stage.h"
+#include "block/staging.h"
 #include "ondisk/era_disk.h"
 #include "pdata/space_map_build.h"
 
@@ -39,10 +39,10 @@ static uint64_t find_places(const struct check *check, uint64_t *places)
 	return nr;
 }
 
-static int write_stage(struct check *check, struct blk_stage *stage, uint64_t nr_places,
+static int write_staged(struct check *check, struct blk_staging *staging, uint64_t nr_places,
 		       const struct space_map_root *sm)
 {
-	uint64_t needed = stage->next - 1;
+	uint64_t needed = staging->next - 1;
 	int r;
 
 	if (needed > nr_places)
@@ -51,7 +51,7 @@ static int write_stage(struct check *check, struct blk_stage *stage, uint64_t nr
 				   " free blocks of 4096 bytes, needs %" PRIu64,
 				   check->dev->path, nr_places, needed);
 	check->result->repair.nr_written = needed;
-	r = blk_stage_copy(stage, check->dev);
+	r = blk_staging_copy(staging, check->dev);
 	if (!r)
 		r = blk_dev_flush(check->dev);
 	return r ? r : superblock_replace_space_map(check->dev, sm);
@@ -61,15 +61,15 @@ static int build_and_write(struct check *check, const uint64_t *places, uint64_t
 {
 	const struct space_map_counts counts = {check, count_without_space_map};
 	struct space_map_root sm;
-	struct blk_stage stage;
-	int r = blk_stage_open_at(&stage, places, nr_places, check->rep);
+	struct blk_staging staging;
+	int r = blk_staging_open_at(&staging, places, nr_places, check->rep);
 
 	if (r)
 		return r;
-	r = space_map_build(&stage, check->result->live.sb.sm.nr_blocks, &counts, &sm);
+	r = space_map_build(&staging, check->result->live.sb.sm.nr_blocks, &counts, &sm);
 	if (!r)
-		r = write_stage(check, &stage, nr_places, &sm);
-	blk_stage_close(&stage);
+		r = write_staged(check, &staging, nr_places, &sm);
+	blk_staging_close(&staging);
 	return r;
 }
 

@@ -29,7 +29,8 @@ struct sm_check {
 
 static void sm_tell(struct sm_check *sm, uint64_t i, struct problem *p)
 {
-	check_tell(sm->check, p, "space map, bitmap %" PRIu64 " of %" PRIu64, i + 1, sm->nr_bitmaps);
+	check_tell(sm->check, p, "space map, bitmap %" PRIu64 " of %" PRIu64, i + 1,
+		   sm->nr_bitmaps);
 }
 
 static void note_count(struct sm_check *sm, uint64_t block, uint32_t count)
@@ -76,7 +77,8 @@ static void check_index_entry(struct sm_check *sm, const struct space_map_part *
 	if (found != nr_free && found != most) {
 		bool is_low = found < nr_free;
 
-		problem_set(&p, is_low ? PROBLEM_NR_FREE_LOW : PROBLEM_NR_FREE, sm->root->index, found,
+		problem_set(&p, is_low ? PROBLEM_NR_FREE_LOW : PROBLEM_NR_FREE, sm->root->index,
+			    found,
 			    is_low ? nr_free : most);
 		sm_tell(sm, part->number, &p);
 	}
@@ -198,7 +200,8 @@ static enum problem_code compare(struct check *check, uint64_t block)
 {
 	const struct blk_info *info = &check->info[block];
 
-	if (info->counted == COUNT_UNKNOWN || info->counted == info->refs || !is_asked_for(check, info))
+	if (info->counted == COUNT_UNKNOWN || info->counted == info->refs || !is_asked_for(check,
+											   info))
 		return NR_PROBLEMS;
 	if (info->refs && !info->counted)
 		return PROBLEM_REF_FREE;
@@ -215,7 +218,7 @@ static enum problem_code compare(struct check *check, uint64_t block)
 
 static bool is_alike(const struct blk_info *a, const struct blk_info *b)
 {
-	return a->refs == b->refs && a->counted == b->counted && a->role == b->role;
+	return a->refs == b->refs && a->counted == b->counted && a->type == b->type;
 }
 
 static void compare_counts(struct check *check)
@@ -232,13 +235,15 @@ static void compare_counts(struct check *check)
 			check->result->nr_reachable += info[block + len].refs > 0;
 			len++;
 			next = block + len < limit ? compare(check, block + len) : NR_PROBLEMS;
-		} while (block + len < limit && next == code && is_alike(&info[block + len], &info[block]));
+		} while (block + len < limit && next == code && is_alike(&info[block + len],
+									 &info[block]));
 		if (code == NR_PROBLEMS)
 			continue;
 		check->any_high |= code == PROBLEM_REF_HIGH || code == PROBLEM_LEAK;
 		problem_set(&p, code, block, info[block].counted, info[block].refs);
 		p.nr_blocks = len;
-		check_tell(check, &p, "space map, %s", blk_role_name((enum blk_role)info[block].role));
+		check_tell(check, &p, "space map, %s",
+			   block_type_name((enum block_type)info[block].type));
 	}
 }
 
@@ -302,7 +307,8 @@ static int judge(struct sm_check *sm)
 	struct check *check = sm->check;
 
 	if (check->hides_pointers)
-		report_note(check->rep, "%s: reference counts that are too high were not looked for, "
+		report_note(check->rep,
+			    "%s: reference counts that are too high were not looked for, "
 			    "since what is damaged may hold pointers", check->dev->path);
 	compare_counts(check);
 	check_allocated(sm);
@@ -333,7 +339,7 @@ static int forget_moved_bitmaps(struct sm_check *sm, const struct superblock *no
 	if (!index)
 		return report_nomem(sm->check->rep);
 	is_known = now->sm.index && now->sm.index < sm->check->walk.limit &&
-		   !walk_read(&sm->check->walk, now->sm.index, ROLE_INDEX, index, &p);
+		   !walk_read(&sm->check->walk, now->sm.index, BLOCK_INDEX, index, &p);
 	for (uint64_t i = 0; i < sm->nr_bitmaps; i++)
 		if (!is_known || le64_get(index->entry[i].blocknr) != sm->numbers[i])
 			counts_unknown(sm, i * BITMAP_ENTRIES, BITMAP_ENTRIES);
@@ -354,7 +360,8 @@ static int look_again(struct sm_check *sm)
 	check->has_moved = r || now.csum != check->result->live.sb.csum;
 	if (!check->has_moved)
 		return 0;
-	return r ? forget_moved_bitmaps(sm, &check->result->live.sb) : forget_moved_bitmaps(sm, &now);
+	return r ? forget_moved_bitmaps(sm, &check->result->live.sb) : forget_moved_bitmaps(sm,
+											    &now);
 }
 
 /* What keeps a look at all from its end counts for the snapshot, too. */

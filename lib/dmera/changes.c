@@ -93,7 +93,7 @@ static int read_view(struct dmera *era, uint32_t since, struct era_changes *foun
 /* Also when the reading has failed: what was read of a snapshot that is gone meant nothing. */
 static int settle(struct dmera *era, int r, struct era_changes *found)
 {
-	int settled = era->is_open && era->was_read ? era_view_settle(&era->view, r) : r;
+	int settled = era->is_open && era->was_read ? era_view_revalidate(&era->view, r) : r;
 
 	if (settled && !r)
 		era_changes_free(found);

@@ -31,7 +31,7 @@ static int writeset_step(struct era_live *live, struct era_live_changes *changes
 	struct writeset_disk ws;
 	const uint8_t *values;
 	uint64_t era = changes->era, nr_words;
-	int r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	int r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
 
 	if (r < 0)
 		return r;
@@ -46,12 +46,12 @@ static int writeset_step(struct era_live *live, struct era_live_changes *changes
 		changes->index = 0;
 		return 1;
 	}
-	r = array_read_block(&live->txn, ROLE_BITSET, le64_get(ws.root), nr_words, changes->index,
+	r = array_read_block(&live->txn, BLOCK_BITSET, le64_get(ws.root), nr_words, changes->index,
 			     &values);
 	if (r)
 		return r;
 	add_words(live, changes, (const void *)values,
-		  array_nr(ROLE_BITSET, nr_words, changes->index), le32_get(ws.nr_bits));
+		  array_nr(BLOCK_BITSET, nr_words, changes->index), le32_get(ws.nr_bits));
 	changes->index++;
 	return 1;
 }
@@ -80,12 +80,12 @@ static int array_step(struct era_live *live, struct era_live_changes *changes)
 
 	if (first >= live->sb.nr_blocks)
 		return 0;
-	r = array_read_block(&live->txn, ROLE_ERA, live->sb.era_array_root, live->sb.nr_blocks,
+	r = array_read_block(&live->txn, BLOCK_ERA, live->sb.era_array_root, live->sb.nr_blocks,
 			     changes->index, &values);
 	if (r)
 		return r;
 	add_eras(changes, first, (const void *)values,
-		 array_nr(ROLE_ERA, live->sb.nr_blocks, changes->index));
+		 array_nr(BLOCK_ERA, live->sb.nr_blocks, changes->index));
 	changes->index++;
 	return 1;
 }

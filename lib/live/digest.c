@@ -10,7 +10,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "live/room.h"
+#include "live/free_blocks.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 
@@ -27,7 +27,7 @@ static int begin(struct era_live *live)
 	struct era_digest *digest = &live->digest;
 	struct writeset_disk ws;
 	uint64_t era = 0;
-	int r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	int r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
 
 	if (r <= 0)
 		return r;
@@ -51,11 +51,11 @@ static int begin(struct era_live *live)
 static int finish(struct era_live *live)
 {
 	struct era_digest *digest = &live->digest;
-	int r = btree_remove(&live->txn, ROLE_WRITESET_NODE, &live->sb.writeset_tree_root,
+	int r = btree_remove(&live->txn, BLOCK_WRITESET_NODE, &live->sb.writeset_tree_root,
 			     digest->era);
 
 	if (r >= 0)
-		r = txn_drop(&live->txn, digest->root, ROLE_BITSET_NODE);
+		r = txn_drop(&live->txn, digest->root, BLOCK_BITSET_NODE);
 	if (r)
 		return r;
 	digest->active = false;
@@ -70,7 +70,7 @@ int era_live_count_writesets(struct era_live *live)
 	uint64_t era = 0, nr = 0;
 	int r;
 
-	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
 			       &ws)) > 0) {
 		nr++;
 		era++;
@@ -93,7 +93,7 @@ static int check_tail(struct era_live *live, uint32_t nr_words)
 		return 0;
 	problem_set(&p, PROBLEM_WRITESET_TAIL, digest->root,
 		    base + bits_next_set(digest->words, tail, nr), digest->nr_bits);
-	return txn_problem(&live->txn, &p, blk_role_name(ROLE_BITSET));
+	return txn_problem(&live->txn, &p, block_type_name(BLOCK_BITSET));
 }
 
 /* Has the words of the bitset's block where `next` is in memory. */
@@ -107,10 +107,10 @@ static int read_words(struct era_live *live)
 
 	digest->index = era_live_bitset_block(digest->next);
 	digest->has_words = false;
-	r = array_read_block(&live->txn, ROLE_BITSET, digest->root, total, digest->index, &values);
+	r = array_read_block(&live->txn, BLOCK_BITSET, digest->root, total, digest->index, &values);
 	if (r)
 		return txn_result(&live->txn, r);
-	nr = array_nr(ROLE_BITSET, total, digest->index);
+	nr = array_nr(BLOCK_BITSET, total, digest->index);
 	for (uint32_t i = 0; i < nr; i++)
 		digest->words[i] = le64_get(((const struct le64 *)(const void *)values)[i]);
 	digest->has_words = true;
@@ -126,7 +126,8 @@ static int digest_block(struct era_live *live, uint64_t base)
 	uint64_t block = digest->next;
 	struct le32 *eras;
 	uint8_t *values;
-	int r = array_edit_block(&live->txn, ROLE_ERA, &live->sb.era_array_root, live->sb.nr_blocks,
+	int r = array_edit_block(&live->txn, BLOCK_ERA, &live->sb.era_array_root,
+				 live->sb.nr_blocks,
 				 index, &values);
 
 	if (r)
@@ -184,7 +185,7 @@ int era_live_digest(struct era_live *live)
 
 	if (r <= 0)
 		return r;
-	r = era_room_to_digest(live, &nr);
+	r = era_live_can_digest(live, &nr);
 	if (r <= 0)
 		return r ? r : ERA_DIGEST_STUCK;
 	r = step(live, nr);

@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "build/size.h"
-#include "live/room.h"
+#include "live/free_blocks.h"
 #include "metadata/view.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
@@ -31,16 +31,16 @@ static int read_superblock(struct era_live *live)
 	return problem_error(&p);
 }
 
-int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t room)
+int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t capacity)
 {
 	int r;
 
 	*live = (struct era_live){.dev = dev};
 	r = read_superblock(live);
 	if (!r)
-		r = txn_open(&live->txn, dev, &live->sb.sm, room);
+		r = txn_open(&live->txn, dev, &live->sb.sm, capacity);
 	if (!r)
-		r = era_room_count_shared(live);
+		r = era_live_count_shared(live);
 	if (!(live->sb.flags & ERA_FLAG_ORIGIN_UNFLUSHED))
 		live->sb.flags = 0;
 	live->sb.flags &= ~ERA_FLAG_CLEAN_SHUTDOWN;
@@ -77,21 +77,21 @@ int era_live_commit(struct era_live *live)
 int era_live_roll_back(struct era_live *live)
 {
 	uint64_t nr_written = live->txn.cache.nr_written;
-	uint32_t room = live->txn.cache.room;
+	uint32_t capacity = live->txn.cache.capacity;
 	int r;
 
 	txn_close(&live->txn);
 	live->sb = live->committed;
 	live->nr_writesets = live->nr_committed_writesets;
 	live->digest.active = false;
-	r = txn_open(&live->txn, live->dev, &live->sb.sm, room);
+	r = txn_open(&live->txn, live->dev, &live->sb.sm, capacity);
 	live->txn.cache.nr_written = nr_written;
-	return r ? r : era_room_count_shared(live);
+	return r ? r : era_live_count_shared(live);
 }
 
-bool era_live_is_spoiled(const struct era_live *live)
+bool era_live_is_aborted(const struct era_live *live)
 {
-	return live->txn.spoiled;
+	return live->txn.aborted;
 }
 
 bool era_live_is_changed(const struct era_live *live)
@@ -104,7 +104,7 @@ static int check_no_twin(struct era_live *live)
 {
 	struct writeset_disk ws;
 	struct problem p;
-	int r = btree_lookup(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root,
+	int r = btree_lookup(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root,
 			     live->sb.current_era, &ws);
 
 	if (r <= 0)
@@ -124,7 +124,7 @@ int era_live_archive(struct era_live *live)
 		return 0;
 	r = check_no_twin(live);
 	if (!r)
-		r = btree_insert(&live->txn, ROLE_WRITESET_NODE, &sb->writeset_tree_root,
+		r = btree_insert(&live->txn, BLOCK_WRITESET_NODE, &sb->writeset_tree_root,
 				 sb->current_era, &ws);
 	if (r)
 		return txn_result(&live->txn, r);
@@ -169,7 +169,7 @@ static int begin_era(struct era_live *live)
 				  report_fail(live->dev->rep, ERA_SYS,
 					      "%s: era %" PRIu32 " is the last there is",
 					      live->dev->path, sb->current_era));
-	r = array_create(&live->txn, ROLE_BITSET, bits_words(sb->nr_blocks), &clear,
+	r = array_create(&live->txn, BLOCK_BITSET, bits_words(sb->nr_blocks), &clear,
 			 &sb->current_root);
 	if (r)
 		return r;
@@ -194,7 +194,7 @@ static int reaches(struct era_live *live, uint64_t block)
 	uint64_t era = 0;
 	int r;
 
-	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
 			       &ws)) > 0) {
 		if (le32_get(ws.nr_bits) > block)
 			return 1;
@@ -231,7 +231,8 @@ static int resize(struct era_live *live, uint32_t nr_blocks)
 	if (nr_blocks > sb->nr_blocks)
 		r = digest_before_growth(live);
 	if (!r)
-		r = array_resize(&live->txn, ROLE_ERA, &sb->era_array_root, sb->nr_blocks, nr_blocks,
+		r = array_resize(&live->txn, BLOCK_ERA, &sb->era_array_root, sb->nr_blocks,
+				 nr_blocks,
 				 &era);
 	if (r)
 		return txn_result(&live->txn, r);
@@ -249,26 +250,26 @@ static int refuse_size(struct era_live *live, uint64_t nr_blocks)
 			   "an era on %" PRIu64 " data blocks%s; wanted %" PRIu64 " metadata blocks in all",
 			   live->dev->path, live->sb.sm.nr_blocks, live->txn.counts.nr_allocated,
 			   nr_blocks, live->sb.metadata_snap ? " beside the metadata snapshot" : "",
-			   era_size_with_room(used, (uint32_t)nr_blocks));
+			   era_size_with_spare(used, (uint32_t)nr_blocks));
 }
 
 /* What a crash has left goes first, unless there is no room for it. */
 static int archive_leftover(struct era_live *live)
 {
-	int r = live->sb.current_root ? era_room_to_archive(live) : 0;
+	int r = live->sb.current_root ? era_live_can_archive(live) : 0;
 
 	return r > 0 ? era_live_archive(live) : r;
 }
 
-/* Digests as long as there is too little room; all that was pending may be gone then. */
-static int make_room_to_resume(struct era_live *live, uint64_t nr_blocks)
+/* Digests as long as there are too few free blocks; all that was pending may be gone then. */
+static int free_blocks_to_resume(struct era_live *live, uint64_t nr_blocks)
 {
 	int r;
 
 	for (;;) {
 		r = archive_leftover(live);
 		if (!r)
-			r = era_room_to_resume(live, nr_blocks, false);
+			r = era_live_can_resume(live, nr_blocks, false);
 		if (r && (r < 0 || !live->sb.current_root))
 			return r < 0 ? r : 0;
 		r = era_live_digest(live);
@@ -277,11 +278,12 @@ static int make_room_to_resume(struct era_live *live, uint64_t nr_blocks)
 		if (r != ERA_DIGEST_MORE)
 			break;
 	}
-	r = live->sb.current_root ? 0 : era_room_to_resume(live, nr_blocks, true);
+	r = live->sb.current_root ? 0 : era_live_can_resume(live, nr_blocks, true);
 	if (!r)
 		return refuse_size(live, nr_blocks);
 	if (r > 0)
-		report_note(live->dev->rep, "%s: rollovers may have no room, and the kernel's target none to "
+		report_note(live->dev->rep,
+			    "%s: rollovers may have no room, and the kernel's target none to "
 			    "resume%s", live->dev->path,
 			    live->sb.metadata_snap ? ", until the metadata snapshot is dropped" : "");
 	return r < 0 ? r : 0;
@@ -305,13 +307,14 @@ static int check_roots(struct era_live *live)
 	struct problem p;
 	int r;
 
-	while ((r = btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era,
+	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
 			       &ws)) > 0) {
 		uint64_t root = le64_get(ws.root);
 
 		if (!root || root > last) {
 			problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, root, last);
-			report_note(live->dev->rep, "%s: the writeset of era %" PRIu64 " is lost; era_repair "
+			report_note(live->dev->rep,
+				    "%s: the writeset of era %" PRIu64 " is lost; era_repair "
 				    "makes sound metadata, on another device", live->dev->path, era);
 			return txn_problem(&live->txn, &p, "root of a writeset");
 		}
@@ -334,7 +337,7 @@ int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 	if (!r)
 		r = secure_last_commit(live);
 	if (!r)
-		r = make_room_to_resume(live, nr_blocks);
+		r = free_blocks_to_resume(live, nr_blocks);
 	if (!r)
 		r = resize(live, (uint32_t)nr_blocks);
 	if (!r)
@@ -352,9 +355,9 @@ static void set_bits(struct le64 *words, uint64_t first, uint64_t end)
 	}
 }
 
-static int room_to_mark(struct era_live *live)
+static int find_blocks_to_mark(struct era_live *live)
 {
-	int r = era_room_to_mark(live);
+	int r = era_live_can_mark(live);
 
 	if (r)
 		return r < 0 ? r : 0;
@@ -373,9 +376,10 @@ int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
 		uint64_t stop = min_u64(end, base + per_block);
 		uint8_t *values;
 
-		r = room_to_mark(live);
+		r = find_blocks_to_mark(live);
 		if (!r)
-			r = array_edit_block(&live->txn, ROLE_BITSET, &live->sb.current_root, nr_words,
+			r = array_edit_block(&live->txn, BLOCK_BITSET, &live->sb.current_root,
+					     nr_words,
 					     index, &values);
 		if (!r)
 			set_bits((void *)values, first - base, stop - base);
@@ -390,7 +394,7 @@ int era_live_take_snapshot(struct era_live *live)
 {
 	struct superblock *sb = &live->sb;
 	struct blk_rw clone;
-	int r = txn_new(&live->txn, ROLE_SNAPSHOT, &clone);
+	int r = txn_new(&live->txn, BLOCK_SNAPSHOT, &clone);
 
 	if (!r)
 		r = txn_inc(&live->txn, sb->writeset_tree_root);
@@ -400,7 +404,7 @@ int era_live_take_snapshot(struct era_live *live)
 		return r;
 	superblock_encode(sb, clone.data);
 	sb->metadata_snap = clone.nr;
-	return era_room_count_shared(live);
+	return era_live_count_shared(live);
 }
 
 static int read_clone(struct era_live *live, struct superblock *clone)
@@ -421,13 +425,13 @@ int era_live_drop_snapshot(struct era_live *live)
 
 	if (r)
 		return r;
-	r = txn_drop(&live->txn, clone.writeset_tree_root, ROLE_WRITESET_NODE);
+	r = txn_drop(&live->txn, clone.writeset_tree_root, BLOCK_WRITESET_NODE);
 	if (!r)
-		r = txn_drop(&live->txn, clone.era_array_root, ROLE_ERA_NODE);
+		r = txn_drop(&live->txn, clone.era_array_root, BLOCK_ERA_NODE);
 	if (!r)
 		r = txn_release(&live->txn, live->sb.metadata_snap);
 	if (r)
 		return txn_result(&live->txn, r);
 	live->sb.metadata_snap = 0;
-	return era_room_count_shared(live);
+	return era_live_count_shared(live);
 }

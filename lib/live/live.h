@@ -52,8 +52,8 @@ struct era_live {
 };
 
 /* Reads and validates the superblock and the space map of metadata on dev, which must outlive it.
- * room: blocks kept in memory. */
-int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t room) must_check;
+ * capacity: blocks kept in memory. */
+int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t capacity) must_check;
 /* What isn't committed is lost.  Also a zeroed one. */
 void era_live_close(struct era_live *live);
 
@@ -64,21 +64,21 @@ int era_live_commit(struct era_live *live) must_check;
 int era_live_roll_back(struct era_live *live) must_check;
 
 /* Has a change failed, so that there will be no commit? */
-bool era_live_is_spoiled(const struct era_live *live);
+bool era_live_is_aborted(const struct era_live *live);
 
 /* Is there anything to commit? */
 bool era_live_is_changed(const struct era_live *live);
 
-/* Is there room for a rollover, with a snapshot taken in it, so that marks and digestion have theirs
- * afterwards (live/room.h)?  1 or 0, or an error.  Commits when that gives room which is lacking. */
-int era_live_room_to_roll_over(struct era_live *live, bool with_snapshot) must_check;
+/* Are there blocks for a rollover, with a snapshot taken in it, so that marks and digestion have theirs
+ * afterwards (live/free_blocks.h)?  1 or 0, or an error.  Commits when that gives blocks which are lacking. */
+int era_live_can_roll_over(struct era_live *live, bool with_snapshot) must_check;
 
-/* How many more blocks may be taken before a rollover has no room. */
-uint64_t era_live_spare_room(const struct era_live *live);
+/* How many more blocks may be taken before a rollover has too few. */
+uint64_t era_live_spare_blocks(const struct era_live *live);
 
 /* Begins an era on an origin of nr_blocks and commits: archives a writeset that a crash left,
  * gives the era array its length, rolls over.  New entries get the era that begins.  Digests before,
- * with commits, where there is too little room; ERA_NO_SPACE when there still is. */
+ * with commits, where there are too few free blocks; ERA_NO_SPACE when there still is. */
 int era_live_resume(struct era_live *live, uint64_t nr_blocks) must_check;
 
 /* Archives the current writeset and begins the next era with an empty one. */

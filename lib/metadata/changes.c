@@ -8,7 +8,7 @@
 #include "base/bits.h"
 #include "base/le.h"
 #include "metadata/map.h"
-#include "metadata/stretch.h"
+#include "metadata/unknown_ranges.h"
 
 int era_changes_allowed(struct era_view *view, uint32_t since)
 {
@@ -48,7 +48,7 @@ static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
 
 struct reading {
 	struct era_changes *changes;
-	struct stretch stretch;
+	struct unknown_ranges ranges;
 	uint32_t since;
 	uint64_t nr_blocks;
 };
@@ -61,44 +61,44 @@ static int add_unknown(struct reading *reading, uint64_t first, uint64_t word, u
 	if (!changes->unknown)
 		changes->unknown = bits_alloc(reading->nr_blocks);
 	if (!changes->unknown)
-		return report_nomem(reading->stretch.rep);
+		return report_nomem(reading->ranges.rep);
 	changes->unknown[first / BITS_PER_WORD] = word;
-	stretch_add_bits(&reading->stretch, first, &word, nr);
+	unknown_ranges_add_bits(&reading->ranges, first, &word, nr);
 	return 0;
 }
 
-static int add_window(struct reading *reading, const struct era_window *window)
+static int add_chunk(struct reading *reading, const struct era_chunk *chunk)
 {
-	uint64_t *to = reading->changes->bits + window->first / BITS_PER_WORD;
+	uint64_t *to = reading->changes->bits + chunk->first / BITS_PER_WORD;
 	int r = 0;
 
-	for (uint32_t done = 0; done < window->nr && !r; done += BITS_PER_WORD, to++) {
-		uint32_t nr = window->nr - done < BITS_PER_WORD ? window->nr - done : BITS_PER_WORD;
+	for (uint32_t done = 0; done < chunk->nr && !r; done += BITS_PER_WORD, to++) {
+		uint32_t nr = chunk->nr - done < BITS_PER_WORD ? chunk->nr - done : BITS_PER_WORD;
 		uint64_t unknown;
 
-		*to = changed_word(window->eras + done, reading->since) & bits_last_mask(nr);
-		unknown = *to & window->lost[done / BITS_PER_WORD];
+		*to = changed_word(chunk->eras + done, reading->since) & bits_last_mask(nr);
+		unknown = *to & chunk->lost[done / BITS_PER_WORD];
 		if (unknown)
-			r = add_unknown(reading, window->first + done, unknown, nr);
+			r = add_unknown(reading, chunk->first + done, unknown, nr);
 	}
 	return r;
 }
 
 static int read_map(struct era_view *view, struct reading *reading)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
 	if (r)
 		return r;
-	stretch_init(&reading->stretch, view->dev.rep, "era map");
-	while ((r = era_map_next(map, &window)) > 0) {
-		r = add_window(reading, &window);
+	unknown_ranges_init(&reading->ranges, view->dev.rep, "era map");
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		r = add_chunk(reading, &chunk);
 		if (r)
 			break;
 	}
-	reading->changes->nr_unknown = stretch_end(&reading->stretch);
+	reading->changes->nr_unknown = unknown_ranges_end(&reading->ranges);
 	era_map_close(map);
 	return r;
 }

@@ -76,13 +76,14 @@ void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era)
 }
 
 void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
-			  const struct writeset *ws, uint32_t room)
+			  const struct writeset *ws, uint32_t capacity)
 {
 	char name[BTREE_NAME_MAX];
 
 	*c = (struct writeset_cursor){.view = view, .ws = *ws};
 	writeset_name(name, view->flags & ERA_VIEW_SNAPSHOT, ws->is_current, ws->era);
-	array_iter_init(&c->it, &view->walk, ROLE_BITSET, ws->root, bits_words(ws->nr_bits), room,
+	array_iter_init(&c->it, &view->walk, BLOCK_BITSET, ws->root, bits_words(ws->nr_bits),
+			capacity,
 			name);
 }
 
@@ -196,7 +197,7 @@ int writeset_cursor_finish(struct writeset_cursor *c)
 	return r;
 }
 
-void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t room)
+void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t capacity)
 {
 	bool snapshot = view->flags & ERA_VIEW_SNAPSHOT;
 	struct btree_root root = {
@@ -207,7 +208,7 @@ void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t room)
 
 	*c = (struct era_cursor){.view = view};
 	snprintf(name, sizeof(name), "%sera array", era_view_prefix(snapshot));
-	array_iter_init(&c->it, &view->walk, ROLE_ERA, root, view->sb.nr_blocks, room, name);
+	array_iter_init(&c->it, &view->walk, BLOCK_ERA, root, view->sb.nr_blocks, capacity, name);
 }
 
 void era_cursor_free(struct era_cursor *c)

@@ -22,9 +22,9 @@ struct writeset_cursor {
 	uint64_t next_word;
 };
 
-/* Takes no memory and reads nothing yet.  room: blocks of the read buffer. */
+/* Takes no memory and reads nothing yet.  capacity: blocks of the read buffer. */
 void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
-			  const struct writeset *ws, uint32_t room);
+			  const struct writeset *ws, uint32_t capacity);
 void writeset_cursor_free(struct writeset_cursor *c);
 
 /* Gets the next nr_words (at most CURSOR_MAX_WORDS) words; those past the writeset's end are clear.
@@ -42,7 +42,7 @@ struct era_cursor {
 	uint64_t next;
 };
 
-void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t room);
+void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t capacity);
 void era_cursor_free(struct era_cursor *c);
 
 /* Gets the eras of the next nr blocks (at most CURSOR_MAX_WORDS * 64, and never past the view's

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A window of 4096 blocks is folded in a few KiB that stay in the processor's cache: the eras of
+ * A chunk of 4096 blocks is folded in a few KiB that stay in the processor's cache: the eras of
  * the array are copied into it, then the writesets' words are laid over them, newest first.  A
  * block that a newer writeset has named needs no look at older ones (`todo` has the others), so a
  * stretch that is fully set or fully clear costs a step a word.
@@ -20,7 +20,7 @@
 #include "base/scratch.h"
 #include "metadata/cursor.h"
 
-#define WINDOW_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
+#define CHUNK_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
 
 /* All read buffers together have about this many metadata blocks. */
 #define BUFFER_BLOCKS 1024u
@@ -29,9 +29,9 @@
 /* Of the cursors that are open at one time. */
 #define MAX_CURSORS BUFFER_SIZE(512u, 3u)
 
-/* A folded window, in memory and in the file of a pass. */
+/* A folded chunk, in memory and in the file of a pass. */
 struct fold {
-	uint32_t eras[WINDOW_BLOCKS];
+	uint32_t eras[CHUNK_BLOCKS];
 	uint64_t lost[CURSOR_MAX_WORDS];
 };
 
@@ -49,7 +49,7 @@ struct era_map {
 /* A map of nr writesets from first on; base is the map's to close. */
 static int create(struct era_map **out, struct era_view *view, size_t first, size_t nr, int base)
 {
-	uint32_t room = (uint32_t)min_u64(BUFFER_MAX_BLOCKS, BUFFER_BLOCKS / (nr + 1) + 1);
+	uint32_t capacity = (uint32_t)min_u64(BUFFER_MAX_BLOCKS, BUFFER_BLOCKS / (nr + 1) + 1);
 	struct era_map *map = calloc(1, sizeof(*map));
 
 	if (map)
@@ -63,10 +63,10 @@ static int create(struct era_map **out, struct era_view *view, size_t first, siz
 	map->view = view;
 	map->base = base;
 	map->nr_writesets = nr;
-	era_cursor_init(&map->array, view, room);
+	era_cursor_init(&map->array, view, capacity);
 	for (size_t i = 0; i < nr; i++)
 		writeset_cursor_init(&map->writesets[i], view, &view->writesets[first + nr - 1 - i],
-				     room);
+				     capacity);
 	*out = map;
 	return 0;
 }
@@ -166,10 +166,10 @@ static int finish(struct era_map *map)
 	return r;
 }
 
-/* Where the window at block `first` lies in a file of folds. */
+/* Where the chunk at block `first` lies in a file of folds. */
 static off_t fold_place(uint64_t first)
 {
-	return (off_t)(first / WINDOW_BLOCKS * sizeof(struct fold));
+	return (off_t)(first / CHUNK_BLOCKS * sizeof(struct fold));
 }
 
 static int read_base(struct era_map *map, uint32_t nr)
@@ -180,9 +180,9 @@ static int read_base(struct era_map *map, uint32_t nr)
 	return era_cursor_read(&map->array, nr, map->fold.eras, map->fold.lost);
 }
 
-int era_map_next(struct era_map *map, struct era_window *window)
+int era_map_next(struct era_map *map, struct era_chunk *chunk)
 {
-	uint32_t nr = (uint32_t)min_u64(WINDOW_BLOCKS, map->view->sb.nr_blocks - map->next);
+	uint32_t nr = (uint32_t)min_u64(CHUNK_BLOCKS, map->view->sb.nr_blocks - map->next);
 	uint32_t nr_words = (uint32_t)bits_words(nr);
 	int r;
 
@@ -195,18 +195,18 @@ int era_map_next(struct era_map *map, struct era_window *window)
 		r = fold_writeset(map, &map->writesets[i], nr_words);
 	if (r)
 		return r;
-	*window = (struct era_window){map->next, nr, map->fold.eras, map->fold.lost};
+	*chunk = (struct era_chunk){map->next, nr, map->fold.eras, map->fold.lost};
 	map->next += nr;
 	return 1;
 }
 
 static int write_folds(struct era_map *map, int fd)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	int r;
 
-	while ((r = era_map_next(map, &window)) > 0) {
-		r = scratch_write(fd, &map->fold, sizeof(map->fold), fold_place(window.first),
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		r = scratch_write(fd, &map->fold, sizeof(map->fold), fold_place(chunk.first),
 				  map->view->dev.rep);
 		if (r)
 			return r;

@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "metadata/cursor.h"
 #include "metadata/map.h"
-#include "metadata/stretch.h"
+#include "metadata/unknown_ranges.h"
 
 #define BUFFER_BLOCKS 256u
 #define PIECE_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
@@ -27,7 +27,7 @@ struct unknown {
 	struct unknown_range {
 		uint64_t first, end;
 	} *ranges;
-	size_t nr, room;
+	size_t nr, capacity;
 	const struct report *rep;
 };
 
@@ -39,20 +39,21 @@ static int unknown_add(struct unknown *unknown, uint64_t first, uint64_t len)
 		last->end += len;
 		return 0;
 	}
-	if (unknown->nr == unknown->room) {
-		size_t room = unknown->room ? 2 * unknown->room : 16;
-		struct unknown_range *grown = realloc(unknown->ranges, room * sizeof(*grown));
+	if (unknown->nr == unknown->capacity) {
+		size_t capacity = unknown->capacity ? 2 * unknown->capacity : 16;
+		struct unknown_range *grown = realloc(unknown->ranges, capacity * sizeof(*grown));
 
 		if (!grown)
 			return report_nomem(unknown->rep);
 		unknown->ranges = grown;
-		unknown->room = room;
+		unknown->capacity = capacity;
 	}
 	unknown->ranges[unknown->nr++] = (struct unknown_range){first, first + len};
 	return 0;
 }
 
-static int unknown_add_bits(struct unknown *unknown, uint64_t first, const uint64_t *lost, uint32_t nr)
+static int unknown_add_bits(struct unknown *unknown, uint64_t first, const uint64_t *lost,
+			    uint32_t nr)
 {
 	uint64_t begin = bits_next_set(lost, 0, nr);
 	int r = 0;
@@ -90,7 +91,8 @@ static int read_array(struct era_view *view, piece_fn *each, void *ctx)
 	return r;
 }
 
-static int on_unknown_piece(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras, const uint64_t *lost)
+static int on_unknown_piece(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras,
+			    const uint64_t *lost)
 {
 	(void)eras;
 	return unknown_add_bits(ctx, first, lost, nr);
@@ -210,19 +212,21 @@ static int merge_read(struct merge *merge, uint64_t first, uint32_t nr_words, ui
 		*lost |= r ? 0 : more_lost;
 	}
 	if (!r && merge->unknown)
-		unknown_set(merge->unknown, &merge->next_unknown, first, nr_words * BITS_PER_WORD, words);
+		unknown_set(merge->unknown, &merge->next_unknown, first, nr_words * BITS_PER_WORD,
+			    words);
 	return r;
 }
 
-static void add_lost_words(struct stretch *s, uint64_t first, uint64_t lost, uint64_t nr_bits)
+static void add_lost_words(struct unknown_ranges *s, uint64_t first, uint64_t lost,
+			   uint64_t nr_bits)
 {
 	for (uint64_t word; lost; lost &= lost - 1) {
 		word = first + (uint64_t)__builtin_ctzll(lost) * BITS_PER_WORD;
-		stretch_add(s, word, min_u64(BITS_PER_WORD, nr_bits - word));
+		unknown_ranges_add(s, word, min_u64(BITS_PER_WORD, nr_bits - word));
 	}
 }
 
-static int stream_bits(struct merge *merge, const struct era_stream *to, struct stretch *s)
+static int stream_bits(struct merge *merge, const struct era_stream *to, struct unknown_ranges *s)
 {
 	uint64_t words[CURSOR_MAX_WORDS], lost;
 	int r = 0;
@@ -247,19 +251,20 @@ static int stream_merge(struct merge *merge, const struct era_stream *to, struct
 {
 	struct era_view *view = merge->view;
 	char name[BTREE_NAME_MAX];
-	struct stretch stretch;
+	struct unknown_ranges ranges;
 	int r = to->writeset_begin(to->ctx, merge->era, (uint32_t)merge->nr_bits);
 
 	if (r)
 		return r;
 	writeset_name(name, view->flags & ERA_VIEW_SNAPSHOT, false, merge->era);
-	stretch_init(&stretch, view->dev.rep, name);
-	r = stream_bits(merge, to, &stretch);
-	losses->nr_bits += stretch_end(&stretch);
+	unknown_ranges_init(&ranges, view->dev.rep, name);
+	r = stream_bits(merge, to, &ranges);
+	losses->nr_bits += unknown_ranges_end(&ranges);
 	return r ? r : to->writeset_end(to->ctx);
 }
 
-static int stream_writeset(struct era_view *view, size_t first, uint32_t era, const struct era_stream *to,
+static int stream_writeset(struct era_view *view, size_t first, uint32_t era,
+			   const struct era_stream *to,
 			   const struct unknown *unknown, struct era_losses *losses)
 {
 	struct merge merge;
@@ -295,7 +300,7 @@ static void clear_lost(uint32_t *eras, const uint64_t *lost, uint32_t nr)
 
 struct eras_out {
 	const struct era_stream *to;
-	struct stretch *stretch;
+	struct unknown_ranges *ranges;
 };
 
 static int on_piece(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras, const uint64_t *lost)
@@ -303,28 +308,28 @@ static int on_piece(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras, cons
 	const struct eras_out *out = ctx;
 
 	clear_lost(eras, lost, nr);
-	stretch_add_bits(out->stretch, first, lost, nr);
+	unknown_ranges_add_bits(out->ranges, first, lost, nr);
 	return out->to->eras(out->to->ctx, eras, nr);
 }
 
-static int stream_eras(struct era_view *view, const struct era_stream *to, struct stretch *s)
+static int stream_eras(struct era_view *view, const struct era_stream *to, struct unknown_ranges *s)
 {
 	struct eras_out out = {to, s};
 
 	return read_array(view, on_piece, &out);
 }
 
-static int stream_map(struct era_view *view, const struct era_stream *to, struct stretch *s)
+static int stream_map(struct era_view *view, const struct era_stream *to, struct unknown_ranges *s)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
 	if (r)
 		return r;
-	while ((r = era_map_next(map, &window)) > 0) {
-		stretch_add_bits(s, window.first, window.lost, window.nr);
-		r = to->eras(to->ctx, window.eras, window.nr);
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		unknown_ranges_add_bits(s, chunk.first, chunk.lost, chunk.nr);
+		r = to->eras(to->ctx, chunk.eras, chunk.nr);
 		if (r)
 			break;
 	}
@@ -334,17 +339,17 @@ static int stream_map(struct era_view *view, const struct era_stream *to, struct
 
 static int stream_array(struct era_view *view, const struct era_stream *to,
 			int (*produce)(struct era_view *, const struct era_stream *,
-				       struct stretch *),
+				       struct unknown_ranges *),
 			struct era_losses *losses)
 {
-	struct stretch stretch;
+	struct unknown_ranges ranges;
 	int r = to->array_begin(to->ctx);
 
 	if (r)
 		return r;
-	stretch_init(&stretch, view->dev.rep, "era array");
-	r = produce(view, to, &stretch);
-	losses->nr_eras += stretch_end(&stretch);
+	unknown_ranges_init(&ranges, view->dev.rep, "era array");
+	r = produce(view, to, &ranges);
+	losses->nr_eras += unknown_ranges_end(&ranges);
 	if (!r)
 		r = to->array_end(to->ctx);
 	return r ? r : to->end(to->ctx);

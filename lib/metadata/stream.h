@@ -44,7 +44,7 @@ struct era_losses {
 };
 
 /* Streams a view as it is: each writeset (the current one as the writeset of the current era;
- * several of one era as one), then the array.  Each stretch that could not be read is reported as
+ * several of one era as one), then the array.  Each range that could not be read is reported as
  * a note, and counted. */
 int era_stream_view(struct era_view *view, const struct era_stream *to,
 		    struct era_losses *losses) must_check;

@@ -60,7 +60,7 @@ void superblock_encode(const struct superblock *sb, void *block)
 	};
 }
 
-int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct superblock *sb,
+int superblock_read(struct blk_dev *dev, uint64_t nr, enum block_type type, struct superblock *sb,
 		    struct problem *p)
 {
 	void *data = blk_alloc(1);
@@ -73,7 +73,7 @@ int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct
 		problem_set(p, PROBLEM_READ, nr, (uint64_t)r, 0);
 		r = ERA_DAMAGED;
 	} else {
-		r = blk_validate((struct blk_ro){nr, data}, role, p);
+		r = blk_validate((struct blk_ro){nr, data}, type, p);
 	}
 	if (!r)
 		decode(data, sb);
@@ -112,7 +112,7 @@ int superblock_write(struct blk_dev *dev, const struct superblock *sb)
 		return report_nomem(dev->rep);
 	memset(data, 0, META_BLOCK_SIZE);
 	superblock_encode(sb, data);
-	blk_seal((struct blk_rw){0, data}, ROLE_SUPERBLOCK);
+	blk_seal((struct blk_rw){0, data}, BLOCK_SUPERBLOCK);
 	r = write_block_zero(dev, data);
 	free(data);
 	return r;
@@ -129,12 +129,13 @@ int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_roo
 	errno = blk_dev_read(dev, 0, 1, disk);
 	if (errno) {
 		r = report_errno(dev->rep, dev->path, "cannot read the superblock");
-	} else if (blk_validate((struct blk_ro){0, disk}, ROLE_SUPERBLOCK, &p)) {
-		r = report_fail(dev->rep, ERA_SYS, "%s: the superblock is read differently than before",
+	} else if (blk_validate((struct blk_ro){0, disk}, BLOCK_SUPERBLOCK, &p)) {
+		r = report_fail(dev->rep, ERA_SYS,
+				"%s: the superblock is read differently than before",
 				dev->path);
 	} else {
 		disk->sm = encode_space_map(sm);
-		blk_seal((struct blk_rw){0, disk}, ROLE_SUPERBLOCK);
+		blk_seal((struct blk_rw){0, disk}, BLOCK_SUPERBLOCK);
 		r = write_block_zero(dev, disk);
 	}
 	free(disk);

@@ -8,7 +8,7 @@
 
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/role.h"
+#include "base/block_type.h"
 #include "block/dev.h"
 #include "pdata/space_map.h"
 
@@ -36,9 +36,9 @@ static inline uint64_t superblock_block_bytes(const struct superblock *sb)
  * otherwise, is the first era of such writes; 0: any. */
 bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since) must_check;
 
-/* Reads and validates block nr as ROLE_SUPERBLOCK or ROLE_SNAPSHOT.  *sb is set on success only.
+/* Reads and validates block nr as BLOCK_SUPERBLOCK or BLOCK_SNAPSHOT.  *sb is set on success only.
  * Returns 0, ERA_DAMAGED with *p set but `where`, or ERA_SYS (no memory; reported). */
-int superblock_read(struct blk_dev *dev, uint64_t nr, enum blk_role role, struct superblock *sb,
+int superblock_read(struct blk_dev *dev, uint64_t nr, enum block_type type, struct superblock *sb,
 		    struct problem *p) must_check;
 
 /* Reads block nr whatever it says, if it has a superblock's checksum and its own number.  1, 0, or ERA_SYS (no memory;

@@ -115,11 +115,11 @@ int era_read_live_superblock(struct blk_dev *dev, bool shared, struct superblock
 {
 	const struct timespec pause = {.tv_nsec = RETRY_NANOSECONDS};
 	int tries = shared ? RETRIES : 0;
-	int r = superblock_read(dev, 0, ROLE_SUPERBLOCK, sb, p);
+	int r = superblock_read(dev, 0, BLOCK_SUPERBLOCK, sb, p);
 
 	while (r == ERA_DAMAGED && p->code == PROBLEM_SUPERBLOCK_CHECKSUM && tries--) {
 		nanosleep(&pause, NULL);
-		r = superblock_read(dev, 0, ROLE_SUPERBLOCK, sb, p);
+		r = superblock_read(dev, 0, BLOCK_SUPERBLOCK, sb, p);
 	}
 	if (r == ERA_DAMAGED)
 		snprintf(p->where, sizeof(p->where), "superblock");
@@ -152,7 +152,7 @@ int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct su
 	if (block >= limit)
 		problem_set(p, PROBLEM_POINTER, 0, block, limit - 1);
 	else
-		r = superblock_read(dev, block, ROLE_SNAPSHOT, clone, p);
+		r = superblock_read(dev, block, BLOCK_SNAPSHOT, clone, p);
 	if (!r)
 		r = check_clone(live, clone, p);
 	if (r == ERA_DAMAGED)
@@ -165,7 +165,7 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 	struct era_view *view = ctx;
 
 	if (view->twice && bits_test(view->twice, pointer->block)) {
-		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		problem_set(p, PROBLEM_MULTIPLY_CLAIMED, pointer->block, 0, 0);
 		return ERA_DAMAGED;
 	}
 	return walk_visit_once(view->seen, pointer, p);
@@ -196,14 +196,16 @@ int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superbl
 	if (!r)
 		sbs->view = sbs->live;
 	if (!r && snapshot && !sbs->live.metadata_snap)
-		return report_fail(dev->rep, ERA_NO_ANSWER, "%s: no current metadata snap", dev->path);
+		return report_fail(dev->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
+				   dev->path);
 	if (!r && snapshot)
 		r = era_read_clone(dev, &sbs->live, &sbs->view, &p);
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(dev->rep, &p);
 	if (flags & ERA_VIEW_REPAIR && !snapshot)
-		report_note(dev->rep, "%s: without its superblock only era_repair and era_dump --repair "
+		report_note(dev->rep,
+			    "%s: without its superblock only era_repair and era_dump --repair "
 			    "can tell what it held", dev->path);
 	return problem_error(&p);
 }
@@ -219,7 +221,8 @@ static uint32_t max_blocks(const struct era_view *view)
 {
 	uint64_t max = MADE_UP_BLOCKS + MADE_UP_TIMES * room_for_eras(view);
 
-	return view->flags & ERA_VIEW_REPAIR ? (uint32_t)min_u64(ERA_MAX_BLOCKS, max) : ERA_MAX_BLOCKS;
+	return view->flags & ERA_VIEW_REPAIR ? (uint32_t)min_u64(ERA_MAX_BLOCKS,
+								 max) : ERA_MAX_BLOCKS;
 }
 
 /* Is there enough of the device for what the superblock claims? */
@@ -235,14 +238,14 @@ static int check_room(const struct era_view *view)
 
 static int add_writeset(struct era_view *view, const struct writeset *ws)
 {
-	if (view->nr_writesets == view->room) {
-		size_t room = view->room ? 2 * view->room : 16;
-		struct writeset *grown = realloc(view->writesets, room * sizeof(*grown));
+	if (view->nr_writesets == view->capacity) {
+		size_t capacity = view->capacity ? 2 * view->capacity : 16;
+		struct writeset *grown = realloc(view->writesets, capacity * sizeof(*grown));
 
 		if (!grown)
 			return report_nomem(view->dev.rep);
 		view->writesets = grown;
-		view->room = room;
+		view->capacity = capacity;
 	}
 	view->writesets[view->nr_writesets++] = *ws;
 	return 0;
@@ -289,7 +292,8 @@ static uint64_t bitset_blocks(uint32_t nr_bits)
  * device, whatever it says. */
 static int check_claims(const struct era_view *view, uint64_t block, struct problem *p)
 {
-	uint64_t limit = view->walk.limit, array_blocks = div_up(view->sb.nr_blocks, ERAS_PER_BLOCK);
+	uint64_t limit = view->walk.limit, array_blocks = div_up(view->sb.nr_blocks,
+								 ERAS_PER_BLOCK);
 	uint64_t max_writesets = array_blocks > limit ? MAX_OVER_LARGE_ARRAY : limit;
 
 	if (view->nr_bitset_blocks <= limit + SPARE_WRITESETS * bitset_blocks(max_blocks(view)) &&
@@ -382,7 +386,8 @@ static int list_lost(struct era_view *view)
 		.lost = true,
 	};
 
-	return view->writesets_lost || view->flags & ERA_VIEW_ALL_LOST ? add_writeset(view, &ws) : 0;
+	return view->writesets_lost || view->flags & ERA_VIEW_ALL_LOST ? add_writeset(view,
+										      &ws) : 0;
 }
 
 static int by_era(const void *a, const void *b)
@@ -444,7 +449,8 @@ static int on_scout_problem(void *ctx, const struct problem *p)
 	return 0;
 }
 
-static int scout_array(struct scout *scout, uint64_t block, enum blk_role node, enum blk_role role)
+static int scout_array(struct scout *scout, uint64_t block, enum block_type node,
+		       enum block_type type)
 {
 	struct btree_root root = {.block = block};
 	struct btree_iter it;
@@ -457,7 +463,7 @@ static int scout_array(struct scout *scout, uint64_t block, enum blk_role node, 
 		const struct le64 *pointers = (const void *)leaf.values;
 
 		for (uint32_t i = 0; i < leaf.nr_entries; i++) {
-			struct walk_pointer pointer = {.block = le64_get(pointers[i]), .role = role};
+			struct walk_pointer pointer = {.block = le64_get(pointers[i]), .type = type};
 
 			(void)!walk_visit(&scout->walk, leaf.block, &pointer, &p);
 		}
@@ -469,12 +475,12 @@ static int scout_array(struct scout *scout, uint64_t block, enum blk_role node, 
 static int scout_arrays(struct scout *scout)
 {
 	struct era_view *view = scout->view;
-	int r = scout_array(scout, view->sb.era_array_root, ROLE_ERA_NODE, ROLE_ERA);
+	int r = scout_array(scout, view->sb.era_array_root, BLOCK_ERA_NODE, BLOCK_ERA);
 
 	for (size_t i = 0; i < view->nr_writesets && !r; i++)
 		if (!view->writesets[i].lost)
-			r = scout_array(scout, view->writesets[i].root.block, ROLE_BITSET_NODE,
-					ROLE_BITSET);
+			r = scout_array(scout, view->writesets[i].root.block, BLOCK_BITSET_NODE,
+					BLOCK_BITSET);
 	return r;
 }
 
@@ -514,7 +520,8 @@ static int find_open_end(struct walk *walk, struct writeset *ws)
 	struct array_iter it;
 	int r;
 
-	array_iter_init(&it, walk, ROLE_BITSET, ws->root, bits_words(ws->nr_bits), SURVEY_BLOCKS, "");
+	array_iter_init(&it, walk, BLOCK_BITSET, ws->root, bits_words(ws->nr_bits), SURVEY_BLOCKS,
+			"");
 	while ((r = array_iter_next(&it, &part)) > 0)
 		ws->open_end |= is_open_ended(ws, &it, &part);
 	ws->open_end |= it.overlong;
@@ -528,7 +535,7 @@ static int on_survey_pointer(void *ctx, const struct walk_pointer *pointer, stru
 
 	if (!bits_test(view->twice, pointer->block))
 		return WALK_READ;
-	problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+	problem_set(p, PROBLEM_MULTIPLY_CLAIMED, pointer->block, 0, 0);
 	return ERA_DAMAGED;
 }
 
@@ -558,8 +565,8 @@ static int still_held(struct blk_dev *dev, const struct superblock *live,
 	return r ? r : clone_now.csum == clone->csum;
 }
 
-int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
-			const struct superblock *clone, int r)
+int era_snapshot_revalidate(struct blk_dev *dev, const struct superblock *live,
+			    const struct superblock *clone, int r)
 {
 	struct problem p;
 	int held;
@@ -580,11 +587,11 @@ int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
 			   dev->path);
 }
 
-int era_view_settle(struct era_view *view, int r)
+int era_view_revalidate(struct era_view *view, int r)
 {
 	if (!(view->flags & ERA_VIEW_SNAPSHOT))
 		return r;
-	return era_snapshot_settle(&view->dev, &view->live, &view->sb, r);
+	return era_snapshot_revalidate(&view->dev, &view->live, &view->sb, r);
 }
 
 static void forget(struct era_view *view)
@@ -595,7 +602,7 @@ static void forget(struct era_view *view)
 	view->seen = NULL;
 	view->twice = NULL;
 	view->writesets = NULL;
-	view->nr_writesets = view->room = 0;
+	view->nr_writesets = view->capacity = 0;
 }
 
 /* With both superblocks known. */
@@ -635,7 +642,7 @@ int era_view_begin(struct era_view *view, struct blk_dev *dev, const struct era_
 	r = check_room(view);
 	if (!r)
 		r = begin(view);
-	return begun(view, r == ERA_DAMAGED ? era_view_settle(view, r) : r);
+	return begun(view, r == ERA_DAMAGED ? era_view_revalidate(view, r) : r);
 }
 
 int era_view_restart(struct era_view *view)

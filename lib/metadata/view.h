@@ -48,10 +48,10 @@ struct era_view {
 	struct superblock live; /* block 0 */
 	struct superblock sb;   /* the view's own: block 0, or the clone */
 	struct walk walk;
-	uint64_t *seen; /* a bit a metadata block: reached in this view */
+	uint64_t *seen; /* one bit per metadata block: reached in this view */
 	uint64_t *twice; /* with repair: several pointers lead there, and any of them may be wrong */
 	struct writeset *writesets; /* in the order of their eras */
-	size_t nr_writesets, room;
+	size_t nr_writesets, capacity;
 	size_t nr_lost, last_lost;  /* writesets without bits, and where the newest is */
 	uint64_t nr_bitset_blocks;  /* that the others take */
 	bool writesets_lost;  /* a part of the writeset tree: all blocks may be written */
@@ -85,11 +85,11 @@ int era_view_open_as(struct era_view *view, const struct blk_dev *dev, const str
 
 /* What a reading of the view that ended with r is worth.  A snapshot that was dropped or replaced
  * meanwhile makes it ERA_NO_ANSWER, damage or not; else r stands. */
-int era_view_settle(struct era_view *view, int r) must_check;
+int era_view_revalidate(struct era_view *view, int r) must_check;
 
 /* The same for a device whose superblock was `live` and whose snapshot's clone was `clone`. */
-int era_snapshot_settle(struct blk_dev *dev, const struct superblock *live,
-			const struct superblock *clone, int r) must_check;
+int era_snapshot_revalidate(struct blk_dev *dev, const struct superblock *live,
+			    const struct superblock *clone, int r) must_check;
 
 /* Reads the live superblock of an open device.  On a shared device one that fails its checksum is
  * read again for up to a second, since it may be just being written. */

@@ -30,7 +30,7 @@ int writeset_tree_read(struct walk *walk, struct btree_root root, const char *na
 	struct btree_leaf leaf;
 	int r;
 
-	btree_iter_init(&it, walk, ROLE_WRITESET_NODE, root, name);
+	btree_iter_init(&it, walk, BLOCK_WRITESET_NODE, root, name);
 	while ((r = btree_iter_next(&it, &leaf)) > 0) {
 		r = read_leaf(&it, &leaf, each, ctx);
 		if (r)

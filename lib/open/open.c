@@ -12,7 +12,7 @@
  *   can't be told which of the blocks that are counted in vain were its own; unless no more is wrong than
  *   one block, or a pointer of the superblock, and the newest state that can be found as if both were
  *   destroyed says no more than what would be read;
- * - when a block is not what it should be, but sound and of another kind.  Damage doesn't make such ones:
+ * - when a block is not what it should be, but sound and of another type.  Damage doesn't make such ones:
  *   it was written when the block was in use for something else;
  * - when an era after the current one is found, or one that follows it closely in any block of the device.
  *
@@ -36,17 +36,17 @@
 
 enum meaning {
 	NAMES_ERA = 1,   /* it has found an era after the current one, or the current one where it can't be */
-	OF_KIND = 2,     /* of a block that may be of another kind than it should be */
+	OF_TYPE = 2,     /* of a block that may be of another type than it should be */
 	UNREADABLE = 4,  /* a block is destroyed, which says nothing of others */
 	CONTRADICTS = 8, /* the space map and the pointers, or the space map and itself */
 };
 
 static const uint8_t meanings[NR_PROBLEMS] = {
 	[PROBLEM_READ] = UNREADABLE,
-	[PROBLEM_CHECKSUM] = OF_KIND | UNREADABLE,
+	[PROBLEM_CHECKSUM] = OF_TYPE | UNREADABLE,
 	[PROBLEM_BLOCKNR] = UNREADABLE,
-	[PROBLEM_ROLE] = OF_KIND,
-	[PROBLEM_VALUE_SIZE] = OF_KIND,
+	[PROBLEM_TYPE] = OF_TYPE,
+	[PROBLEM_VALUE_SIZE] = OF_TYPE,
 	[PROBLEM_ERA_AFTER] = NAMES_ERA,
 	[PROBLEM_WRITESET_AFTER] = NAMES_ERA,
 	[PROBLEM_WRITESET_TWICE] = NAMES_ERA,
@@ -75,7 +75,7 @@ struct findings {
 	bool era_unread;           /* what may name one could not be read */
 	uint64_t destroyed;        /* the first block that is, or 0 */
 	uint64_t nr_elsewhere;     /* problems that are neither of it nor of the superblock */
-	uint64_t other;            /* the first block that is of another kind, or 0 */
+	uint64_t other;            /* the first block that is of another type, or 0 */
 	uint32_t newest;           /* the highest era that was found where it counts */
 	struct salvage_traces traces; /* of a live view */
 };
@@ -86,10 +86,10 @@ static void raise_to(uint32_t *to, uint64_t era)
 		*to = (uint32_t)era;
 }
 
-static bool is_of_any_kind(const struct findings *f, uint64_t block)
+static bool is_of_any_type(const struct findings *f, uint64_t block)
 {
 	return !blk_dev_read(f->dev, block, 1, f->data) &&
-	       blk_recognise((struct blk_ro){block, f->data}) != ROLE_NONE;
+	       blk_recognise((struct blk_ro){block, f->data}) != BLOCK_NONE;
 }
 
 static void note_place(struct findings *f, const struct problem *p)
@@ -106,10 +106,10 @@ static void note_meaning(struct findings *f, const struct problem *p)
 	if (meaning & NAMES_ERA)
 		raise_to(&f->newest, p->found);
 	f->names_era |= !!(meaning & NAMES_ERA);
-	if (meaning & OF_KIND && !f->other && is_of_any_kind(f, p->block))
+	if (meaning & OF_TYPE && !f->other && is_of_any_type(f, p->block))
 		f->other = p->block;
 	f->contradicts |= !!(meaning & CONTRADICTS);
-	f->era_unread |= p->role == ROLE_ERA || p->role == ROLE_ERA_NODE;
+	f->era_unread |= p->type == BLOCK_ERA || p->type == BLOCK_ERA_NODE;
 }
 
 static void on_problem(void *ctx, const struct problem *p)
@@ -180,7 +180,8 @@ static int refuse(const struct findings *f)
 }
 
 /* The era that is surely not below the true one. */
-static uint32_t safe_era(const struct findings *f, const struct era_superblocks *sbs, unsigned flags)
+static uint32_t safe_era(const struct findings *f, const struct era_superblocks *sbs,
+			 unsigned flags)
 {
 	uint32_t current = sbs->view.current_era, newest = f->newest;
 
@@ -199,25 +200,31 @@ static bool find_reason(const struct findings *f, const struct era_superblocks *
 	const char *name = flags & ERA_VIEW_SNAPSHOT ? "metadata snapshot" : "superblock";
 
 	if (f->other)
-		snprintf(text, size, "block %" PRIu64 ": is sound, but of another kind: the %s is an older "
+		snprintf(text, size,
+			 "block %" PRIu64 ": is sound, but of another kind: the %s is an older "
 			 "one, or a pointer is wrong", f->other, name);
 	else if (f->newest > sbs->view.current_era)
-		snprintf(text, size, "era %" PRIu32 " is found, and the %s says %" PRIu32, f->newest, name,
+		snprintf(text, size, "era %" PRIu32 " is found, and the %s says %" PRIu32,
+			 f->newest, name,
 			 sbs->view.current_era);
 	else if (f->names_era)
 		snprintf(text, size, "an era is found that contradicts the current one, %" PRIu32,
 			 sbs->view.current_era);
 	else if (f->traces.is_followed)
-		snprintf(text, size, "blocks tell of eras after %" PRIu32 ": the superblock is an older one, or "
+		snprintf(text, size,
+			 "blocks tell of eras after %" PRIu32 ": the superblock is an older one, or "
 			 "they are left of other metadata", sbs->view.current_era);
 	else if (f->contradicts)
-		snprintf(text, size, "the space map and what leads to its blocks contradict each other, as "
+		snprintf(text, size,
+			 "the space map and what leads to its blocks contradict each other, as "
 			 "when a pointer was lost");
 	else if (f->result.space_map_lost)
-		snprintf(text, size, "the space map can't be read, and nothing else proves that no pointer was "
+		snprintf(text, size,
+			 "the space map can't be read, and nothing else proves that no pointer was "
 			 "lost");
 	else if (f->result.pointers_hidden)
-		snprintf(text, size, "what is damaged held pointers, and nothing proves that no other one was "
+		snprintf(text, size,
+			 "what is damaged held pointers, and nothing proves that no other one was "
 			 "lost");
 	else
 		return false;
@@ -262,7 +269,8 @@ static int doubt_number(const struct findings *f, const struct era_superblocks *
 
 	if (most <= sbs->view.nr_blocks || (!is_all_lost && !f->era_unread))
 		return 0;
-	return report_fail(f->rep, ERA_DAMAGED, "%s: found %" PRIu32 " blocks in the superblock, others tell of "
+	return report_fail(f->rep, ERA_DAMAGED,
+			   "%s: found %" PRIu32 " blocks in the superblock, others tell of "
 			   "%" PRIu64 ": their number is not known; treat every block as written",
 			   f->dev->path, sbs->view.nr_blocks, most);
 }
@@ -276,10 +284,12 @@ static int doubt(const struct findings *f, struct era_superblocks *sbs, unsigned
 
 	if (find_reason(f, sbs, *flags, reason, sizeof(reason))) {
 		*flags |= ERA_VIEW_ALL_LOST;
-		report_note(f->rep, "%s: %s: every block counts as written, in era %" PRIu32, f->dev->path,
+		report_note(f->rep, "%s: %s: every block counts as written, in era %" PRIu32,
+			    f->dev->path,
 			    reason, era);
 	} else if (f->era_unread && !is_known) {
-		report_note(f->rep, "%s: eras that can't be read may be after %" PRIu32 ", the current one: it "
+		report_note(f->rep,
+			    "%s: eras that can't be read may be after %" PRIu32 ", the current one: it "
 			    "becomes %" PRIu32, f->dev->path, sbs->view.current_era, era);
 	} else {
 		era = sbs->view.current_era;
@@ -346,7 +356,8 @@ int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags
 int era_view_open(struct era_view *view, const char *path, unsigned flags, const struct report *rep)
 {
 	struct blk_dev dev;
-	int r = blk_dev_open(&dev, path, flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ, rep);
+	int r = blk_dev_open(&dev, path, flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ,
+			     rep);
 
 	return r ? r : era_view_open_dev(view, &dev, flags);
 }

@@ -15,7 +15,7 @@ enum change_unit {
 };
 
 struct changes {
-	const uint64_t *bits; /* a bit a block: changed */
+	const uint64_t *bits; /* one bit per block: changed */
 	uint32_t nr_blocks;
 	uint64_t block_size;  /* bytes */
 	uint64_t device_size; /* bytes, or 0: not known; nothing listed lies past it */

@@ -36,7 +36,7 @@
 #define MAX_ANSWER_BLOCKS (UINT32_C(1) << 24)
 
 /* Of a block that is in use: where it lies in its array, and the era of the writeset whose root it is. */
-struct role_in_use {
+struct use {
 	uint32_t place, era;
 };
 
@@ -45,13 +45,13 @@ struct challenge {
 	const uint64_t *whole;
 	const struct salvage_answer *answer;
 	uint64_t *used; /* a bit for each block of the space map that is looked at */
-	struct role_in_use *roles;
+	struct use *uses;
 	void *data;
 	struct index_disk *index;
 	bool misplaced; /* of what is looked at: a bitmap that doesn't count itself */
 };
 
-static void use(struct challenge *c, uint64_t block)
+static void add_used(struct challenge *c, uint64_t block)
 {
 	if (block && block < c->scan->limit)
 		bits_set(c->used, block);
@@ -67,7 +67,7 @@ static void use_bitmap(struct challenge *c, uint64_t bitmap, uint64_t first)
 			!bitmap_get_count(c->data, (uint32_t)(bitmap - first));
 	for (uint64_t block = first; block < end; block++)
 		if (bitmap_get_count(c->data, (uint32_t)(block - first)))
-			use(c, block);
+			add_used(c, block);
 }
 
 static bool use_index(struct challenge *c, uint64_t block)
@@ -81,7 +81,7 @@ static bool use_index(struct challenge *c, uint64_t block)
 
 		if (!bitmap)
 			break;
-		if (bitmap >= c->scan->limit || c->scan->blocks[bitmap].kind != SCAN_BITMAP)
+		if (bitmap >= c->scan->limit || c->scan->blocks[bitmap].type != SCAN_BITMAP)
 			return false;
 		is_whole &= bits_test(c->whole, bitmap);
 		use_bitmap(c, bitmap, i * BITMAP_ENTRIES);
@@ -97,11 +97,11 @@ static void follow_leaf(struct challenge *c, uint64_t leaf)
 
 	for (uint32_t i = 0; i < nr; i++) {
 		uint32_t child = scan_children(c->scan, leaf)[i];
-		struct role_in_use *role = &c->roles[child];
+		struct use *use = &c->uses[child];
 
-		use(c, child);
-		role->place = first == NO_PLACE || role->place != NO_PLACE ? NO_PLACE : (uint32_t)first + i;
-		role->era = c->roles[leaf].era;
+		add_used(c, child);
+		use->place = first == NO_PLACE || use->place != NO_PLACE ? NO_PLACE : (uint32_t)first + i;
+		use->era = c->uses[leaf].era;
 	}
 }
 
@@ -110,18 +110,19 @@ static void follow_writesets(struct challenge *c, uint64_t leaf)
 	for (uint32_t i = 0; i < c->scan->blocks[leaf].nr; i++) {
 		struct scan_writeset ws = scan_writeset(c->scan, leaf, i);
 
-		use(c, ws.root);
-		c->roles[ws.root].era = ws.era;
+		add_used(c, ws.root);
+		c->uses[ws.root].era = ws.era;
 	}
 }
 
-static void follow(struct challenge *c, enum scan_kind kind,
+static void follow(struct challenge *c, enum scan_type type,
 		   void (*follow_block)(struct challenge *c, uint64_t block))
 {
 	uint64_t end = c->scan->end;
 
-	for (uint64_t b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
-		if (c->scan->blocks[b].kind == kind)
+	for (uint64_t b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1,
+										     end))
+		if (c->scan->blocks[b].type == type)
 			follow_block(c, b);
 }
 
@@ -132,7 +133,8 @@ static bool has_bit(const struct salvage_answer *answer, uint64_t block, uint32_
 	return era == CURRENT ? has == answer->current_era : has >= era;
 }
 
-static bool has_bits(const struct salvage_answer *answer, const void *data, uint32_t nr, uint64_t place,
+static bool has_bits(const struct salvage_answer *answer, const void *data, uint32_t nr,
+		     uint64_t place,
 		     uint32_t era)
 {
 	const struct le64 *words = (const void *)array_values(data);
@@ -140,13 +142,15 @@ static bool has_bits(const struct salvage_answer *answer, const void *data, uint
 
 	for (uint32_t i = 0; i < nr; i++)
 		for (uint64_t word = le64_get(words[i]); word; word &= word - 1)
-			if (!has_bit(answer, first + i * BITS_PER_WORD + (uint64_t)__builtin_ctzll(word),
+			if (!has_bit(answer,
+				     first + i * BITS_PER_WORD + (uint64_t)__builtin_ctzll(word),
 				     era))
 				return false;
 	return true;
 }
 
-static bool has_eras(const struct salvage_answer *answer, const void *data, uint32_t nr, uint64_t place)
+static bool has_eras(const struct salvage_answer *answer, const void *data, uint32_t nr,
+		     uint64_t place)
 {
 	const struct le32 *eras = (const void *)array_values(data);
 	uint64_t first = place * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
@@ -162,17 +166,17 @@ static bool has_eras(const struct salvage_answer *answer, const void *data, uint
 static bool is_covered(struct challenge *c, uint64_t block)
 {
 	const struct scan_block *b = &c->scan->blocks[block];
-	const struct role_in_use *role = &c->roles[block];
+	const struct use *use = &c->uses[block];
 
-	if (b->kind == SCAN_ERAS && role->era != CURRENT)
+	if (b->type == SCAN_ERAS && use->era != CURRENT)
 		return false;
-	if ((b->kind != SCAN_ERAS && b->kind != SCAN_BITS) || !b->value)
+	if ((b->type != SCAN_ERAS && b->type != SCAN_BITS) || !b->value)
 		return true;
-	if (role->place == NO_PLACE || !c->answer->eras || scan_read(c->scan, block, c->data))
+	if (use->place == NO_PLACE || !c->answer->eras || scan_read(c->scan, block, c->data))
 		return false;
-	if (b->kind == SCAN_ERAS)
-		return has_eras(c->answer, c->data, b->nr, role->place);
-	return has_bits(c->answer, c->data, b->nr, role->place, role->era);
+	if (b->type == SCAN_ERAS)
+		return has_eras(c->answer, c->data, b->nr, use->place);
+	return has_bits(c->answer, c->data, b->nr, use->place, use->era);
 }
 
 /* There is one era array, and one more with a clone; a block of eras in another place is not what was there. */
@@ -183,10 +187,10 @@ static bool has_arrays_too_many(const struct challenge *c)
 
 	for (uint64_t b = bits_next_set(c->used, 1, scan->end); b < scan->end;
 	     b = bits_next_set(c->used, b + 1, scan->end)) {
-		nr_clones += scan->blocks[b].kind == SCAN_SUPERBLOCK;
-		nr_arrays += scan->blocks[b].kind == SCAN_ARRAY_LEAF && scan->blocks[b].nr &&
+		nr_clones += scan->blocks[b].type == SCAN_SUPERBLOCK;
+		nr_arrays += scan->blocks[b].type == SCAN_ARRAY_LEAF && scan->blocks[b].nr &&
 			     !scan_first_index(scan, b) &&
-			     scan->blocks[scan_children(scan, b)[0]].kind == SCAN_ERAS;
+			     scan->blocks[scan_children(scan, b)[0]].type == SCAN_ERAS;
 	}
 	return nr_arrays > 1 + nr_clones;
 }
@@ -199,12 +203,13 @@ static bool may_be_newer(struct challenge *c)
 
 	c->scan->nr_looked_at += end;
 	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
-		newest = scan_newest_era(c->scan, b) > newest ? scan_newest_era(c->scan, b) : newest;
+		newest = scan_newest_era(c->scan, b) > newest ? scan_newest_era(c->scan,
+										b) : newest;
 	if (newest < c->answer->max_era && !c->scan->resized)
 		return false;
 	if (has_arrays_too_many(c))
 		return true;
-	memset(c->roles, 0xff, (size_t)c->scan->limit * sizeof(*c->roles));
+	memset(c->uses, 0xff, (size_t)c->scan->limit * sizeof(*c->uses));
 	follow(c, SCAN_WRITESETS, follow_writesets);
 	follow(c, SCAN_ARRAY_LEAF, follow_leaf);
 	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
@@ -217,9 +222,9 @@ static bool may_be_newer(struct challenge *c)
 static bool challenges(struct challenge *c, uint64_t block)
 {
 	bool is_small = c->scan->limit <= BITMAP_ENTRIES;
-	uint8_t kind = c->scan->blocks[block].kind;
+	uint8_t type = c->scan->blocks[block].type;
 
-	if (kind != (is_small ? SCAN_BITMAP : SCAN_INDEX) || bits_test(c->whole, block))
+	if (type != (is_small ? SCAN_BITMAP : SCAN_INDEX) || bits_test(c->whole, block))
 		return false;
 	memset(c->used, 0, (size_t)bits_words(c->scan->limit) * sizeof(*c->used));
 	c->misplaced = false;
@@ -237,26 +242,28 @@ static bool is_challenged(struct challenge *c)
 	return false;
 }
 
-int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole, const struct salvage_answer *answer)
+int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
+			    const struct salvage_answer *answer)
 {
 	struct challenge c = {
 		.scan = scan,
 		.whole = whole,
 		.answer = answer,
 		.used = bits_alloc(scan->limit),
-		.roles = malloc((size_t)scan->limit * sizeof(*c.roles)),
+		.uses = malloc((size_t)scan->limit * sizeof(*c.uses)),
 		.data = blk_alloc(1),
 		.index = blk_alloc(1),
 	};
-	int r = c.used && c.roles && c.data && c.index ? !is_challenged(&c)
+	int r = c.used && c.uses && c.data && c.index ? !is_challenged(&c)
 						       : report_nomem(scan->dev->rep);
 
 	free(c.used);
-	free(c.roles);
+	free(c.uses);
 	free(c.data);
 	free(c.index);
 	if (!r)
-		report_note(scan->dev->rep, "%s: a space map that does not add up may be the newest: a pointer may "
+		report_note(scan->dev->rep,
+			    "%s: a space map that does not add up may be the newest: a pointer may "
 			    "be wrong", scan->dev->path);
 	return r;
 }
@@ -287,8 +294,8 @@ void salvage_close_whole(struct era_salvage *s)
 
 void salvage_mark_whole(struct era_salvage *s)
 {
-	const struct ledger *ledger = &s->generations.ledger;
+	const struct replay *replay = &s->generations.replay;
 
-	for (uint64_t i = 0; i < ledger->nr_bitmaps; i++)
-		bits_set(s->whole, ledger->numbers[i]);
+	for (uint64_t i = 0; i < replay->nr_bitmaps; i++)
+		bits_set(s->whole, replay->numbers[i]);
 }

@@ -33,7 +33,7 @@ struct finder {
 
 static uint64_t leftmost_leaf(const struct scan *scan, uint64_t block)
 {
-	for (unsigned depth = 0; depth < BTREE_MAX_DEPTH && scan->blocks[block].kind == SCAN_NODE;
+	for (unsigned depth = 0; depth < BTREE_MAX_DEPTH && scan->blocks[block].type == SCAN_NODE;
 	     depth++)
 		block = scan_children(scan, block)[0];
 	return block;
@@ -68,7 +68,7 @@ static bool set_array_root(struct finder *f, uint64_t block, uint64_t leaf)
 		return !scan->blocks[leaf].nr &&
 		       set_root(sb->era_array_root ? &sb->current_root : &sb->era_array_root,
 				block);
-	return set_root(scan->blocks[child].kind == SCAN_ERAS ? &sb->era_array_root
+	return set_root(scan->blocks[child].type == SCAN_ERAS ? &sb->era_array_root
 							      : &sb->current_root, block);
 }
 
@@ -86,7 +86,7 @@ static bool set_any_root(struct finder *f, uint64_t block)
 
 	if (block == f->scan->hole)
 		return set_hole_root(f);
-	switch ((enum scan_kind)f->scan->blocks[leaf].kind) {
+	switch ((enum scan_type)f->scan->blocks[leaf].type) {
 	case SCAN_INDEX:
 		return true;
 	case SCAN_SUPERBLOCK:
@@ -108,32 +108,32 @@ static bool set_any_root(struct finder *f, uint64_t block)
 	return false;
 }
 
-static bool is_root(const struct ledger *ledger, uint64_t block)
+static bool is_root(const struct replay *replay, uint64_t block)
 {
-	for (unsigned i = 0; i < ledger->nr_roots; i++)
-		if (ledger->roots[i] == block)
+	for (unsigned i = 0; i < replay->nr_roots; i++)
+		if (replay->roots[i] == block)
 			return true;
 	return false;
 }
 
 static bool set_roots(struct finder *f)
 {
-	const struct ledger *ledger = &f->all->ledger;
+	const struct replay *replay = &f->all->replay;
 	struct superblock *sb = &f->g.sb;
 	struct problem p;
 
-	sb->sm.nr_blocks = min_u64(f->scan->limit, ledger->nr_bitmaps * BITMAP_ENTRIES);
-	sb->sm.nr_allocated = ledger->nr_allocated;
-	sb->metadata_snap = ledger->clone;
+	sb->sm.nr_blocks = min_u64(f->scan->limit, replay->nr_bitmaps * BITMAP_ENTRIES);
+	sb->sm.nr_allocated = replay->nr_allocated;
+	sb->metadata_snap = replay->clone;
 	if (sb->metadata_snap &&
-	    superblock_read(f->scan->dev, sb->metadata_snap, ROLE_SNAPSHOT, &f->clone, &p))
+	    superblock_read(f->scan->dev, sb->metadata_snap, BLOCK_SNAPSHOT, &f->clone, &p))
 		return false;
 	sb->data_block_size = f->clone.data_block_size;
-	for (unsigned i = 0; i < ledger->nr_roots; i++)
-		if (!set_any_root(f, ledger->roots[i]))
+	for (unsigned i = 0; i < replay->nr_roots; i++)
+		if (!set_any_root(f, replay->roots[i]))
 			return false;
-	return is_root(ledger, sb->sm.index) && sb->sm.ref_tree && sb->writeset_tree_root &&
-	       sb->era_array_root && (!sb->metadata_snap || is_root(ledger, sb->metadata_snap));
+	return is_root(replay, sb->sm.index) && sb->sm.ref_tree && sb->writeset_tree_root &&
+	       sb->era_array_root && (!sb->metadata_snap || is_root(replay, sb->metadata_snap));
 }
 
 /* Adds a block of an array; all but the last are full.  False when it isn't. */
@@ -162,13 +162,13 @@ static bool may_have_length(const struct extent *extent, uint64_t length)
 	return length <= extent->length && length + extent->spare >= extent->length;
 }
 
-/* 1, 0 when it is no array of that kind, or ERA_SYS. */
-static int measure(struct scan *scan, uint64_t root, enum scan_kind kind,
+/* 1, 0 when it is no array of that type, or ERA_SYS. */
+static int measure(struct scan *scan, uint64_t root, enum scan_type type,
 		   struct extent *extent)
 {
-	uint32_t per_block = ARRAY_MAX_ENTRIES(kind == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
+	uint32_t per_block = ARRAY_MAX_ENTRIES(type == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
 	uint64_t nr;
-	uint32_t *list = scan_array(scan, root, kind, &nr);
+	uint32_t *list = scan_array(scan, root, type, &nr);
 	bool is_one = true;
 
 	*extent = (struct extent){.length = 0};
@@ -292,7 +292,7 @@ static int find_all(struct finder *f)
 	return r > 0 ? find_snapshot(f) : r;
 }
 
-/* r: what the ledger says of its space map. */
+/* r: what the replay says of its space map. */
 static int find(struct generations *all, uint64_t index, int r, struct generation *g)
 {
 	struct finder f = {
@@ -301,12 +301,12 @@ static int find(struct generations *all, uint64_t index, int r, struct generatio
 		.g = {.sb = {.sm = {.index = index}}},
 	};
 
-	if (r != LEDGER_ADDS_UP)
-		return r == LEDGER_UNCLEAR ? GENERATION_UNCLEAR : r;
+	if (r != REPLAY_ADDS_UP)
+		return r == REPLAY_UNCLEAR ? GENERATION_UNCLEAR : r;
 	r = find_all(&f);
 	if (r > 0)
 		*g = f.g;
-	return r || !all->ledger.nr_holes ? r : GENERATION_UNCLEAR;
+	return r || !all->replay.nr_holes ? r : GENERATION_UNCLEAR;
 }
 
 uint64_t generation_lowest_era(const struct generation *g)
@@ -319,20 +319,20 @@ uint64_t generation_lowest_era(const struct generation *g)
 int generations_open(struct generations *all, struct scan *scan)
 {
 	*all = (struct generations){.scan = scan};
-	return ledger_open(&all->ledger, scan);
+	return replay_open(&all->replay, scan);
 }
 
 void generations_close(struct generations *all)
 {
-	ledger_close(&all->ledger);
+	replay_close(&all->replay);
 }
 
 int generation_find(struct generations *all, uint64_t index, struct generation *g)
 {
-	return find(all, index, ledger_turn_to(&all->ledger, index), g);
+	return find(all, index, replay_turn_to(&all->replay, index), g);
 }
 
 int generation_find_by_bitmap(struct generations *all, uint64_t bitmap, struct generation *g)
 {
-	return find(all, all->scan->hole, ledger_turn_to_bitmap(&all->ledger, bitmap), g);
+	return find(all, all->scan->hole, replay_turn_to_bitmap(&all->replay, bitmap), g);
 }

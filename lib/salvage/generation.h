@@ -11,7 +11,7 @@
 
 #include "base/compiler.h"
 #include "metadata/superblock.h"
-#include "salvage/ledger.h"
+#include "salvage/replay.h"
 #include "salvage/scan.h"
 
 struct generation {
@@ -48,7 +48,7 @@ struct known_writesets {
 struct generations {
 	struct scan *scan;
 	uint32_t nr_blocks; /* of data, or 0: not known */
-	struct ledger ledger;
+	struct replay replay;
 	struct known_array eras, snap_eras;
 	struct known_writesets writesets, snap_writesets;
 };

@@ -82,7 +82,7 @@ static bool bits_covered(const struct compare *c, uint32_t nr)
 	return true;
 }
 
-/* Both have blocks of one kind; the array of `other` is at least as long. */
+/* Both have blocks of one type; the array of `other` is at least as long. */
 static int blocks_covered(struct compare *c, const uint32_t *a, uint64_t nr, const uint32_t *b,
 			  enum hole_rule rule,
 			  bool (*covered)(const struct compare *c, uint32_t nr))
@@ -227,7 +227,8 @@ static int digested(struct compare *c, const struct scan_writeset *ws)
 }
 
 /* Goes on from *i, since eras ascend; NULL when there is none of that era. */
-static const struct scan_writeset *find_era(const struct scan_writesets *all, uint32_t era, uint64_t *i)
+static const struct scan_writeset *find_era(const struct scan_writesets *all, uint32_t era,
+					    uint64_t *i)
 {
 	while (*i < all->nr && all->list[*i].era < era)
 		(*i)++;

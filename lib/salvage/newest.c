@@ -6,7 +6,7 @@
  * that another one supersedes are not it.  Of the others it is one that no other one covers, or one
  * that says as much is: the highest era of all these is right, or too high.
  *
- * "Nothing but block 0 is damaged" is therefore the question.  A block of no kind may have been
+ * "Nothing but block 0 is damaged" is therefore the question.  A block of no type may have been
  * the newest index.  A block of zeroes may have been, too: but the kernel fills a device from its
  * start, so behind the last block that it wrote all is zero, and before that nothing; and the
  * last block of a commit is its index, or a bitmap that has changed only because the index came to
@@ -14,7 +14,7 @@
  * device knows to be in use, or to hold a bitmap, were not always zero.  Then nothing is proven, and
  * every block counts as written.
  *
- * With one exception, a single block of no kind, or zero before others that are not: the hole.  Whatever
+ * With one exception, a single block of no type, or zero before others that are not: the hole.  Whatever
  * it was, all else of the newest generation is there.  If it was the index, some bitmap shows it, where
  * the device is small enough for only one; if it was in use as something else, the index is there, and
  * leads to the hole itself or to a bitmap that knows it.  So the newest generation is among those found
@@ -61,7 +61,7 @@ static bool index_uses_zeroes(struct scan *scan, const struct index_disk *index,
 		if (bitmap >= scan->end)
 			return true;
 		if (i < scan->end / BITMAP_ENTRIES || bitmap == last[i] ||
-		    scan->blocks[bitmap].kind != SCAN_BITMAP)
+		    scan->blocks[bitmap].type != SCAN_BITMAP)
 			continue;
 		last[i] = bitmap;
 		if (zeroes_are_in_use(scan, bitmap, i * BITMAP_ENTRIES, data))
@@ -78,10 +78,10 @@ static bool any_zeroes_are_in_use(struct scan *scan, void *data, struct index_di
 	uint64_t last[INDEX_MAX_ENTRIES] = {0};
 
 	for (uint64_t block = 1; block < scan->end; block++) {
-		if (is_small && scan->blocks[block].kind == SCAN_BITMAP &&
+		if (is_small && scan->blocks[block].type == SCAN_BITMAP &&
 		    zeroes_are_in_use(scan, block, 0, data))
 			return true;
-		if (scan->blocks[block].kind != SCAN_INDEX)
+		if (scan->blocks[block].type != SCAN_INDEX)
 			continue;
 		if (blk_dev_read(scan->dev, block, 1, index) ||
 		    index_uses_zeroes(scan, index, last, data))
@@ -120,14 +120,14 @@ static int is_all_there(struct era_salvage *s)
 
 static int add(struct era_salvage *s, const struct generation *g)
 {
-	if (s->nr_found == s->room) {
-		size_t room = s->room ? 2 * s->room : 64;
-		struct generation *grown = realloc(s->found, room * sizeof(*grown));
+	if (s->nr_found == s->capacity) {
+		size_t capacity = s->capacity ? 2 * s->capacity : 64;
+		struct generation *grown = realloc(s->found, capacity * sizeof(*grown));
 
 		if (!grown)
 			return report_nomem(s->dev.rep);
 		s->found = grown;
-		s->room = room;
+		s->capacity = capacity;
 	}
 	s->found[s->nr_found++] = *g;
 	return 0;
@@ -139,7 +139,7 @@ static bool is_too_much(struct era_salvage *s)
 	if (!scan_is_exhausted(&s->scan))
 		return false;
 	report_note(s->dev.rep, "%s: %" PRIu64 " space maps are too many to look at", s->dev.path,
-		    s->scan.nr_kind[SCAN_INDEX]);
+		    s->scan.nr_of_type[SCAN_INDEX]);
 	s->nr_found = 0;
 	return true;
 }
@@ -148,7 +148,7 @@ typedef int find_fn(struct generations *all, uint64_t block, struct generation *
 
 /* What was formatted and never resumed has no data blocks, and nothing worth looking for.  1, or 0 when
  * nothing is proven, or ERA_SYS. */
-static int find_generations_by(struct era_salvage *s, enum scan_kind kind, find_fn *find)
+static int find_generations_by(struct era_salvage *s, enum scan_type type, find_fn *find)
 {
 	struct scan *scan = &s->scan;
 
@@ -156,13 +156,14 @@ static int find_generations_by(struct era_salvage *s, enum scan_kind kind, find_
 		struct generation g;
 		int r;
 
-		if (scan->blocks[block].kind != kind)
+		if (scan->blocks[block].type != type)
 			continue;
 		if (is_too_much(s))
 			return 0;
 		r = find(&s->generations, block, &g);
 		if (r == GENERATION_UNCLEAR) {
-			report_note(s->dev.rep, "%s: block %" PRIu64 " is damaged, and may have been in use: "
+			report_note(s->dev.rep,
+				    "%s: block %" PRIu64 " is damaged, and may have been in use: "
 				    "what it held is not known", s->dev.path, scan->hole);
 			return 0;
 		}
@@ -215,7 +216,8 @@ static int by_age(const void *a, const void *b)
 
 /* Is the one at i `wanted` by those from `first` up to `end`, at most NEIGHBOURS of them?  Those that
  * are left out don't count.  1, 0, or ERA_SYS. */
-static int is_any(struct era_salvage *s, size_t i, size_t first, size_t end, const uint8_t *left_out,
+static int is_any(struct era_salvage *s, size_t i, size_t first, size_t end,
+		  const uint8_t *left_out,
 		  enum generation_cover wanted)
 {
 	size_t nr = 0;
@@ -346,7 +348,7 @@ static int has_bitmaps_behind(struct era_salvage *s, uint64_t index)
 		uint64_t block = le64_get(data->entry[i].blocknr);
 
 		nr += block > index && block < scan->end &&
-		      scan->blocks[block].kind == SCAN_BITMAP;
+		      scan->blocks[block].type == SCAN_BITMAP;
 	}
 	free(data);
 	return r && nr == scan->end - 1 - index;
@@ -358,7 +360,7 @@ static uint64_t last_index(const struct era_salvage *s)
 	const struct scan *scan = &s->scan;
 	uint64_t last = scan->end - 1;
 
-	while (last && scan->blocks[last].kind != SCAN_INDEX && last != scan->hole)
+	while (last && scan->blocks[last].type != SCAN_INDEX && last != scan->hole)
 		last--;
 	return last;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A sound superblock of which one field is wrong: a root that leads to no tree of its kind, or to an
+ * A sound superblock of which one field is wrong: a root that leads to no tree of its type, or to an
  * older one, or to none; or a current era that is below others.  The space map that it points to
  * tells what the trees are, when it is the generation's: its counts recompute, and all the rest of the
  * superblock is what it says.
@@ -25,25 +25,27 @@
 #include "pdata/node.h"
 #include "salvage/salvage.h"
 
-static bool read_role(struct blk_dev *dev, uint64_t block, enum blk_role role, void *data)
+static bool read_type(struct blk_dev *dev, uint64_t block, enum block_type type, void *data)
 {
 	struct problem p;
 
 	return block && block < dev->nr_blocks && !blk_dev_read(dev, block, 1, data) &&
-	       !blk_validate((struct blk_ro){block, data}, role, &p);
+	       !blk_validate((struct blk_ro){block, data}, type, &p);
 }
 
-/* Down the left side: nodes of one role, and at the end a block of the array, if it is one. */
-static bool leads_to(struct blk_dev *dev, uint64_t block, enum blk_role role, enum blk_role array,
+/* Down the left side: nodes of one type, and at the end a block of the array, if it is one. */
+static bool leads_to(struct blk_dev *dev, uint64_t block, enum block_type type,
+		     enum block_type array,
 		     void *data)
 {
 	for (unsigned depth = 0; depth < BTREE_MAX_DEPTH; depth++) {
-		if (!read_role(dev, block, role, data))
+		if (!read_type(dev, block, type, data))
 			return false;
 		if (!node_nr(data))
 			return true;
 		if (node_is_leaf(data))
-			return array == ROLE_NONE || read_role(dev, node_child(data, 0), array, data);
+			return array == BLOCK_NONE || read_type(dev, node_child(data, 0), array,
+								data);
 		block = node_child(data, 0);
 	}
 	return false;
@@ -72,16 +74,16 @@ static int judge(struct scan *scan, const struct superblock *sb, const struct ge
 struct root {
 	uint64_t *found;
 	uint64_t wanted;
-	enum blk_role role, array;
+	enum block_type type, array;
 };
 
-/* A root of 0, or that leads to nothing of its kind, is the wrong one; of another it isn't known. */
+/* A root of 0, or that leads to nothing of its type, is the wrong one; of another it isn't known. */
 static int decide(struct scan *scan, const struct superblock *sb, const struct root *root,
 		  const struct generation *g, void *data)
 {
 	int verdict = TAKE_IT;
 
-	if (leads_to(scan->dev, *root->found, root->role, root->array, data))
+	if (leads_to(scan->dev, *root->found, root->type, root->array, data))
 		verdict = judge(scan, sb, g);
 	if (verdict == TAKE_IT)
 		*root->found = root->wanted;
@@ -110,9 +112,9 @@ static int take_field(struct scan *scan, struct superblock *sb, const struct gen
 		      void *data)
 {
 	const struct root roots[] = {
-		{&sb->writeset_tree_root, g->sb.writeset_tree_root, ROLE_WRITESET_NODE, ROLE_NONE},
-		{&sb->era_array_root, g->sb.era_array_root, ROLE_ERA_NODE, ROLE_ERA},
-		{&sb->current_root, g->sb.current_root, ROLE_BITSET_NODE, ROLE_BITSET},
+		{&sb->writeset_tree_root, g->sb.writeset_tree_root, BLOCK_WRITESET_NODE, BLOCK_NONE},
+		{&sb->era_array_root, g->sb.era_array_root, BLOCK_ERA_NODE, BLOCK_ERA},
+		{&sb->current_root, g->sb.current_root, BLOCK_BITSET_NODE, BLOCK_BITSET},
 	};
 	const struct root *wrong = NULL;
 	uint64_t lowest_era = generation_lowest_era(g);
@@ -186,20 +188,24 @@ static int is_proven(struct blk_dev *dev, const struct superblock *sb, enum verd
 	return r > 0 ? salvage_vouches(dev, sb, 0) : r;
 }
 
-static void report_field(const struct blk_dev *dev, const char *name, uint64_t found, uint64_t taken)
+static void report_field(const struct blk_dev *dev, const char *name, uint64_t found,
+			 uint64_t taken)
 {
 	if (found != taken)
-		report_note(dev->rep, "%s: block 0: superblock: %s: found %" PRIu64 ", taken %" PRIu64
+		report_note(dev->rep,
+			    "%s: block 0: superblock: %s: found %" PRIu64 ", taken %" PRIu64
 			    " as the space map proves", dev->path, name, found, taken);
 }
 
 static void report_fields(const struct blk_dev *dev, const struct superblock *old,
 			  const struct superblock *sb)
 {
-	report_field(dev, "root of the writeset tree", old->writeset_tree_root, sb->writeset_tree_root);
+	report_field(dev, "root of the writeset tree", old->writeset_tree_root,
+		     sb->writeset_tree_root);
 	report_field(dev, "root of the era array", old->era_array_root, sb->era_array_root);
 	report_field(dev, "root of the current writeset", old->current_root, sb->current_root);
-	report_field(dev, "bits of the current writeset", old->current_nr_bits, sb->current_nr_bits);
+	report_field(dev, "bits of the current writeset", old->current_nr_bits,
+		     sb->current_nr_bits);
 	if (sb->current_era != old->current_era)
 		report_note(dev->rep, "%s: block 0: superblock: current era: found %" PRIu32
 			    ", which is below others, taken %" PRIu32, dev->path, old->current_era,

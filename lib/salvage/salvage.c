@@ -12,7 +12,7 @@
 #include "ondisk/era_disk.h"
 #include "salvage/salvage_internal.h"
 
-#define WINDOW_BLOCKS 4096u
+#define CHUNK_BLOCKS 4096u
 
 int era_salvage_is_needed(struct blk_dev *dev)
 {
@@ -42,7 +42,8 @@ static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hint
 	for (size_t i = 0; i < s->nr_found; i++)
 		if (s->found[i].sb.nr_blocks > s->header.nr_blocks)
 			s->header.nr_blocks = s->found[i].sb.nr_blocks;
-	report_note(s->dev.rep, "%s: deduced --nr-blocks=%" PRIu32 " from the era array", s->dev.path,
+	report_note(s->dev.rep, "%s: deduced --nr-blocks=%" PRIu32 " from the era array",
+		    s->dev.path,
 		    s->header.nr_blocks);
 	return 0;
 }
@@ -119,8 +120,8 @@ static int deduce(struct era_salvage *s, const struct era_salvage_hints *hints)
 
 static bool is_metadata(const struct scan *scan)
 {
-	return scan->nr_kind[SCAN_INDEX] + scan->nr_kind[SCAN_WRITESETS] + scan->nr_kind[SCAN_ERAS] +
-	       scan->nr_kind[SCAN_BITS] + scan->nr_kind[SCAN_BITMAP];
+	return scan->nr_of_type[SCAN_INDEX] + scan->nr_of_type[SCAN_WRITESETS] + scan->nr_of_type[SCAN_ERAS] +
+	       scan->nr_of_type[SCAN_BITS] + scan->nr_of_type[SCAN_BITMAP];
 }
 
 /* A superblock whose checksum is right, and some field of which is not, still tells where it points. */
@@ -136,7 +137,8 @@ static int agrees_with_superblock(struct era_salvage *s)
 		agrees = salvage_has_trees_of(&sb, &s->found[i].sb);
 	if (agrees)
 		return 0;
-	report_note(s->dev.rep, "%s: block 0 has a right checksum, and points to other trees than those that were "
+	report_note(s->dev.rep,
+		    "%s: block 0 has a right checksum, and points to other trees than those that were "
 		    "found", s->dev.path);
 	s->nr_found = 0;
 	return 0;
@@ -202,7 +204,8 @@ static int is_unchallenged(struct era_salvage *s, const struct era_salvage_hints
 	struct salvage_answer answer;
 	int r;
 
-	s->header = (struct era_header){.nr_blocks = most_blocks(s, hints), .current_era = UINT32_MAX};
+	s->header = (struct era_header){.nr_blocks = most_blocks(s,
+								 hints), .current_era = UINT32_MAX};
 	for (size_t i = 0; i < s->nr_found; i++)
 		s->found[i].sb.current_era = UINT32_MAX;
 	salvage_answer_open(&answer, s->header.nr_blocks, UINT32_MAX, least_max_era(s));
@@ -235,7 +238,8 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 	int r;
 
 	if (!is_metadata(&s->scan))
-		return report_fail(s->dev.rep, ERA_DAMAGED, "%s: no block of dm-era's metadata is left",
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: no block of dm-era's metadata is left",
 				   s->dev.path);
 	r = find_newest(s, hints);
 	if (!r && !s->nr_found)
@@ -301,25 +305,25 @@ static int open_sources(struct era_salvage *s, struct source *sources)
 }
 
 /* The highest era of all sources; blocks of which they don't agree are marked in doubt. */
-static int merge_window(struct era_salvage *s, struct source *sources, uint64_t first, uint32_t nr,
-			uint32_t *eras, uint64_t *doubt)
+static int merge_chunk(struct era_salvage *s, struct source *sources, uint64_t first, uint32_t nr,
+		       uint32_t *eras, uint64_t *doubt)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 
-	memset(doubt, 0, WINDOW_BLOCKS / 8);
+	memset(doubt, 0, CHUNK_BLOCKS / 8);
 	for (size_t i = 0; i < s->nr_found; i++) {
 		uint32_t known = 0;
 
 		if (first < s->found[i].sb.nr_blocks) {
-			int r = era_map_next(sources[i].map, &window);
+			int r = era_map_next(sources[i].map, &chunk);
 
 			if (r < 0)
 				return r;
-			known = window.nr;
+			known = chunk.nr;
 		}
 		for (uint32_t j = 0; j < nr; j++) {
-			uint32_t era = j < known ? window.eras[j] : s->header.current_era;
-			bool is_lost = j < known && bits_test(window.lost, j);
+			uint32_t era = j < known ? chunk.eras[j] : s->header.current_era;
+			bool is_lost = j < known && bits_test(chunk.lost, j);
 
 			if (is_lost || (i && era != eras[j]))
 				bits_set(doubt, j);
@@ -332,8 +336,8 @@ static int merge_window(struct era_salvage *s, struct source *sources, uint64_t 
 	return 0;
 }
 
-static void count_window(struct era_salvage *s, uint32_t nr, const uint32_t *eras,
-			 const uint64_t *doubt)
+static void count_chunk(struct era_salvage *s, uint32_t nr, const uint32_t *eras,
+			const uint64_t *doubt)
 {
 	struct era_salvage_result *result = &s->result;
 
@@ -349,17 +353,17 @@ static void count_window(struct era_salvage *s, uint32_t nr, const uint32_t *era
 
 static int stream_eras(struct era_salvage *s, struct source *sources, const struct era_stream *to)
 {
-	uint32_t eras[WINDOW_BLOCKS];
-	uint64_t doubt[WINDOW_BLOCKS / BITS_PER_WORD];
+	uint32_t eras[CHUNK_BLOCKS];
+	uint64_t doubt[CHUNK_BLOCKS / BITS_PER_WORD];
 	int r = 0;
 
-	for (uint64_t first = 0; first < s->header.nr_blocks && !r; first += WINDOW_BLOCKS) {
-		uint32_t nr = (uint32_t)min_u64(WINDOW_BLOCKS, s->header.nr_blocks - first);
+	for (uint64_t first = 0; first < s->header.nr_blocks && !r; first += CHUNK_BLOCKS) {
+		uint32_t nr = (uint32_t)min_u64(CHUNK_BLOCKS, s->header.nr_blocks - first);
 
-		r = merge_window(s, sources, first, nr, eras, doubt);
+		r = merge_chunk(s, sources, first, nr, eras, doubt);
 		if (r)
 			break;
-		count_window(s, nr, eras, doubt);
+		count_chunk(s, nr, eras, doubt);
 		r = to->eras(to->ctx, eras, nr);
 	}
 	return r;

@@ -35,7 +35,7 @@ struct era_salvage {
 	struct scan scan;
 	struct generations generations; /* while they are looked for */
 	struct generation *found; /* what may have been the newest generation */
-	size_t nr_found, room;    /* none found: nothing is proven */
+	size_t nr_found, capacity;    /* none found: nothing is proven */
 	uint64_t *whole;          /* while they are looked for: bitmaps of whole generations */
 	struct era_header header;
 	struct era_salvage_result result;

@@ -34,7 +34,8 @@ void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint
 			 uint32_t max_era);
 
 /* May a space map that isn't marked in `whole` be newer, and say more?  1 when not, 0 (noted), or ERA_SYS. */
-int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole, const struct salvage_answer *answer)
+int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
+			    const struct salvage_answer *answer)
 	must_check;
 
 /* Finds what may have been the newest generation, into s->found; nothing there when nothing is proven

@@ -30,19 +30,19 @@ static bool is_zero(const void *data)
 
 static int reserve(struct scan *scan, uint64_t more)
 {
-	uint64_t room = scan->room ? scan->room : 4096;
+	uint64_t capacity = scan->capacity ? scan->capacity : 4096;
 	uint32_t *grown = NULL;
 
-	if (scan->nr_pool + more <= scan->room)
+	if (scan->nr_pool + more <= scan->capacity)
 		return 0;
-	while (room < scan->nr_pool + more)
-		room *= 2;
-	if (room <= SIZE_MAX / sizeof(*grown) && room <= UINT32_MAX)
-		grown = realloc(scan->pool, (size_t)room * sizeof(*grown));
+	while (capacity < scan->nr_pool + more)
+		capacity *= 2;
+	if (capacity <= SIZE_MAX / sizeof(*grown) && capacity <= UINT32_MAX)
+		grown = realloc(scan->pool, (size_t)capacity * sizeof(*grown));
 	if (!grown)
 		return report_nomem(scan->dev->rep);
 	scan->pool = grown;
-	scan->room = room;
+	scan->capacity = capacity;
 	return 0;
 }
 
@@ -106,12 +106,12 @@ static int look_at_node(struct scan *scan, const void *data, struct scan_block *
 	if (r)
 		return r;
 	if (!node_is_leaf(data))
-		block->kind = SCAN_NODE;
+		block->type = SCAN_NODE;
 	block->nr = (uint16_t)node_nr(data);
 	block->value = (uint32_t)scan->nr_pool;
-	if (block->kind == SCAN_WRITESETS)
+	if (block->type == SCAN_WRITESETS)
 		keep_writesets(scan, keys, values, block->nr);
-	else if (block->kind != SCAN_REF_LEAF)
+	else if (block->type != SCAN_REF_LEAF)
 		keep_children(scan, keys, values, block->nr);
 	return 0;
 }
@@ -154,33 +154,33 @@ static void look_at_clone(struct scan *scan, const void *data)
 
 static int look_at(struct scan *scan, uint64_t nr, const void *data)
 {
-	static const uint8_t kinds[NR_ROLES] = {
-		[ROLE_SUPERBLOCK] = SCAN_SUPERBLOCK,
-		[ROLE_INDEX] = SCAN_INDEX,
-		[ROLE_BITMAP] = SCAN_BITMAP,
-		[ROLE_REF_NODE] = SCAN_REF_LEAF,
-		[ROLE_WRITESET_NODE] = SCAN_WRITESETS,
-		[ROLE_BITSET_NODE] = SCAN_ARRAY_LEAF,
-		[ROLE_BITSET] = SCAN_BITS,
-		[ROLE_ERA] = SCAN_ERAS,
+	static const uint8_t types[NR_BLOCK_TYPES] = {
+		[BLOCK_SUPERBLOCK] = SCAN_SUPERBLOCK,
+		[BLOCK_INDEX] = SCAN_INDEX,
+		[BLOCK_BITMAP] = SCAN_BITMAP,
+		[BLOCK_REF_NODE] = SCAN_REF_LEAF,
+		[BLOCK_WRITESET_NODE] = SCAN_WRITESETS,
+		[BLOCK_BITSET_NODE] = SCAN_ARRAY_LEAF,
+		[BLOCK_BITSET] = SCAN_BITS,
+		[BLOCK_ERA] = SCAN_ERAS,
 	};
 	struct scan_block *block = &scan->blocks[nr];
 	int r = 0;
 
-	block->kind = is_zero(data) ? SCAN_ZERO : kinds[blk_recognise((struct blk_ro){nr, data})];
-	if (block->kind != SCAN_ZERO)
+	block->type = is_zero(data) ? SCAN_ZERO : types[blk_recognise((struct blk_ro){nr, data})];
+	if (block->type != SCAN_ZERO)
 		scan->end = nr + 1;
-	if (block->kind == SCAN_REF_LEAF || block->kind == SCAN_WRITESETS ||
-	    block->kind == SCAN_ARRAY_LEAF)
+	if (block->type == SCAN_REF_LEAF || block->type == SCAN_WRITESETS ||
+	    block->type == SCAN_ARRAY_LEAF)
 		r = look_at_node(scan, data, block);
-	else if (block->kind == SCAN_ERAS)
+	else if (block->type == SCAN_ERAS)
 		look_at_eras(scan, data, block);
-	else if (block->kind == SCAN_BITS)
+	else if (block->type == SCAN_BITS)
 		look_at_bits(data, block);
-	else if (block->kind == SCAN_SUPERBLOCK && nr)
+	else if (block->type == SCAN_SUPERBLOCK && nr)
 		look_at_clone(scan, data);
 	if (nr)
-		scan->nr_kind[block->kind]++;
+		scan->nr_of_type[block->type]++;
 	return r;
 }
 
@@ -198,7 +198,7 @@ static int look_at_run(struct scan *scan, uint64_t first, uint64_t nr, uint8_t *
 			continue;
 		}
 		scan->end = first + i + 1;
-		scan->nr_kind[SCAN_DAMAGED]++;
+		scan->nr_of_type[SCAN_DAMAGED]++;
 	}
 	return r;
 }
@@ -206,9 +206,9 @@ static int look_at_run(struct scan *scan, uint64_t first, uint64_t nr, uint8_t *
 static void find_holes(struct scan *scan)
 {
 	for (uint64_t block = scan->end; block-- > 1;) {
-		uint8_t kind = scan->blocks[block].kind;
+		uint8_t type = scan->blocks[block].type;
 
-		if (kind != SCAN_DAMAGED && kind != SCAN_ZERO)
+		if (type != SCAN_DAMAGED && type != SCAN_ZERO)
 			continue;
 		scan->nr_holes++;
 		scan->first_hole = block;
@@ -225,7 +225,7 @@ static void measure_leaf(struct scan *scan, uint64_t leaf)
 		const struct scan_block *child = &scan->blocks[children[i]];
 
 		length = (first + i) * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE) + child->nr;
-		if (child->kind == SCAN_ERAS && length <= ERA_MAX_BLOCKS && length > scan->longest)
+		if (child->type == SCAN_ERAS && length <= ERA_MAX_BLOCKS && length > scan->longest)
 			scan->longest = length;
 	}
 }
@@ -233,7 +233,7 @@ static void measure_leaf(struct scan *scan, uint64_t leaf)
 static void measure_leaves(struct scan *scan)
 {
 	for (uint64_t block = 1; block < scan->end; block++)
-		if (scan->blocks[block].kind == SCAN_ARRAY_LEAF)
+		if (scan->blocks[block].type == SCAN_ARRAY_LEAF)
 			measure_leaf(scan, block);
 }
 
@@ -289,9 +289,9 @@ uint32_t scan_newest_era(const struct scan *scan, uint64_t block)
 {
 	const struct scan_block *b = &scan->blocks[block];
 
-	if (b->kind == SCAN_ERAS)
+	if (b->type == SCAN_ERAS)
 		return b->value;
-	return b->kind == SCAN_WRITESETS && b->nr ? scan_writeset(scan, block, b->nr - 1u).era : 0;
+	return b->type == SCAN_WRITESETS && b->nr ? scan_writeset(scan, block, b->nr - 1u).era : 0;
 }
 
 struct list {
@@ -299,7 +299,7 @@ struct list {
 	uint64_t nr, nr_nodes;
 };
 
-static bool list_leaf(const struct scan *scan, uint64_t leaf, enum scan_kind kind,
+static bool list_leaf(const struct scan *scan, uint64_t leaf, enum scan_type type,
 		      struct list *list)
 {
 	const uint32_t *children = scan_children(scan, leaf);
@@ -309,26 +309,26 @@ static bool list_leaf(const struct scan *scan, uint64_t leaf, enum scan_kind kin
 		return false;
 	for (uint32_t i = 0; i < nr; i++) {
 		if (!children[i] ||
-		    (scan->blocks[children[i]].kind != kind && children[i] != scan->hole))
+		    (scan->blocks[children[i]].type != type && children[i] != scan->hole))
 			return false;
 		list->blocks[list->nr++] = children[i];
 	}
 	return true;
 }
 
-static bool list_node(const struct scan *scan, uint64_t node, enum scan_kind kind, unsigned depth,
+static bool list_node(const struct scan *scan, uint64_t node, enum scan_type type, unsigned depth,
 		      struct list *list)
 {
 	const struct scan_block *block = &scan->blocks[node];
 
 	if (depth == BTREE_MAX_DEPTH || list->nr_nodes++ == scan->limit)
 		return false;
-	if (block->kind == SCAN_ARRAY_LEAF)
-		return list_leaf(scan, node, kind, list);
-	if (block->kind != SCAN_NODE)
+	if (block->type == SCAN_ARRAY_LEAF)
+		return list_leaf(scan, node, type, list);
+	if (block->type != SCAN_NODE)
 		return false;
 	for (uint32_t i = 0; i < block->nr; i++)
-		if (!list_node(scan, scan_children(scan, node)[i], kind, depth + 1, list))
+		if (!list_node(scan, scan_children(scan, node)[i], type, depth + 1, list))
 			return false;
 	return true;
 }
@@ -344,7 +344,7 @@ int scan_read(struct scan *scan, uint64_t block, void *data)
 	return blk_dev_read(scan->dev, block, 1, data);
 }
 
-uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr)
+uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_type type, uint64_t *nr)
 {
 	struct list list = {.blocks = malloc((size_t)scan->limit * sizeof(*list.blocks))};
 	bool is_one;
@@ -355,7 +355,7 @@ uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_kind kind, uint
 		return NULL;
 	}
 	*nr = 0;
-	is_one = list_node(scan, root, kind, 0, &list);
+	is_one = list_node(scan, root, type, 0, &list);
 	scan->nr_looked_at += LIST_WORDS + list.nr + list.nr_nodes;
 	if (is_one) {
 		*nr = list.nr;
@@ -367,7 +367,7 @@ uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_kind kind, uint
 
 bool scan_is_empty_array(const struct scan *scan, uint64_t root)
 {
-	return scan->blocks[root].kind == SCAN_ARRAY_LEAF && !scan->blocks[root].nr;
+	return scan->blocks[root].type == SCAN_ARRAY_LEAF && !scan->blocks[root].nr;
 }
 
 static bool list_writesets(const struct scan *scan, uint64_t node, unsigned depth,
@@ -377,14 +377,14 @@ static bool list_writesets(const struct scan *scan, uint64_t node, unsigned dept
 
 	if (depth == BTREE_MAX_DEPTH || ++*nr_nodes > scan->limit)
 		return false;
-	if (block->kind == SCAN_NODE) {
+	if (block->type == SCAN_NODE) {
 		for (uint32_t i = 0; i < block->nr; i++)
 			if (!list_writesets(scan, scan_children(scan, node)[i], depth + 1, nr_nodes,
 					    out))
 				return false;
 		return true;
 	}
-	if (block->kind != SCAN_WRITESETS || out->nr + block->nr > scan->limit)
+	if (block->type != SCAN_WRITESETS || out->nr + block->nr > scan->limit)
 		return false;
 	for (uint32_t i = 0; i < block->nr; i++) {
 		struct scan_writeset ws = scan_writeset(scan, node, i);

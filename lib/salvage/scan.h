@@ -15,8 +15,8 @@
 #include "base/compiler.h"
 #include "block/dev.h"
 
-enum scan_kind {
-	SCAN_DAMAGED, /* of no kind, or unreadable */
+enum scan_type {
+	SCAN_DAMAGED, /* of no type, or unreadable */
 	SCAN_ZERO,
 	SCAN_SUPERBLOCK, /* or a clone of one */
 	SCAN_INDEX,
@@ -30,7 +30,7 @@ enum scan_kind {
 };
 
 struct scan_block {
-	uint8_t kind;
+	uint8_t type;
 	uint16_t nr;   /* entries, of nodes and array blocks */
 	uint32_t value; /* eras: the highest; bits: how many are set; nodes: where their entries are */
 };
@@ -45,12 +45,12 @@ struct scan {
 	uint64_t limit;            /* blocks 0 .. limit - 1 were looked at */
 	struct scan_block *blocks; /* limit of them */
 	uint32_t *pool;            /* the entries of nodes */
-	uint64_t nr_pool, room;
-	uint64_t nr_kind[SCAN_BITS + 1]; /* of blocks from 1 on */
+	uint64_t nr_pool, capacity;
+	uint64_t nr_of_type[SCAN_BITS + 1]; /* of blocks from 1 on */
 	uint64_t end;                    /* from here on all blocks are zero */
 	uint64_t nr_holes;   /* blocks from 1 on and before the end that are damaged or zero */
 	uint64_t first_hole;
-	uint64_t hole; /* a block that may have been of any kind, or 0; set by who looks */
+	uint64_t hole; /* a block that may have been of any type, or 0; set by who looks */
 	uint32_t max_era;                /* the highest in any block */
 	uint32_t max_digested;           /* the highest in any block of an era array */
 	uint16_t partial;                /* entries of an era array's block that isn't full; 0: none found */
@@ -89,7 +89,7 @@ int scan_read(struct scan *scan, uint64_t block, void *data) must_check;
  * scan->limit; free() the list.
  * NULL with *nr 0 when the tree is not that of an array of such blocks without a gap, or empty,
  * and with *nr UINT64_MAX when there is no memory (reported). */
-uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_kind kind, uint64_t *nr);
+uint32_t *scan_array(struct scan *scan, uint64_t root, enum scan_type type, uint64_t *nr);
 
 /* An array tree without entries. */
 bool scan_is_empty_array(const struct scan *scan, uint64_t root);

@@ -62,7 +62,7 @@ static int look_for_newer(struct vouching *v, const struct generation *g)
 typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
 typedef int look_fn(struct vouching *v, const struct generation *g);
 
-static int look_at_each(struct vouching *v, enum scan_kind kind, find_fn *find, look_fn *look)
+static int look_at_each(struct vouching *v, enum scan_type type, find_fn *find, look_fn *look)
 {
 	struct scan *scan = &v->s.scan;
 	int r = 0;
@@ -70,7 +70,7 @@ static int look_at_each(struct vouching *v, enum scan_kind kind, find_fn *find, 
 	for (uint64_t block = 1; block < scan->end && r >= 0 && !v->denied; block++) {
 		struct generation g;
 
-		if (scan->blocks[block].kind != kind)
+		if (scan->blocks[block].type != type)
 			continue;
 		v->denied = scan_is_exhausted(scan);
 		r = find(&v->s.generations, block, &g);
@@ -98,7 +98,7 @@ static bool is_on_device(const struct scan *scan, const struct superblock *sb)
 /* The eras as a view of the trees has them.  Any error: they can't be read. */
 static int read_answer(struct vouching *v, struct salvage_answer *answer)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	int r = era_view_open_as(&view, &v->s.dev, v->sb, 0);
@@ -107,8 +107,9 @@ static int read_answer(struct vouching *v, struct salvage_answer *answer)
 		return r;
 	r = era_map_open(&map, &view);
 	if (!r) {
-		while ((r = era_map_next(map, &window)) > 0)
-			memcpy(answer->eras + window.first, window.eras, window.nr * sizeof(*answer->eras));
+		while ((r = era_map_next(map, &chunk)) > 0)
+			memcpy(answer->eras + chunk.first, chunk.eras,
+			       chunk.nr * sizeof(*answer->eras));
 		era_map_close(map);
 	}
 	era_view_close(&view);

@@ -24,6 +24,7 @@ int salvage_roots(struct blk_dev *dev, struct superblock *sb, struct salvage_tra
 
 /* Does the superblock say no less than each state that may be the newest, when these are looked for as if
  * it were destroyed, and the block `destroyed` (0: none), but nothing else?  1, 0, or ERA_SYS. */
-int salvage_vouches(struct blk_dev *dev, const struct superblock *sb, uint64_t destroyed) must_check;
+int salvage_vouches(struct blk_dev *dev, const struct superblock *sb,
+		    uint64_t destroyed) must_check;
 
 #endif

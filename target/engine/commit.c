@@ -13,7 +13,7 @@ void engine_show(struct engine *e)
 	e->figures = (struct engine_figures){
 		.used = sb->sm.nr_allocated,
 		.total = sb->sm.nr_blocks,
-		.spare = era_live_spare_room(&e->live),
+		.spare = era_live_spare_blocks(&e->live),
 		.snapshot = sb->metadata_snap,
 		.era = sb->current_era,
 	};
@@ -42,7 +42,7 @@ int engine_give_up(struct engine *e, int r)
 	if (r != ERA_NO_SPACE)
 		return fail(e, r);
 	e->uncommitted_steps = 0;
-	if (era_live_is_spoiled(&e->live))
+	if (era_live_is_aborted(&e->live))
 		back = era_live_roll_back(&e->live);
 	if (back)
 		return fail(e, back);

@@ -31,7 +31,7 @@ static int may_roll_over(struct engine *e, bool snapshot)
 
 static int find_room(struct engine *e, bool snapshot)
 {
-	int r = era_live_room_to_roll_over(&e->live, snapshot);
+	int r = era_live_can_roll_over(&e->live, snapshot);
 
 	engine_show(e);
 	if (r < 0)
@@ -123,7 +123,7 @@ static int drop_snapshot(struct engine *e)
 	if (!e->live.sb.metadata_snap)
 		return report_fail(&e->rep, ERA_SYS, "no metadata snapshot is held");
 	r = era_live_drop_snapshot(&e->live);
-	if (r && !era_live_is_spoiled(&e->live))
+	if (r && !era_live_is_aborted(&e->live))
 		return r;
 	return r ? engine_give_up(e, r) : engine_commit(e);
 }

@@ -12,7 +12,7 @@ enum order { ORDER_MESSAGES, ORDER_TURN, ORDER_LOCK };
 #ifdef ERA_ASSERTS
 #include <assert.h>
 
-extern _Thread_local unsigned order_held; /* a bit a lock of this thread's */
+extern _Thread_local unsigned order_held; /* one bit per lock of this thread's */
 
 static inline void order_take(enum order place)
 {

@@ -105,7 +105,7 @@ static void seal(void)
 	sb->csum = le32_make(blk_checksum(sb, CACHE_CSUM_XOR));
 	for (uint32_t i = ROOT; i < NR_BLOCKS; i++)
 		blk_seal((struct blk_rw){i, image.block[i]},
-			 i == ROOT ? ROLE_BITSET_NODE : ROLE_BITSET);
+			 i == ROOT ? BLOCK_BITSET_NODE : BLOCK_BITSET);
 }
 
 /* The bits of the array blocks as they are without patches. */

@@ -164,7 +164,7 @@ static void dump(struct memdev *mem, unsigned flags, stream_fn stream, struct du
 	*d = (struct dumped){0};
 	d->r = open_view(mem, flags, &view, &rep);
 	if (!d->r) {
-		d->r = era_view_settle(&view, stream(&view, &to, &losses));
+		d->r = era_view_revalidate(&view, stream(&view, &to, &losses));
 		d->nr_problems = view.nr_problems;
 		era_view_close(&view);
 	}
@@ -206,7 +206,7 @@ static void ask(struct memdev *mem, unsigned flags, uint8_t part, const uint32_t
 		a->sb = view.sb;
 		a->since = part_of(true_era ? *true_era : view.sb.current_era, part);
 		must(!era_changes_allowed(&view, a->since));
-		a->r = era_view_settle(&view, era_changes_read(&view, a->since, &a->changes));
+		a->r = era_view_revalidate(&view, era_changes_read(&view, a->since, &a->changes));
 		a->nr_problems = view.nr_problems;
 		era_view_close(&view);
 	}
@@ -427,7 +427,7 @@ static void open_map(struct memdev *mem, struct era_view *view, struct era_map *
 static void must_not_be_earlier(const struct image *image, struct memdev *made)
 {
 	struct memdev mem = original(image);
-	struct era_window now, then;
+	struct era_chunk now, then;
 	struct era_view view, true_view;
 	struct era_map *map, *true_map;
 

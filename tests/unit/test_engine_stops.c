@@ -247,7 +247,7 @@ static bool view_is(struct simdev *image, unsigned flags, const struct eras *era
 	static uint32_t found[MAX_BLOCKS];
 	struct era_view view;
 	struct era_map *map;
-	struct era_window window;
+	struct era_chunk chunk;
 	struct blk_dev dev;
 	bool same;
 	int r;
@@ -257,8 +257,8 @@ static bool view_is(struct simdev *image, unsigned flags, const struct eras *era
 	same = view.sb.nr_blocks == eras->nr_blocks && view.sb.current_era == eras->era;
 	if (same) {
 		assert_int_equal(era_map_open(&map, &view), 0);
-		while ((r = era_map_next(map, &window)) > 0)
-			memcpy(found + window.first, window.eras, window.nr * sizeof(*found));
+		while ((r = era_map_next(map, &chunk)) > 0)
+			memcpy(found + chunk.first, chunk.eras, chunk.nr * sizeof(*found));
 		same = !r && !memcmp(found, eras->last, eras->nr_blocks * sizeof(*found));
 		era_map_close(map);
 	}

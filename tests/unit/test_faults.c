@@ -135,7 +135,7 @@ struct answer {
 
 static int read_eras(struct era_view *view, struct answer *answer)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
@@ -143,9 +143,9 @@ static int read_eras(struct era_view *view, struct answer *answer)
 		return r;
 	answer->eras = calloc(view->sb.nr_blocks + 1u, sizeof(*answer->eras));
 	assert_non_null(answer->eras);
-	while ((r = era_map_next(map, &window)) > 0) {
-		memcpy(answer->eras + window.first, window.eras, window.nr * sizeof(*window.eras));
-		answer->nr += window.nr;
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		memcpy(answer->eras + chunk.first, chunk.eras, chunk.nr * sizeof(*chunk.eras));
+		answer->nr += chunk.nr;
 	}
 	era_map_close(map);
 	return r;
@@ -161,7 +161,7 @@ static struct answer ask(struct simdev *sim, unsigned flags)
 	answer.r = era_view_open_dev(&view, &dev, flags);
 	if (answer.r)
 		return answer;
-	answer.r = era_view_settle(&view, read_eras(&view, &answer));
+	answer.r = era_view_revalidate(&view, read_eras(&view, &answer));
 	answer.nr_problems = view.nr_problems;
 	era_view_close(&view);
 	return answer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "live/room.h"
+#include "live/free_blocks.h"
 
 #include "base/bits.h"
 #include "base/checked.h"
@@ -8,23 +8,23 @@
 #include "pdata/node.h"
 
 /* Commits if there are not `need` blocks to be had and a commit would free some. */
-static int make_room(struct era_live *live, uint64_t need)
+static int find_free_blocks(struct era_live *live, uint64_t need)
 {
 	int r = 0;
 
-	if (txn_room(&live->txn) < need && txn_room_to_come(&live->txn))
+	if (txn_free_blocks(&live->txn) < need && txn_blocks_to_come(&live->txn))
 		r = era_live_commit(live);
-	return r ? r : txn_room(&live->txn) >= need;
+	return r ? r : txn_free_blocks(&live->txn) >= need;
 }
 
 static uint64_t for_mark(uint64_t nr_blocks)
 {
-	return array_max_shadows(ROLE_BITSET, bits_words(nr_blocks), 1);
+	return array_max_shadows(BLOCK_BITSET, bits_words(nr_blocks), 1);
 }
 
 static uint64_t for_bitset(uint64_t nr_blocks)
 {
-	return array_max_blocks(ROLE_BITSET, bits_words(nr_blocks));
+	return array_max_blocks(BLOCK_BITSET, bits_words(nr_blocks));
 }
 
 /* An entry more in the writeset tree, or one less: a leaf that is root, or two levels, for 25,000
@@ -34,7 +34,7 @@ static uint64_t for_bitset(uint64_t nr_blocks)
 static int find_for_tree(struct era_live *live, uint64_t *nr)
 {
 	struct blk_ro root;
-	int r = txn_read(&live->txn, live->sb.writeset_tree_root, ROLE_WRITESET_NODE, &root);
+	int r = txn_read(&live->txn, live->sb.writeset_tree_root, BLOCK_WRITESET_NODE, &root);
 
 	if (r)
 		return r;
@@ -45,7 +45,7 @@ static int find_for_tree(struct era_live *live, uint64_t *nr)
 /* for_tree: what find_for_tree() found. */
 static uint64_t for_digestion(uint64_t nr_blocks, uint32_t nr, uint64_t for_tree)
 {
-	return array_max_shadows(ROLE_ERA, nr_blocks, nr) + for_tree;
+	return array_max_shadows(BLOCK_ERA, nr_blocks, nr) + for_tree;
 }
 
 /* What the kernel's target needs to resume what a crash leaves, and to go on: it begins an era, and may
@@ -55,7 +55,7 @@ static uint64_t for_digestion(uint64_t nr_blocks, uint32_t nr, uint64_t for_tree
 
 static uint64_t for_kernel(uint64_t nr_blocks)
 {
-	return array_max_blocks(ROLE_ERA, nr_blocks) + 2 * for_bitset(nr_blocks) + KERNEL_PATHS;
+	return array_max_blocks(BLOCK_ERA, nr_blocks) + 2 * for_bitset(nr_blocks) + KERNEL_PATHS;
 }
 
 /* What marks and digestion need at any time; each gives it back before the other has to have it. */
@@ -66,12 +66,12 @@ static uint64_t for_others(uint64_t nr_blocks, uint64_t for_tree)
 
 static uint64_t for_resize(uint64_t old_nr, uint64_t new_nr)
 {
-	uint64_t path = array_max_shadows(ROLE_ERA, old_nr, 1);
-	uint64_t old_blocks = div_up(old_nr, array_per_block(ROLE_ERA)) + 1; /* and the root */
+	uint64_t path = array_max_shadows(BLOCK_ERA, old_nr, 1);
+	uint64_t old_blocks = div_up(old_nr, array_per_block(BLOCK_ERA)) + 1; /* and the root */
 
 	if (new_nr <= old_nr)
 		return new_nr < old_nr ? 2 * path : 0;
-	return path + array_max_blocks(ROLE_ERA, new_nr) - old_blocks;
+	return path + array_max_blocks(BLOCK_ERA, new_nr) - old_blocks;
 }
 
 static uint64_t nr_shared(const struct era_live *live)
@@ -87,11 +87,13 @@ static int count(struct era_live *live, bool is_shared, uint64_t *nr)
 	int r;
 
 	*nr = 0;
-	r = txn_count_shared(&live->txn, sb->writeset_tree_root, ROLE_WRITESET_NODE, is_shared, nr);
-	return r ? r : txn_count_shared(&live->txn, sb->era_array_root, ROLE_ERA_NODE, is_shared, nr);
+	r = txn_count_shared(&live->txn, sb->writeset_tree_root, BLOCK_WRITESET_NODE, is_shared,
+			     nr);
+	return r ? r : txn_count_shared(&live->txn, sb->era_array_root, BLOCK_ERA_NODE, is_shared,
+					nr);
 }
 
-int era_room_count_shared(struct era_live *live)
+int era_live_count_shared(struct era_live *live)
 {
 	uint64_t nr = 0;
 	int r = live->sb.metadata_snap ? count(live, false, &nr) : 0;
@@ -100,20 +102,20 @@ int era_room_count_shared(struct era_live *live)
 	return r;
 }
 
-int era_room_to_mark(struct era_live *live)
+int era_live_can_mark(struct era_live *live)
 {
-	return make_room(live, for_mark(live->sb.nr_blocks));
+	return find_free_blocks(live, for_mark(live->sb.nr_blocks));
 }
 
-int era_room_to_digest(struct era_live *live, uint32_t *nr)
+int era_live_can_digest(struct era_live *live, uint32_t *nr)
 {
 	uint64_t nr_blocks = live->sb.nr_blocks, for_tree;
 	int r = find_for_tree(live, &for_tree);
 
 	if (!r)
-		r = make_room(live, for_digestion(nr_blocks, *nr, for_tree));
+		r = find_free_blocks(live, for_digestion(nr_blocks, *nr, for_tree));
 	while (!r && (*nr /= 2))
-		r = for_digestion(nr_blocks, *nr, for_tree) <= txn_room(&live->txn);
+		r = for_digestion(nr_blocks, *nr, for_tree) <= txn_free_blocks(&live->txn);
 	return r;
 }
 
@@ -123,21 +125,21 @@ static int is_pending(struct era_live *live)
 	struct writeset_disk ws;
 	uint64_t era = 0;
 
-	return btree_next(&live->txn, ROLE_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	return btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
 }
 
-/* Makes room for `need` blocks, and for the kernel; or without it when digestion can't help. */
-static int make_room_for_all(struct era_live *live, uint64_t need, uint64_t for_tree)
+/* Finds `need` free blocks, and for the kernel; or without it when digestion can't help. */
+static int find_for_all(struct era_live *live, uint64_t need, uint64_t for_tree)
 {
 	uint64_t nr_blocks = live->sb.nr_blocks;
-	int r = make_room(live, need + for_kernel(nr_blocks));
+	int r = find_free_blocks(live, need + for_kernel(nr_blocks));
 
 	if (r)
 		return r;
 	r = is_pending(live);
 	if (r)
 		return r < 0 ? r : 0;
-	return make_room(live, need + for_others(nr_blocks, for_tree));
+	return find_free_blocks(live, need + for_others(nr_blocks, for_tree));
 }
 
 static int to_roll_over(struct era_live *live)
@@ -147,8 +149,8 @@ static int to_roll_over(struct era_live *live)
 
 	if (r)
 		return r;
-	return make_room_for_all(live, for_bitset(live->sb.nr_blocks) + for_tree + nr_shared(live),
-				 for_tree);
+	return find_for_all(live, for_bitset(live->sb.nr_blocks) + for_tree + nr_shared(live),
+			    for_tree);
 }
 
 /* Is more than half of the metadata in use, and less would be if all were digested? */
@@ -174,40 +176,40 @@ static int to_take_snapshot(struct era_live *live)
 		r = find_for_tree(live, &for_tree);
 	if (r)
 		return r;
-	return make_room_for_all(live, 2 * (for_bitset(live->sb.nr_blocks) + for_tree) + shared + 1,
-				 for_tree);
+	return find_for_all(live, 2 * (for_bitset(live->sb.nr_blocks) + for_tree) + shared + 1,
+			    for_tree);
 }
 
 /* What is counted of shared blocks may be too high, never too low, so it is counted again before
  * anything is refused for it. */
-int era_live_room_to_roll_over(struct era_live *live, bool with_snapshot)
+int era_live_can_roll_over(struct era_live *live, bool with_snapshot)
 {
 	int r = with_snapshot ? to_take_snapshot(live) : to_roll_over(live);
 
 	if (r || with_snapshot || !nr_shared(live))
 		return r;
-	r = era_room_count_shared(live);
+	r = era_live_count_shared(live);
 	return r ? r : to_roll_over(live);
 }
 
-uint64_t era_live_spare_room(const struct era_live *live)
+uint64_t era_live_spare_blocks(const struct era_live *live)
 {
 	uint64_t nr_blocks = live->sb.nr_blocks;
 	uint64_t need = for_bitset(nr_blocks) + TREE_BLOCKS + for_kernel(nr_blocks) + nr_shared(live);
-	uint64_t room = txn_room(&live->txn) + txn_room_to_come(&live->txn);
+	uint64_t nr_free = txn_free_blocks(&live->txn) + txn_blocks_to_come(&live->txn);
 
-	return room > need ? room - need : 0;
+	return nr_free > need ? nr_free - need : 0;
 }
 
-int era_room_to_archive(struct era_live *live)
+int era_live_can_archive(struct era_live *live)
 {
 	uint64_t for_tree;
 	int r = find_for_tree(live, &for_tree);
 
-	return r ? r : make_room(live, for_tree);
+	return r ? r : find_free_blocks(live, for_tree);
 }
 
-int era_room_to_resume(struct era_live *live, uint64_t nr_blocks, bool is_least)
+int era_live_can_resume(struct era_live *live, uint64_t nr_blocks, bool is_least)
 {
 	uint64_t for_tree, need;
 	int r = find_for_tree(live, &for_tree);
@@ -216,6 +218,6 @@ int era_room_to_resume(struct era_live *live, uint64_t nr_blocks, bool is_least)
 		return r;
 	need = for_resize(live->sb.nr_blocks, nr_blocks) + for_bitset(nr_blocks);
 	if (is_least)
-		return make_room(live, need + for_others(nr_blocks, for_tree));
-	return make_room(live, need + for_kernel(nr_blocks) + nr_shared(live));
+		return find_free_blocks(live, need + for_others(nr_blocks, for_tree));
+	return find_free_blocks(live, need + for_kernel(nr_blocks) + nr_shared(live));
 }

@@ -18,27 +18,27 @@
  * So what has been accepted never leaves a request without its mark, nor a writeset that can't be
  * digested, and digestion makes room for the next rollover.
  *
- * Each call commits when that gives room which is lacking.
+ * Each call commits when that gives blocks which are lacking.
  */
-#ifndef ERA_LIVE_ROOM_H
-#define ERA_LIVE_ROOM_H
+#ifndef ERA_LIVE_FREE_BLOCKS_H
+#define ERA_LIVE_FREE_BLOCKS_H
 
 #include "live/live.h"
 
-/* 1 when there is room to change one block of the current bitset, 0 when there isn't, or an error. */
-int era_room_to_mark(struct era_live *live) must_check;
+/* 1 when there are blocks to change one block of the current bitset, 0 when there isn't, or an error. */
+int era_live_can_mark(struct era_live *live) must_check;
 
-/* 1 when there is room to change *nr blocks of the array, at most as many as *nr was and as few as 1,
+/* 1 when there are blocks to change *nr blocks of the array, at most as many as *nr was and as few as 1,
  * and to remove a writeset; 0 when there isn't, or an error. */
-int era_room_to_digest(struct era_live *live, uint32_t *nr) must_check;
+int era_live_can_digest(struct era_live *live, uint32_t *nr) must_check;
 
 /* The same for archiving a writeset, and for beginning an era on nr_blocks when none is left to be
  * archived.  is_least: just what a mark and a step of digestion need, whatever a snapshot holds, and
  * without what the kernel needs. */
-int era_room_to_archive(struct era_live *live) must_check;
-int era_room_to_resume(struct era_live *live, uint64_t nr_blocks, bool is_least) must_check;
+int era_live_can_archive(struct era_live *live) must_check;
+int era_live_can_resume(struct era_live *live, uint64_t nr_blocks, bool is_least) must_check;
 
 /* Counts anew what a snapshot holds of the live trees; after opening. */
-int era_room_count_shared(struct era_live *live) must_check;
+int era_live_count_shared(struct era_live *live) must_check;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What goes into a pump comes out of it, in order, until a write fails; and one that can't be started
+/* What goes into a writer thread comes out of it, in order, until a write fails; and one that can't be started
  * leaves nothing behind. */
 #include "unit.h"
 
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "base/pump.h"
+#include "base/writer_thread.h"
 
 #define BUFFER_BYTES 4096u
 #define NR_BUFFERS 300u
@@ -59,23 +59,23 @@ static int drain_write(void *ctx, const char *data, size_t n)
 	return drain->nr++ == drain->fails_at ? ENOSPC : 0;
 }
 
-static int pump_all(struct drain *drain, int *last_error)
+static int write_and_end(struct drain *drain, int *last_error)
 {
 	char *buffer = aligned_alloc(BUFFER_BYTES, BUFFER_BYTES);
-	struct pump pump;
+	struct writer_thread writer;
 	int r;
 
 	assert_non_null(buffer);
-	assert_int_equal(pump_start(&pump, BUFFER_BYTES, drain_write, drain), 0);
+	assert_int_equal(writer_thread_start(&writer, BUFFER_BYTES, drain_write, drain), 0);
 	for (unsigned i = 0; i < NR_BUFFERS; i++) {
 		memcpy(buffer, &i, sizeof(i));
-		buffer = pump_swap(&pump, buffer, sizeof(i) + i % 1000, last_error);
+		buffer = writer_thread_swap(&writer, buffer, sizeof(i) + i % 1000, last_error);
 		if (i % 101 == 0)
 			usleep(2000);
 	}
 	free(buffer);
-	r = pump_end(&pump);
-	pump_free(&pump);
+	r = writer_thread_end(&writer);
+	writer_thread_free(&writer);
 	return r;
 }
 
@@ -85,7 +85,7 @@ static void all_arrives_in_order(void **state)
 	int error;
 
 	(void)state;
-	assert_int_equal(pump_all(&drain, &error), 0);
+	assert_int_equal(write_and_end(&drain, &error), 0);
 	assert_int_equal(error, 0);
 	assert_int_equal(drain.nr, NR_BUFFERS);
 	assert_true(drain.in_order);
@@ -100,10 +100,10 @@ static void nothing_is_written_after_an_error(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		struct drain drain = {.fails_at = places[i], .in_order = true};
 
-		assert_int_equal(pump_all(&drain, &error), ENOSPC);
+		assert_int_equal(write_and_end(&drain, &error), ENOSPC);
 		assert_int_equal(drain.nr, places[i] + 1);
 		assert_true(drain.in_order);
-		assert_true(error == ENOSPC || places[i] + PUMP_BUFFERS >= NR_BUFFERS);
+		assert_true(error == ENOSPC || places[i] + WRITER_THREAD_BUFFERS >= NR_BUFFERS);
 	}
 }
 
@@ -119,13 +119,14 @@ static void no_thread_is_left_when_it_cannot_be_started(void **state)
 {
 	struct drain drain = {.fails_at = UINT32_MAX, .in_order = true};
 	unsigned nr_threads = count_threads();
-	struct pump pump;
+	struct writer_thread writer;
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		nr_sigmasks = 0;
 		sigmask_fails_at = i;
-		assert_int_equal(pump_start(&pump, BUFFER_BYTES, drain_write, &drain), EINVAL);
+		assert_int_equal(writer_thread_start(&writer, BUFFER_BYTES, drain_write, &drain),
+				 EINVAL);
 		assert_int_equal(nr_sigmasks, i + 1);
 		assert_true(threads_settle_at(nr_threads));
 	}

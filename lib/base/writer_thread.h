@@ -5,8 +5,8 @@
  * The buffers go round: whoever hands in a full one gets an empty one back, and waits for it when
  * all are on their way.  The memory is bounded by that.
  */
-#ifndef ERA_BASE_PUMP_H
-#define ERA_BASE_PUMP_H
+#ifndef ERA_BASE_WRITER_THREAD_H
+#define ERA_BASE_WRITER_THREAD_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,40 +14,41 @@
 
 #include "base/compiler.h"
 
-#define PUMP_BUFFERS 8u
+#define WRITER_THREAD_BUFFERS 8u
 
 /* Called by the thread, in the order of the buffers.  0 or a positive errno; after one of these
  * what comes later is dropped. */
-typedef int pump_write(void *ctx, const char *data, size_t n);
+typedef int writer_thread_write(void *ctx, const char *data, size_t n);
 
-struct pump_buffer {
+struct writer_thread_buffer {
 	char *data;
 	size_t nr;
 };
 
-struct pump {
+struct writer_thread {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	pump_write *write;
+	writer_thread_write *write;
 	void *ctx;
-	struct pump_buffer ring[PUMP_BUFFERS]; /* those in use begin at `written` */
+	struct writer_thread_buffer ring[WRITER_THREAD_BUFFERS]; /* those in use begin at `written` */
 	unsigned handed, written;	       /* buffers, ever */
 	bool ending;
 	int error;
 };
 
-/* Buffers have `size` bytes, at the start of a page; one more than the pump's is the caller's own.
+/* Buffers have `size` bytes, at the start of a page; one more than the writer thread's is the caller's own.
  * 0, or a positive errno when there is no memory or no thread; nothing is left behind then. */
-int pump_start(struct pump *pump, size_t size, pump_write *write, void *ctx) must_check;
+int writer_thread_start(struct writer_thread *writer, size_t size, writer_thread_write *write,
+			void *ctx) must_check;
 
 /* Hands in a buffer with n bytes and gets an empty one. *error is set once a write failed. */
-char *pump_swap(struct pump *pump, char *full, size_t n, int *error);
+char *writer_thread_swap(struct writer_thread *writer, char *full, size_t n, int *error);
 
 /* Waits until all is written, and ends the thread.  0 or the errno of the first failed write. */
-int pump_end(struct pump *pump) must_check;
+int writer_thread_end(struct writer_thread *writer) must_check;
 
 /* Frees the buffers, once it has ended. */
-void pump_free(struct pump *pump);
+void writer_thread_free(struct writer_thread *writer);
 
 #endif

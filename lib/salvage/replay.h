@@ -3,8 +3,8 @@
  * The space map of one generation after the other: what each counts, against the pointers of the
  * blocks that it says are in use.
  */
-#ifndef ERA_SALVAGE_LEDGER_H
-#define ERA_SALVAGE_LEDGER_H
+#ifndef ERA_SALVAGE_REPLAY_H
+#define ERA_SALVAGE_REPLAY_H
 
 #include <stdint.h>
 
@@ -14,12 +14,12 @@
 #include "salvage/scan.h"
 
 /* Index, ref-count tree, writeset tree, era array, current writeset, and the clone. */
-#define LEDGER_MAX_ROOTS 6u
+#define REPLAY_MAX_ROOTS 6u
 
-struct ledger {
+struct replay {
 	struct scan *scan;
 	/* What was found of the space map that was looked at last. */
-	uint64_t roots[LEDGER_MAX_ROOTS]; /* what has one reference more than pointers, ascending */
+	uint64_t roots[REPLAY_MAX_ROOTS]; /* what has one reference more than pointers, ascending */
 	unsigned nr_roots;
 	uint64_t clone; /* the metadata snapshot's, or 0 */
 	uint64_t nr_bitmaps, nr_allocated;
@@ -37,22 +37,22 @@ struct ledger {
 };
 
 /* Of a scan, which must outlive it.  ERA_SYS when there is no memory (reported). */
-int ledger_open(struct ledger *ledger, struct scan *scan) must_check;
+int replay_open(struct replay *replay, struct scan *scan) must_check;
 /* Also a zeroed one. */
-void ledger_close(struct ledger *ledger);
+void replay_close(struct replay *replay);
 
-enum ledger_verdict {
-	LEDGER_WRONG,
-	LEDGER_ADDS_UP, /* what is in use is there, or the hole, which points to nothing */
-	LEDGER_UNCLEAR, /* it would, if the hole were the right block with pointers */
+enum replay_verdict {
+	REPLAY_WRONG,
+	REPLAY_ADDS_UP, /* what is in use is there, or the hole, which points to nothing */
+	REPLAY_UNCLEAR, /* it would, if the hole were the right block with pointers */
 };
 
 /* Goes over to the space map of an index block.  It adds up when what it says is in use is there, and
  * each count is what the pointers add up to, but for the roots, which have one more.  An enum
- * ledger_verdict, or ERA_SYS.  Takes time for what differs from the one before. */
-int ledger_turn_to(struct ledger *ledger, uint64_t index) must_check;
+ * replay_verdict, or ERA_SYS.  Takes time for what differs from the one before. */
+int replay_turn_to(struct replay *replay, uint64_t index) must_check;
 
 /* The same of a space map whose index was the hole, and had this bitmap alone. */
-int ledger_turn_to_bitmap(struct ledger *ledger, uint64_t bitmap) must_check;
+int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap) must_check;
 
 #endif

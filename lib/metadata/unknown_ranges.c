@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "metadata/stretch.h"
+#include "metadata/unknown_ranges.h"
 
 #include <inttypes.h>
 
 #include "base/bits.h"
 
-/* How many stretches are named; the others are counted. */
+/* How many ranges are named; the others are counted. */
 #define MAX_TOLD 100u
 
-void stretch_init(struct stretch *s, const struct report *rep, const char *what)
+void unknown_ranges_init(struct unknown_ranges *s, const struct report *rep, const char *what)
 {
-	*s = (struct stretch){.rep = rep, .what = what};
+	*s = (struct unknown_ranges){.rep = rep, .what = what};
 }
 
-static void tell(struct stretch *s)
+static void tell(struct unknown_ranges *s)
 {
 	if (s->len && s->nr++ < MAX_TOLD)
 		report_note(s->rep,
@@ -22,7 +22,7 @@ static void tell(struct stretch *s)
 	s->len = 0;
 }
 
-void stretch_add(struct stretch *s, uint64_t first, uint64_t len)
+void unknown_ranges_add(struct unknown_ranges *s, uint64_t first, uint64_t len)
 {
 	if (s->first + s->len != first)
 		tell(s);
@@ -32,23 +32,24 @@ void stretch_add(struct stretch *s, uint64_t first, uint64_t len)
 	s->total += len;
 }
 
-void stretch_add_bits(struct stretch *s, uint64_t first, const uint64_t *lost, uint64_t nr)
+void unknown_ranges_add_bits(struct unknown_ranges *s, uint64_t first, const uint64_t *lost,
+			     uint64_t nr)
 {
 	uint64_t begin = bits_next_set(lost, 0, nr);
 
 	while (begin < nr) {
 		uint64_t end = bits_next_clear(lost, begin, nr);
 
-		stretch_add(s, first + begin, end - begin);
+		unknown_ranges_add(s, first + begin, end - begin);
 		begin = bits_next_set(lost, end, nr);
 	}
 }
 
-uint64_t stretch_end(struct stretch *s)
+uint64_t unknown_ranges_end(struct unknown_ranges *s)
 {
 	tell(s);
 	if (s->nr > MAX_TOLD)
-		report_note(s->rep, "%s: %" PRIu64 " more stretches are unknown and count as written",
+		report_note(s->rep, "%s: %" PRIu64 " more ranges are unknown and count as written",
 			    s->what, s->nr - MAX_TOLD);
 	return s->total;
 }
