@@ -173,6 +173,22 @@ python() {
 	copies_changes python "$abs_top_srcdir/examples/copy_changes.py"
 }
 
+# shown N: the Nth literal text of the manual page, as a reader sees it.
+shown() {
+	awk -v n="$1" '/^\.Ed$/ { on = 0 } on; /^\.Bd -literal$/ { on = ++nr == n }' \
+		"$abs_top_srcdir/man/libdmera.3" | sed 's/^\\&//; s/\\e/\\/g'
+}
+
+@test "the manual page has every call, and the examples as they are" {
+	declared >functions
+	while read -r name; do
+		[ "$(grep -c "^\.Fn $name\( \|$\)" "$abs_top_srcdir/man/libdmera.3")" -ge 2 ] ||
+			{ echo "$name is missing, or not explained"; false; } || return
+	done <functions
+	shown 1 | diff - "$abs_top_srcdir/examples/copy-changes.c"
+	shown 2 | diff - "$abs_top_srcdir/examples/copy_changes.py"
+}
+
 @test "what was installed is removed again, but for nothing of ours" {
 	for file in "$prefix/include/dmera.h" "$libdir/libdmera.so" "$libdir/libdmera.so.0" \
 		"$libdir/pkgconfig/libdmera.pc"; do
