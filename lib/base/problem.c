@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/err.h"
-#include "base/block_type.h"
 
 enum value_form {
 	NOTHING,
@@ -32,7 +32,7 @@ static const struct row {
 	[PROBLEM_POINTER] = {"pointer", "pointer out of range", "1 to ", DECIMAL, DECIMAL,
 			     PROBLEM_FATAL, true},
 	[PROBLEM_MULTIPLY_CLAIMED] = {"twice", "reached twice", "", NOTHING, NOTHING, PROBLEM_FATAL, true},
-	[PROBLEM_TYPE] = {"role", "block in two roles", "", TYPE, TYPE, PROBLEM_FATAL, true},
+	[PROBLEM_TYPE] = {"role", "block in two types", "", TYPE, TYPE, PROBLEM_FATAL, true},
 	[PROBLEM_POSITION] = {"position", "shared block at another place of its array", "",
 			      DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SUPERBLOCK_CHECKSUM] = {"checksum", "bad checksum in superblock", "", HEX, HEX,
@@ -86,6 +86,9 @@ static const struct row {
 				    "at most ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_WRITESET_GAP] = {"writeset-gap", "no writeset for some eras (usual only after a "
 				  "restore)", "", DECIMAL, DECIMAL, PROBLEM_NOTE, false},
+	[PROBLEM_UNFLUSHED] = {"origin-unflushed", "a flush of the origin has failed (the target marks "
+			       "again at its next start), first era in doubt", "after ", DECIMAL, DECIMAL,
+			       PROBLEM_NOTE, false},
 	[PROBLEM_SNAP_ERA] = {"snapshot-era", "snapshot's era is after the live one", "at most ",
 			      DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SNAP_BLOCK_SIZE] = {"snapshot-block-size", "snapshot's data block size is not "

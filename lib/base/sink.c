@@ -24,8 +24,8 @@
 #include "base/attributes.h"
 #include "base/checked.h"
 #include "base/io.h"
-#include "base/writer_thread.h"
 #include "base/scratch.h"
+#include "base/writer_thread.h"
 
 #define NEW_MODE 0666
 #define PRIVATE_MODE 0600

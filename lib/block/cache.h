@@ -11,9 +11,9 @@
 
 #include <stdint.h>
 
+#include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/block_type.h"
 #include "block/blk.h"
 #include "block/dev.h"
 

@@ -12,8 +12,8 @@
 
 #include <stdint.h>
 
-#include "base/compiler.h"
 #include "base/block_type.h"
+#include "base/compiler.h"
 #include "block/blk.h"
 #include "block/dev.h"
 

@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
+#include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/block_type.h"
 #include "block/blk.h"
 
 /* Checks one block, read from block number blk.nr, for its type: checksum,

@@ -436,6 +436,19 @@ static int prepare(struct check *check)
 	return 0;
 }
 
+/* Of the metadata nothing is wrong; but a reader has to know. */
+static void tell_of_unflushed(struct check *check)
+{
+	const struct superblock *sb = &check->result->live.sb;
+	struct problem p;
+	uint32_t since;
+
+	if (!superblock_is_unflushed(sb, &since))
+		return;
+	problem_set(&p, PROBLEM_UNFLUSHED, 0, since, sb->current_era);
+	check_tell(check, &p, "superblock");
+}
+
 static int check_scope(struct check *check)
 {
 	struct era_check_result *result = check->result;
@@ -454,6 +467,7 @@ static int check_scope(struct check *check)
 	result->live.present = !r;
 	if (r)
 		return r;
+	tell_of_unflushed(check);
 	if (check->scope == ERA_CHECK_SUPERBLOCK)
 		return check_superblock_pointers(check);
 	r = prepare(check);

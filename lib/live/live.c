@@ -134,12 +134,6 @@ int era_live_archive(struct era_live *live)
 	return 0;
 }
 
-static void set_unflushed_eras(struct superblock *sb, uint32_t nr)
-{
-	sb->flags = ERA_FLAG_ORIGIN_UNFLUSHED |
-		    (uint32_t)min_u64(nr, ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT;
-}
-
 bool era_live_is_unflushed(const struct era_live *live, uint32_t *since)
 {
 	return superblock_is_unflushed(&live->sb, since);
@@ -149,13 +143,13 @@ void era_live_set_unflushed(struct era_live *live)
 {
 	uint32_t since;
 
-	if (!era_live_is_unflushed(live, &since))
-		set_unflushed_eras(&live->sb, 1);
+	if (!superblock_is_unflushed(&live->sb, &since))
+		superblock_set_unflushed(&live->sb, 1);
 }
 
 void era_live_clear_unflushed(struct era_live *live)
 {
-	live->sb.flags = 0;
+	superblock_set_unflushed(&live->sb, 0);
 }
 
 static int begin_era(struct era_live *live)
@@ -176,7 +170,7 @@ static int begin_era(struct era_live *live)
 	sb->current_nr_bits = sb->nr_blocks;
 	sb->current_era++;
 	if (sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED)
-		set_unflushed_eras(sb, (sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT) + 1);
+		superblock_set_unflushed(sb, (sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT) + 1);
 	return 0;
 }
 

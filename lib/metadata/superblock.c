@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 
@@ -103,6 +104,23 @@ static int write_block_zero(struct blk_dev *dev, const void *data)
 	return blk_dev_write(dev, 0, 1, data) ? ERA_SYS : blk_dev_flush(dev);
 }
 
+bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since)
+{
+	uint32_t nr = sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT;
+
+	if (!(sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED))
+		return false;
+	*since = nr < ERA_UNFLUSHED_ERAS_MAX && nr < sb->current_era ? sb->current_era - nr : 0;
+	return true;
+}
+
+void superblock_set_unflushed(struct superblock *sb, uint32_t nr)
+{
+	sb->flags = nr ? ERA_FLAG_ORIGIN_UNFLUSHED |
+				 (uint32_t)min_u64(nr, ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT
+		       : 0;
+}
+
 int superblock_write(struct blk_dev *dev, const struct superblock *sb)
 {
 	void *data = blk_alloc(1);
@@ -153,15 +171,4 @@ int superblock_invalidate(struct blk_dev *dev)
 	r = write_block_zero(dev, data);
 	free(data);
 	return r;
-}
-
-/* As many eras as can be counted may be more. */
-bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since)
-{
-	uint32_t nr = sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT;
-
-	if (!(sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED))
-		return false;
-	*since = nr < ERA_UNFLUSHED_ERAS_MAX && nr < sb->current_era ? sb->current_era - nr : 0;
-	return true;
 }

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/block_type.h"
 #include "block/dev.h"
 #include "pdata/space_map.h"
 
@@ -32,9 +32,12 @@ static inline uint64_t superblock_block_bytes(const struct superblock *sb)
 	return (uint64_t)sb->data_block_size * SECTOR_SIZE;
 }
 
-/* Does it say that writes may not have reached the origin's disk?  Then *since, which is not set
- * otherwise, is the first era of such writes; 0: any. */
+/* Does it say that a flush of the origin has failed?  Then what was written in era *since or later may be
+ * gone from the origin (ondisk/era_disk.h); as many eras as can be counted may be more. */
 bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since) must_check;
+
+/* Says that of the last nr eras; 0: of none. */
+void superblock_set_unflushed(struct superblock *sb, uint32_t nr);
 
 /* Reads and validates block nr as BLOCK_SUPERBLOCK or BLOCK_SNAPSHOT.  *sb is set on success only.
  * Returns 0, ERA_DAMAGED with *p set but `where`, or ERA_SYS (no memory; reported). */

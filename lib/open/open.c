@@ -14,7 +14,8 @@
  *   destroyed says no more than what would be read;
  * - when a block is not what it should be, but sound and of another type.  Damage doesn't make such ones:
  *   it was written when the block was in use for something else;
- * - when an era after the current one is found, or one that follows it closely in any block of the device.
+ * - when an era after the current one is found, or one that follows it closely in any block of the device;
+ * - when a flush of the origin has failed: blocks that were written since may have their old content again.
  *
  * Where the current era itself may be another, the new one is far above all that are found, like that of a
  * salvage.  So high an era that this isn't possible is not believed.  A metadata snapshot's can't be above
@@ -78,6 +79,8 @@ struct findings {
 	uint64_t other;            /* the first block that is of another type, or 0 */
 	uint32_t newest;           /* the highest era that was found where it counts */
 	struct salvage_traces traces; /* of a live view */
+	bool is_unflushed;            /* the origin, since an era */
+	uint32_t unflushed_since;
 };
 
 static void raise_to(uint32_t *to, uint64_t era)
@@ -160,9 +163,18 @@ static int find(struct findings *f, struct blk_dev *dev, const struct era_superb
 		.data = blk_alloc(1),
 		.newest = sbs->view.current_era,
 	};
+	f->is_unflushed = superblock_is_unflushed(&sbs->live, &f->unflushed_since);
 	r = f->data ? look(f, flags) : report_nomem(dev->rep);
 	free(f->data);
 	return r;
+}
+
+static int refuse_unflushed(const struct findings *f, uint32_t since)
+{
+	return report_fail(f->rep, ERA_DAMAGED,
+			   "%s: a flush of the origin has failed, and what was written since era %" PRIu32
+			   " may be gone from it: no answer is safe; start the target, which marks all of it "
+			   "again; --repair counts every block as written", f->dev->path, since);
 }
 
 /* What to do about it, for a strict reader. */
@@ -170,6 +182,8 @@ static int refuse(const struct findings *f)
 {
 	const struct era_check_result *result = &f->result;
 
+	if (!result->nr_refusals)
+		return refuse_unflushed(f, f->unflushed_since);
 	return report_fail(f->rep, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
 			   "%s: %" PRIu64 " problems: no answer is safe; era_repair makes sound metadata, "
 			   "--repair counts what is unknown as written%s", f->dev->path,
@@ -214,6 +228,9 @@ static bool find_reason(const struct findings *f, const struct era_superblocks *
 		snprintf(text, size,
 			 "blocks tell of eras after %" PRIu32 ": the superblock is an older one, or "
 			 "they are left of other metadata", sbs->view.current_era);
+	else if (f->is_unflushed)
+		snprintf(text, size, "a flush of the origin has failed, and what was written since era %" PRIu32
+			 " may be gone from it", f->unflushed_since);
 	else if (f->contradicts)
 		snprintf(text, size,
 			 "the space map and what leads to its blocks contradict each other, as "
@@ -327,7 +344,7 @@ static int repair(struct findings *f, struct era_superblocks *sbs, unsigned *fla
 	*flags |= ERA_VIEW_TOLD;
 	if (!(*flags & ERA_VIEW_SNAPSHOT))
 		r = ask_the_device(f, sbs, &proven);
-	return r || proven ? r : doubt(f, sbs, flags);
+	return r || (proven && !f->is_unflushed) ? r : doubt(f, sbs, flags);
 }
 
 int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags)
@@ -339,7 +356,7 @@ int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags
 
 	if (!r)
 		r = find(&f, dev, &sbs, flags);
-	if (!r && f.result.nr_refusals)
+	if (!r && (f.result.nr_refusals || f.is_unflushed))
 		r = wants_repair ? repair(&f, &sbs, &flags) : refuse(&f);
 	else
 		flags &= ~(unsigned)ERA_VIEW_REPAIR;

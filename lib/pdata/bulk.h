@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-#include "base/compiler.h"
 #include "base/block_type.h"
+#include "base/compiler.h"
 #include "block/staging.h"
 #include "pdata/btree.h"
 

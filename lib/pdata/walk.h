@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/block_type.h"
 #include "block/dev.h"
 
 struct walk_pointer {

@@ -43,12 +43,6 @@ struct marker {
 	int result;
 };
 
-/* The status line's figures, as of the last commit. */
-struct engine_figures {
-	uint64_t used, total, spare, snapshot;
-	uint32_t era;
-};
-
 /* A pause, and the last one's remains. */
 struct pause {
 	uint64_t token, last_token; /* 0: there is none */
@@ -64,6 +58,7 @@ struct engine {
 	_Atomic uint64_t *marked; /* one bit per data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
+	unsigned tells;
 	uint64_t block_bytes, origin_bytes;
 	uint32_t nr_blocks;
 	bool manual_digest;
