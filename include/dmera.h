@@ -178,7 +178,8 @@ enum dmera_fact_flags {
 	/* The live metadata have no current writeset: the target was stopped cleanly, or nothing
 	 * was written yet.  Not set for a target that runs, and after a crash. */
 	DMERA_IS_CLEAN = 4,
-	/* The target of era-tools says that writes may not have reached the origin's disk. */
+	/* A flush of the origin has failed under the target of era-tools: what was written may be gone
+	 * from the origin's disk.  Only DMERA_REPAIR opens such metadata, and lists every block. */
 	DMERA_IS_UNFLUSHED = 8,
 };
 
@@ -191,9 +192,9 @@ struct dmera_facts {
 	 * one that is far above all that were found. */
 	uint32_t era;
 	uint32_t live_era; /* that of the live metadata; another one only for a metadata snapshot */
-	/* The era to ask for next time, where what the device holds now is copied before its
-	 * target is active again. 0 where the metadata cannot tell: of a metadata snapshot (the
-	 * target's status tells, see era-tools(7)), and when something is damaged. */
+	/* The era to ask for next time, where what the device holds now is copied before its target is
+	 * active again.  0 where the metadata cannot tell: of a metadata snapshot (the target's status
+	 * tells, see era-tools(7)), and when anything is in doubt. */
 	uint32_t era_to_remember;
 	uint32_t unflushed_since; /* the first era of DMERA_IS_UNFLUSHED; 0 for all, and without it */
 	uint32_t reserved;        /* 0 */

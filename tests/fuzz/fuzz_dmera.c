@@ -218,7 +218,7 @@ static void use_library(const struct image *image, bool snapshot, uint8_t part)
 	ask(flags, since, &strict);
 	ask(flags | DMERA_REPAIR, since, &repaired);
 	if (strict.r == DMERA_DAMAGED)
-		must(refuses);
+		must(refuses || repaired.r || repaired.facts.flags & DMERA_IS_UNFLUSHED);
 	if (!strict.r) {
 		must(!refuses && !strict.totals.nr_unknown && !repaired.r);
 		must(lists_no_less(&strict, &repaired) && lists_no_less(&repaired, &strict));

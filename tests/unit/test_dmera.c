@@ -24,6 +24,7 @@
 #define IMAGE_MAX_BYTES (1u << 21)
 #define MAX_BLOCKS 32768u
 #define NR_THREADS 2u
+#define SUPERBLOCK_CSUM_XOR 146538381u /* of the kernel's target */
 
 struct image {
 	const char *name;
@@ -392,6 +393,57 @@ static bool repairs(const struct image *image, uint32_t since)
 	return totals.nr_unknown;
 }
 
+static uint32_t crc32c(const uint8_t *data, size_t size)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < size; i++) {
+		crc ^= data[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0x82f63b78) : 0);
+	}
+	return crc;
+}
+
+static void put_le32(uint8_t *to, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* A flush of the origin has failed in the last nr eras. */
+static void make_unflushed(struct image *image, uint32_t nr)
+{
+	put_le32(image->data + 4, 2 | nr << 8);
+	put_le32(image->data, crc32c(image->data + 4, BLOCK_BYTES - 4) ^ SUPERBLOCK_CSUM_XOR);
+	write_image(image, image->data, image->size);
+}
+
+static void test_unflushed(void **state)
+{
+	struct image *image = load("001-clean-stop", "truth");
+	struct dmera_changes *changes = NULL;
+	struct dmera_totals totals;
+	struct dmera_facts facts;
+	struct dmera *era = create();
+
+	(void)state;
+	make_unflushed(image, 1);
+	assert_int_equal(dmera_open(era, image->path, 0), DMERA_DAMAGED);
+	assert_int_equal(dmera_open(era, image->path, DMERA_REPAIR), 0);
+	assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), 0);
+	assert_true(facts.flags & DMERA_IS_UNFLUSHED);
+	assert_int_equal(facts.unflushed_since, image->era - 1);
+	assert_int_equal(facts.era_to_remember, 0);
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
+	dmera_changes_get_totals(changes, &totals, sizeof(totals));
+	assert_int_equal(totals.nr_changed, image->nr_blocks);
+	assert_int_equal(totals.nr_unknown, image->nr_blocks);
+	dmera_changes_free(changes);
+	dmera_destroy(era);
+	unload(image);
+}
+
 static void test_damage(void **state)
 {
 	struct image *image = load("002-crash", "truth");
@@ -670,6 +722,7 @@ int main(void)
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_unflushed),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_nothing_before_the_end),
 		cmocka_unit_test(test_snapshot_that_goes),
