@@ -42,11 +42,11 @@ static uint32_t fact_flags(const struct era_view *view, bool is_unflushed)
 	       (is_unflushed ? DMERA_IS_UNFLUSHED : 0);
 }
 
-/* A target that runs begins eras at any time.  Where something is in doubt the current era may be higher
- * than the one that goes on, or what would be copied now is not what was written. */
-static uint32_t era_to_remember(const struct era_view *view, bool is_unflushed)
+/* A target that runs begins eras at any time, and where anything is in doubt the current era may be higher
+ * than the one that goes on. */
+static uint32_t era_to_remember(const struct era_view *view)
 {
-	if (view->flags & (ERA_VIEW_SNAPSHOT | ERA_VIEW_ALL_LOST) || view->nr_problems || is_unflushed)
+	if (view->flags & (ERA_VIEW_SNAPSHOT | ERA_VIEW_ALL_LOST) || view->nr_problems)
 		return 0;
 	return view->sb.current_era + (view->sb.current_era < UINT32_MAX);
 }
@@ -69,7 +69,7 @@ int dmera_get_facts(struct dmera *era, struct dmera_facts *facts, size_t size)
 		.flags = fact_flags(view, is_unflushed),
 		.era = view->sb.current_era,
 		.live_era = view->live.current_era,
-		.era_to_remember = era_to_remember(view, is_unflushed),
+		.era_to_remember = era_to_remember(view),
 		.unflushed_since = since,
 	};
 	dmera_copy_out(facts, size, &found, sizeof(found));
