@@ -75,6 +75,10 @@ function_of() {
 	refused output metadata/view.h
 	refused tools check/check.h
 	refused era target/engine/engine.h
+	refused era pdata/btree.h
+	refused era ondisk/era_disk.h
+	refused target pdata/btree.h
+	refused target-engine pdata/txn.h
 	refused era live/live.h
 	refused target-engine xml/parse.h
 	refused target-engine target/log.h
