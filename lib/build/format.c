@@ -63,7 +63,7 @@ static int build(struct blk_staging *staging, struct superblock *sb, uint64_t nr
 
 int era_format(struct blk_dev *dev, uint32_t block_sectors)
 {
-	uint64_t nr_blocks = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
+	uint64_t nr_blocks = space_map_limit(dev->nr_blocks);
 	struct superblock sb = {.data_block_size = block_sectors};
 	struct blk_staging staging;
 	int r = blk_staging_open(&staging, nr_blocks, dev->rep);

@@ -16,8 +16,12 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "block/dev.h"
 #include "check/check_internal.h"
-#include "metadata/cursor.h"
+#include "metadata/limits.h"
+#include "metadata/recognise.h"
+#include "metadata/rules.h"
+#include "metadata/superblocks.h"
 #include "metadata/writeset_tree.h"
 #include "ondisk/era_disk.h"
 #include "pdata/space_map_read.h"

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "dmera/dmera_internal.h"
 #include "dmera/own.h"
+#include "metadata/superblock.h"
 
 struct dmera_changes {
 	struct era_changes found;
@@ -34,45 +35,40 @@ void dmera_set_snapshot_era(struct dmera *era, uint64_t snapshot_era)
 
 static int check_snapshot(struct dmera *era)
 {
-	const struct era_view *view = &era->view;
-	uint32_t found = view->sb.current_era;
+	uint32_t found = era_view_sb(era->view)->current_era;
+	uint32_t live = era_view_live_sb(era->view)->current_era;
 	uint64_t wanted = era->snapshot_era;
 
-	if (!(view->flags & ERA_VIEW_SNAPSHOT))
+	if (!era->is_snapshot)
 		return 0;
 	if (wanted != DMERA_ANY_ERA && wanted != found)
 		return report_fail(&era->report, ERA_NO_ANSWER,
 				   "%s: the metadata snapshot is of era %" PRIu32
-				   ", wanted one of era %" PRIu64, view->dev.path, found, wanted);
-	if (view->live.current_era > found)
+				   ", wanted one of era %" PRIu64, era->path, found, wanted);
+	if (live > found)
 		report_note(&era->report, "%s: the metadata snapshot is of era %" PRIu32
-			    ", the live metadata are in era %" PRIu32, view->dev.path, found,
-			    view->live.current_era);
+			    ", the live metadata are in era %" PRIu32, era->path, found, live);
 	return 0;
 }
 
 static int check_size(struct dmera *era)
 {
-	const struct superblock *sb = &era->view.sb;
+	const struct superblock *sb = era_view_sb(era->view);
 
 	if (!era->device_size ||
 	    div_up(era->device_size, superblock_block_bytes(sb)) == sb->nr_blocks)
 		return 0;
 	return report_fail(&era->report, ERA_NO_ANSWER,
 			   "%s: the device has %" PRIu64 " bytes, but the metadata track %" PRIu32
-			   " blocks of %" PRIu64 " bytes", era->view.dev.path, era->device_size,
-			   sb->nr_blocks, superblock_block_bytes(sb));
+			   " blocks of %" PRIu64 " bytes", era->path, era->device_size, sb->nr_blocks,
+			   superblock_block_bytes(sb));
 }
 
-/* A view is read from its beginning to its end, once.  When it can't begin anew it is closed. */
+/* A view is read from its beginning to its end, once. */
 static int rewind_view(struct dmera *era)
 {
-	int r = 0;
+	int r = era->was_read ? era_view_restart(era->view, &era->report) : 0;
 
-	if (era->was_read) {
-		r = era_view_restart(&era->view);
-		era->is_open = !r;
-	}
 	era->was_read = true;
 	return r;
 }
@@ -84,25 +80,26 @@ static int read_view(struct dmera *era, uint32_t since, struct era_changes *foun
 	if (!r)
 		r = check_size(era);
 	if (!r)
-		r = era_changes_allowed(&era->view, since);
-	if (!r)
-		r = rewind_view(era);
-	return r ? r : era_changes_read(&era->view, since, found);
+		r = era_changes_allowed(era->view, since);
+	if (r)
+		return r;
+	r = rewind_view(era);
+	return r ? r : era_changes_read(era->view, since, found);
 }
 
 /* Also when the reading has failed: what was read of a snapshot that is gone meant nothing. */
-static int settle(struct dmera *era, int r, struct era_changes *found)
+static int revalidate(struct dmera *era, int r, struct era_changes *found)
 {
-	int settled = era->is_open && era->was_read ? era_view_revalidate(&era->view, r) : r;
+	int valid = era_view_revalidate(era->view, r);
 
-	if (settled && !r)
+	if (valid && !r)
 		era_changes_free(found);
-	return settled;
+	return valid;
 }
 
 static void add_grown(const struct dmera *era, struct era_changes *found)
 {
-	const struct superblock *sb = &era->view.sb;
+	const struct superblock *sb = era_view_sb(era->view);
 	uint64_t first = era->old_size / superblock_block_bytes(sb);
 
 	if (first < sb->nr_blocks)
@@ -112,7 +109,7 @@ static void add_grown(const struct dmera *era, struct era_changes *found)
 /* Sets `end`, or makes the size of a block 0. */
 static void measure(const struct dmera *era, struct dmera_changes *changes)
 {
-	const struct superblock *sb = &era->view.sb;
+	const struct superblock *sb = era_view_sb(era->view);
 
 	changes->block_size = superblock_block_bytes(sb);
 	if (!checked_mul(sb->nr_blocks, changes->block_size, &changes->end) || changes->end > INT64_MAX)
@@ -123,15 +120,15 @@ static void measure(const struct dmera *era, struct dmera_changes *changes)
 
 static void complete(struct dmera *era, struct dmera_changes *changes)
 {
-	const struct era_view *view = &era->view;
+	uint32_t nr_blocks = era_view_sb(era->view)->nr_blocks;
 
 	add_grown(era, &changes->found);
 	measure(era, changes);
 	changes->totals = (struct dmera_totals){
-		.nr_blocks = view->sb.nr_blocks,
-		.nr_changed = bits_count(changes->found.bits, view->sb.nr_blocks),
+		.nr_blocks = nr_blocks,
+		.nr_changed = bits_count(changes->found.bits, nr_blocks),
 		.nr_unknown = changes->found.nr_unknown,
-		.nr_problems = view->nr_problems,
+		.nr_problems = era_view_nr_problems(era->view),
 	};
 }
 
@@ -140,14 +137,14 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 	struct dmera_changes *answer;
 	int r;
 
-	dmera_begin(era, era->is_open ? era->view.dev.path : NULL);
-	if (!era->is_open)
+	dmera_begin(era, era->view_path);
+	if (!era->view)
 		return dmera_misused(era, "dmera_changes_since: no metadata are open");
 	answer = calloc(1, sizeof(*answer));
 	if (!answer)
 		return dmera_end(era, report_nomem(&era->report));
 	r = read_view(era, since, &answer->found);
-	r = settle(era, r, &answer->found);
+	r = revalidate(era, r, &answer->found);
 	if (r) {
 		free(answer);
 		return dmera_end(era, r);
@@ -159,6 +156,7 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 
 int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes **changes)
 {
+	const struct superblock *sb;
 	struct dmera_changes *answer;
 	int r = dmera_changes_in_blocks(era, since, &answer);
 
@@ -169,10 +167,11 @@ int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes 
 		return 0;
 	}
 	dmera_changes_free(answer);
+	sb = era_view_sb(era->view);
 	return dmera_end(era, report_fail(&era->report, ERA_DAMAGED,
 					  "%s: %" PRIu32 " blocks of %" PRIu64
-					  " bytes are more than 63 bits can count", era->view.dev.path,
-					  era->view.sb.nr_blocks, superblock_block_bytes(&era->view.sb)));
+					  " bytes are more than 63 bits can count", era->view_path,
+					  sb->nr_blocks, superblock_block_bytes(sb)));
 }
 
 void dmera_changes_free(struct dmera_changes *changes)

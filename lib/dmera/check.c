@@ -49,7 +49,7 @@ int dmera_check(struct dmera *era, const char *path, enum dmera_check_scope scop
 		return dmera_misused(era, "dmera_check: unknown scope");
 	if (!path)
 		return dmera_misused(era, "dmera_check: no path");
-	if (era->is_open)
+	if (era->view)
 		return dmera_misused(era, "dmera_check: metadata are open");
 	r = era_check(path, scopes[scope], &era->report, &result);
 	if (!r)

@@ -13,7 +13,8 @@
 #include "base/checked.h"
 #include "build/size.h"
 #include "live/free_blocks.h"
-#include "metadata/view.h"
+#include "metadata/recognise.h"
+#include "metadata/superblocks.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 

@@ -18,6 +18,7 @@
 #include "base/compiler.h"
 
 struct era_view;
+struct superblock;
 
 /* No uuid: the kernel clears it, and no tool of dm-era keeps it. */
 struct era_header {
@@ -25,6 +26,9 @@ struct era_header {
 	uint32_t nr_blocks;
 	uint32_t current_era;
 };
+
+/* What a superblock says of it. */
+void era_header_of(const struct superblock *sb, struct era_header *header);
 
 struct era_stream {
 	void *ctx;

@@ -9,8 +9,9 @@
 #include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "block/dev.h"
-#include "pdata/space_map.h"
+#include "base/space_map_root.h"
+
+struct blk_dev;
 
 struct superblock {
 	uint32_t csum; /* as found; tells one version of the block from another */
@@ -27,10 +28,7 @@ struct superblock {
 };
 
 /* The size of a data block in bytes. */
-static inline uint64_t superblock_block_bytes(const struct superblock *sb)
-{
-	return (uint64_t)sb->data_block_size * SECTOR_SIZE;
-}
+uint64_t superblock_block_bytes(const struct superblock *sb);
 
 /* Does it say that a flush of the origin has failed?  Then what was written in era *since or later may be
  * gone from the origin (ondisk/era_disk.h); as many eras as can be counted may be more. */

@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/space_map_root.h"
 #include "ondisk/era_disk.h"
 
-struct space_map_root {
-	uint64_t nr_blocks, nr_allocated;
-	uint64_t index;    /* block of the index */
-	uint64_t ref_tree; /* root of the ref-count tree */
-};
+/* How many of a device's blocks it can count, and metadata can use. */
+static inline uint64_t space_map_limit(uint64_t nr_blocks)
+{
+	return min_u64(nr_blocks, SPACE_MAP_MAX_BLOCKS);
+}
 
 /* How many blocks a space map for nr_blocks takes: bitmaps, index, an empty ref-count tree. */
 static inline uint64_t space_map_blocks(uint64_t nr_blocks)

@@ -5,10 +5,14 @@
  * What is unknown (only with ERA_VIEW_REPAIR; else the reading stops) comes as the safe value, a
  * set bit or the current era, and is marked as lost.
  */
-#ifndef ERA_METADATA_CURSOR_H
-#define ERA_METADATA_CURSOR_H
+#ifndef ERA_METADATA_CURSOR_INTERNAL_H
+#define ERA_METADATA_CURSOR_INTERNAL_H
 
-#include "metadata/view.h"
+#ifndef ROOM_METADATA
+#error "for lib/metadata alone"
+#endif
+
+#include "metadata/view_internal.h"
 #include "pdata/array.h"
 
 /* Words of a piece are numbered by the bits of one word. */
@@ -51,16 +55,5 @@ int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
 		    uint64_t lost[CURSOR_MAX_WORDS]) must_check;
 
 int era_cursor_finish(struct era_cursor *c) must_check;
-
-/* What the arrays' users know of a sound block besides: no bit of a writeset lies past its end, and
- * no era after the current one.  part is a known one; *max becomes its highest era.  0, or
- * ERA_DAMAGED with *p set but `where`. */
-int writeset_check_part(const struct array_iter *it, const struct array_part *part,
-			uint32_t nr_bits, struct problem *p) must_check;
-int era_check_part(const struct array_part *part, uint32_t current_era, uint32_t *max,
-		   struct problem *p) must_check;
-
-/* "writeset of era 5", "current writeset", with the view's prefix; of BTREE_NAME_MAX bytes. */
-void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era);
 
 #endif

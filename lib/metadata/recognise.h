@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Is this a device with metadata at all? */
+#ifndef ERA_METADATA_RECOGNISE_H
+#define ERA_METADATA_RECOGNISE_H
+
+#include "base/compiler.h"
+
+struct blk_dev;
+
+/* Refuses what is no metadata by its size or its first bytes, with words that scripts know. */
+int era_look_like_metadata(struct blk_dev *dev) must_check;
+
+#endif
