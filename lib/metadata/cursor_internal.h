@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading a writeset or the era array from its start to its end, in pieces of the caller's size.
+ * Reading a writeset or the era array from start to end, in pieces of the caller's size.
  *
- * What is unknown (only with ERA_VIEW_REPAIR; else the reading stops) comes as the safe value, a
- * set bit or the current era, and is marked as lost.
+ * With ERA_VIEW_REPAIR, unknown values come as the safe value, a set bit or the current era, and
+ * are marked as lost.  Without it, the reading stops.
  */
 #ifndef ERA_METADATA_CURSOR_INTERNAL_H
 #define ERA_METADATA_CURSOR_INTERNAL_H
@@ -15,7 +15,7 @@
 #include "metadata/view_internal.h"
 #include "pdata/array.h"
 
-/* Words of a piece are numbered by the bits of one word. */
+/* The words of a piece are numbered by the bits of one word. */
 #define CURSOR_MAX_WORDS 64u
 
 struct writeset_cursor {
@@ -26,17 +26,18 @@ struct writeset_cursor {
 	uint64_t next_word;
 };
 
-/* Takes no memory and reads nothing yet.  capacity: blocks of the read buffer. */
+/* Allocates nothing and reads nothing yet.  capacity: blocks of the read buffer. */
 void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
 			  const struct writeset *ws, uint32_t capacity);
 void writeset_cursor_free(struct writeset_cursor *c);
 
-/* Gets the next nr_words (at most CURSOR_MAX_WORDS) words; those past the writeset's end are clear.
- * Bit i of *lost: something of words[i] is unknown, and set as far as the writeset goes, or may go. */
+/* Gets the next nr_words (at most CURSOR_MAX_WORDS) words; those past the writeset's end are
+ * clear.  Bit i of *lost: a part of words[i] is unknown, and set as far as the writeset extends,
+ * or may extend. */
 int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
 			 uint64_t *lost) must_check;
 
-/* To be called when all words are read: what the tree holds past them is a problem, too. */
+/* To be called when all words have been read: anything past them in the tree is a problem, too. */
 int writeset_cursor_finish(struct writeset_cursor *c) must_check;
 
 struct era_cursor {
@@ -50,7 +51,7 @@ void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t capac
 void era_cursor_free(struct era_cursor *c);
 
 /* Gets the eras of the next nr blocks (at most CURSOR_MAX_WORDS * 64, and never past the view's
- * nr_blocks).  A bit of lost for each; bits past nr are clear. */
+ * nr_blocks), and one bit of lost for each; bits past nr are clear. */
 int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
 		    uint64_t lost[CURSOR_MAX_WORDS]) must_check;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which block numbers may be followed. */
+/* The block numbers that may be followed. */
 #ifndef ERA_METADATA_LIMITS_H
 #define ERA_METADATA_LIMITS_H
 
@@ -9,8 +9,9 @@
 
 struct blk_dev;
 
-/* The highest block number that may be followed, plus one: what both the device and the space map of its
- * superblock have.  Of a space map of nonsense the device alone counts. */
+/* The highest block number that may be followed, plus one: blocks that both the device and the
+ * space map of its superblock have.  If the space map's size is impossible, the device alone
+ * decides. */
 uint64_t era_block_limit(const struct blk_dev *dev, const struct superblock *live);
 
 #endif

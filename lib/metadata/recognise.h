@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Is this a device with metadata at all? */
+/* Does a device have metadata at all? */
 #ifndef ERA_METADATA_RECOGNISE_H
 #define ERA_METADATA_RECOGNISE_H
 
@@ -7,7 +7,8 @@
 
 struct blk_dev;
 
-/* Refuses what is no metadata by its size or its first bytes, with words that scripts know. */
+/* Refuses a device that has no metadata, judging by its size or first bytes, with words that
+ * scripts know. */
 int era_look_like_metadata(struct blk_dev *dev) must_check;
 
 #endif
