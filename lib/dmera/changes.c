@@ -60,8 +60,8 @@ static int check_size(struct dmera *era)
 		return 0;
 	return report_fail(&era->report, ERA_NO_ANSWER,
 			   "%s: the device has %" PRIu64 " bytes, but the metadata track %" PRIu32
-			   " blocks of %" PRIu64 " bytes", era->path, era->device_size, sb->nr_blocks,
-			   superblock_block_bytes(sb));
+			   " blocks of %" PRIu64 " bytes", era->path, era->device_size,
+			   sb->nr_blocks, superblock_block_bytes(sb));
 }
 
 /* A view is read from its beginning to its end, once. */
@@ -112,7 +112,8 @@ static void measure(const struct dmera *era, struct dmera_changes *changes)
 	const struct superblock *sb = era_view_sb(era->view);
 
 	changes->block_size = superblock_block_bytes(sb);
-	if (!checked_mul(sb->nr_blocks, changes->block_size, &changes->end) || changes->end > INT64_MAX)
+	if (!checked_mul(sb->nr_blocks, changes->block_size, &changes->end) ||
+	    changes->end > INT64_MAX)
 		changes->block_size = 0;
 	else if (era->device_size)
 		changes->end = era->device_size;
@@ -237,7 +238,8 @@ static void copy_bytes(const uint64_t *words, uint64_t first, uint8_t *to, size_
 size_t dmera_changes_bitmap(const struct dmera_changes *changes, enum dmera_bitmap which,
 			    uint64_t first, void *bits, size_t size)
 {
-	const uint64_t *words = which == DMERA_UNKNOWN ? changes->found.unknown : changes->found.bits;
+	const struct era_changes *found = &changes->found;
+	const uint64_t *words = which == DMERA_UNKNOWN ? found->unknown : found->bits;
 	uint64_t end = div_up(changes->totals.nr_blocks, 8);
 	size_t nr;
 

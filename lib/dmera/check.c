@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "dmera/dmera_internal.h"
@@ -44,6 +45,8 @@ int dmera_check(struct dmera *era, const char *path, enum dmera_check_scope scop
 	struct dmera_check found;
 	int r;
 
+	if (check)
+		memset(check, 0, size);
 	dmera_begin(era, path);
 	if ((unsigned)scope >= ARRAY_SIZE(scopes))
 		return dmera_misused(era, "dmera_check: unknown scope");

@@ -64,8 +64,8 @@ static uint32_t fact_flags(const struct dmera *era, bool is_unflushed)
 	       (is_unflushed ? DMERA_IS_UNFLUSHED : 0);
 }
 
-/* A target that runs begins eras at any time, and where anything is in doubt the current era may be higher
- * than the one that goes on. */
+/* A target that runs begins eras at any time, and where anything is in doubt the current era may
+ * be higher than the one that goes on. */
 static uint32_t era_to_remember(const struct dmera *era, bool is_unflushed)
 {
 	uint32_t current = era_view_sb(era->view)->current_era;
