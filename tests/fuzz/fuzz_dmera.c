@@ -4,10 +4,11 @@
  * which the linker puts in the place of what blk_dev_open() opens (--wrap).  What must hold besides
  * ending at all:
  *
- * - a call that fails says why, and leaves what it would have returned alone; - runs, bitmaps and
- * totals of an answer tell the same; - what the check finds sound is answered, and asking once more
- * gives the same answer; - an answer without repair is complete, and the same with it; - with
- * repair, damage that is evident never takes a block off the list.
+ * - a call that fails says why, and returns nothing else;
+ * - runs, bitmaps and totals of an answer tell the same;
+ * - what the check finds sound is answered, and asking once more gives the same answer;
+ * - an answer without repair is complete, and the same with it;
+ * - with repair, damage that is evident never takes a block off the list.
  *
  * Input: the metadata snapshot's view (1) or the live one (0) (1 byte), the era asked for (1 byte,
  * in parts of the image's own), then the image (image.h).
@@ -15,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dmera.h"
 #include "block/dev.h"
+#include "dmera.h"
 #include "ondisk/era_disk.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/image.h"
