@@ -222,19 +222,40 @@ static _Noreturn void end_after_printing(void)
 	exit((int)tool_close_stdout(&tool));
 }
 
+/* With the statuses at the end; NULL, which is a help without words, when memory is short. */
+static char *make_doc(const struct option_table *table)
+{
+	char *doc = NULL;
+	size_t size;
+	FILE *to = open_memstream(&doc, &size);
+
+	if (!to)
+		return NULL;
+	fprintf(to, "%s%sExit status:", table->doc, strchr(table->doc, '\v') ? "\n\n" : "\v");
+	for (unsigned i = 0; i < NR_STATUSES; i++)
+		if (i == STATUS_USAGE)
+			fprintf(to, ", %u wrong usage", i);
+		else if (table->statuses[i])
+			fprintf(to, "%s %u %s", i ? "," : "", i, table->statuses[i]);
+	fprintf(to, ".");
+	fclose(to);
+	return doc;
+}
+
 static _Noreturn void print_help(struct parse *parse, unsigned flags)
 {
 	const struct option_table *table = parse->table;
-	const struct argp argp = {.options = parse->help, .args_doc = table->args_doc, .doc = table->doc};
+	char *doc = make_doc(table);
+	const struct argp argp = {.options = parse->help, .args_doc = table->args_doc, .doc = doc};
 
 	argp_help(&argp, stdout, flags, program_invocation_short_name);
+	free(doc);
 	end_after_printing();
 }
 
-static _Noreturn void print_version(void)
+void options_print_version(void)
 {
 	printf("%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
-	end_after_printing();
 }
 
 static int row_key(const struct option_table *table, size_t i)
@@ -289,7 +310,8 @@ static void parse_option(struct parse *parse, int key, char *const *argv)
 	case KEY_USAGE:
 		print_help(parse, ARGP_HELP_USAGE);
 	case 'V':
-		print_version();
+		options_print_version();
+		end_after_printing();
 	case ':':
 	case '?':
 		bad_option(parse, key, argv);
@@ -328,7 +350,7 @@ static void make_forms(struct parse *parse)
 	}
 }
 
-void options_parse_table(const struct option_table *table, int argc, char **argv, void *options)
+void options_parse(const struct option_table *table, int argc, char **argv, void *options)
 {
 	struct parse parse = {.table = table, .options = options};
 	int key;
