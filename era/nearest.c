@@ -5,6 +5,7 @@
  */
 #include "nearest.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define MAX_LETTERS 32u
@@ -18,7 +19,7 @@ static unsigned least(unsigned a, unsigned b, unsigned c)
 
 unsigned word_distance(const char *a, const char *b)
 {
-	unsigned row[MAX_LETTERS + 1], diagonal, above;
+	unsigned row[MAX_LETTERS + 1], diagonal, above, best = UINT_MAX;
 	size_t len_a = strnlen(a, MAX_LETTERS), len_b = strnlen(b, MAX_LETTERS);
 
 	for (unsigned j = 0; j <= len_b; j++)
@@ -32,5 +33,7 @@ unsigned word_distance(const char *a, const char *b)
 			diagonal = above;
 		}
 	}
-	return row[len_b];
+	for (unsigned j = 0; j <= len_b; j++)
+		best = row[j] < best ? row[j] : best;
+	return row[len_b] + best;
 }

@@ -38,7 +38,7 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "-i XML -o DEV",
-	.doc = "Makes dm-era metadata on DEV from XML as the command dump prints it.\v"
+	.doc = "Makes dm-era metadata on DEV from XML that " ERA_PROGRAM " dump has printed.\v"
 	       "DEV is written only when all of XML has been read and is valid; a file that does not exist "
 	       "is created.",
 	.statuses = {
