@@ -43,6 +43,17 @@ quietly() {
 		[ "$(ls root/usr/lib/filters)" = nbdkit-era-filter.so ]
 	fi
 
+	# In pages, too; "era" alone is what the kernel remembers.
+	fails grep -rnE '(^|[^-])\<era (check|ctl|dump|format|invalidate|metadata-size|repair|restore)' \
+		root/usr/share/man
+	grep -rniE '(Nm|Xr|Dt) "?era\>|^(# )?era:' root/usr/share/man >found || :
+	fails grep -vi '\(Nm\|Xr\|Dt\) era-tools' found
+	fails grep -rn "'era --" root/usr/share/man
+	grep -x '.Nm x-era-check' root/usr/share/man/man8/x-era-check.8
+	grep -x '.Dt X-ERA-CHECK 8' root/usr/share/man/man8/x-era-check.8
+	grep '^.It Xr x-era-check 8' root/usr/share/man/man7/era-tools.7
+	grep '^x-era: unknown command' root/usr/share/man/man8/x-era.8
+
 	PATH=$PWD/root/usr/sbin:$PATH
 	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
 	x-era check meta
