@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/utf8.h"
 #include "tools/status.h"
 #include "tools/tool.h"
 
 #define SECTOR_BYTES 512u
 #define BLOCK_UNIT_BYTES 4096u
+#define NAME_MAX_BYTES 512u
 
 enum keys {
 	KEY_USAGE = 0x100,
@@ -245,17 +247,18 @@ static char *make_doc(const struct option_table *table)
 static _Noreturn void print_help(struct parse *parse, unsigned flags)
 {
 	const struct option_table *table = parse->table;
-	char *doc = make_doc(table);
+	char *doc = make_doc(table), name[NAME_MAX_BYTES];
 	const struct argp argp = {.options = parse->help, .args_doc = table->args_doc, .doc = doc};
 
-	argp_help(&argp, stdout, flags, program_invocation_short_name);
+	utf8_escape(program_invocation_short_name, name, sizeof(name));
+	argp_help(&argp, stdout, flags, name);
 	free(doc);
 	end_after_printing();
 }
 
 void options_print_version(void)
 {
-	printf("%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
+	tool_print("%s (%s) %s", program_invocation_short_name, PACKAGE, VERSION);
 }
 
 static int row_key(const struct option_table *table, size_t i)

@@ -122,6 +122,24 @@ nearest() {
 	[ "$(wc -l <out)" = 1 ]
 }
 
+@test "a name with control characters is shown as one line without them" {
+	local word
+	linked $'a\033\nb'
+	linked $'a\033\nb_check'
+	for word in help --usage --version; do
+		links/$'a\033\nb' "$word"
+		links/$'a\033\nb' check "--${word#--}"
+		links/$'a\033\nb_check' "--${word#--}"
+		status_is 2 links/$'a\033\nb' check
+		cat "$stderr"
+	done >out
+	status_is 2 links/$'a\033\nb' >>out
+	cat "$stderr" >>out
+	[ "$(grep -c 'a.x1b.nb' out)" -ge 15 ]
+	fails grep -a $'\033' out
+	fails grep '^b' out
+}
+
 @test "help that nobody can read is a failure" {
 	local word
 	[ -w /dev/full ] || skip_test "needs /dev/full"
