@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "nearest.h"
+#include "era/nearest.h"
+#include "era/versions.h"
 #include "tools/program.h"
-#include "versions.h"
 
 #define NAME_MAX_BYTES 512u
 

@@ -3,7 +3,7 @@
  * The classic table of distances between all beginnings of two words, of which only the last row is
  * kept: after i letters of a, row[j] is the distance between those and the first j letters of b.
  */
-#include "nearest.h"
+#include "era/nearest.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "versions.h"
+#include "era/versions.h"
 
 #include <expat.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 
 #include "base/compiler.h"
-#include "era/check.h"
-#include "era_check/report_json.h"
+#include "check/check.h"
+#include "report_json.h"
 #include "tools/program.h"
 
 struct options {

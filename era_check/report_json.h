@@ -3,7 +3,7 @@
 #ifndef ERA_CHECK_REPORT_JSON_H
 #define ERA_CHECK_REPORT_JSON_H
 
-#include "era/check.h"
+#include "check/check.h"
 #include "output/json.h"
 #include "tools/tool.h"
 

@@ -2,9 +2,9 @@
 /* Prints dm-era metadata as XML. */
 #include "base/compiler.h"
 #include "base/sink.h"
-#include "era/open.h"
-#include "era/stream.h"
-#include "era/view.h"
+#include "metadata/stream.h"
+#include "metadata/view.h"
+#include "open/open.h"
 #include "tools/program.h"
 #include "tools/salvage.h"
 #include "xml/writer.h"

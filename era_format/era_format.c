@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
-#include "era/build.h"
+#include "build/build.h"
 #include "tools/program.h"
 
 #define PIECE_BLOCKS 4096u

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "output/cache.h"
+#include "cache/stale.h"
 #include "output/changes.h"
 #include "tools/options.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/checked.h"
-#include "era/size.h"
+#include "build/size.h"
 #include "tools/program.h"
 
 #define META_BLOCK_BYTES 4096u
@@ -60,7 +60,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
 	uint64_t used = era_size_used(options->nr_blocks, NR_VIEWS * (uint64_t)options->nr_writesets);
-	uint64_t nr = era_size_with_room(used, options->nr_blocks);
+	uint64_t nr = era_size_with_spare(used, options->nr_blocks);
 
 	if (nr > ERA_SIZE_MAX_BLOCKS) {
 		tool_say(tool,

@@ -5,11 +5,11 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/sink.h"
-#include "era/build.h"
-#include "era/map.h"
-#include "era/open.h"
-#include "era/stream.h"
-#include "era/view.h"
+#include "build/build.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
+#include "metadata/view.h"
+#include "open/open.h"
 #include "output/json.h"
 #include "tools/program.h"
 #include "tools/salvage.h"
@@ -144,7 +144,7 @@ static enum exit_status salvage(const struct options *options, struct blk_dev *d
  * writeset names the block. */
 static int count_losses(struct era_view *view, struct outcome *outcome)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_view_restart(view);
 
@@ -152,9 +152,9 @@ static int count_losses(struct era_view *view, struct outcome *outcome)
 		r = era_map_open(&map, view);
 	if (r)
 		return r;
-	while ((r = era_map_next(map, &window)) > 0)
-		for (uint32_t i = 0; i < window.nr; i++)
-			outcome->nr_lost += bits_test(window.lost, i);
+	while ((r = era_map_next(map, &chunk)) > 0)
+		for (uint32_t i = 0; i < chunk.nr; i++)
+			outcome->nr_lost += bits_test(chunk.lost, i);
 	era_map_close(map);
 	return r;
 }

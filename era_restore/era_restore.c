@@ -2,7 +2,7 @@
 /* Makes dm-era metadata from XML. */
 #include "base/compiler.h"
 #include "base/source.h"
-#include "era/build.h"
+#include "build/build.h"
 #include "tools/program.h"
 #include "xml/reader.h"
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OWN_NAME "era"
+
 /* Options of one letter that have an argument. */
 #define WITH_ARGUMENT "DegipPtuU"
 
@@ -23,6 +25,30 @@ static bool is_long(const char *word, const char *name, size_t least)
 	return len >= least && len <= strlen(name) && !strncmp(word, name, len);
 }
 
+/* Of a filter that is given by its path nbdkit's own name is left: /x/nbdkit-NAME-filter.so. */
+static void add_filter(struct cmdline *cmdline, const char *path)
+{
+	static const char prefix[] = "nbdkit-", suffix[] = "-filter.";
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *end;
+	char *longer;
+
+	if (!strncmp(name, prefix, strlen(prefix)))
+		name += strlen(prefix);
+	end = strstr(name, suffix);
+	if (!end)
+		end = name + strlen(name);
+	if ((size_t)(end - name) == strlen(OWN_NAME) && !strncmp(name, OWN_NAME, strlen(OWN_NAME))) {
+		cmdline->nr_here++;
+		free(cmdline->below);
+		cmdline->below = NULL;
+		return;
+	}
+	if (asprintf(&longer, "%s%.*s ", cmdline->below ? cmdline->below : "", (int)(end - name), name) < 0)
+		return;
+	free(cmdline->below);
+	cmdline->below = longer;
+}
+
 static void read_long(struct cmdline *cmdline, const char *word, const char *next)
 {
 	const char *value = strchr(word, '=');
@@ -32,6 +58,8 @@ static void read_long(struct cmdline *cmdline, const char *word, const char *nex
 		cmdline->is_readonly = true;
 	else if (is_long(word, "run", 2))
 		cmdline->runs = true;
+	else if (is_long(word, "filter", 2) && value)
+		add_filter(cmdline, value);
 	else if (is_long(word, "pidfile", 2) || is_long(word, "pid-file", 2))
 		set_pidfile(cmdline, value);
 }
@@ -86,5 +114,6 @@ void cmdline_read(struct cmdline *cmdline)
 void cmdline_free(struct cmdline *cmdline)
 {
 	free(cmdline->pidfile);
-	cmdline->pidfile = NULL;
+	free(cmdline->below);
+	cmdline->pidfile = cmdline->below = NULL;
 }

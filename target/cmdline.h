@@ -9,6 +9,8 @@ struct cmdline {
 	bool is_readonly; /* -r */
 	bool runs;        /* --run */
 	char *pidfile;    /* -P, as an absolute path; NULL: none */
+	char *below;      /* the filters below this one, uppermost first, each with a space behind it; or NULL */
+	unsigned nr_here; /* how often this filter is named */
 };
 
 /* Reads this process's command line as nbdkit does; what can't be found out is left as it is.  To be

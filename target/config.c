@@ -115,22 +115,6 @@ int config_set(struct config *config, const char *key, const char *value)
 	return 0;
 }
 
-/* Of nbdkit's cache and fua filters. */
-static const struct {
-	const char *key, *value, *name;
-} unsafe_parameters[] = {
-	{"cache", "unsafe", "cache=unsafe"},
-	{"fuamode", "discard", "fuamode=discard"},
-};
-
-void config_look_below(struct config *config, const char *key, const char *value)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(unsafe_parameters); i++)
-		if (!strcmp(key, unsafe_parameters[i].key) &&
-		    !strcmp(value, unsafe_parameters[i].value))
-			config->unsafe = unsafe_parameters[i].name;
-}
-
 int config_check(const struct config *config)
 {
 	const char *wrong = NULL;

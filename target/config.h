@@ -13,7 +13,6 @@ struct config {
 	const char *export;
 	uint64_t block_bytes; /* 0: not given */
 	bool format, snapshot;
-	const char *unsafe; /* the parameter of a layer below that makes it ignore flushes, or NULL */
 };
 
 #define CONFIG_INIT {.export = ""}
@@ -21,9 +20,6 @@ extern const char config_help[];
 
 /* Sets one parameter: 1, or 0 when the key is not one of the filter's, or -1, reported. */
 int config_set(struct config *config, const char *key, const char *value) must_check;
-
-/* Looks at a parameter that goes to the layers below. */
-void config_look_below(struct config *config, const char *key, const char *value);
 
 /* Do all that were given go together?  0, or -1, reported. */
 int config_check(const struct config *config) must_check;

@@ -28,9 +28,10 @@ int control_open(struct control **control, const char *path, const struct report
 	return r;
 }
 
-int control_start(struct control *c, struct engine *e, const char *(*last_error)(void))
+int control_start(struct control *c, struct engine *e, const struct control_passive *passive,
+		  const char *(*last_error)(void))
 {
-	return control_loop_start(&c->loop, c->socket.fd, e, last_error, c->rep);
+	return control_loop_start(&c->loop, c->socket.fd, e, passive, last_error, c->rep);
 }
 
 void control_close(struct control *c)

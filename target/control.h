@@ -43,10 +43,15 @@ struct control;
  * must outlive *control. */
 int control_open(struct control **control, const char *path, const struct report *rep) must_check;
 
-/* Starts answering.  e is NULL for a server that begins no era, which refuses all requests.  What an
+/* The answers of a server that begins no era, and refuses all else: its metadata do not change. */
+struct control_passive {
+	char status[ENGINE_LINE_MAX], table[ENGINE_LINE_MAX];
+};
+
+/* Starts answering: for e, or where that is NULL from passive, which must outlive *control.  What an
  * engine's call reports is taken from last_error(). */
-int control_start(struct control *control, struct engine *e, const char *(*last_error)(void))
-	must_check;
+int control_start(struct control *control, struct engine *e, const struct control_passive *passive,
+		  const char *(*last_error)(void)) must_check;
 
 /* Ends all conversations, removes the socket and frees all; NULL is legal.  Messages that wait fail;
  * one that is under way waits for room no longer, and is waited for. */

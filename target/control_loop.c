@@ -37,7 +37,8 @@ struct client {
 
 struct control_loop {
 	int listener, wake;
-	struct engine *engine;
+	struct engine *engine; /* NULL: passive answers */
+	const struct control_passive *passive;
 	const char *(*last_error)(void);
 	const struct report *rep;
 	struct control_queue *queue;
@@ -90,15 +91,13 @@ static void enqueue(struct control_loop *loop, struct client *c)
 static void handle_line(struct control_loop *loop, struct client *c, size_t len)
 {
 	request_parse(&c->now, c->in, len);
-	if (c->now.kind && !loop->engine) {
-		c->now.kind = NULL;
-		request_fail(&c->now, "the server is read-only (-r): it begins no era");
-	}
-	if (c->now.kind && c->now.kind->by != REQUEST_BY_LOOP) {
+	if (c->now.kind && loop->engine && c->now.kind->by != REQUEST_BY_LOOP) {
 		enqueue(loop, c);
 		return;
 	}
-	if (c->now.kind)
+	if (c->now.kind && !loop->engine)
+		request_tell_passive(&c->now, loop->passive);
+	else if (c->now.kind)
 		request_carry_out(&c->now, loop->engine, loop->last_error);
 	begin_reply(c);
 }
@@ -361,7 +360,7 @@ static int start_all(struct control_loop *loop)
 }
 
 int control_loop_start(struct control_loop **out, int listener, struct engine *e,
-		       const char *(*last_error)(void), const struct report *rep)
+		       const struct control_passive *passive, const char *(*last_error)(void), const struct report *rep)
 {
 	struct control_loop *loop = calloc(1, sizeof(*loop));
 	int r;
@@ -370,6 +369,7 @@ int control_loop_start(struct control_loop **out, int listener, struct engine *e
 		return report_nomem(rep);
 	loop->listener = listener;
 	loop->engine = e;
+	loop->passive = passive;
 	loop->last_error = last_error;
 	loop->rep = rep;
 	r = start_all(loop);

@@ -18,13 +18,14 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
+#include "target/control.h"
 #include "target/engine/engine.h"
 
 struct control_loop;
 
 /* Starts to serve the clients of `listener`, a socket that doesn't block and outlives the loop. */
 int control_loop_start(struct control_loop **loop, int listener, struct engine *e,
-		       const char *(*last_error)(void), const struct report *rep) must_check;
+		       const struct control_passive *passive, const char *(*last_error)(void), const struct report *rep) must_check;
 
 /* Ends all messages and conversations, and frees all; NULL is legal. */
 void control_loop_stop(struct control_loop *loop);

@@ -214,6 +214,17 @@ void request_carry_out(struct request *req, struct engine *e, const char *(*last
 		request_fail(req, last_error());
 }
 
+void request_tell_passive(struct request *req, const struct control_passive *passive)
+{
+	if (req->kind->carry_out == tell_status)
+		put_line(req, "%s", passive->status);
+	else if (req->kind->carry_out == tell_table)
+		put_line(req, "%s", passive->table);
+	else
+		request_fail(req, "the server is read-only (-r): it begins no era");
+	req->kind = NULL;
+}
+
 void request_free(struct request *req, struct engine *e)
 {
 	if (req->token)

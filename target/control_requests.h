@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "target/control.h"
 #include "target/engine/engine.h"
 
 struct request;
@@ -55,6 +56,9 @@ void request_parse(struct request *req, const char *line, size_t len);
 /* Carries it out; there is a reply then, or the memory has run out.  The text of an error is
  * last_error()'s. */
 void request_carry_out(struct request *req, struct engine *e, const char *(*last_error)(void));
+
+/* The same where there is no engine. */
+void request_tell_passive(struct request *req, const struct control_passive *passive);
 
 /* The reply of a message that begins an era. */
 void request_reply_era(struct request *req, uint32_t era);

@@ -19,7 +19,8 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "era/open.h"
+#include "open/open.h"
+#include "target/below.h"
 #include "target/cmdline.h"
 #include "target/config.h"
 #include "target/control.h"
@@ -33,6 +34,9 @@
 
 #define SECTOR_BYTES 512u
 
+/* nbdkit -D era.commits=1 ... */
+NBDKIT_DLL_PUBLIC int era_debug_commits, era_debug_digestion, era_debug_marks;
+
 static struct cmdline cmdline;
 static struct config config = CONFIG_INIT;
 static struct origin origin;
@@ -41,6 +45,7 @@ static struct metadata metadata; /* the engine's, when there is one */
 static unsigned view_flags;
 static struct engine *engine; /* NULL: the server is passive */
 static struct control *control;
+static struct control_passive passive; /* its answers, when there is no engine */
 
 /* A connection. */
 struct export {
@@ -77,7 +82,7 @@ static int era_config(nbdkit_next_config *next, nbdkit_backend *nxdata, const ch
 
 	if (r)
 		return r > 0 ? 0 : -1;
-	config_look_below(&config, key, value);
+	below_look_at(key, value);
 	return next(nxdata, key, value);
 }
 
@@ -95,6 +100,20 @@ static int open_view(struct era_view *view)
 	return r ? r : era_view_open_dev(view, &dev, view_flags);
 }
 
+static void note_passive(const struct superblock *sb)
+{
+	const struct engine_figures figures = {
+		.used = sb->sm.nr_allocated,
+		.total = sb->sm.nr_blocks,
+		.snapshot = sb->metadata_snap,
+		.era = sb->current_era,
+	};
+
+	engine_status_line(passive.status, sizeof(passive.status), &figures);
+	engine_table_line(passive.table, sizeof(passive.table), config.metadata, config.export,
+			  sb->data_block_size);
+}
+
 /* Metadata that can't be read, or of another block size, are best found out now. */
 static int look_at_view(void)
 {
@@ -104,6 +123,7 @@ static int look_at_view(void)
 	if (open_view(&view))
 		return -1;
 	found = superblock_block_bytes(&view.sb);
+	note_passive(&view.live);
 	era_view_close(&view);
 	if (!config.block_bytes || config.block_bytes == found)
 		return 0;
@@ -115,9 +135,11 @@ static int look_at_view(void)
 static int open_engine(void)
 {
 	const struct engine_config c = {
-		.origin_name = *config.export ? config.export : NULL,
+		.origin_name = config.export,
 		.block_sectors = (uint32_t)(config.block_bytes / SECTOR_BYTES),
 		.format = config.format,
+		.tells = (era_debug_commits ? ENGINE_TELLS_COMMITS : 0u) |
+			 (era_debug_digestion ? ENGINE_TELLS_DIGESTION : 0u),
 		.flush_origin = flush_origin,
 		.origin = &origin,
 		.rep = &log_report,
@@ -157,11 +179,26 @@ static int open_cow(void)
 	return config.cow && !is_passive() ? frozen_open(config.cow) : 0;
 }
 
+static int look_below(void)
+{
+	if (below_check(&cmdline) || below_check_path("era-metadata", config.metadata))
+		return -1;
+	return below_check_path("era-cow", config.cow);
+}
+
+/* A file that was made for metadata goes again. */
+static void give_up(void)
+{
+	metadata_close(&metadata);
+}
+
 static int era_get_ready(int thread_model)
 {
 	origin_set_thread_model(&origin, thread_model);
 	cmdline_read(&cmdline);
-	if (!open_metadata() && !open_cow() && !start_prepare(&cmdline))
+	if (look_below())
+		return -1;
+	if (!open_metadata() && !open_cow() && !start_prepare(&cmdline, give_up))
 		return 0;
 	metadata_close(&metadata);
 	return -1;
@@ -180,9 +217,7 @@ static int resume(const struct origin_conn *conn)
 	if (!can_flush)
 		log_error("the layer below cannot flush: what a checkpoint promises holds only as far as "
 			  "it keeps all that it has written");
-	if (config.unsafe)
-		log_error("the layer below ignores flushes (%s): after a crash what a checkpoint promises "
-			  "does not hold", config.unsafe);
+	below_warn(&cmdline);
 	if (metadata.is_new && format((uint64_t)conn->answers.size))
 		return -1;
 	return engine_resume(engine, (uint64_t)conn->answers.size);
@@ -215,7 +250,7 @@ static int start_target(nbdkit_backend *backend)
 		return -1;
 	if (!is_passive() && start_engine(backend))
 		return -1;
-	return control && control_start(control, engine, log_last_error) ? -1 : 0;
+	return control && control_start(control, engine, &passive, log_last_error) ? -1 : 0;
 }
 
 static void era_unload(void)
@@ -227,6 +262,7 @@ static void era_unload(void)
 	engine = NULL;
 	metadata_close(&metadata);
 	config_free(&config);
+	below_free();
 	cmdline_free(&cmdline);
 }
 
@@ -556,6 +592,9 @@ static int mark(struct export *x, uint32_t count, uint64_t offset, struct engine
 	const struct frozen_below b = below(x);
 	int r = engine_mark(engine, offset, count, req);
 
+	if (era_debug_marks)
+		nbdkit_debug("mark %" PRIu32 " bytes at %" PRIu64 ": %s", count, offset,
+			     r ? log_last_error() : "done");
 	if (!r) {
 		frozen_keep(&b, count, offset);
 		return 0;

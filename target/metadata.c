@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "era/live.h"
-#include "era/size.h"
+#include "build/format.h"
+#include "build/size.h"
+#include "live/live.h"
 #include "target/log.h"
 
 #define FILE_MODE 0600
@@ -45,7 +46,7 @@ static void fill_holes(const struct metadata *m)
 
 static int find_blank(struct metadata *m, bool may_format)
 {
-	int r = may_format && !m->dev.nr_blocks ? 1 : era_live_is_blank(&m->dev);
+	int r = may_format && !m->dev.nr_blocks ? 1 : era_is_blank(&m->dev);
 
 	m->is_new = r > 0 && may_format;
 	return r < 0 ? r : 0;

@@ -27,8 +27,8 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "era/changes.h"
-#include "era/open.h"
+#include "metadata/changes.h"
+#include "open/open.h"
 #include "target/log.h"
 
 #define ZERO_SUFFIX ",zero"

@@ -34,8 +34,9 @@ enum start_word {
 
 static struct {
 	const struct cmdline *cmdline;
+	void (*give_up)(void);
 	int parent_end, child_end; /* -1: closed */
-	bool is_waiting_for_fork, is_starting, has_no_word;
+	bool is_waiting_for_fork, is_starting, has_no_word, is_parent;
 	bool was_listening[FDS_MAX]; /* before nbdkit has bound its sockets */
 	size_t len;
 	char text[TEXT_MAX];
@@ -126,6 +127,7 @@ static void in_parent(void)
 {
 	if (!start.is_waiting_for_fork || start.parent_end < 0)
 		return;
+	start.is_parent = true;
 	close_end(&start.child_end);
 	wait_for_child();
 	close_end(&start.parent_end);
@@ -137,8 +139,11 @@ static void in_child(void)
 	start.is_waiting_for_fork = false;
 }
 
+/* nbdkit ends without a word to its filters when it can't listen. */
 static void at_exit(void)
 {
+	if (start.is_starting && !start.is_parent)
+		start.give_up();
 	if (start.is_waiting_for_fork && start.has_no_word)
 		_exit(EXIT_FAILURE);
 }
@@ -151,7 +156,7 @@ static int listens(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) && value;
 }
 
-int start_prepare(const struct cmdline *cmdline)
+int start_prepare(const struct cmdline *cmdline, void (*give_up)(void))
 {
 	int error = pthread_atfork(before_fork, in_parent, in_child);
 
@@ -162,6 +167,7 @@ int start_prepare(const struct cmdline *cmdline)
 		return -1;
 	}
 	start.cmdline = cmdline;
+	start.give_up = give_up;
 	for (int fd = 0; fd < FDS_MAX; fd++)
 		start.was_listening[fd] = listens(fd);
 	start.is_waiting_for_fork = start.is_starting = true;

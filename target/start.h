@@ -17,8 +17,9 @@
 #include "base/compiler.h"
 #include "target/cmdline.h"
 
-/* In .get_ready.  cmdline must live until the start has ended.  0, or -1, reported. */
-int start_prepare(const struct cmdline *cmdline) must_check;
+/* In .get_ready.  cmdline must live until the start has ended.  Where the process that made the start ends
+ * before that, it calls give_up().  0, or -1, reported. */
+int start_prepare(const struct cmdline *cmdline, void (*give_up)(void)) must_check;
 
 /* Between the two calls: what the log says is kept for the parent, too. */
 void start_keep(const char *text);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "base/compiler.h"
-#include "era/salvage.h"
+#include "salvage/salvage.h"
 #include "tools/options.h"
 #include "tools/tool.h"
 

@@ -7,13 +7,13 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
-#include "base/role.h"
+#include "base/block_type.h"
 
 enum value_form {
 	NOTHING,
 	DECIMAL,
 	HEX,
-	ROLE,
+	TYPE,
 	ERRNO,
 };
 
@@ -32,7 +32,7 @@ static const struct row {
 	[PROBLEM_POINTER] = {"pointer", "pointer out of range", "1 to ", DECIMAL, DECIMAL,
 			     PROBLEM_FATAL, true},
 	[PROBLEM_TWICE] = {"twice", "reached twice", "", NOTHING, NOTHING, PROBLEM_FATAL, true},
-	[PROBLEM_ROLE] = {"role", "block in two roles", "", ROLE, ROLE, PROBLEM_FATAL, true},
+	[PROBLEM_TYPE] = {"role", "block in two roles", "", TYPE, TYPE, PROBLEM_FATAL, true},
 	[PROBLEM_POSITION] = {"position", "shared block at another place of its array", "",
 			      DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SUPERBLOCK_CHECKSUM] = {"checksum", "bad checksum in superblock", "", HEX, HEX,
@@ -86,6 +86,9 @@ static const struct row {
 				    "at most ", DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_WRITESET_GAP] = {"writeset-gap", "no writeset for some eras (usual only after a "
 				  "restore)", "", DECIMAL, DECIMAL, PROBLEM_NOTE, false},
+	[PROBLEM_UNFLUSHED] = {"origin-unflushed", "a flush of the origin has failed (the target marks "
+			       "again at its next start), first era in doubt", "after ", DECIMAL, DECIMAL,
+			       PROBLEM_NOTE, false},
 	[PROBLEM_SNAP_ERA] = {"snapshot-era", "snapshot's era is after the live one", "at most ",
 			      DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SNAP_BLOCK_SIZE] = {"snapshot-block-size", "snapshot's data block size is not "
@@ -145,23 +148,23 @@ static const bool of_counts[NR_PROBLEMS] = {
 	[PROBLEM_NONE_FREE_BEFORE] = true,
 };
 
-static const char *const role_names[NR_ROLES] = {
-	[ROLE_NONE] = "unused",
-	[ROLE_SUPERBLOCK] = "superblock",
-	[ROLE_SNAPSHOT] = "metadata snapshot",
-	[ROLE_INDEX] = "space-map index",
-	[ROLE_BITMAP] = "space-map bitmap",
-	[ROLE_REF_NODE] = "ref-count tree node",
-	[ROLE_WRITESET_NODE] = "writeset tree node",
-	[ROLE_BITSET_NODE] = "writeset node",
-	[ROLE_BITSET] = "writeset block",
-	[ROLE_ERA_NODE] = "era array node",
-	[ROLE_ERA] = "era array block",
+static const char *const type_names[NR_BLOCK_TYPES] = {
+	[BLOCK_NONE] = "unused",
+	[BLOCK_SUPERBLOCK] = "superblock",
+	[BLOCK_SNAPSHOT] = "metadata snapshot",
+	[BLOCK_INDEX] = "space-map index",
+	[BLOCK_BITMAP] = "space-map bitmap",
+	[BLOCK_REF_NODE] = "ref-count tree node",
+	[BLOCK_WRITESET_NODE] = "writeset tree node",
+	[BLOCK_BITSET_NODE] = "writeset node",
+	[BLOCK_BITSET] = "writeset block",
+	[BLOCK_ERA_NODE] = "era array node",
+	[BLOCK_ERA] = "era array block",
 };
 
-const char *blk_role_name(enum blk_role role)
+const char *block_type_name(enum block_type type)
 {
-	return role_names[role];
+	return type_names[type];
 }
 
 void problem_set(struct problem *p, enum problem_code code, uint64_t block, uint64_t found,
@@ -223,8 +226,8 @@ static void value_text(enum value_form form, uint64_t value, char *text, size_t 
 	case HEX:
 		snprintf(text, size, "0x%08" PRIx64, value);
 		break;
-	case ROLE:
-		snprintf(text, size, "%s", blk_role_name((enum blk_role)value));
+	case TYPE:
+		snprintf(text, size, "%s", block_type_name((enum block_type)value));
 		break;
 	case ERRNO:
 		snprintf(text, size, "%s", strerror((int)value));

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/role.h"
+#include "base/block_type.h"
 
 enum problem_code {
 	/* any block */
@@ -22,7 +22,7 @@ enum problem_code {
 	PROBLEM_BLOCKNR,
 	PROBLEM_POINTER,      /* found: the pointer; wanted: the largest that is in range */
 	PROBLEM_TWICE,        /* reached a second time within one view */
-	PROBLEM_ROLE,         /* found, wanted: enum blk_role */
+	PROBLEM_TYPE,         /* found, wanted: enum block_type */
 	PROBLEM_POSITION,     /* shared by both views, but at different places of the array */
 	/* superblock */
 	PROBLEM_SUPERBLOCK_CHECKSUM, /* its wording is one that scripts look for */
@@ -53,6 +53,7 @@ enum problem_code {
 	PROBLEM_WRITESET_TAIL, /* found: the first bit past the end that is set; wanted: nr_bits */
 	PROBLEM_WRITESET_COUNT,
 	PROBLEM_WRITESET_GAP,
+	PROBLEM_UNFLUSHED,     /* found: the first era that is in doubt; wanted: after the current one */
 	/* the metadata snapshot's clone */
 	PROBLEM_SNAP_ERA,
 	PROBLEM_SNAP_BLOCK_SIZE,
@@ -95,11 +96,11 @@ struct problem {
 	uint64_t nr_blocks;            /* 0, or how many blocks from `block` on have it */
 	char where[PROBLEM_WHERE_MAX]; /* e.g. "era array, block 17 of 40" */
 	uint64_t found, wanted;
-	/* What the block, or the one that a wrong pointer should lead to, was wanted as; or ROLE_NONE. */
-	enum blk_role role;
+	/* What the block, or the one that a wrong pointer should lead to, was wanted as; or BLOCK_NONE. */
+	enum block_type type;
 };
 
-/* Fills in all but `where` and `role`, which the caller knows that called the validator. */
+/* Fills in all but `where` and `type`, which the caller knows that called the validator. */
 void problem_set(struct problem *p, enum problem_code code, uint64_t block, uint64_t found,
 		 uint64_t wanted);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Long output is written by a thread of its own (base/pump.h), so that formatting the next buffer
+ * Long output is written by a thread of its own (base/writer_thread.h), so that formatting the next buffer
  * and writing the last one go side by side; short output isn't worth one, and without one all is
  * written by who formats it.
  *
@@ -24,14 +24,14 @@
 #include "base/attributes.h"
 #include "base/checked.h"
 #include "base/io.h"
-#include "base/pump.h"
+#include "base/writer_thread.h"
 #include "base/scratch.h"
 
 #define NEW_MODE 0666
 #define PRIVATE_MODE 0600
 
 /* With so many full buffers a thread writes the others. */
-#define PUMP_AFTER 4u
+#define WRITER_THREAD_AFTER 4u
 
 static int fail(struct sink *sink, const char *what)
 {
@@ -266,7 +266,7 @@ static ssize_t write_some(struct sink *sink, const char *data, size_t n)
 	return sink->gz ? write_gz(sink->gz, data, n) : write(sink->fd, data, n);
 }
 
-/* Also called by the pump's thread: touches nothing but the file. */
+/* Also called by the writer thread's thread: touches nothing but the file. */
 static int write_all(void *ctx, const char *data, size_t n)
 {
 	struct sink *sink = ctx;
@@ -299,13 +299,13 @@ static void write_out(struct sink *sink, const char *data, size_t n)
 		note_written(sink, write_all(sink, data, n));
 }
 
-static void start_pump(struct sink *sink)
+static void start_writer(struct sink *sink)
 {
-	sink->pump = malloc(sizeof(*sink->pump));
-	if (!sink->pump || !pump_start(sink->pump, SINK_BUFFER, write_all, sink))
+	sink->writer = malloc(sizeof(*sink->writer));
+	if (!sink->writer || !writer_thread_start(sink->writer, SINK_BUFFER, write_all, sink))
 		return;
-	free(sink->pump);
-	sink->pump = NULL;
+	free(sink->writer);
+	sink->writer = NULL;
 }
 
 static void finish_gz(struct sink *sink)
@@ -326,27 +326,27 @@ static void finish_gz(struct sink *sink)
 /* zlib looks at what it could not write once more when it is closed, so the buffers go after it. */
 static void end_writing(struct sink *sink)
 {
-	if (sink->pump)
-		note_written(sink, pump_end(sink->pump));
+	if (sink->writer)
+		note_written(sink, writer_thread_end(sink->writer));
 	finish_gz(sink);
-	if (sink->pump)
-		pump_free(sink->pump);
-	free(sink->pump);
-	sink->pump = NULL;
+	if (sink->writer)
+		writer_thread_free(sink->writer);
+	free(sink->writer);
+	sink->writer = NULL;
 }
 
 void sink_flush_buffer(struct sink *sink)
 {
 	int error = 0;
 
-	if (sink->pump)
-		sink->buffer = pump_swap(sink->pump, sink->buffer, sink->nr, &error);
+	if (sink->writer)
+		sink->buffer = writer_thread_swap(sink->writer, sink->buffer, sink->nr, &error);
 	else
 		write_out(sink, sink->buffer, sink->nr);
 	note_written(sink, error);
 	sink->nr = 0;
-	if (++sink->nr_full == PUMP_AFTER && sink->fd >= 0)
-		start_pump(sink);
+	if (++sink->nr_full == WRITER_THREAD_AFTER && sink->fd >= 0)
+		start_writer(sink);
 }
 
 int sink_unspool(struct sink *spool, struct sink *to)
@@ -380,7 +380,7 @@ void sink_write(struct sink *sink, const void *data, size_t n)
 	while (n) {
 		size_t some = n < SINK_BUFFER ? n : SINK_BUFFER;
 
-		memcpy(sink_room(sink, some), from, some);
+		memcpy(sink_reserve(sink, some), from, some);
 		sink_used(sink, some);
 		from += some;
 		n -= some;

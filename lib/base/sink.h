@@ -2,7 +2,7 @@
 /*
  * Where output goes: standard output, or a file that appears only when it is complete.
  *
- * Text is made in the sink's own buffer: sink_room() gives a place for so many bytes, sink_used()
+ * Text is made in the sink's own buffer: sink_reserve() gives a place for so many bytes, sink_used()
  * says how many were put there.  An error is kept and reported once, by sink_finish(); a loop that
  * formats needs not look for it, but may with sink_failed().
  */
@@ -19,7 +19,7 @@
 
 #define SINK_BUFFER BUFFER_SIZE(256u << 10, 16u << 10)
 
-struct pump;
+struct writer_thread;
 
 struct sink {
 	const struct report *rep;
@@ -34,7 +34,7 @@ struct sink {
 	char *buffer;
 	size_t nr;
 	unsigned nr_full;   /* buffers written so far */
-	struct pump *pump;  /* writes them, once there are many; else NULL */
+	struct writer_thread *writer;  /* writes them, once there are many; else NULL */
 	int error;       /* a negative enum era_err, reported */
 };
 
@@ -51,7 +51,7 @@ int sink_open_spool(struct sink *sink, const struct report *rep) must_check;
 int sink_unspool(struct sink *spool, struct sink *to) must_check;
 
 /* A place for up to n (at most SINK_BUFFER) bytes, good until the next call. */
-static inline char *sink_room(struct sink *sink, size_t n);
+static inline char *sink_reserve(struct sink *sink, size_t n);
 static inline void sink_used(struct sink *sink, size_t n);
 
 void sink_write(struct sink *sink, const void *data, size_t n);
@@ -68,7 +68,7 @@ void sink_close(struct sink *sink);
 
 void sink_flush_buffer(struct sink *sink);
 
-static inline char *sink_room(struct sink *sink, size_t n)
+static inline char *sink_reserve(struct sink *sink, size_t n)
 {
 	if (SINK_BUFFER - sink->nr < n)
 		sink_flush_buffer(sink);

@@ -16,7 +16,7 @@
 
 struct cached_blk {
 	uint64_t nr;
-	enum blk_role role;
+	enum block_type type;
 	bool dirty;
 	void *data;
 	struct cached_blk *chain;         /* of its bucket */
@@ -28,13 +28,13 @@ static int no_memory(struct blk_cache *cache)
 	return report_nomem(cache->dev->rep);
 }
 
-int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t room)
+int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t capacity)
 {
 	uint32_t nr_buckets = 1;
 
-	while (nr_buckets < room)
+	while (nr_buckets < capacity)
 		nr_buckets *= 2;
-	*cache = (struct blk_cache){.dev = dev, .room = room, .bucket_mask = nr_buckets - 1};
+	*cache = (struct blk_cache){.dev = dev, .capacity = capacity, .bucket_mask = nr_buckets - 1};
 	cache->buckets = calloc(nr_buckets, sizeof(struct cached_blk *));
 	cache->run = blk_alloc(RUN_BLOCKS);
 	if (cache->buckets && cache->run)
@@ -105,13 +105,13 @@ static struct cached_blk *find(struct blk_cache *cache, uint64_t nr)
 	return entry;
 }
 
-static struct cached_blk *create(uint64_t nr, enum blk_role role)
+static struct cached_blk *create(uint64_t nr, enum block_type type)
 {
 	struct cached_blk *entry = malloc(sizeof(*entry));
 
 	if (!entry)
 		return NULL;
-	*entry = (struct cached_blk){.nr = nr, .role = role, .data = blk_alloc(1)};
+	*entry = (struct cached_blk){.nr = nr, .type = type, .data = blk_alloc(1)};
 	if (entry->data)
 		return entry;
 	free(entry);
@@ -151,23 +151,23 @@ static int read_entry(struct blk_cache *cache, struct cached_blk *entry, struct 
 	int error = blk_dev_read(cache->dev, entry->nr, 1, entry->data);
 
 	if (!error)
-		return blk_validate((struct blk_ro){entry->nr, entry->data}, entry->role, p);
+		return blk_validate((struct blk_ro){entry->nr, entry->data}, entry->type, p);
 	problem_set(p, PROBLEM_READ, entry->nr, (uint64_t)error, 0);
 	return ERA_DAMAGED;
 }
 
-static int get(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct cached_blk **out,
+static int get(struct blk_cache *cache, uint64_t nr, enum block_type type, struct cached_blk **out,
 	       struct problem *p)
 {
 	struct cached_blk *entry = find(cache, nr);
 	int r;
 
-	if (entry && entry->role != role) {
-		problem_set(p, PROBLEM_ROLE, nr, entry->role, role);
+	if (entry && entry->type != type) {
+		problem_set(p, PROBLEM_TYPE, nr, entry->type, type);
 		return ERA_DAMAGED;
 	}
 	if (!entry) {
-		entry = create(nr, role);
+		entry = create(nr, type);
 		if (!entry)
 			return no_memory(cache);
 		r = read_entry(cache, entry, p);
@@ -181,22 +181,22 @@ static int get(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct 
 	return 0;
 }
 
-int blk_cache_read(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_ro *blk,
+int blk_cache_read(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_ro *blk,
 		   struct problem *p)
 {
 	struct cached_blk *entry;
-	int r = get(cache, nr, role, &entry, p);
+	int r = get(cache, nr, type, &entry, p);
 
 	if (!r)
 		*blk = (struct blk_ro){nr, entry->data};
 	return r;
 }
 
-int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_rw *blk,
+int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_rw *blk,
 		   struct problem *p)
 {
 	struct cached_blk *entry;
-	int r = get(cache, nr, role, &entry, p);
+	int r = get(cache, nr, type, &entry, p);
 
 	if (r)
 		return r;
@@ -205,17 +205,17 @@ int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum blk_role role, str
 	return 0;
 }
 
-int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_rw *blk)
+int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_rw *blk)
 {
 	struct cached_blk *entry = find(cache, nr);
 
 	if (!entry) {
-		entry = create(nr, role);
+		entry = create(nr, type);
 		if (!entry)
 			return no_memory(cache);
 		insert(cache, entry);
 	}
-	entry->role = role;
+	entry->type = type;
 	memset(entry->data, 0, META_BLOCK_SIZE);
 	make_dirty(cache, entry);
 	*blk = (struct blk_rw){nr, entry->data};
@@ -248,7 +248,7 @@ static int write_run(struct blk_cache *cache, struct cached_blk **entries, uint3
 
 	while (len < nr && len < RUN_BLOCKS && entries[len]->nr == entries[0]->nr + len) {
 		blk_seal((struct blk_rw){entries[len]->nr, entries[len]->data},
-			 entries[len]->role);
+			 entries[len]->type);
 		memcpy(run + (size_t)len * META_BLOCK_SIZE, entries[len]->data, META_BLOCK_SIZE);
 		len++;
 	}
@@ -294,7 +294,7 @@ int blk_cache_write(struct blk_cache *cache)
 
 int blk_cache_trim(struct blk_cache *cache)
 {
-	while (cache->nr > cache->room) {
+	while (cache->nr > cache->capacity) {
 		struct cached_blk *entry = cache->oldest;
 		int r = entry->dirty ? blk_cache_write(cache) : 0;
 

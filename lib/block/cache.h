@@ -13,7 +13,7 @@
 
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/role.h"
+#include "base/block_type.h"
 #include "block/blk.h"
 #include "block/dev.h"
 
@@ -21,7 +21,7 @@ struct cached_blk;
 
 struct blk_cache {
 	struct blk_dev *dev;
-	uint32_t room;            /* blocks that trimming leaves */
+	uint32_t capacity;            /* blocks that trimming leaves */
 	uint32_t nr, nr_dirty;
 	uint64_t nr_written;      /* so far */
 	uint32_t bucket_mask;
@@ -30,22 +30,22 @@ struct blk_cache {
 	struct cached_blk *newest, *oldest; /* in the order of their last use */
 };
 
-/* room: at least 1.  dev must outlive the cache.  Lack of memory is reported, by all calls. */
-int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t room) must_check;
+/* capacity: at least 1.  dev must outlive the cache.  Lack of memory is reported, by all calls. */
+int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t capacity) must_check;
 /* What is dirty is lost.  Also a zeroed cache. */
 void blk_cache_close(struct blk_cache *cache);
 
 /* Gets block nr, which must be on the device.  ERA_DAMAGED sets *p but `where`; a failed read is
  * PROBLEM_READ. */
-int blk_cache_read(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_ro *blk,
+int blk_cache_read(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_ro *blk,
 		   struct problem *p) must_check;
 
 /* The same for writing: it becomes dirty. */
-int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_rw *blk,
+int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_rw *blk,
 		   struct problem *p) must_check;
 
 /* Gets block nr, zeroed and dirty; nothing is read, and what the cache had of it is forgotten. */
-int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum blk_role role, struct blk_rw *blk)
+int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_rw *blk)
 	must_check;
 
 /* Block nr need not be written any more. */
@@ -55,7 +55,7 @@ void blk_cache_forget(struct blk_cache *cache, uint64_t nr);
  * reported. */
 int blk_cache_write(struct blk_cache *cache) must_check;
 
-/* Drops the blocks that were used longest ago until `room` are left, writing what is dirty. */
+/* Drops the blocks that were used longest ago until `capacity` are left, writing what is dirty. */
 int blk_cache_trim(struct blk_cache *cache) must_check;
 
 #endif

@@ -8,39 +8,39 @@
 #define CSUM_INIT 0xffffffffu
 #define CSUM_BYTES 4u
 
-typedef int (*shape_fn)(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
+typedef int (*shape_fn)(const void *data, uint64_t nr, enum block_type type, struct problem *p);
 
-static int check_superblock(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
-static int check_node(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
-static int check_array(const void *data, uint64_t nr, enum blk_role role, struct problem *p);
+static int check_superblock(const void *data, uint64_t nr, enum block_type type, struct problem *p);
+static int check_node(const void *data, uint64_t nr, enum block_type type, struct problem *p);
+static int check_array(const void *data, uint64_t nr, enum block_type type, struct problem *p);
 
 static const struct shape {
 	uint32_t csum_xor;
 	uint32_t blocknr_offset;
 	uint32_t value_size;
 	shape_fn check;
-} shapes[NR_ROLES] = {
+} shapes[NR_BLOCK_TYPES] = {
 #define SUPERBLOCK(v) {SUPERBLOCK_CSUM_XOR, offsetof(struct superblock_disk, blocknr), v, check_superblock}
 #define NODE(v) {NODE_CSUM_XOR, offsetof(struct node_disk, blocknr), v, check_node}
 #define ARRAY(v) {ARRAY_CSUM_XOR, offsetof(struct array_block_disk, blocknr), v, check_array}
-	[ROLE_SUPERBLOCK] = SUPERBLOCK(0),
-	[ROLE_SNAPSHOT] = SUPERBLOCK(0),
-	[ROLE_INDEX] = {INDEX_CSUM_XOR, offsetof(struct index_disk, blocknr), 0, NULL},
-	[ROLE_BITMAP] = {BITMAP_CSUM_XOR, offsetof(struct bitmap_disk, blocknr), 0, NULL},
-	[ROLE_REF_NODE] = NODE(sizeof(struct le32)),
-	[ROLE_WRITESET_NODE] = NODE(sizeof(struct writeset_disk)),
-	[ROLE_BITSET_NODE] = NODE(sizeof(struct le64)),
-	[ROLE_BITSET] = ARRAY(WORD_VALUE_SIZE),
-	[ROLE_ERA_NODE] = NODE(sizeof(struct le64)),
-	[ROLE_ERA] = ARRAY(ERA_VALUE_SIZE),
+	[BLOCK_SUPERBLOCK] = SUPERBLOCK(0),
+	[BLOCK_SNAPSHOT] = SUPERBLOCK(0),
+	[BLOCK_INDEX] = {INDEX_CSUM_XOR, offsetof(struct index_disk, blocknr), 0, NULL},
+	[BLOCK_BITMAP] = {BITMAP_CSUM_XOR, offsetof(struct bitmap_disk, blocknr), 0, NULL},
+	[BLOCK_REF_NODE] = NODE(sizeof(struct le32)),
+	[BLOCK_WRITESET_NODE] = NODE(sizeof(struct writeset_disk)),
+	[BLOCK_BITSET_NODE] = NODE(sizeof(struct le64)),
+	[BLOCK_BITSET] = ARRAY(WORD_VALUE_SIZE),
+	[BLOCK_ERA_NODE] = NODE(sizeof(struct le64)),
+	[BLOCK_ERA] = ARRAY(ERA_VALUE_SIZE),
 #undef SUPERBLOCK
 #undef NODE
 #undef ARRAY
 };
 
-uint32_t blk_value_size(enum blk_role role)
+uint32_t blk_value_size(enum block_type type)
 {
-	return shapes[role].value_size;
+	return shapes[type].value_size;
 }
 
 uint32_t blk_checksum(const void *data, uint32_t csum_xor)
@@ -56,12 +56,12 @@ static int damaged(struct problem *p, enum problem_code code, uint64_t nr, uint6
 	return ERA_DAMAGED;
 }
 
-static int check_superblock(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+static int check_superblock(const void *data, uint64_t nr, enum block_type type, struct problem *p)
 {
 	const struct superblock_disk *sb = data;
 	uint32_t data_sectors = le32_get(sb->data_block_size);
 
-	(void)role;
+	(void)type;
 	if (le64_get(sb->magic) != ERA_MAGIC)
 		return damaged(p, PROBLEM_MAGIC, nr, le64_get(sb->magic), ERA_MAGIC);
 	if (le32_get(sb->version) != ERA_VERSION)
@@ -70,7 +70,8 @@ static int check_superblock(const void *data, uint64_t nr, enum blk_role role, s
 		return damaged(p, PROBLEM_META_BLOCK_SIZE, nr, le32_get(sb->metadata_block_size),
 			       META_BLOCK_SECTORS);
 	if (!data_sectors || data_sectors % DATA_BLOCK_MIN_SECTORS)
-		return damaged(p, PROBLEM_DATA_BLOCK_SIZE, nr, data_sectors, DATA_BLOCK_MIN_SECTORS);
+		return damaged(p, PROBLEM_DATA_BLOCK_SIZE, nr, data_sectors,
+			       DATA_BLOCK_MIN_SECTORS);
 	if (le32_get(sb->nr_blocks) > ERA_MAX_BLOCKS)
 		return damaged(p, PROBLEM_NR_BLOCKS, nr, le32_get(sb->nr_blocks), ERA_MAX_BLOCKS);
 	return 0;
@@ -88,11 +89,11 @@ static int check_keys(const struct node_disk *node, uint64_t nr, struct problem 
 	return 0;
 }
 
-static int check_node(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+static int check_node(const void *data, uint64_t nr, enum block_type type, struct problem *p)
 {
 	const struct node_disk *node = data;
 	uint32_t flags = le32_get(node->flags);
-	uint32_t value_size = flags == NODE_LEAF ? shapes[role].value_size : sizeof(struct le64);
+	uint32_t value_size = flags == NODE_LEAF ? shapes[type].value_size : sizeof(struct le64);
 	uint32_t max_entries = NODE_MAX_ENTRIES(value_size);
 
 	if (flags != NODE_INTERNAL && flags != NODE_LEAF)
@@ -100,7 +101,8 @@ static int check_node(const void *data, uint64_t nr, enum blk_role role, struct 
 	if (le32_get(node->value_size) != value_size)
 		return damaged(p, PROBLEM_VALUE_SIZE, nr, le32_get(node->value_size), value_size);
 	if (le32_get(node->max_entries) != max_entries)
-		return damaged(p, PROBLEM_MAX_ENTRIES, nr, le32_get(node->max_entries), max_entries);
+		return damaged(p, PROBLEM_MAX_ENTRIES, nr, le32_get(node->max_entries),
+			       max_entries);
 	if (le32_get(node->nr_entries) > max_entries)
 		return damaged(p, PROBLEM_TOO_MANY_ENTRIES, nr, le32_get(node->nr_entries),
 			       max_entries);
@@ -109,62 +111,63 @@ static int check_node(const void *data, uint64_t nr, enum blk_role role, struct 
 	return check_keys(node, nr, p);
 }
 
-static int check_array(const void *data, uint64_t nr, enum blk_role role, struct problem *p)
+static int check_array(const void *data, uint64_t nr, enum block_type type, struct problem *p)
 {
 	const struct array_block_disk *array = data;
-	uint32_t value_size = shapes[role].value_size;
+	uint32_t value_size = shapes[type].value_size;
 	uint32_t max_entries = ARRAY_MAX_ENTRIES(value_size);
 
 	if (le32_get(array->value_size) != value_size)
 		return damaged(p, PROBLEM_VALUE_SIZE, nr, le32_get(array->value_size), value_size);
 	if (le32_get(array->max_entries) != max_entries)
-		return damaged(p, PROBLEM_MAX_ENTRIES, nr, le32_get(array->max_entries), max_entries);
+		return damaged(p, PROBLEM_MAX_ENTRIES, nr, le32_get(array->max_entries),
+			       max_entries);
 	if (le32_get(array->nr_entries) > max_entries)
 		return damaged(p, PROBLEM_TOO_MANY_ENTRIES, nr, le32_get(array->nr_entries),
 			       max_entries);
 	return 0;
 }
 
-int blk_validate(struct blk_ro blk, enum blk_role role, struct problem *p)
+int blk_validate(struct blk_ro blk, enum block_type type, struct problem *p)
 {
-	const struct shape *shape = &shapes[role];
+	const struct shape *shape = &shapes[type];
 	const struct le32 *csum = blk.data;
 	const struct le64 *own_nr = (const void *)((const uint8_t *)blk.data + shape->blocknr_offset);
 	uint32_t wanted = blk_checksum(blk.data, shape->csum_xor);
 
 	if (le32_get(*csum) != wanted)
 		return damaged(p,
-			       role == ROLE_SUPERBLOCK ? PROBLEM_SUPERBLOCK_CHECKSUM
+			       type == BLOCK_SUPERBLOCK ? PROBLEM_SUPERBLOCK_CHECKSUM
 						       : PROBLEM_CHECKSUM,
 			       blk.nr, le32_get(*csum), wanted);
 	if (le64_get(*own_nr) != blk.nr)
 		return damaged(p, PROBLEM_BLOCKNR, blk.nr, le64_get(*own_nr), blk.nr);
-	return shape->check ? shape->check(blk.data, blk.nr, role, p) : 0;
+	return shape->check ? shape->check(blk.data, blk.nr, type, p) : 0;
 }
 
-enum blk_role blk_recognise(struct blk_ro blk)
+enum block_type blk_recognise(struct blk_ro blk)
 {
 	uint32_t csum_xor = le32_get(*(const struct le32 *)blk.data) ^ blk_checksum(blk.data, 0);
 	struct problem p;
 
-	for (int role = ROLE_NONE + 1; role < NR_ROLES; role++) {
-		const struct shape *shape = &shapes[role];
+	for (int type = BLOCK_NONE + 1; type < NR_BLOCK_TYPES; type++) {
+		const struct shape *shape = &shapes[type];
 		const uint8_t *own_nr = (const uint8_t *)blk.data + shape->blocknr_offset;
 
 		if (shape->csum_xor == csum_xor &&
 		    le64_get(*(const struct le64 *)(const void *)own_nr) == blk.nr &&
 		    (!shape->check ||
-		     !shape->check(blk.data, blk.nr, (enum blk_role)role, &p)))
-			return (enum blk_role)role;
+		     !shape->check(blk.data, blk.nr, (enum block_type)type, &p)))
+			return (enum block_type)type;
 	}
-	return ROLE_NONE;
+	return BLOCK_NONE;
 }
 
-void blk_seal(struct blk_rw blk, enum blk_role role)
+void blk_seal(struct blk_rw blk, enum block_type type)
 {
-	struct le64 *own_nr = (void *)((uint8_t *)blk.data + shapes[role].blocknr_offset);
+	struct le64 *own_nr = (void *)((uint8_t *)blk.data + shapes[type].blocknr_offset);
 	struct le32 *csum = blk.data;
 
 	*own_nr = le64_make(blk.nr);
-	*csum = le32_make(blk_checksum(blk.data, shapes[role].csum_xor));
+	*csum = le32_make(blk_checksum(blk.data, shapes[type].csum_xor));
 }

@@ -65,7 +65,7 @@ static void write_xml(struct sink *sink, const struct changes *changes)
 
 	sink_printf(sink, "<blocks>\n");
 	while (!sink_failed(sink) && next_run(changes, &run)) {
-		char *start = sink_room(sink, LINE_MAX_BYTES), *to = start;
+		char *start = sink_reserve(sink, LINE_MAX_BYTES), *to = start;
 
 		if (run.end - run.begin == 1) {
 			to = decimal_put(&begin, run.begin, put_text(to, "  <block block=\""));
@@ -86,7 +86,7 @@ static void write_ranges(struct sink *sink, const struct changes *changes)
 
 	while (!sink_failed(sink) && next_run(changes, &run)) {
 		struct run shown = in_unit(changes, &run);
-		char *start = sink_room(sink, LINE_MAX_BYTES), *to = start;
+		char *start = sink_reserve(sink, LINE_MAX_BYTES), *to = start;
 
 		to = decimal_put(&offset, shown.begin, to);
 		to = decimal_put(&length, shown.end - shown.begin, put_text(to, " "));

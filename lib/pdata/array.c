@@ -9,24 +9,25 @@
 #include "ondisk/era_disk.h"
 #include "pdata/node.h"
 
-void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role role,
-		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name)
+void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
+		     struct btree_root root, uint64_t nr_entries, uint32_t capacity, const char *name)
 {
 	*it = (struct array_iter){
-		.role = role,
+		.type = type,
 		.nr_entries = nr_entries,
-		.per_block = ARRAY_MAX_ENTRIES(blk_value_size(role)),
+		.per_block = ARRAY_MAX_ENTRIES(blk_value_size(type)),
 	};
 	it->nr_blocks = div_up(nr_entries, it->per_block);
-	btree_iter_init(&it->tree, walk, role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE, root,
+	btree_iter_init(&it->tree, walk, type == BLOCK_ERA ? BLOCK_ERA_NODE : BLOCK_BITSET_NODE,
+			root,
 			name);
-	blk_window_init(&it->window, walk->dev, (uint32_t)min_u64(room, it->nr_blocks));
+	read_ahead_init(&it->read_ahead, walk->dev, (uint32_t)min_u64(capacity, it->nr_blocks));
 }
 
 void array_iter_free(struct array_iter *it)
 {
 	btree_iter_free(&it->tree);
-	blk_window_free(&it->window);
+	read_ahead_free(&it->read_ahead);
 }
 
 /* Entries of the array blocks first_index .. end_index - 1. */
@@ -40,7 +41,7 @@ static void set_entries(const struct array_iter *it, struct array_part *part, ui
 
 int array_problem(struct array_iter *it, uint64_t index, struct problem *p)
 {
-	p->role = it->role;
+	p->type = it->type;
 	return walk_problem(it->tree.walk, p, "%s, block %" PRIu64 " of %" PRIu64, it->tree.name,
 			    index + 1, it->nr_blocks);
 }
@@ -52,7 +53,7 @@ static int read_block(struct array_iter *it, uint64_t index, struct blk_ro *blk,
 	uint32_t i = it->leaf_pos;
 	struct walk_pointer pointer = {
 		.block = le64_get(pointers[i]),
-		.role = it->role,
+		.type = it->type,
 		.index = index,
 		.parent_shared = it->leaf.shared,
 	};
@@ -60,14 +61,15 @@ static int read_block(struct array_iter *it, uint64_t index, struct blk_ro *blk,
 
 	if (visit < 0 || visit == WALK_SKIP)
 		return visit;
-	error = blk_window_get(&it->window, pointers + i, it->leaf.nr_entries - i, walk->limit, blk);
+	error = read_ahead_get(&it->read_ahead, pointers + i, it->leaf.nr_entries - i, walk->limit,
+			       blk);
 	if (error == ENOMEM)
 		return report_nomem(walk->dev->rep);
 	if (error) {
 		problem_set(p, PROBLEM_READ, pointer.block, (uint64_t)error, 0);
 		return ERA_DAMAGED;
 	}
-	return blk_validate(*blk, it->role, p);
+	return blk_validate(*blk, it->type, p);
 }
 
 static int check_entries(const struct blk_ro *blk, uint64_t wanted, struct problem *p)
@@ -118,7 +120,8 @@ static int missing_blocks(struct array_iter *it, uint64_t end_index, struct arra
 	set_entries(it, part, it->next_index, end_index);
 	part->state = ARRAY_UNKNOWN;
 	if (it->damage_told == it->tree.nr_damaged) {
-		problem_set(&p, PROBLEM_ARRAY_MISSING, it->leaf.block ? it->leaf.block : it->tree.root,
+		problem_set(&p, PROBLEM_ARRAY_MISSING,
+			    it->leaf.block ? it->leaf.block : it->tree.root,
 			    end_index, it->next_index);
 		r = array_problem(it, it->next_index, &p);
 	}

@@ -11,7 +11,7 @@
 #ifndef ERA_PDATA_ARRAY_H
 #define ERA_PDATA_ARRAY_H
 
-#include "block/window.h"
+#include "block/read_ahead.h"
 #include "pdata/btree.h"
 
 enum array_part_state {
@@ -31,8 +31,8 @@ struct array_part {
 
 struct array_iter {
 	struct btree_iter tree;
-	struct blk_window window;
-	enum blk_role role;
+	struct read_ahead read_ahead;
+	enum block_type type;
 	uint64_t nr_entries, nr_blocks, next_index;
 	uint32_t per_block;
 	struct btree_leaf leaf;
@@ -42,10 +42,10 @@ struct array_iter {
 	bool overlong;        /* the tree has blocks past the end */
 };
 
-/* role is that of the array's blocks: ROLE_BITSET or ROLE_ERA.  Of up to room blocks is the buffer that
+/* type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  Of up to capacity blocks is the buffer that
  * it reads them through, allocated with the first read. */
-void array_iter_init(struct array_iter *it, struct walk *walk, enum blk_role role,
-		     struct btree_root root, uint64_t nr_entries, uint32_t room, const char *name);
+void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
+		     struct btree_root root, uint64_t nr_entries, uint32_t capacity, const char *name);
 void array_iter_free(struct array_iter *it);
 
 /* 1, 0 at the end, or what the walk stopped with. */

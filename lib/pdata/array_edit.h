@@ -2,7 +2,7 @@
 /*
  * Reading and changing arrays in a transaction, a block at a time.
  *
- * role is that of the array's blocks: ROLE_BITSET or ROLE_ERA.  The calls that change an array set
+ * type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  The calls that change an array set
  * *root to its new root; a whole one is dropped by txn_drop().
  */
 #ifndef ERA_PDATA_ARRAY_EDIT_H
@@ -13,39 +13,39 @@
 #include "base/compiler.h"
 #include "pdata/txn.h"
 
-/* The role of the nodes above an array's blocks. */
-static inline enum blk_role array_node_role(enum blk_role role)
+/* The type of the nodes above an array's blocks. */
+static inline enum block_type array_node_type(enum block_type type)
 {
-	return role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE;
+	return type == BLOCK_ERA ? BLOCK_ERA_NODE : BLOCK_BITSET_NODE;
 }
 
 /* Values in a full block. */
-uint32_t array_per_block(enum blk_role role);
+uint32_t array_per_block(enum block_type type);
 
 /* The values of array block `index` of an array of nr_entries, good until the next trim.
  * ERA_DAMAGED when the block isn't there, or hasn't as many entries as it must have: array_nr(). */
-int array_read_block(struct txn *txn, enum blk_role role, uint64_t root, uint64_t nr_entries,
+int array_read_block(struct txn *txn, enum block_type type, uint64_t root, uint64_t nr_entries,
 		     uint64_t index, const uint8_t **values) must_check;
 
 /* The same for changing them. */
-int array_edit_block(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t nr_entries,
+int array_edit_block(struct txn *txn, enum block_type type, uint64_t *root, uint64_t nr_entries,
 		     uint64_t index, uint8_t **values) must_check;
 
 /* How many entries of an array of nr_entries are in block `index`. */
-uint32_t array_nr(enum blk_role role, uint64_t nr_entries, uint64_t index);
+uint32_t array_nr(enum block_type type, uint64_t nr_entries, uint64_t index);
 
 /* Sets *root to a new array.  fill is the value of all entries, as it lies on disk.  Trims. */
-int array_create(struct txn *txn, enum blk_role role, uint64_t nr_entries, const void *fill,
+int array_create(struct txn *txn, enum block_type type, uint64_t nr_entries, const void *fill,
 		 uint64_t *root) must_check;
 
 /* Gives an array of old_nr entries new_nr; fill is the value of those that are new.  Trims. */
-int array_resize(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t old_nr,
+int array_resize(struct txn *txn, enum block_type type, uint64_t *root, uint64_t old_nr,
 		 uint64_t new_nr, const void *fill) must_check;
 
 /* How many blocks a new array of nr_entries takes at most. */
-uint64_t array_max_blocks(enum blk_role role, uint64_t nr_entries);
+uint64_t array_max_blocks(enum block_type type, uint64_t nr_entries);
 
 /* How many new blocks the shadowing of nr array blocks takes at most, in an array of nr_entries. */
-uint64_t array_max_shadows(enum blk_role role, uint64_t nr_entries, uint64_t nr);
+uint64_t array_max_shadows(enum block_type type, uint64_t nr_entries, uint64_t nr);
 
 #endif

@@ -16,11 +16,11 @@ struct place {
 	bool holder_shared;
 };
 
-void btree_iter_init(struct btree_iter *it, struct walk *walk, enum blk_role role,
+void btree_iter_init(struct btree_iter *it, struct walk *walk, enum block_type type,
 		     struct btree_root root, const char *name)
 {
 	*it = (struct btree_iter){.walk = walk,
-				  .role = role,
+				  .type = type,
 				  .root = root.block,
 				  .holder = root.holder,
 				  .root_shared = root.holder_shared};
@@ -73,7 +73,7 @@ static void fill_level(struct btree_level *level, const struct place *place, boo
 static int read_node(struct btree_iter *it, const struct place *place, struct problem *p)
 {
 	struct walk_pointer pointer = {.block = place->block,
-				       .role = it->role,
+				       .type = it->type,
 				       .parent_shared = place->holder_shared};
 	struct btree_level *level = &it->level[it->depth];
 	int visit, r;
@@ -89,7 +89,7 @@ static int read_node(struct btree_iter *it, const struct place *place, struct pr
 		level->node = blk_alloc(1);
 	if (!level->node)
 		return report_nomem(it->walk->dev->rep);
-	r = walk_read(it->walk, place->block, it->role, level->node, p);
+	r = walk_read(it->walk, place->block, it->type, level->node, p);
 	if (r)
 		return r;
 	fill_level(level, place, visit == WALK_SHARED);
@@ -107,7 +107,7 @@ static int descend(struct btree_iter *it, const struct place *place)
 
 	if (r != ERA_DAMAGED)
 		return r;
-	p.role = it->role;
+	p.type = it->type;
 	it->nr_damaged++;
 	if (!it->depth)
 		return walk_problem(it->walk, &p, "%s, root", it->name);

@@ -26,7 +26,7 @@ struct btree_leaf {
 	uint64_t block;
 	uint32_t nr_entries;
 	const struct le64 *keys;
-	const uint8_t *values; /* nr_entries of the role's value size */
+	const uint8_t *values; /* nr_entries of the type's value size */
 	bool shared;           /* reached through another view before */
 };
 
@@ -39,7 +39,7 @@ struct btree_level {
 
 struct btree_iter {
 	struct walk *walk;
-	enum blk_role role;
+	enum block_type type;
 	char name[BTREE_NAME_MAX];
 	uint64_t root, holder;
 	bool root_shared, started;
@@ -55,7 +55,7 @@ struct btree_root {
 };
 
 /* Takes no memory and reads nothing yet.  name stands in problems: "era array". */
-void btree_iter_init(struct btree_iter *it, struct walk *walk, enum blk_role role,
+void btree_iter_init(struct btree_iter *it, struct walk *walk, enum block_type type,
 		     struct btree_root root, const char *name);
 void btree_iter_free(struct btree_iter *it);
 

@@ -45,9 +45,9 @@ static void set_child(void *node, uint32_t i, uint64_t block)
 	memcpy(value_at(node, i), &pointer, sizeof(pointer));
 }
 
-static void init_node(void *data, enum blk_role role, bool is_leaf)
+static void init_node(void *data, enum block_type type, bool is_leaf)
 {
-	uint32_t value_size = is_leaf ? blk_value_size(role) : (uint32_t)sizeof(struct le64);
+	uint32_t value_size = is_leaf ? blk_value_size(type) : (uint32_t)sizeof(struct le64);
 	struct node_disk *node = data;
 
 	node->flags = le32_make(is_leaf ? NODE_LEAF : NODE_INTERNAL);
@@ -92,7 +92,7 @@ static bool find_in_leaf(const void *node, uint64_t key, uint32_t *i)
 	return true;
 }
 
-static int check_node(struct txn *txn, struct blk_ro blk, struct range range, enum blk_role role,
+static int check_node(struct txn *txn, struct blk_ro blk, struct range range, enum block_type type,
 		      unsigned depth)
 {
 	struct problem p;
@@ -101,7 +101,7 @@ static int check_node(struct txn *txn, struct blk_ro blk, struct range range, en
 		problem_set(&p, PROBLEM_DEPTH, blk.nr, BTREE_MAX_DEPTH + 1, BTREE_MAX_DEPTH);
 	else if (!btree_check_place(blk, range.first, range.end, !depth, &p))
 		return 0;
-	return txn_problem(txn, &p, blk_role_name(role));
+	return txn_problem(txn, &p, block_type_name(type));
 }
 
 /* The keys under entry i of a node that has that range. */
@@ -114,7 +114,7 @@ static struct range narrow(struct range range, const void *node, uint32_t i)
 }
 
 /* Reading the way down to the leaf of a key.  *end_key: the leaf's keys are below it. */
-static int find_leaf(struct txn *txn, enum blk_role role, uint64_t root, uint64_t key,
+static int find_leaf(struct txn *txn, enum block_type type, uint64_t root, uint64_t key,
 		     struct blk_ro *leaf, uint64_t *end_key)
 {
 	struct range range = all_keys;
@@ -122,10 +122,10 @@ static int find_leaf(struct txn *txn, enum blk_role role, uint64_t root, uint64_
 
 	for (unsigned depth = 0;; depth++) {
 		uint32_t i;
-		int r = txn_read(txn, block, role, leaf);
+		int r = txn_read(txn, block, type, leaf);
 
 		if (!r)
-			r = check_node(txn, *leaf, range, role, depth);
+			r = check_node(txn, *leaf, range, type, depth);
 		if (r)
 			return r;
 		if (node_is_leaf(leaf->data))
@@ -138,12 +138,12 @@ static int find_leaf(struct txn *txn, enum blk_role role, uint64_t root, uint64_
 	return 0;
 }
 
-int btree_lookup(struct txn *txn, enum blk_role role, uint64_t root, uint64_t key, void *value)
+int btree_lookup(struct txn *txn, enum block_type type, uint64_t root, uint64_t key, void *value)
 {
 	struct blk_ro leaf;
 	uint64_t end_key;
 	uint32_t i;
-	int r = find_leaf(txn, role, root, key, &leaf, &end_key);
+	int r = find_leaf(txn, type, root, key, &leaf, &end_key);
 
 	if (r || !find_in_leaf(leaf.data, key, &i))
 		return r;
@@ -151,7 +151,7 @@ int btree_lookup(struct txn *txn, enum blk_role role, uint64_t root, uint64_t ke
 	return 1;
 }
 
-int btree_next(struct txn *txn, enum blk_role role, uint64_t root, uint64_t *key, void *value)
+int btree_next(struct txn *txn, enum block_type type, uint64_t root, uint64_t *key, void *value)
 {
 	uint64_t from = *key, end_key = 0;
 	struct blk_ro leaf;
@@ -159,7 +159,7 @@ int btree_next(struct txn *txn, enum blk_role role, uint64_t root, uint64_t *key
 
 	/* The leaf where the key belongs may end before it. */
 	while (end_key != UINT64_MAX) {
-		int r = find_leaf(txn, role, root, from, &leaf, &end_key);
+		int r = find_leaf(txn, type, root, from, &leaf, &end_key);
 
 		if (r)
 			return r;
@@ -174,53 +174,54 @@ int btree_next(struct txn *txn, enum blk_role role, uint64_t root, uint64_t *key
 	return 0;
 }
 
-static int create(struct txn *txn, enum blk_role role, bool is_leaf, struct blk_rw *blk)
+static int create(struct txn *txn, enum block_type type, bool is_leaf, struct blk_rw *blk)
 {
-	int r = txn_new(txn, role, blk);
+	int r = txn_new(txn, type, blk);
 
 	if (!r)
-		init_node(blk->data, role, is_leaf);
+		init_node(blk->data, type, is_leaf);
 	return r;
 }
 
-int btree_create(struct txn *txn, enum blk_role role, uint64_t *root)
+int btree_create(struct txn *txn, enum block_type type, uint64_t *root)
 {
 	struct blk_rw blk;
-	int r = create(txn, role, true, &blk);
+	int r = create(txn, type, true, &blk);
 
 	if (!r)
 		*root = blk.nr;
 	return r;
 }
 
-static int check_step(struct txn *txn, const struct step *step, enum blk_role role, unsigned depth)
+static int check_step(struct txn *txn, const struct step *step, enum block_type type,
+		      unsigned depth)
 {
-	return check_node(txn, (struct blk_ro){step->blk.nr, step->blk.data}, step->range, role,
+	return check_node(txn, (struct blk_ro){step->blk.nr, step->blk.data}, step->range, type,
 			  depth);
 }
 
-static int shadow_root(struct txn *txn, enum blk_role role, uint64_t *root, struct step *step)
+static int shadow_root(struct txn *txn, enum block_type type, uint64_t *root, struct step *step)
 {
-	int r = txn_shadow(txn, *root, role, &step->blk);
+	int r = txn_shadow(txn, *root, type, &step->blk);
 
 	if (r)
 		return r;
 	*root = step->blk.nr;
 	step->range = all_keys;
-	return check_step(txn, step, role, 0);
+	return check_step(txn, step, type, 0);
 }
 
-static int shadow_child(struct txn *txn, enum blk_role role, const struct step *parent,
+static int shadow_child(struct txn *txn, enum block_type type, const struct step *parent,
 			struct step *child, unsigned depth)
 {
 	void *node = parent->blk.data;
-	int r = txn_shadow(txn, node_child(node, parent->i), role, &child->blk);
+	int r = txn_shadow(txn, node_child(node, parent->i), type, &child->blk);
 
 	if (r)
 		return r;
 	set_child(node, parent->i, child->blk.nr);
 	child->range = narrow(parent->range, node, parent->i);
-	return check_step(txn, child, role, depth);
+	return check_step(txn, child, type, depth);
 }
 
 /* Makes room for an entry at i; there must be some. */
@@ -249,12 +250,12 @@ static void close_gap(void *node, uint32_t i)
 }
 
 /* Splits the child at parent->i; its upper half becomes the entry after. */
-static int split_child(struct txn *txn, enum blk_role role, struct step *parent, void *child)
+static int split_child(struct txn *txn, enum block_type type, struct step *parent, void *child)
 {
 	uint32_t nr = node_nr(child), keep = nr / 2;
 	struct blk_rw right;
 	struct le64 pointer;
-	int r = create(txn, role, node_is_leaf(child), &right);
+	int r = create(txn, type, node_is_leaf(child), &right);
 
 	if (r)
 		return r;
@@ -270,11 +271,11 @@ static int split_child(struct txn *txn, enum blk_role role, struct step *parent,
 }
 
 /* A new root over the full one. */
-static int grow(struct txn *txn, enum blk_role role, uint64_t *root, struct step *step)
+static int grow(struct txn *txn, enum block_type type, uint64_t *root, struct step *step)
 {
 	struct step above = {.range = all_keys};
 	void *old = step->blk.data;
-	int r = create(txn, role, false, &above.blk);
+	int r = create(txn, type, false, &above.blk);
 
 	if (r)
 		return r;
@@ -283,11 +284,11 @@ static int grow(struct txn *txn, enum blk_role role, uint64_t *root, struct step
 	set_child(above.blk.data, 0, *root);
 	*root = above.blk.nr;
 	*step = above;
-	return split_child(txn, role, step, old);
+	return split_child(txn, type, step, old);
 }
 
 /* From a node that isn't full to the child for the key, which isn't full then. */
-static int enter_child(struct txn *txn, enum blk_role role, uint64_t key, struct step *step,
+static int enter_child(struct txn *txn, enum block_type type, uint64_t key, struct step *step,
 		       unsigned depth)
 {
 	void *node = step->blk.data;
@@ -297,30 +298,30 @@ static int enter_child(struct txn *txn, enum blk_role role, uint64_t key, struct
 	if (key < node_key(node, 0))
 		keys_of(node)[0] = le64_make(key);
 	step->i = child_index(node, key);
-	r = shadow_child(txn, role, step, &child, depth);
+	r = shadow_child(txn, type, step, &child, depth);
 	if (!r && node_nr(child.blk.data) == node_max(child.blk.data)) {
-		r = split_child(txn, role, step, child.blk.data);
+		r = split_child(txn, type, step, child.blk.data);
 		if (r)
 			return r;
 		step->i = child_index(node, key);
-		r = shadow_child(txn, role, step, &child, depth);
+		r = shadow_child(txn, type, step, &child, depth);
 	}
 	*step = child;
 	return r;
 }
 
-static int insert(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t key,
+static int insert(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key,
 		  const void *value)
 {
 	struct step step = {.i = 0};
 	uint32_t i;
 	void *node;
-	int r = shadow_root(txn, role, root, &step);
+	int r = shadow_root(txn, type, root, &step);
 
 	if (!r && node_nr(step.blk.data) == node_max(step.blk.data))
-		r = grow(txn, role, root, &step);
+		r = grow(txn, type, root, &step);
 	for (unsigned depth = 1; !r && !node_is_leaf(step.blk.data); depth++)
-		r = enter_child(txn, role, key, &step, depth);
+		r = enter_child(txn, type, key, &step, depth);
 	if (r)
 		return r;
 	node = step.blk.data;
@@ -330,37 +331,37 @@ static int insert(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t 
 	return 0;
 }
 
-int btree_insert(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t key,
+int btree_insert(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key,
 		 const void *value)
 {
-	return txn_result(txn, insert(txn, role, root, key, value));
+	return txn_result(txn, insert(txn, type, root, key, value));
 }
 
 /* Shadows the way to the key's leaf; *depth is that of the leaf, whose i is the key's entry. */
-static int shadow_path(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t key,
+static int shadow_path(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key,
 		       struct step path[BTREE_MAX_DEPTH], unsigned *depth)
 {
 	struct problem p;
-	int r = shadow_root(txn, role, root, &path[0]);
+	int r = shadow_root(txn, type, root, &path[0]);
 
 	*depth = 0;
 	while (!r && !node_is_leaf(path[*depth].blk.data)) {
 		struct step *step = &path[(*depth)++];
 
 		step->i = child_index(step->blk.data, key);
-		r = shadow_child(txn, role, step, step + 1, *depth);
+		r = shadow_child(txn, type, step, step + 1, *depth);
 	}
 	if (r || find_in_leaf(path[*depth].blk.data, key, &path[*depth].i))
 		return r;
 	problem_set(&p, PROBLEM_ARRAY_MISSING, path[*depth].blk.nr, key, key);
-	return txn_problem(txn, &p, blk_role_name(role));
+	return txn_problem(txn, &p, block_type_name(type));
 }
 
-int btree_edit(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t key, void **value)
+int btree_edit(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key, void **value)
 {
 	struct step path[BTREE_MAX_DEPTH] = {0};
 	unsigned depth;
-	int r = shadow_path(txn, role, root, key, path, &depth);
+	int r = shadow_path(txn, type, root, key, path, &depth);
 
 	if (!r)
 		*value = value_at(path[depth].blk.data, path[depth].i);
@@ -373,32 +374,32 @@ static bool has_single_child(const void *node)
 }
 
 /* A root with a single child gives way to it; one without entries is a leaf. */
-static int shrink_root(struct txn *txn, enum blk_role role, uint64_t *root, struct blk_rw node)
+static int shrink_root(struct txn *txn, enum block_type type, uint64_t *root, struct blk_rw node)
 {
 	int r = 0;
 
 	if (!node_nr(node.data))
-		init_node(node.data, role, true);
+		init_node(node.data, type, true);
 	while (!r && has_single_child(node.data)) {
 		struct blk_ro child;
 
 		*root = node_child(node.data, 0);
 		r = txn_release(txn, node.nr);
 		if (!r)
-			r = txn_read(txn, *root, role, &child);
+			r = txn_read(txn, *root, type, &child);
 		if (r || !has_single_child(child.data))
 			return r;
-		r = txn_shadow(txn, *root, role, &node);
+		r = txn_shadow(txn, *root, type, &node);
 		*root = node.nr;
 	}
 	return r;
 }
 
-static int erase(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t key)
+static int erase(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key)
 {
 	struct step path[BTREE_MAX_DEPTH] = {0};
 	unsigned depth;
-	int r = shadow_path(txn, role, root, key, path, &depth);
+	int r = shadow_path(txn, type, root, key, path, &depth);
 
 	if (r)
 		return r;
@@ -410,14 +411,14 @@ static int erase(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t k
 		depth--;
 		close_gap(path[depth].blk.data, path[depth].i);
 	}
-	return depth ? 0 : shrink_root(txn, role, root, path[0].blk);
+	return depth ? 0 : shrink_root(txn, type, root, path[0].blk);
 }
 
-int btree_remove(struct txn *txn, enum blk_role role, uint64_t *root, uint64_t key)
+int btree_remove(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key)
 {
 	uint8_t value[sizeof(struct writeset_disk)];
-	int found = btree_lookup(txn, role, *root, key, value);
-	int r = found == 1 ? erase(txn, role, root, key) : 0;
+	int found = btree_lookup(txn, type, *root, key, value);
+	int r = found == 1 ? erase(txn, type, root, key) : 0;
 
 	return txn_result(txn, r ? r : found);
 }

@@ -11,13 +11,13 @@
 static int level_open(struct btree_build *b)
 {
 	struct btree_build_level *level = &b->level[b->nr_levels];
-	uint32_t value_size = b->nr_levels ? sizeof(struct le64) : blk_value_size(b->role);
+	uint32_t value_size = b->nr_levels ? sizeof(struct le64) : blk_value_size(b->type);
 	uint32_t max = NODE_MAX_ENTRIES(value_size);
 
 	level->keys = calloc(2 * (size_t)max, sizeof(*level->keys));
 	level->values = calloc(2 * (size_t)max, value_size);
 	if (!level->keys || !level->values)
-		return report_nomem(b->stage->rep);
+		return report_nomem(b->staging->rep);
 	level->max = max;
 	level->value_size = value_size;
 	b->nr_levels++;
@@ -34,7 +34,7 @@ static int write_node(struct btree_build *b, unsigned depth, uint32_t nr, uint64
 	int r;
 
 	if (!node)
-		return report_nomem(b->stage->rep);
+		return report_nomem(b->staging->rep);
 	memset(node, 0, META_BLOCK_SIZE);
 	node->flags = le32_make(depth ? NODE_INTERNAL : NODE_LEAF);
 	node->nr_entries = le32_make(nr);
@@ -44,7 +44,7 @@ static int write_node(struct btree_build *b, unsigned depth, uint32_t nr, uint64
 	for (uint32_t i = 0; i < nr; i++)
 		keys[i] = le64_make(level->keys[i]);
 	memcpy(keys + level->max, level->values, (size_t)nr * level->value_size);
-	r = blk_stage_append(b->stage, &blk, b->role);
+	r = blk_staging_append(b->staging, &blk, b->type);
 	*block = blk.nr;
 	free(node);
 	return r;
@@ -87,9 +87,9 @@ static int level_add(struct btree_build *b, unsigned depth, uint64_t key, const 
 	return 0;
 }
 
-int btree_build_begin(struct btree_build *b, struct blk_stage *stage, enum blk_role role)
+int btree_build_begin(struct btree_build *b, struct blk_staging *staging, enum block_type type)
 {
-	*b = (struct btree_build){.stage = stage, .role = role};
+	*b = (struct btree_build){.staging = staging, .type = type};
 	return level_open(b);
 }
 
@@ -125,23 +125,23 @@ void btree_build_free(struct btree_build *b)
 	*b = (struct btree_build){0};
 }
 
-int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_role role)
+int array_build_begin(struct array_build *b, struct blk_staging *staging, enum block_type type)
 {
 	*b = (struct array_build){
-		.role = role,
-		.per_block = ARRAY_MAX_ENTRIES(blk_value_size(role)),
+		.type = type,
+		.per_block = ARRAY_MAX_ENTRIES(blk_value_size(type)),
 		.block = blk_alloc(1),
 	};
 	if (!b->block)
-		return report_nomem(stage->rep);
-	return btree_build_begin(&b->tree, stage,
-				 role == ROLE_ERA ? ROLE_ERA_NODE : ROLE_BITSET_NODE);
+		return report_nomem(staging->rep);
+	return btree_build_begin(&b->tree, staging,
+				 type == BLOCK_ERA ? BLOCK_ERA_NODE : BLOCK_BITSET_NODE);
 }
 
 static int write_array_block(struct array_build *b)
 {
 	struct array_block_disk *block = b->block;
-	uint32_t value_size = blk_value_size(b->role);
+	uint32_t value_size = blk_value_size(b->type);
 	size_t used = sizeof(*block) + (size_t)b->nr_entries * value_size;
 	struct blk_rw blk = {.data = b->block};
 	struct le64 pointer;
@@ -151,7 +151,7 @@ static int write_array_block(struct array_build *b)
 	block->max_entries = le32_make(b->per_block);
 	block->nr_entries = le32_make(b->nr_entries);
 	block->value_size = le32_make(value_size);
-	r = blk_stage_append(b->tree.stage, &blk, b->role);
+	r = blk_staging_append(b->tree.staging, &blk, b->type);
 	if (r)
 		return r;
 	b->nr_entries = 0;
@@ -161,7 +161,7 @@ static int write_array_block(struct array_build *b)
 
 int array_build_add(struct array_build *b, const void *values, uint32_t nr)
 {
-	uint32_t value_size = blk_value_size(b->role);
+	uint32_t value_size = blk_value_size(b->type);
 	const uint8_t *from = values;
 
 	while (nr) {

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "base/role.h"
-#include "block/stage.h"
+#include "base/block_type.h"
+#include "block/staging.h"
 #include "pdata/btree.h"
 
 struct btree_build_level {
@@ -22,15 +22,15 @@ struct btree_build_level {
 };
 
 struct btree_build {
-	struct blk_stage *stage;
-	enum blk_role role;
+	struct blk_staging *staging;
+	enum block_type type;
 	unsigned nr_levels;
 	struct btree_build_level level[BTREE_MAX_DEPTH];
 };
 
-int btree_build_begin(struct btree_build *b, struct blk_stage *stage, enum blk_role role)
+int btree_build_begin(struct btree_build *b, struct blk_staging *staging, enum block_type type)
 	must_check;
-/* Keys ascend; value has the role's value size. */
+/* Keys ascend; value has the type's value size. */
 int btree_build_add(struct btree_build *b, uint64_t key, const void *value) must_check;
 /* Sets *root; an empty tree is an empty leaf. */
 int btree_build_finish(struct btree_build *b, uint64_t *root) must_check;
@@ -39,14 +39,15 @@ void btree_build_free(struct btree_build *b);
 
 struct array_build {
 	struct btree_build tree;
-	enum blk_role role;
+	enum block_type type;
 	uint32_t per_block, nr_entries;
 	uint64_t next_index;
 	void *block; /* being filled */
 };
 
-int array_build_begin(struct array_build *b, struct blk_stage *stage, enum blk_role role) must_check;
-/* Adds nr values, in the form they have on disk: le32 or le64 as the role says. */
+int array_build_begin(struct array_build *b, struct blk_staging *staging,
+		      enum block_type type) must_check;
+/* Adds nr values, in the form they have on disk: le32 or le64 as the type says. */
 int array_build_add(struct array_build *b, const void *values, uint32_t nr) must_check;
 int array_build_finish(struct array_build *b, uint64_t *root) must_check;
 void array_build_free(struct array_build *b);

@@ -5,30 +5,30 @@
 
 /* What a value in a leaf points to, and where in the value the pointer is. */
 static const struct leaf_pointer {
-	enum blk_role role;
+	enum block_type type;
 	size_t offset;
-} leaf_pointers[NR_ROLES] = {
-	[ROLE_WRITESET_NODE] = {ROLE_BITSET_NODE, offsetof(struct writeset_disk, root)},
-	[ROLE_BITSET_NODE] = {ROLE_BITSET, 0},
-	[ROLE_ERA_NODE] = {ROLE_ERA, 0},
+} leaf_pointers[NR_BLOCK_TYPES] = {
+	[BLOCK_WRITESET_NODE] = {BLOCK_BITSET_NODE, offsetof(struct writeset_disk, root)},
+	[BLOCK_BITSET_NODE] = {BLOCK_BITSET, 0},
+	[BLOCK_ERA_NODE] = {BLOCK_ERA, 0},
 };
 
-static bool is_node(enum blk_role role)
+static bool is_node(enum block_type type)
 {
-	return role == ROLE_REF_NODE || leaf_pointers[role].role != ROLE_NONE;
+	return type == BLOCK_REF_NODE || leaf_pointers[type].type != BLOCK_NONE;
 }
 
-struct blk_pointers blk_pointers(const void *data, enum blk_role role)
+struct blk_pointers blk_pointers(const void *data, enum block_type type)
 {
-	struct leaf_pointer pointer = {role, 0};
+	struct leaf_pointer pointer = {type, 0};
 
-	if (!is_node(role))
-		return (struct blk_pointers){.role = ROLE_NONE};
+	if (!is_node(type))
+		return (struct blk_pointers){.type = BLOCK_NONE};
 	if (node_is_leaf(data))
-		pointer = leaf_pointers[role];
+		pointer = leaf_pointers[type];
 	return (struct blk_pointers){
-		.role = pointer.role,
-		.nr = pointer.role == ROLE_NONE ? 0 : node_nr(data),
+		.type = pointer.type,
+		.nr = pointer.type == BLOCK_NONE ? 0 : node_nr(data),
 		.stride = node_value_size(data),
 		.first = node_values(data) + pointer.offset,
 	};

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/role.h"
+#include "base/block_type.h"
 #include "ondisk/era_disk.h"
 
 /* Children of an internal node that was split. */
@@ -66,15 +66,15 @@ static inline const uint8_t *array_values(const void *block)
 	return (const uint8_t *)((const struct array_block_disk *)block + 1);
 }
 
-/* The pointers that a block of some role holds, each counted by the space map. */
+/* The pointers that a block of some type holds, each counted by the space map. */
 struct blk_pointers {
-	enum blk_role role; /* of what they point to; ROLE_NONE when there are none */
+	enum block_type type; /* of what they point to; BLOCK_NONE when there are none */
 	uint32_t nr, stride;
 	const uint8_t *first;
 };
 
 /* The space map's own bitmaps and the roots in a superblock aren't among them. */
-struct blk_pointers blk_pointers(const void *data, enum blk_role role);
+struct blk_pointers blk_pointers(const void *data, enum block_type type);
 
 static inline uint64_t blk_pointer(const struct blk_pointers *pointers, uint32_t i)
 {

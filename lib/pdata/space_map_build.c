@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Counts from 3 on go to the ref-count tree, which is built first: only then is it known how many
- * blocks the stage will have when it is complete, and which they are.  Those stand in ascending
+ * blocks the staging file will have when it is complete, and which they are.  Those stand in ascending
  * order, so one step through all blocks meets them one after the other.
  */
 #include "pdata/space_map_build.h"
@@ -13,16 +13,16 @@
 #include "pdata/bulk.h"
 
 struct build {
-	struct blk_stage *stage;
+	struct blk_staging *staging;
 	const struct space_map_counts *counts;
 	struct space_map_root *sm;
-	uint64_t own, own_end; /* of the stage's blocks: the next to come, and how many there will be */
+	uint64_t own, own_end; /* of the staging file's blocks: the next to come, and how many there will be */
 };
 
 static int build_ref_tree(struct build *b)
 {
 	struct btree_build tree;
-	int r = btree_build_begin(&tree, b->stage, ROLE_REF_NODE);
+	int r = btree_build_begin(&tree, b->staging, BLOCK_REF_NODE);
 
 	for (uint64_t block = 0; block < b->sm->nr_blocks && !r; block++) {
 		uint32_t count = b->counts->get(b->counts->ctx, block);
@@ -39,7 +39,7 @@ static int build_ref_tree(struct build *b)
 
 static uint32_t next_count(struct build *b, uint64_t block)
 {
-	if (b->own == b->own_end || blk_stage_number(b->stage, b->own) != block)
+	if (b->own == b->own_end || blk_staging_number(b->staging, b->own) != block)
 		return b->counts->get(b->counts->ctx, block);
 	b->own++;
 	return 1;
@@ -64,17 +64,17 @@ static int build_index(struct build *b, struct index_disk *index, struct bitmap_
 	int r;
 
 	b->own = 1;
-	b->own_end = b->stage->next + nr_bitmaps + 1;
+	b->own_end = b->staging->next + nr_bitmaps + 1;
 	memset(index, 0, sizeof(*index));
 	for (uint64_t i = 0; i < nr_bitmaps; i++) {
 		fill_bitmap(b, i * BITMAP_ENTRIES, bitmap, &index->entry[i]);
-		r = blk_stage_append(b->stage, &blk, ROLE_BITMAP);
+		r = blk_staging_append(b->staging, &blk, BLOCK_BITMAP);
 		if (r)
 			return r;
 		index->entry[i].blocknr = le64_make(blk.nr);
 	}
 	blk.data = index;
-	r = blk_stage_append(b->stage, &blk, ROLE_INDEX);
+	r = blk_staging_append(b->staging, &blk, BLOCK_INDEX);
 	b->sm->index = blk.nr;
 	return r;
 }
@@ -87,15 +87,15 @@ static uint32_t count_superblock(void *ctx, uint64_t block)
 
 const struct space_map_counts space_map_just_superblock = {NULL, count_superblock};
 
-int space_map_build(struct blk_stage *stage, uint64_t nr_blocks,
+int space_map_build(struct blk_staging *staging, uint64_t nr_blocks,
 		    const struct space_map_counts *counts, struct space_map_root *sm)
 {
-	struct build b = {.stage = stage, .counts = counts, .sm = sm};
+	struct build b = {.staging = staging, .counts = counts, .sm = sm};
 	void *index = blk_alloc(1), *bitmap = blk_alloc(1);
 	int r;
 
 	*sm = (struct space_map_root){.nr_blocks = nr_blocks};
-	r = index && bitmap ? build_ref_tree(&b) : report_nomem(stage->rep);
+	r = index && bitmap ? build_ref_tree(&b) : report_nomem(staging->rep);
 	if (!r)
 		r = build_index(&b, index, bitmap);
 	free(index);

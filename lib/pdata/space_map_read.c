@@ -34,13 +34,14 @@ int space_map_problem(struct walk *walk, const struct space_map_root *root, uint
 			    div_up(root->nr_blocks, BITMAP_ENTRIES));
 }
 
-static int read_block(struct reading *reading, uint64_t holder, uint64_t block, enum blk_role role,
+static int read_block(struct reading *reading, uint64_t holder, uint64_t block,
+		      enum block_type type,
 		      void *data, struct problem *p)
 {
-	struct walk_pointer pointer = {.block = block, .role = role};
+	struct walk_pointer pointer = {.block = block, .type = type};
 	int r = walk_visit(reading->walk, holder, &pointer, p);
 
-	return r < 0 ? r : walk_read(reading->walk, block, role, data, p);
+	return r < 0 ? r : walk_read(reading->walk, block, type, data, p);
 }
 
 /* Part i; without an index nothing of it but its blocks is known. */
@@ -53,7 +54,8 @@ static int read_part(struct reading *reading, uint64_t i, bool has_index)
 	part.nr_blocks = (uint32_t)min_u64(BITMAP_ENTRIES, reading->root->nr_blocks - part.first);
 	if (has_index) {
 		part.entry = &reading->index->entry[i];
-		r = read_block(reading, reading->root->index, le64_get(part.entry->blocknr), ROLE_BITMAP,
+		r = read_block(reading, reading->root->index, le64_get(part.entry->blocknr),
+			       BLOCK_BITMAP,
 			       reading->bitmap, &p);
 		if (r == ERA_DAMAGED)
 			r = space_map_problem(reading->walk, reading->root, i, &p);
@@ -68,7 +70,7 @@ static int read_part(struct reading *reading, uint64_t i, bool has_index)
 static int read_index(struct reading *reading)
 {
 	struct problem p;
-	int r = read_block(reading, 0, reading->root->index, ROLE_INDEX, reading->index, &p);
+	int r = read_block(reading, 0, reading->root->index, BLOCK_INDEX, reading->index, &p);
 	bool has_index = !r;
 
 	if (r == ERA_DAMAGED)
@@ -98,7 +100,7 @@ static int read_tree(struct reading *reading)
 	struct btree_leaf leaf;
 	int r;
 
-	btree_iter_init(&it, reading->walk, ROLE_REF_NODE, root, "ref-count tree");
+	btree_iter_init(&it, reading->walk, BLOCK_REF_NODE, root, "ref-count tree");
 	while ((r = btree_iter_next(&it, &leaf)) > 0) {
 		r = read_leaf(reading, &leaf);
 		if (r)

@@ -13,12 +13,13 @@
 /* The writeset tree, the tree of a bitset, and the array block at its end. */
 #define DROP_MAX_DEPTH (2 * BTREE_MAX_DEPTH + 1)
 
-int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm, uint32_t room)
+int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm,
+	     uint32_t capacity)
 {
 	int r;
 
 	*txn = (struct txn){.dev = dev, .sm = *sm};
-	r = blk_cache_open(&txn->cache, dev, room);
+	r = blk_cache_open(&txn->cache, dev, capacity);
 	if (!r)
 		r = txn_load_space_map(txn);
 	if (!r)
@@ -62,32 +63,32 @@ static int check_pointer(const struct txn *txn, uint64_t nr, struct problem *p)
 	return ERA_DAMAGED;
 }
 
-int txn_read(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_ro *blk)
+int txn_read(struct txn *txn, uint64_t nr, enum block_type type, struct blk_ro *blk)
 {
 	struct problem p;
 	int r = check_pointer(txn, nr, &p);
 
 	if (!r)
-		r = blk_cache_read(&txn->cache, nr, role, blk, &p);
-	return r == ERA_DAMAGED ? txn_problem(txn, &p, blk_role_name(role)) : r;
+		r = blk_cache_read(&txn->cache, nr, type, blk, &p);
+	return r == ERA_DAMAGED ? txn_problem(txn, &p, block_type_name(type)) : r;
 }
 
-static int edit(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *blk)
+static int edit(struct txn *txn, uint64_t nr, enum block_type type, struct blk_rw *blk)
 {
 	struct problem p;
-	int r = blk_cache_edit(&txn->cache, nr, role, blk, &p);
+	int r = blk_cache_edit(&txn->cache, nr, type, blk, &p);
 
-	return r == ERA_DAMAGED ? txn_problem(txn, &p, blk_role_name(role)) : r;
+	return r == ERA_DAMAGED ? txn_problem(txn, &p, block_type_name(type)) : r;
 }
 
-uint64_t txn_room(const struct txn *txn)
+uint64_t txn_free_blocks(const struct txn *txn)
 {
 	uint64_t kept = txn_kept_back(txn);
 
 	return txn->counts.nr_free > kept ? txn->counts.nr_free - kept : 0;
 }
 
-uint64_t txn_room_to_come(const struct txn *txn)
+uint64_t txn_blocks_to_come(const struct txn *txn)
 {
 	return txn->counts.nr_blocks - txn->counts.nr_allocated - txn->counts.nr_free;
 }
@@ -99,20 +100,20 @@ static int full(struct txn *txn)
 			   txn->dev->path, txn->counts.nr_blocks);
 }
 
-static int new_block(struct txn *txn, enum blk_role role, struct blk_rw *blk)
+static int new_block(struct txn *txn, enum block_type type, struct blk_rw *blk)
 {
-	uint64_t room = txn->committing ? txn->counts.nr_free : txn_room(txn);
+	uint64_t nr_free = txn->committing ? txn->counts.nr_free : txn_free_blocks(txn);
 
 	if (txn->spoiled)
 		return txn->spoiled;
-	if (!room)
+	if (!nr_free)
 		return full(txn);
-	return blk_cache_new(&txn->cache, counts_allocate(&txn->counts), role, blk);
+	return blk_cache_new(&txn->cache, counts_allocate(&txn->counts), type, blk);
 }
 
-int txn_new(struct txn *txn, enum blk_role role, struct blk_rw *blk)
+int txn_new(struct txn *txn, enum block_type type, struct blk_rw *blk)
 {
-	return txn_result(txn, new_block(txn, role, blk));
+	return txn_result(txn, new_block(txn, type, blk));
 }
 
 int txn_inc(struct txn *txn, uint64_t nr)
@@ -142,9 +143,9 @@ int txn_release(struct txn *txn, uint64_t nr)
 }
 
 /* A copy of the block has come to be: what it points to has one parent more. */
-static int inc_children(struct txn *txn, const void *data, enum blk_role role)
+static int inc_children(struct txn *txn, const void *data, enum block_type type)
 {
-	struct blk_pointers pointers = blk_pointers(data, role);
+	struct blk_pointers pointers = blk_pointers(data, type);
 	int r = 0;
 
 	for (uint32_t i = 0; i < pointers.nr && !r; i++)
@@ -152,62 +153,62 @@ static int inc_children(struct txn *txn, const void *data, enum blk_role role)
 	return r;
 }
 
-static int copy(struct txn *txn, const struct blk_ro *old, enum blk_role role, struct blk_rw *blk)
+static int copy(struct txn *txn, const struct blk_ro *old, enum block_type type, struct blk_rw *blk)
 {
-	int r = new_block(txn, role, blk);
+	int r = new_block(txn, type, blk);
 
 	if (r)
 		return r;
 	memcpy(blk->data, old->data, META_BLOCK_SIZE);
 	if (counts_get(&txn->counts, old->nr) > 1) {
 		txn->nr_unshared++;
-		r = inc_children(txn, old->data, role);
+		r = inc_children(txn, old->data, type);
 	}
 	return r ? r : txn_release(txn, old->nr);
 }
 
-int txn_shadow(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *blk)
+int txn_shadow(struct txn *txn, uint64_t nr, enum block_type type, struct blk_rw *blk)
 {
 	struct blk_ro old;
-	int r = txn->spoiled ? txn->spoiled : txn_read(txn, nr, role, &old);
+	int r = txn->spoiled ? txn->spoiled : txn_read(txn, nr, type, &old);
 
 	if (r)
 		return txn_result(txn, r);
 	if (counts_is_new(&txn->counts, nr) && counts_get(&txn->counts, nr) == 1)
-		r = edit(txn, nr, role, blk);
+		r = edit(txn, nr, type, blk);
 	else
-		r = copy(txn, &old, role, blk);
+		r = copy(txn, &old, type, blk);
 	return txn_result(txn, r);
 }
 
-static bool holds_pointers(enum blk_role role)
+static bool holds_pointers(enum block_type type)
 {
-	return role == ROLE_WRITESET_NODE || role == ROLE_BITSET_NODE || role == ROLE_ERA_NODE;
+	return type == BLOCK_WRITESET_NODE || type == BLOCK_BITSET_NODE || type == BLOCK_ERA_NODE;
 }
 
-static int too_deep(struct txn *txn, uint64_t nr, enum blk_role role)
+static int too_deep(struct txn *txn, uint64_t nr, enum block_type type)
 {
 	struct problem p;
 
 	problem_set(&p, PROBLEM_DEPTH, nr, DROP_MAX_DEPTH + 1, DROP_MAX_DEPTH);
-	return txn_problem(txn, &p, blk_role_name(role));
+	return txn_problem(txn, &p, block_type_name(type));
 }
 
 /* May a walk go on to this block? */
-static int enter(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth)
+static int enter(struct txn *txn, uint64_t nr, enum block_type type, unsigned depth)
 {
 	struct problem p;
 	int r = check_pointer(txn, nr, &p);
 
 	if (r)
-		return txn_problem(txn, &p, blk_role_name(role));
-	return depth == DROP_MAX_DEPTH ? too_deep(txn, nr, role) : 0;
+		return txn_problem(txn, &p, block_type_name(type));
+	return depth == DROP_MAX_DEPTH ? too_deep(txn, nr, type) : 0;
 }
 
-typedef int visit_fn(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth, void *ctx);
+typedef int visit_fn(struct txn *txn, uint64_t nr, enum block_type type, unsigned depth, void *ctx);
 
 /* Trimming may take the block out of memory, so it is asked for again for each child. */
-static int visit_children(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth,
+static int visit_children(struct txn *txn, uint64_t nr, enum block_type type, unsigned depth,
 			  visit_fn *visit, void *ctx)
 {
 	struct blk_pointers pointers;
@@ -216,32 +217,32 @@ static int visit_children(struct txn *txn, uint64_t nr, enum blk_role role, unsi
 	int r;
 
 	do {
-		r = txn_read(txn, nr, role, &blk);
+		r = txn_read(txn, nr, type, &blk);
 		if (r)
 			return r;
-		pointers = blk_pointers(blk.data, role);
+		pointers = blk_pointers(blk.data, type);
 		if (i < pointers.nr)
-			r = visit(txn, blk_pointer(&pointers, i), pointers.role, depth + 1, ctx);
+			r = visit(txn, blk_pointer(&pointers, i), pointers.type, depth + 1, ctx);
 	} while (!r && ++i < pointers.nr);
 	return r;
 }
 
-static int drop(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth, void *ctx)
+static int drop(struct txn *txn, uint64_t nr, enum block_type type, unsigned depth, void *ctx)
 {
-	int r = enter(txn, nr, role, depth);
+	int r = enter(txn, nr, type, depth);
 
 	if (r)
 		return r;
-	if (holds_pointers(role) && counts_get(&txn->counts, nr) == 1)
-		r = visit_children(txn, nr, role, depth, drop, ctx);
+	if (holds_pointers(type) && counts_get(&txn->counts, nr) == 1)
+		r = visit_children(txn, nr, type, depth, drop, ctx);
 	if (!r)
 		r = txn_release(txn, nr);
 	return r ? r : txn_trim(txn);
 }
 
-int txn_drop(struct txn *txn, uint64_t nr, enum blk_role role)
+int txn_drop(struct txn *txn, uint64_t nr, enum block_type type)
 {
-	return txn_result(txn, txn->spoiled ? txn->spoiled : drop(txn, nr, role, 0, NULL));
+	return txn_result(txn, txn->spoiled ? txn->spoiled : drop(txn, nr, type, 0, NULL));
 }
 
 struct sharing {
@@ -250,30 +251,31 @@ struct sharing {
 };
 
 /* A bitset is another tree. */
-static int count_shared(struct txn *txn, uint64_t nr, enum blk_role role, unsigned depth, void *ctx)
+static int count_shared(struct txn *txn, uint64_t nr, enum block_type type, unsigned depth,
+			void *ctx)
 {
 	struct sharing here = *(const struct sharing *)ctx;
 	int r;
 
-	if (role == ROLE_BITSET_NODE)
+	if (type == BLOCK_BITSET_NODE)
 		return 0;
-	r = enter(txn, nr, role, depth);
+	r = enter(txn, nr, type, depth);
 	if (r)
 		return r;
 	here.is_shared = here.is_shared || counts_get(&txn->counts, nr) > 1;
 	*here.count += here.is_shared;
-	if (!holds_pointers(role))
+	if (!holds_pointers(type))
 		return 0;
-	r = visit_children(txn, nr, role, depth, count_shared, &here);
+	r = visit_children(txn, nr, type, depth, count_shared, &here);
 	return r ? r : txn_trim(txn);
 }
 
-int txn_count_shared(struct txn *txn, uint64_t root, enum blk_role role, bool is_shared,
+int txn_count_shared(struct txn *txn, uint64_t root, enum block_type type, bool is_shared,
 		     uint64_t *count)
 {
 	struct sharing sharing = {count, is_shared};
 
-	return count_shared(txn, root, role, 0, &sharing);
+	return count_shared(txn, root, type, 0, &sharing);
 }
 
 int txn_trim(struct txn *txn)

@@ -41,29 +41,30 @@ struct txn {
 	uint64_t nr_unshared; /* blocks copied so far that others go on pointing to */
 };
 
-/* Reads and validates the whole space map of sm, which lies on dev.  room: blocks in memory between
+/* Reads and validates the whole space map of sm, which lies on dev.  capacity: blocks in memory between
  * two calls of txn_trim(). */
-int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm, uint32_t room)
+int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm,
+	     uint32_t capacity)
 	must_check;
 /* Changes that are not committed are lost.  Also a zeroed one. */
 void txn_close(struct txn *txn);
 
 /* Gets a block that must be in use. */
-int txn_read(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_ro *blk) must_check;
+int txn_read(struct txn *txn, uint64_t nr, enum block_type type, struct blk_ro *blk) must_check;
 
-/* A new block with one reference, zeroed.  Fails when there is none; see txn_room(). */
-int txn_new(struct txn *txn, enum blk_role role, struct blk_rw *blk) must_check;
+/* A new block with one reference, zeroed.  Fails when there is none; see txn_free_blocks(). */
+int txn_new(struct txn *txn, enum block_type type, struct blk_rw *blk) must_check;
 
 /* Gets block nr for writing: itself if it is new and nobody else's, else a copy.  The caller's
  * reference on nr has become one on blk->nr. */
-int txn_shadow(struct txn *txn, uint64_t nr, enum blk_role role, struct blk_rw *blk) must_check;
+int txn_shadow(struct txn *txn, uint64_t nr, enum block_type type, struct blk_rw *blk) must_check;
 
 /* One reference more. */
 int txn_inc(struct txn *txn, uint64_t nr) must_check;
 
-/* One reference less on a block of that role; the last one frees it, and drops what it points to.
+/* One reference less on a block of that type; the last one frees it, and drops what it points to.
  * Trims. */
-int txn_drop(struct txn *txn, uint64_t nr, enum blk_role role) must_check;
+int txn_drop(struct txn *txn, uint64_t nr, enum block_type type) must_check;
 
 /* The same for a block whose pointers, if it has any, have passed to others. */
 int txn_release(struct txn *txn, uint64_t nr) must_check;
@@ -75,7 +76,7 @@ int txn_result(struct txn *txn, int r) must_check;
 /* Adds to *count how many blocks of the tree at root, of a writeset tree's without the bitsets, others
  * point to, too: so many blocks are copied for good when all of it is changed.  is_shared: as if
  * others pointed to the root.  Reads nodes only.  Trims. */
-int txn_count_shared(struct txn *txn, uint64_t root, enum blk_role role, bool is_shared,
+int txn_count_shared(struct txn *txn, uint64_t root, enum block_type type, bool is_shared,
 		     uint64_t *count) must_check;
 
 /* Makes what is in memory small again. */
@@ -83,8 +84,8 @@ int txn_trim(struct txn *txn) must_check;
 
 /* How many new blocks may be had, and how many more after a commit.  What the space map itself
  * needs for the commit is not among them. */
-uint64_t txn_room(const struct txn *txn);
-uint64_t txn_room_to_come(const struct txn *txn);
+uint64_t txn_free_blocks(const struct txn *txn);
+uint64_t txn_blocks_to_come(const struct txn *txn);
 
 /* Is there anything to commit? */
 bool txn_is_changed(const struct txn *txn);

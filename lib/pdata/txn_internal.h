@@ -3,6 +3,10 @@
 #ifndef ERA_PDATA_TXN_INTERNAL_H
 #define ERA_PDATA_TXN_INTERNAL_H
 
+#ifndef ROOM_PDATA
+#error "for lib/pdata alone"
+#endif
+
 #include "pdata/txn.h"
 
 /* Fills txn->counts and txn->bitmaps from txn->sm. */

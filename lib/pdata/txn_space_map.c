@@ -6,7 +6,7 @@
  * them.  There are at most 255 bitmaps, and each is shadowed once, so it comes to an end.
  *
  * The index comes last, as the kernel has it, so that where a commit ends can be told without a
- * superblock (era/salvage).  A bitmap follows it only if the index itself is the first block of what
+ * superblock (salvage/salvage).  A bitmap follows it only if the index itself is the first block of what
  * that one stands for that changes.
  *
  * So many blocks are kept back from everybody else that a commit never lacks room.
@@ -90,7 +90,8 @@ static int read_space_map(struct txn *txn)
 
 	if (r || loading.nr_tree_counts == txn->counts.nr_large)
 		return r;
-	problem_set(&p, PROBLEM_REF_TREE_MISSING, txn->sm.ref_tree, loading.nr_tree_counts, txn->counts.nr_large);
+	problem_set(&p, PROBLEM_REF_TREE_MISSING, txn->sm.ref_tree, loading.nr_tree_counts,
+		    txn->counts.nr_large);
 	return txn_problem(txn, &p, "ref-count tree");
 }
 
@@ -128,8 +129,8 @@ static int update_count(struct txn *txn, uint64_t block, uint32_t count)
 	int r;
 
 	if (count >= BITMAP_LOOK_IN_TREE)
-		return btree_insert(txn, ROLE_REF_NODE, &txn->sm.ref_tree, block, &value);
-	r = btree_remove(txn, ROLE_REF_NODE, &txn->sm.ref_tree, block);
+		return btree_insert(txn, BLOCK_REF_NODE, &txn->sm.ref_tree, block, &value);
+	r = btree_remove(txn, BLOCK_REF_NODE, &txn->sm.ref_tree, block);
 	return r < 0 ? r : 0;
 }
 
@@ -153,7 +154,7 @@ static int update_tree(struct txn *txn, uint64_t i, const struct bitmap_disk *ol
 static int shadow_bitmap(struct txn *txn, uint64_t i, bool with_tree)
 {
 	struct blk_rw blk;
-	int r = txn_shadow(txn, txn->bitmaps[i], ROLE_BITMAP, &blk);
+	int r = txn_shadow(txn, txn->bitmaps[i], BLOCK_BITMAP, &blk);
 
 	if (r)
 		return r;
@@ -190,7 +191,7 @@ static int fill(struct txn *txn, const uint64_t *shadowed, struct index_disk *in
 
 		if (!bits_test(shadowed, i))
 			continue;
-		r = txn_shadow(txn, txn->bitmaps[i], ROLE_BITMAP, &blk);
+		r = txn_shadow(txn, txn->bitmaps[i], BLOCK_BITMAP, &blk);
 		if (r)
 			return r;
 		index->entry[i].blocknr = le64_make(blk.nr);
@@ -205,7 +206,7 @@ static int tree_has_entries(struct txn *txn)
 	struct le32 count;
 	uint64_t block = 0;
 
-	return btree_next(txn, ROLE_REF_NODE, txn->sm.ref_tree, &block, &count);
+	return btree_next(txn, BLOCK_REF_NODE, txn->sm.ref_tree, &block, &count);
 }
 
 int txn_store_space_map(struct txn *txn)
@@ -219,7 +220,7 @@ int txn_store_space_map(struct txn *txn)
 	if (!r)
 		r = shadow_bitmaps(txn, shadowed, with_tree || txn->counts.nr_large);
 	if (!r)
-		r = txn_shadow(txn, txn->sm.index, ROLE_INDEX, &index);
+		r = txn_shadow(txn, txn->sm.index, BLOCK_INDEX, &index);
 	if (!r)
 		r = shadow_bitmaps(txn, shadowed, with_tree || txn->counts.nr_large);
 	if (!r)

@@ -19,7 +19,7 @@ int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *po
 	else
 		problem_set(p, PROBLEM_POINTER, holder, pointer->block, walk->limit - 1);
 	if (r == ERA_DAMAGED)
-		p->role = pointer->role;
+		p->type = pointer->type;
 	return r;
 }
 
@@ -33,7 +33,7 @@ int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct p
 	return WALK_READ;
 }
 
-int walk_read(struct walk *walk, uint64_t block, enum blk_role role, void *data,
+int walk_read(struct walk *walk, uint64_t block, enum block_type type, void *data,
 	      struct problem *p)
 {
 	int error = blk_dev_read(walk->dev, block, 1, data), r = ERA_DAMAGED;
@@ -41,9 +41,9 @@ int walk_read(struct walk *walk, uint64_t block, enum blk_role role, void *data,
 	if (error)
 		problem_set(p, PROBLEM_READ, block, (uint64_t)error, 0);
 	else
-		r = blk_validate((struct blk_ro){block, data}, role, p);
+		r = blk_validate((struct blk_ro){block, data}, type, p);
 	if (r == ERA_DAMAGED)
-		p->role = role;
+		p->type = type;
 	return r;
 }
 

@@ -15,12 +15,12 @@
 
 #include "base/compiler.h"
 #include "base/problem.h"
-#include "base/role.h"
+#include "base/block_type.h"
 #include "block/dev.h"
 
 struct walk_pointer {
 	uint64_t block; /* in range */
-	enum blk_role role;
+	enum block_type type;
 	uint64_t index;     /* of an array block in its array, else 0 */
 	bool parent_shared; /* the pointer lies in a block that was reached through another view */
 };
@@ -51,7 +51,7 @@ int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct p
 	must_check;
 
 /* Reads and validates one block into data (from blk_alloc).  0, or ERA_DAMAGED with *p set. */
-int walk_read(struct walk *walk, uint64_t block, enum blk_role role, void *data,
+int walk_read(struct walk *walk, uint64_t block, enum block_type type, void *data,
 	      struct problem *p) must_check;
 
 /* Hands the problem, with its place, to the walk.  where is a printf format. */

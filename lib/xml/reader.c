@@ -285,18 +285,18 @@ static void take_bits(struct reader *r, struct lines *lines)
 
 static void take_eras(struct reader *r, struct lines *lines)
 {
-	uint32_t room;
+	uint32_t left;
 
 	do {
 		if (r->nr_eras == PIECE_ERAS)
 			send_eras(r);
-		room = PIECE_ERAS - r->nr_eras;
-		room = (uint32_t)min_u64(room, r->header.nr_blocks - r->next);
-		lines->max = room;
+		left = PIECE_ERAS - r->nr_eras;
+		left = (uint32_t)min_u64(left, r->header.nr_blocks - r->next);
+		lines->max = left;
 		lines_take_eras(lines, r->header.current_era, r->eras + r->nr_eras);
-		r->nr_eras += room - lines->max;
+		r->nr_eras += left - lines->max;
 		r->next = lines->next;
-	} while (room && !lines->max && !xml_failed(&r->xml));
+	} while (left && !lines->max && !xml_failed(&r->xml));
 }
 
 static size_t take_lines(void *ctx, int place, const char *text, size_t len, uint64_t *nr)

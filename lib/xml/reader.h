@@ -5,14 +5,14 @@
  * Refused, with line and column: elements and attributes that are unknown, missing or given twice;
  * numbers that aren't plain decimals in range; bits, marked runs, blocks and writesets that don't
  * ascend, or lack one; an era after the current one; text; a document type.  So the stream is
- * consistent as era/stream.h wants it, in memory that doesn't depend on the input.
+ * consistent as metadata/stream.h wants it, in memory that doesn't depend on the input.
  */
 #ifndef ERA_XML_READER_H
 #define ERA_XML_READER_H
 
 #include "base/compiler.h"
 #include "base/source.h"
-#include "era/stream.h"
+#include "metadata/stream.h"
 
 enum xml_read_how {
 	XML_READ_FAST,

@@ -55,7 +55,7 @@ static int on_writeset_begin(void *ctx, uint32_t era, uint32_t nr_bits)
 
 static void write_bits(struct xml_writer *w, uint64_t word, uint32_t nr)
 {
-	char *start = sink_room(w->sink, BITS_PER_WORD * LINE_MAX_BYTES), *to = start;
+	char *start = sink_reserve(w->sink, BITS_PER_WORD * LINE_MAX_BYTES), *to = start;
 	struct decimal number = w->number;
 	uint64_t end = w->next + nr;
 
@@ -139,7 +139,7 @@ static const struct xml_piece *era_end(struct xml_writer *w, uint32_t era)
 
 static void write_eras(struct xml_writer *w, const uint32_t *eras, uint32_t nr)
 {
-	char *start = sink_room(w->sink, ERAS_AT_ONCE * LINE_MAX_BYTES), *to = start;
+	char *start = sink_reserve(w->sink, ERAS_AT_ONCE * LINE_MAX_BYTES), *to = start;
 
 	for (uint32_t i = 0; i < nr; i++) {
 		to = decimal_put(&w->number, w->next + i, put(to, &era_begin));

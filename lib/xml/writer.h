@@ -12,7 +12,7 @@
 
 #include "base/decimal.h"
 #include "base/sink.h"
-#include "era/stream.h"
+#include "metadata/stream.h"
 
 #define XML_PIECE_BYTES 32u
 #define XML_NR_ENDS 64u

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Commits, and what becomes of the engine when one fails. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ void engine_show(struct engine *e)
 	e->figures = (struct engine_figures){
 		.used = sb->sm.nr_allocated,
 		.total = sb->sm.nr_blocks,
-		.spare = era_live_spare_room(&e->live),
+		.spare = era_live_spare_blocks(&e->live),
 		.snapshot = sb->metadata_snap,
 		.era = sb->current_era,
 	};
@@ -71,17 +72,25 @@ void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us)
 	engine_unlock(e);
 }
 
+/* With the turn, by which these figures are its own. */
+static void tell_commit(const struct engine *e, uint64_t nr_written, uint64_t us)
+{
+	if (e->tells & ENGINE_TELLS_COMMITS)
+		report_note(&e->rep, "commit %" PRIu64 ": %" PRIu64 " blocks in %" PRIu64 " us",
+			    e->live.nr_commits, e->stats.blocks_written - nr_written, us);
+}
+
 int engine_commit(struct engine *e)
 {
-	uint64_t begin_us = clock_us();
+	uint64_t begin_us = clock_us(), nr_written = e->stats.blocks_written;
 	int r;
 
 	order_must_have(ORDER_TURN);
 	r = era_live_commit(&e->live);
-
 	if (r)
 		return engine_give_up(e, r);
 	engine_show(e);
 	engine_took(e, &e->stats.commit, begin_us);
+	tell_commit(e, nr_written, clock_us() - begin_us);
 	return 0;
 }

@@ -4,6 +4,7 @@
  * more than one of them.  What a step has changed goes out with the next commit, anybody's; the
  * digester makes its own, in a turn of its own, when a writeset is done, or after some steps.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "target/engine/engine_internal.h"
@@ -21,6 +22,14 @@ static void tell_stuck(struct engine *e)
 	e->told_stuck = true;
 }
 
+static void tell_digested(const struct engine *e)
+{
+	if (e->tells & ENGINE_TELLS_DIGESTION)
+		report_note(&e->rep, "a writeset is digested; %" PRIu64 " wait; %" PRIu64 " of %" PRIu64
+			    " metadata blocks are in use", e->live.nr_writesets, e->live.sb.sm.nr_allocated,
+			    e->live.sb.sm.nr_blocks);
+}
+
 /* With the turn.  *is_due: the digester is to commit what there is. */
 static int digest_step(struct engine *e, bool *is_due)
 {
@@ -35,6 +44,8 @@ static int digest_step(struct engine *e, bool *is_due)
 		return engine_give_up(e, result);
 	if (result == ERA_DIGEST_STUCK)
 		tell_stuck(e);
+	if (e->live.nr_digested != digested)
+		tell_digested(e);
 	*is_due = result != ERA_DIGEST_MORE || e->live.nr_digested != digested ||
 		  ++e->uncommitted_steps == STEPS_A_COMMIT;
 	return result == ERA_DIGEST_MORE;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "build/format.h"
 #include "target/engine/engine_internal.h"
 
 #define DEFAULT_CACHE_BLOCKS 2048u
@@ -81,9 +82,10 @@ static struct engine *create(const struct engine_config *config)
 	e->user = config->rep;
 	e->manual_digest = config->manual_digest;
 	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
+	e->tells = config->tells;
 	e->flush_origin = config->flush_origin;
 	e->origin = config->origin;
-	e->origin_name = strdup(config->origin_name ? config->origin_name : "-");
+	e->origin_name = strdup(config->origin_name ? config->origin_name : "");
 	if (e->origin_name)
 		return e;
 	engine_close(e);
@@ -115,7 +117,7 @@ static int check_block_size(const struct engine *e, uint32_t sectors, const char
 
 static int format_if_blank(struct engine *e, const struct engine_config *config)
 {
-	int blank = era_live_is_blank(&e->dev);
+	int blank = era_is_blank(&e->dev);
 
 	if (blank <= 0)
 		return blank;
@@ -123,7 +125,7 @@ static int format_if_blank(struct engine *e, const struct engine_config *config)
 		return report_fail(&e->rep, ERA_SYS, "%s: the size of a data block must be given to make "
 				   "metadata", e->dev.path);
 	if (config->format)
-		return era_live_format(&e->dev, config->block_sectors);
+		return era_format(&e->dev, config->block_sectors);
 	return report_fail(&e->rep, ERA_SYS,
 			   "%s: has no metadata, its first block is zero, and formatting was not asked for",
 			   e->dev.path);
@@ -197,17 +199,11 @@ int engine_open_dev(struct engine **out, struct blk_dev *dev, const struct engin
 
 void engine_status(struct engine *e, char *line, size_t size)
 {
-	char snapshot[32] = "-";
-
 	engine_lock(e);
-	if (e->figures.snapshot)
-		snprintf(snapshot, sizeof(snapshot), "%" PRIu64, e->figures.snapshot);
 	if (*e->why)
 		snprintf(line, size, "Error: %s", e->why);
 	else
-		snprintf(line, size, "%u %" PRIu64 "/%" PRIu64 " %" PRIu32 " %s",
-			 META_BLOCK_SECTORS, e->figures.used, e->figures.total, e->figures.era,
-			 snapshot);
+		engine_status_line(line, size, &e->figures);
 	engine_unlock(e);
 }
 
@@ -223,8 +219,7 @@ bool engine_is_read_only(struct engine *e)
 
 void engine_table(struct engine *e, char *line, size_t size)
 {
-	snprintf(line, size, "%s %s %" PRIu64, e->metadata_name, e->origin_name,
-		 e->block_bytes / SECTOR_SIZE);
+	engine_table_line(line, size, e->metadata_name, e->origin_name, e->block_bytes / SECTOR_SIZE);
 }
 
 const char *engine_metadata_name(const struct engine *e)

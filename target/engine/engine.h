@@ -36,8 +36,15 @@
 #include "base/report.h"
 #include "block/dev.h"
 #include "target/engine/histogram.h"
+#include "target/engine/lines.h"
 
 struct engine;
+
+/* What is told besides, as notes; eras and want of room always are. */
+enum engine_tells {
+	ENGINE_TELLS_COMMITS = 1,
+	ENGINE_TELLS_DIGESTION = 2,
+};
 
 struct engine_config {
 	const char *metadata;   /* path of a block device or a regular file */
@@ -45,6 +52,7 @@ struct engine_config {
 	uint32_t block_sectors; /* of a data block: a multiple of 8; 0, but to format: the metadata's */
 	bool format;            /* make new metadata where block 0 is all zeroes */
 	bool manual_digest;     /* start no digester: engine_digest() is called instead */
+	unsigned tells;         /* enum engine_tells */
 	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */
 	uint32_t room_wait_ms;  /* how long a message waits for room; 0 is a default of 10 s */
 
@@ -159,10 +167,7 @@ int engine_unpause(struct engine *e, uint64_t token) must_check;
 void engine_drop_pause(struct engine *e, uint64_t token);
 bool engine_is_paused(struct engine *e);
 
-/* One line without newline, in the kernel's words:
- *	<metadata block size in sectors> <used>/<total metadata blocks> <era> <snapshot's block | ->
- * or "Error: " and why, when the engine is read-only. */
-#define ENGINE_LINE_MAX 1024
+/* The line of lines.h, or "Error: " and why, when the engine is read-only. */
 void engine_status(struct engine *e, char *line, size_t size);
 
 /* Has the engine failed, so that nothing can be marked any more? */
@@ -171,7 +176,7 @@ bool engine_is_read_only(struct engine *e);
 /* Where the metadata are. */
 const char *engine_metadata_name(const struct engine *e);
 
-/* <metadata> <origin> <block size in sectors>; what has no name is "-". */
+/* The line of lines.h. */
 void engine_table(struct engine *e, char *line, size_t size);
 
 /* The era of the last commit.  It is shown before any request is marked in it. */

@@ -13,12 +13,16 @@
 #ifndef ERA_TARGET_ENGINE_INTERNAL_H
 #define ERA_TARGET_ENGINE_INTERNAL_H
 
+#ifndef ROOM_TARGET_ENGINE
+#error "for target/engine alone"
+#endif
+
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/bits.h"
 #include "base/clock.h"
-#include "era/live.h"
+#include "live/live.h"
 #include "target/engine/engine.h"
 #include "target/engine/order.h"
 #include "target/engine/turns.h"
@@ -39,12 +43,6 @@ struct marker {
 	int result;
 };
 
-/* The status line's figures, as of the last commit. */
-struct engine_figures {
-	uint64_t used, total, spare, snapshot;
-	uint32_t era;
-};
-
 /* A pause, and the last one's remains. */
 struct pause {
 	uint64_t token, last_token; /* 0: there is none */
@@ -60,6 +58,7 @@ struct engine {
 	_Atomic uint64_t *marked; /* a bit a data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
+	unsigned tells;
 	uint64_t block_bytes, origin_bytes;
 	uint32_t nr_blocks;
 	bool manual_digest;

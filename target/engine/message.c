@@ -31,7 +31,7 @@ static int may_roll_over(struct engine *e, bool snapshot)
 
 static int find_room(struct engine *e, bool snapshot)
 {
-	int r = era_live_room_to_roll_over(&e->live, snapshot);
+	int r = era_live_can_roll_over(&e->live, snapshot);
 
 	engine_show(e);
 	if (r < 0)

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "cache/stale.h"
 #include "ondisk/era_disk.h"
-#include "output/cache.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/text_source.h"
 

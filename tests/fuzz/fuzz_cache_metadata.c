@@ -10,9 +10,9 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
+#include "cache/metadata.h"
 #include "ondisk/cache_disk.h"
 #include "ondisk/era_disk.h"
-#include "pdata/cache_metadata.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/memdev.h"
 
@@ -105,7 +105,7 @@ static void seal(void)
 	sb->csum = le32_make(blk_checksum(sb, CACHE_CSUM_XOR));
 	for (uint32_t i = ROOT; i < NR_BLOCKS; i++)
 		blk_seal((struct blk_rw){i, image.block[i]},
-			 i == ROOT ? ROLE_BITSET_NODE : ROLE_BITSET);
+			 i == ROOT ? BLOCK_BITSET_NODE : BLOCK_BITSET);
 }
 
 /* The bits of the array blocks as they are without patches. */

@@ -24,15 +24,15 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "block/crc.h"
-#include "era/build.h"
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/check.h"
-#include "era/map.h"
-#include "era/salvage.h"
-#include "era/stream.h"
+#include "build/build.h"
+#include "check/check.h"
+#include "metadata/changes.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 #include "output/changes.h"
+#include "salvage/salvage.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/image.h"
 #include "tests/fuzz/memdev.h"
@@ -427,7 +427,7 @@ static void open_map(struct memdev *mem, struct era_view *view, struct era_map *
 static void must_not_be_earlier(const struct image *image, struct memdev *made)
 {
 	struct memdev mem = original(image);
-	struct era_window now, then;
+	struct era_chunk now, then;
 	struct era_view view, true_view;
 	struct era_map *map, *true_map;
 

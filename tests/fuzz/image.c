@@ -16,9 +16,9 @@
 #define LARGE_BYTES (1u << 20)
 #define MAX_BYTES (16u << 20)
 
-/* A role for each way that checksums are made. */
-static const enum blk_role kinds[] = {ROLE_SUPERBLOCK, ROLE_ERA_NODE, ROLE_ERA, ROLE_BITMAP,
-				      ROLE_INDEX};
+/* A type for each way that checksums are made. */
+static const enum block_type kinds[] = {BLOCK_SUPERBLOCK, BLOCK_ERA_NODE, BLOCK_ERA, BLOCK_BITMAP,
+				      BLOCK_INDEX};
 
 struct image_base {
 	const char *path; /* NULL: there is none of that number */
@@ -35,14 +35,14 @@ static struct image_base bases[NR_BASES];
 static const uint32_t kind_xor[] = {SUPERBLOCK_CSUM_XOR, NODE_CSUM_XOR, ARRAY_CSUM_XOR,
 				    BITMAP_CSUM_XOR, INDEX_CSUM_XOR};
 
-static enum blk_role find_kind(const uint8_t *block)
+static enum block_type find_kind(const uint8_t *block)
 {
 	const struct le32 *csum = (const void *)block;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (le32_get(*csum) == blk_checksum(block, kind_xor[i]))
 			return kinds[i];
-	return ROLE_NONE;
+	return BLOCK_NONE;
 }
 
 static void find_blocks(struct image_base *base)
@@ -52,7 +52,7 @@ static void find_blocks(struct image_base *base)
 	base->blocks = calloc(nr, sizeof(*base->blocks));
 	must(base->blocks);
 	for (uint32_t i = 0; i < nr; i++)
-		if (find_kind(base->data + (size_t)i * META_BLOCK_SIZE) != ROLE_NONE)
+		if (find_kind(base->data + (size_t)i * META_BLOCK_SIZE) != BLOCK_NONE)
 			base->blocks[base->nr_blocks++] = i;
 	must(base->nr_blocks);
 }
@@ -128,7 +128,7 @@ struct patch {
 	struct image *image;
 	uint8_t *block;
 	uint32_t nr, where, value;
-	enum blk_role kind; /* what the block will be sealed as; ROLE_NONE: not at all */
+	enum block_type kind; /* what the block will be sealed as; BLOCK_NONE: not at all */
 };
 
 /* Block nr, to be written to; NULL when the image is too small. */
@@ -228,13 +228,13 @@ static void change_kind(struct patch *patch)
 static void flip_bits(struct patch *patch)
 {
 	patch->block[patch->where % META_BLOCK_SIZE] ^= (uint8_t)(patch->value | 1);
-	patch->kind = ROLE_NONE;
+	patch->kind = BLOCK_NONE;
 }
 
 static void fail_to_read(struct patch *patch)
 {
 	patch->image->bad[patch->image->nr_bad++] = patch->nr;
-	patch->kind = ROLE_NONE;
+	patch->kind = BLOCK_NONE;
 }
 
 static void change_size(struct patch *patch)
@@ -246,7 +246,7 @@ static void change_size(struct patch *patch)
 		memset(image->data + image->len, 0, len - image->len);
 	image->len = len;
 	image->resized = true;
-	patch->kind = ROLE_NONE;
+	patch->kind = BLOCK_NONE;
 }
 
 static void limit_data_blocks(const struct image *image, struct superblock_disk *sb)
@@ -257,14 +257,14 @@ static void limit_data_blocks(const struct image *image, struct superblock_disk 
 		sb->nr_blocks = le32_make(nr % max);
 }
 
-/* The block, whatever it was, sealed as role. */
-static void seal(struct image *image, uint64_t nr, enum blk_role role)
+/* The block, whatever it was, sealed as type. */
+static void seal(struct image *image, uint64_t nr, enum block_type type)
 {
 	void *block = image->data + nr * META_BLOCK_SIZE;
 
-	if (role == ROLE_SUPERBLOCK)
+	if (type == BLOCK_SUPERBLOCK)
 		limit_data_blocks(image, block);
-	blk_seal((struct blk_rw){nr, block}, role);
+	blk_seal((struct blk_rw){nr, block}, type);
 }
 
 static void add32(struct le32 *le, uint32_t n)
@@ -290,9 +290,9 @@ static void set_count(struct image *image, uint32_t nr, uint32_t count)
 	delta = (uint32_t)(count > 0) - (uint32_t)(before > 0);
 	sb->sm.nr_allocated = le64_make(le64_get(sb->sm.nr_allocated) + (uint64_t)(int32_t)delta);
 	add32(&index->entry[0].nr_free, -delta);
-	seal(image, bitmap_nr, ROLE_BITMAP);
-	seal(image, index_nr, ROLE_INDEX);
-	seal(image, 0, ROLE_SUPERBLOCK);
+	seal(image, bitmap_nr, BLOCK_BITMAP);
+	seal(image, index_nr, BLOCK_INDEX);
+	seal(image, 0, BLOCK_SUPERBLOCK);
 }
 
 /* A key and its value, in the order of the keys. */
@@ -320,17 +320,17 @@ static void add_to_ref_tree(struct image *image, uint32_t nr, uint32_t count)
 	uint64_t root = sb ? le64_get(sb->sm.ref_count_root) : 0;
 	uint8_t *leaf = touch(image, root);
 
-	if (!leaf || find_kind(leaf) != ROLE_ERA_NODE)
+	if (!leaf || find_kind(leaf) != BLOCK_ERA_NODE)
 		return;
 	add_count((void *)leaf, nr, count);
-	seal(image, root, ROLE_REF_NODE);
+	seal(image, root, BLOCK_REF_NODE);
 }
 
 static void change_count(struct patch *patch)
 {
 	uint32_t count = patch->value;
 
-	patch->kind = ROLE_NONE;
+	patch->kind = BLOCK_NONE;
 	if (count >= BITMAP_LOOK_IN_TREE)
 		add_to_ref_tree(patch->image, patch->nr, count);
 	set_count(patch->image, patch->nr, count);
@@ -380,7 +380,7 @@ static bool is_node(const struct node_disk *node)
 {
 	uint32_t nr = le32_get(node->nr_entries), max = le32_get(node->max_entries);
 
-	return find_kind((const uint8_t *)node) == ROLE_ERA_NODE && nr && nr <= max &&
+	return find_kind((const uint8_t *)node) == BLOCK_ERA_NODE && nr && nr <= max &&
 	       max <= NODE_MAX_ENTRIES(4) && le32_get(node->value_size) <= 12 &&
 	       max <= NODE_MAX_ENTRIES(le32_get(node->value_size));
 }
@@ -399,7 +399,7 @@ static void add_level(struct patch *patch)
 	uint64_t nr_free_from = nr_blocks - image->nr_added - 2;
 	uint32_t right_nr, parent_nr;
 
-	patch->kind = ROLE_NONE;
+	patch->kind = BLOCK_NONE;
 	if (!left || !is_node(left) || left_nr >= nr_free_from || image->nr_added > nr_blocks / 4)
 		return;
 	parent_nr = new_block(image);
@@ -410,12 +410,12 @@ static void add_level(struct patch *patch)
 		right = (void *)(image->data + (size_t)right_nr * META_BLOCK_SIZE);
 		split(left, right);
 		add_child(parent, right, right_nr);
-		seal(image, left_nr, ROLE_ERA_NODE);
-		seal(image, right_nr, ROLE_ERA_NODE);
+		seal(image, left_nr, BLOCK_ERA_NODE);
+		seal(image, right_nr, BLOCK_ERA_NODE);
 	}
-	seal(image, parent_nr, ROLE_ERA_NODE);
+	seal(image, parent_nr, BLOCK_ERA_NODE);
 	*root = le64_make(parent_nr);
-	seal(image, 0, ROLE_SUPERBLOCK);
+	seal(image, 0, BLOCK_SUPERBLOCK);
 }
 
 static const struct patch_kind {
@@ -431,7 +431,8 @@ static const struct patch_kind {
 
 static void apply(struct image *image, struct input *input)
 {
-	const struct patch_kind *kind = &patch_kinds[input_take(input, 1) % ARRAY_SIZE(patch_kinds)];
+	const struct patch_kind *kind = &patch_kinds[input_take(input,
+								1) % ARRAY_SIZE(patch_kinds)];
 	uint32_t nr = block_of_rank(image, (uint32_t)input_take(input, 2));
 	struct patch patch = {
 		.image = image,
@@ -446,7 +447,7 @@ static void apply(struct image *image, struct input *input)
 	patch.kind = find_kind(patch.block);
 	kind->apply(&patch);
 	image->evident = image->evident && kind->evident;
-	if (patch.kind != ROLE_NONE)
+	if (patch.kind != BLOCK_NONE)
 		seal(image, nr, patch.kind);
 }
 

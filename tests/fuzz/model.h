@@ -6,7 +6,7 @@
 #ifndef ERA_TESTS_FUZZ_MODEL_H
 #define ERA_TESTS_FUZZ_MODEL_H
 
-#include "era/stream.h"
+#include "metadata/stream.h"
 
 struct model {
 	uint32_t nr_blocks;

@@ -5,10 +5,10 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/live.h"
+#include "live/live.h"
+#include "metadata/changes.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ROOM 16u /* blocks in memory */
@@ -50,7 +50,7 @@ static int mark(struct target *t)
 
 static int roll_over(struct target *t)
 {
-	int r = era_live_room_to_roll_over(&t->live, false);
+	int r = era_live_can_roll_over(&t->live, false);
 
 	return r > 0 ? era_live_roll_over(&t->live) : r;
 }
@@ -61,7 +61,7 @@ static int take_or_drop(struct target *t)
 
 	if (t->live.sb.metadata_snap)
 		return era_live_drop_snapshot(&t->live);
-	r = era_live_room_to_roll_over(&t->live, true);
+	r = era_live_can_roll_over(&t->live, true);
 	if (r <= 0)
 		return r;
 	r = era_live_roll_over(&t->live);

@@ -52,14 +52,14 @@ static void *values(struct node_disk *node)
 	return keys(node) + le32_get(node->max_entries);
 }
 
-static uint32_t finish(struct hostile *h, enum blk_role role)
+static uint32_t finish(struct hostile *h, enum block_type type)
 {
-	blk_seal((struct blk_rw){h->next, h->block[h->next]}, role);
+	blk_seal((struct blk_rw){h->next, h->block[h->next]}, type);
 	return h->next++;
 }
 
 /* Pointers to target, to target + step, ..., with keys first, first + 1, ... */
-static uint32_t pointers(struct hostile *h, enum blk_role role, uint32_t flags, uint32_t nr,
+static uint32_t pointers(struct hostile *h, enum block_type type, uint32_t flags, uint32_t nr,
 			 uint64_t first, uint64_t target, uint64_t step)
 {
 	struct node_disk *node = begin_node(h, flags, sizeof(struct le64), nr);
@@ -69,13 +69,13 @@ static uint32_t pointers(struct hostile *h, enum blk_role role, uint32_t flags, 
 		keys(node)[i] = le64_make(first + i);
 		value[i] = le64_make(target + i * step);
 	}
-	return finish(h, role);
+	return finish(h, type);
 }
 
-static uint32_t empty_leaf(struct hostile *h, enum blk_role role, uint32_t value_size)
+static uint32_t empty_leaf(struct hostile *h, enum block_type type, uint32_t value_size)
 {
 	(void)begin_node(h, NODE_LEAF, value_size, 0);
-	return finish(h, role);
+	return finish(h, type);
 }
 
 static uint32_t bitset_block(struct hostile *h, uint32_t nr_words, uint64_t word)
@@ -88,11 +88,11 @@ static uint32_t bitset_block(struct hostile *h, uint32_t nr_words, uint64_t word
 	array->value_size = le32_make(WORD_VALUE_SIZE);
 	for (uint32_t i = 0; i < nr_words; i++)
 		words[i] = le64_make(word);
-	return finish(h, ROLE_BITSET);
+	return finish(h, BLOCK_BITSET);
 }
 
 /* A level of internal nodes over nr nodes from first on, whose keys are step apart; and so on up. */
-static uint32_t levels(struct hostile *h, enum blk_role role, uint32_t first, uint32_t nr,
+static uint32_t levels(struct hostile *h, enum block_type type, uint32_t first, uint32_t nr,
 		       uint64_t step)
 {
 	while (nr > 1) {
@@ -108,7 +108,7 @@ static uint32_t levels(struct hostile *h, enum blk_role role, uint32_t first, ui
 				keys(node)[j] = le64_make((i + j) * step);
 				value[j] = le64_make(first + i + j);
 			}
-			finish(h, role);
+			finish(h, type);
 		}
 		first = above;
 		nr = nr_above;
@@ -132,10 +132,10 @@ static void writeset_tree(struct hostile *h, uint32_t nr_leaves, uint32_t nr_bit
 			keys(node)[j] = le64_make((uint64_t)i * WRITESETS + j);
 			ws[j] = (struct writeset_disk){le32_make(nr_bits), le64_make(root)};
 		}
-		finish(h, ROLE_WRITESET_NODE);
+		finish(h, BLOCK_WRITESET_NODE);
 	}
 	superblock(h)->writeset_tree_root =
-		le64_make(levels(h, ROLE_WRITESET_NODE, first, nr_leaves, WRITESETS));
+		le64_make(levels(h, BLOCK_WRITESET_NODE, first, nr_leaves, WRITESETS));
 }
 
 static void set_array(struct hostile *h, uint32_t nr_blocks, uint32_t root)
@@ -149,10 +149,10 @@ static void claims(struct hostile *h)
 {
 	struct superblock_disk *sb = superblock(h);
 
-	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64)));
 	sb->current_writeset.nr_bits = le32_make(ERA_MAX_BLOCKS);
 	sb->current_writeset.root =
-		le64_make(empty_leaf(h, ROLE_BITSET_NODE, sizeof(struct le64)));
+		le64_make(empty_leaf(h, BLOCK_BITSET_NODE, sizeof(struct le64)));
 	sb->sm.nr_blocks = le64_make(SPACE_MAP_MAX_BLOCKS);
 }
 
@@ -162,9 +162,9 @@ static void shared_children(struct hostile *h)
 	uint32_t root = h->next;
 
 	for (unsigned i = 0; i < 10; i++)
-		pointers(h, ROLE_ERA_NODE, NODE_INTERNAL, POINTERS, 0, h->next + 1, 0);
+		pointers(h, BLOCK_ERA_NODE, NODE_INTERNAL, POINTERS, 0, h->next + 1, 0);
 	set_array(h, ERA_MAX_BLOCKS, root);
-	empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64));
+	empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64));
 }
 
 static void deep_tree(struct hostile *h)
@@ -172,7 +172,7 @@ static void deep_tree(struct hostile *h)
 	uint32_t root = h->next;
 
 	for (unsigned i = 0; i < 16000; i++)
-		pointers(h, ROLE_ERA_NODE, NODE_INTERNAL, 1, 0, h->next + 1, 0);
+		pointers(h, BLOCK_ERA_NODE, NODE_INTERNAL, 1, 0, h->next + 1, 0);
 	set_array(h, ERA_MAX_BLOCKS, root);
 }
 
@@ -182,20 +182,21 @@ static void many_problems(struct hostile *h)
 	uint32_t first = h->next, nr = 16000;
 
 	for (uint32_t i = 0; i < nr; i++)
-		pointers(h, ROLE_ERA_NODE, NODE_LEAF, POINTERS, (uint64_t)i * POINTERS, UINT32_MAX, 1);
-	set_array(h, ERA_MAX_BLOCKS, levels(h, ROLE_ERA_NODE, first, nr, POINTERS));
+		pointers(h, BLOCK_ERA_NODE, NODE_LEAF, POINTERS, (uint64_t)i * POINTERS, UINT32_MAX,
+			 1);
+	set_array(h, ERA_MAX_BLOCKS, levels(h, BLOCK_ERA_NODE, first, nr, POINTERS));
 }
 
 static void many_large_writesets(struct hostile *h)
 {
 	writeset_tree(h, 80, ERA_MAX_BLOCKS, NR_BLOCKS, 1);
-	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64)));
 }
 
 static void many_bad_writesets(struct hostile *h)
 {
 	writeset_tree(h, 16000, UINT32_MAX, NR_BLOCKS, 1);
-	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64)));
 }
 
 /* Sound writesets, 8040 of them, over an array that isn't there. */
@@ -204,11 +205,11 @@ static void many_small_writesets(struct hostile *h)
 	uint32_t first = h->next, nr_leaves = 40;
 
 	for (uint32_t i = 0; i < nr_leaves * WRITESETS; i++) {
-		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, 1, 0, h->next + 1, 0);
+		pointers(h, BLOCK_BITSET_NODE, NODE_LEAF, 1, 0, h->next + 1, 0);
 		bitset_block(h, 1, i);
 	}
 	writeset_tree(h, nr_leaves, 64, first, 2);
-	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64)));
 }
 
 #define HALF_SET_BLOCKS (60u * POINTERS)
@@ -223,15 +224,15 @@ static uint32_t half_set_bitset(struct hostile *h)
 		bitset_block(h, ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE), UINT64_C(0x5555555555555555));
 	leaf = h->next;
 	for (uint32_t i = 0; i < HALF_SET_BLOCKS; i += POINTERS)
-		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, POINTERS, i, first + i, 1);
-	return levels(h, ROLE_BITSET_NODE, leaf, HALF_SET_BLOCKS / POINTERS, POINTERS);
+		pointers(h, BLOCK_BITSET_NODE, NODE_LEAF, POINTERS, i, first + i, 1);
+	return levels(h, BLOCK_BITSET_NODE, leaf, HALF_SET_BLOCKS / POINTERS, POINTERS);
 }
 
 /* That 8040 writesets have in common. */
 static void shared_bitset(struct hostile *h)
 {
 	writeset_tree(h, 40, HALF_SET_BITS, half_set_bitset(h), 0);
-	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64)));
 }
 
 /* Every second block is known: as many stretches that are not. */
@@ -249,7 +250,7 @@ static uint32_t bitmap(struct hostile *h, uint32_t nr)
 
 	for (uint32_t e = 0; e < nr; e += BITMAP_ENTRIES_PER_WORD)
 		disk->words[e / BITMAP_ENTRIES_PER_WORD] = le64_make(UINT64_C(0xaaaaaaaaaaaaaaaa));
-	return finish(h, ROLE_BITMAP);
+	return finish(h, BLOCK_BITMAP);
 }
 
 static void index_of(struct hostile *h, uint32_t bitmap)
@@ -258,7 +259,7 @@ static void index_of(struct hostile *h, uint32_t bitmap)
 
 	index->entry[0] = (struct index_entry_disk){
 		.blocknr = le64_make(bitmap), .nr_free = le32_make(BITMAP_ENTRIES)};
-	finish(h, ROLE_INDEX);
+	finish(h, BLOCK_INDEX);
 }
 
 /* A space map of the largest size whose bitmaps are all one, and say "look in the ref-count tree". */
@@ -270,11 +271,11 @@ static void large_counts(struct hostile *h)
 	uint32_t first, nr = 16000, max = NODE_MAX_ENTRIES(sizeof(struct le32));
 
 	memset(disk->words, 0xff, sizeof(disk->words));
-	finish(h, ROLE_BITMAP);
+	finish(h, BLOCK_BITMAP);
 	index = (void *)h->block[h->next];
 	for (uint32_t i = 0; i < INDEX_MAX_ENTRIES; i++)
 		index->entry[i].blocknr = le64_make(h->next - 1);
-	sb->sm.bitmap_root = le64_make(finish(h, ROLE_INDEX));
+	sb->sm.bitmap_root = le64_make(finish(h, BLOCK_INDEX));
 	sb->sm.nr_blocks = le64_make(SPACE_MAP_MAX_BLOCKS);
 	first = h->next;
 	for (uint32_t i = 0; i < nr; i++) {
@@ -285,10 +286,10 @@ static void large_counts(struct hostile *h)
 			keys(node)[j] = le64_make((uint64_t)i * max + j);
 			count[j] = le32_make(UINT32_MAX);
 		}
-		finish(h, ROLE_REF_NODE);
+		finish(h, BLOCK_REF_NODE);
 	}
-	sb->sm.ref_count_root = le64_make(levels(h, ROLE_REF_NODE, first, nr, max));
-	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	sb->sm.ref_count_root = le64_make(levels(h, BLOCK_REF_NODE, first, nr, max));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64)));
 }
 
 /* For a salvage: space maps that in turn have thousands of nodes in use, and none. */
@@ -297,7 +298,7 @@ static void many_space_maps(struct hostile *h)
 	uint32_t root = h->next, nr = 8000, all, none;
 
 	for (uint32_t i = 0; i < nr; i++)
-		pointers(h, ROLE_ERA_NODE, NODE_INTERNAL, POINTERS, 0, 1, 1);
+		pointers(h, BLOCK_ERA_NODE, NODE_INTERNAL, POINTERS, 0, 1, 1);
 	all = bitmap(h, nr);
 	none = bitmap(h, 0);
 	while (h->next < NR_BLOCKS)
@@ -333,21 +334,22 @@ static void generation(struct hostile *h, uint32_t common, struct part part, uin
 	struct array_block_disk *array;
 	struct bitmap_disk *disk;
 
-	pointers(h, ROLE_BITSET_NODE, NODE_LEAF, 1, 0, first + 1, 0);
+	pointers(h, BLOCK_BITSET_NODE, NODE_LEAF, 1, 0, first + 1, 0);
 	array = (void *)h->block[h->next];
 	((struct le64 *)(array + 1))[words - 1] = le64_make(UINT64_C(1) << bit % 64);
 	array->max_entries = le32_make(ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE));
 	array->nr_entries = le32_make(words);
 	array->value_size = le32_make(WORD_VALUE_SIZE);
-	finish(h, ROLE_BITSET);
+	finish(h, BLOCK_BITSET);
 	disk = (void *)h->block[h->next];
 	set_counts(disk, 0, common);
 	set_counts(disk, part.first, part.end);
 	set_counts(disk, first, first + 4);
-	index_of(h, finish(h, ROLE_BITMAP));
+	index_of(h, finish(h, BLOCK_BITMAP));
 }
 
-static void generations(struct hostile *h, uint32_t max, uint32_t common, const struct part parts[2])
+static void generations(struct hostile *h, uint32_t max, uint32_t common,
+			const struct part parts[2])
 {
 	for (uint32_t i = 0; i < max && h->next + 4 <= BITMAP_ENTRIES; i++)
 		generation(h, common, parts[i % 2], i);
@@ -369,13 +371,14 @@ static struct part era_array(struct hostile *h, uint32_t nr_leaves, uint32_t two
 		array->value_size = le32_make(ERA_VALUE_SIZE);
 		for (uint32_t j = 0; j < max; j++)
 			eras[j] = le32_make(i + 1 == nr && j == two ? 2 : 1);
-		finish(h, ROLE_ERA);
+		finish(h, BLOCK_ERA);
 	}
 	leaves = h->next;
 	for (uint32_t i = 0; i < nr_leaves; i++)
-		pointers(h, ROLE_ERA_NODE, NODE_LEAF, POINTERS, i * POINTERS, part.first + i * POINTERS, 1);
+		pointers(h, BLOCK_ERA_NODE, NODE_LEAF, POINTERS, i * POINTERS,
+			 part.first + i * POINTERS, 1);
 	set_array(h, nr * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE),
-		  levels(h, ROLE_ERA_NODE, leaves, nr_leaves, POINTERS));
+		  levels(h, BLOCK_ERA_NODE, leaves, nr_leaves, POINTERS));
 	part.end = h->next;
 	return part;
 }
@@ -386,7 +389,7 @@ static struct part writesets(struct hostile *h, uint32_t nr_leaves)
 	struct part part = {h->next, 0};
 
 	for (uint32_t i = 0; i < nr_leaves * WRITESETS; i++)
-		empty_leaf(h, ROLE_BITSET_NODE, sizeof(struct le64));
+		empty_leaf(h, BLOCK_BITSET_NODE, sizeof(struct le64));
 	writeset_tree(h, nr_leaves, 0, part.first, 1);
 	part.end = h->next;
 	return part;
@@ -446,7 +449,7 @@ static void few_generations(struct hostile *h)
 	set_small_array(h);
 	first = h->next;
 	for (uint32_t i = 0; i < nr_leaves * WRITESETS; i++) {
-		pointers(h, ROLE_BITSET_NODE, NODE_LEAF, 1, 0, h->next + 1, 0);
+		pointers(h, BLOCK_BITSET_NODE, NODE_LEAF, 1, 0, h->next + 1, 0);
 		bitset_block(h, 1, i);
 	}
 	writeset_tree(h, nr_leaves, 64, first, 2);
@@ -458,11 +461,11 @@ static void many_clones(struct hostile *h)
 {
 	uint32_t root = h->next, nr = 8000, all, none;
 
-	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, ROLE_ERA_NODE, sizeof(struct le64)));
+	set_array(h, ERA_MAX_BLOCKS, empty_leaf(h, BLOCK_ERA_NODE, sizeof(struct le64)));
 	for (uint32_t i = 0; i < nr; i++) {
 		memcpy(h->block[h->next], h->block[0], META_BLOCK_SIZE);
 		superblock(h)->era_array_root = le64_make(root);
-		finish(h, ROLE_SNAPSHOT);
+		finish(h, BLOCK_SNAPSHOT);
 	}
 	all = bitmap(h, root + nr);
 	none = bitmap(h, 0);
@@ -498,7 +501,7 @@ static void hold_snapshot(struct hostile *h)
 {
 	h->next = NR_BLOCKS - 1;
 	memcpy(h->block[h->next], h->block[0], META_BLOCK_SIZE);
-	superblock(h)->metadata_snap = le64_make(finish(h, ROLE_SNAPSHOT));
+	superblock(h)->metadata_snap = le64_make(finish(h, BLOCK_SNAPSHOT));
 }
 
 static void make(struct hostile *h, const struct kind *kind, const char *nr_blocks, bool held)
@@ -512,16 +515,16 @@ static void make(struct hostile *h, const struct kind *kind, const char *nr_bloc
 	sb->current_era = le32_make(CURRENT_ERA);
 	sb->sm.nr_blocks = le64_make(NR_BLOCKS);
 	sb->sm.bitmap_root = le64_make(1);
-	sb->sm.ref_count_root = le64_make(empty_leaf(h, ROLE_REF_NODE, sizeof(struct le32)));
+	sb->sm.ref_count_root = le64_make(empty_leaf(h, BLOCK_REF_NODE, sizeof(struct le32)));
 	sb->writeset_tree_root =
-		le64_make(empty_leaf(h, ROLE_WRITESET_NODE, sizeof(struct writeset_disk)));
+		le64_make(empty_leaf(h, BLOCK_WRITESET_NODE, sizeof(struct writeset_disk)));
 	kind->make(h);
 	if (nr_blocks && strtoul(nr_blocks, NULL, 10))
 		sb->nr_blocks = le32_make((uint32_t)strtoul(nr_blocks, NULL, 10));
 	if (held)
 		hold_snapshot(h);
 	if (!kind->is_lost)
-		blk_seal((struct blk_rw){0, sb}, ROLE_SUPERBLOCK);
+		blk_seal((struct blk_rw){0, sb}, BLOCK_SUPERBLOCK);
 }
 
 int main(int argc, char **argv)

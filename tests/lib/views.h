@@ -25,12 +25,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "era/check.h"
-#include "era/map.h"
-#include "era/open.h"
-#include "era/salvage.h"
-#include "era/stream.h"
+#include "check/check.h"
 #include "layout.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
+#include "open/open.h"
+#include "salvage/salvage.h"
 
 #define SECONDS_A_CASE 20
 #define MAX_FAILURES 20
@@ -111,15 +111,15 @@ static void make_room(struct answer *a, uint32_t nr)
 
 static void read_map(struct era_view *view, struct answer *a)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 
 	make_room(a, view->sb.nr_blocks);
 	a->r = era_map_open(&map, view);
 	if (a->r)
 		return;
-	while ((a->r = era_map_next(map, &window)) > 0)
-		memcpy(a->eras + window.first, window.eras, window.nr * sizeof(*a->eras));
+	while ((a->r = era_map_next(map, &chunk)) > 0)
+		memcpy(a->eras + chunk.first, chunk.eras, chunk.nr * sizeof(*a->eras));
 	era_map_close(map);
 }
 

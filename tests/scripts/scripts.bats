@@ -6,28 +6,57 @@
 load ../lib/common
 
 setup() {
-	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,ondisk,block,pdata,era,xml,output},tools,era_x,era_y,target/engine,tests}
+	mkdir -p "$BATS_TEST_TMPDIR/tree"/{lib/{base,check},tools,target/engine,doc,tests}
 	cd "$BATS_TEST_TMPDIR/tree"
 }
 
-layers() {
-	"$abs_top_srcdir/scripts/check-layers" "$PWD"
+# compile ROOM HEADER: what the compiler says of a file of that room that includes it.
+compile() {
+	printf '#include "%s"\n' "$2" |
+		${CC:-cc} -fsyntax-only -include "$abs_top_builddir/config.h" -I"$abs_top_builddir/rooms/$1" \
+			-DROOM_"$(tr a-z- A-Z_ <<<"$1")" -x c - 2>&1
 }
 
-# refused FILE HEADER WHY: only FILE is wrong when it includes HEADER, and WHY is said of its line 2.
+# refused ROOM HEADER: there is such a header, and it can't be found.
 refused() {
 	local got
-	printf '\n#include %s\n' "$2" >"$1"
-	got=$(layers)
-	rm "$1"
-	[ "$(grep -c '^not ok' <<<"$got")" = 1 ]
-	grep -Fx "# $1:2: $3" <<<"$got"
+	[ -e "$abs_top_srcdir/lib/$2" ] || [ -e "$abs_top_srcdir/$2" ]
+	got=$(compile "$1" "$2") && return 1
+	grep -F "$2: No such file or directory" <<<"$got"
 }
 
 allowed() {
-	printf '# include\t%s\n' "$2" >"$1"
-	fails grep '^not ok' <<<"$(layers)"
-	rm "$1"
+	compile "$1" "$2"
+}
+
+# found_by_check_rooms FILE LINE WHAT: one thing is wrong in a tree that has LINE in FILE.
+found_by_check_rooms() {
+	local got
+	cp "$1" saved
+	printf '%s\n' "$2" >>"$1"
+	got=$("$abs_top_srcdir/scripts/check-rooms" "$PWD")
+	mv saved "$1"
+	[ "$(grep -c '^not ok' <<<"$got")" = 1 ]
+	grep -F "# $3" <<<"$got"
+}
+
+# A tree that check-rooms finds nothing in.
+sound_rooms() {
+	local room
+	printf '%s\n' 'base' 'check base' 'tools base' >lib/rooms
+	printf '%s\n' '| `base` | all | |' '| `check` | more | base |' '| `tools/` | others | base |' >doc/architecture.md
+	for room in lib/base lib/check tools; do
+		echo >$room/a.c
+		echo "a_CPPFLAGS = \$(room_cppflags) -Irooms/${room#lib/}" >$room/Makemodule.am
+	done
+	printf '%s\n' '#ifndef ROOM_CHECK' '#error "for lib/check alone"' '#endif' >lib/check/a_internal.h
+	mkdir -p era_x
+	echo 'int a;' >era_x/a.c
+	echo 'era_libcommands_a_SOURCES += era_x/a.c' >era_x/Makemodule.am
+	mkdir -p era
+	echo 'int a;' >era/a.c
+	printf '%s\n' 'era_libcommands_a_CPPFLAGS = $(room_cppflags) -Irooms/era_' \
+		'a_CPPFLAGS = $(room_cppflags) -Irooms/era' >era/Makemodule.am
 }
 
 # function_of LINES: a file with a function of so many lines after its brace.
@@ -37,46 +66,82 @@ function_of() {
 	printf '}\n'
 }
 
-@test "check-layers refuses what is above, beside or climbs" {
-	refused lib/base/a.c '"era/b.h"' 'base may not include era/b.h'
-	refused lib/ondisk/a.h '"block/b.h"' 'ondisk may not include block/b.h'
-	refused lib/pdata/a.c '<xml/b.h>' 'pdata may not include xml/b.h'
-	refused lib/era/a.c '"tools/tool.h"' 'era may not include tools/tool.h'
-	refused lib/era/a.c '"nowhere/b.h"' 'era may not include nowhere/b.h'
-	refused lib/output/a.c '"../base/b.h"' 'the path climbs: ../base/b.h'
-	refused tools/a.c '"block/b.h"' 'tools may not include block/b.h'
-	refused era_x/a.c '"block/b.h"' 'era_x may not include block/b.h'
-	refused era_x/a.c '"era_y/b.h"' 'era_x may not include era_y/b.h'
-	refused era_x/a.c '"era/b_internal.h"' 'era/b_internal.h is internal to era'
-	refused lib/era/a.c '"target/engine/b.h"' 'era may not include target/engine/b.h'
-	refused era_x/a.c '"target/engine/b.h"' 'era_x may not include target/engine/b.h'
-	refused target/engine/a.c '"xml/b.h"' 'engine may not include xml/b.h'
-	refused target/engine/a.c '"target/b.h"' 'engine may not include target/b.h'
-	refused target/a.c '"pdata/b.h"' 'target may not include pdata/b.h'
-	refused target/a.c '"target/engine/b_internal.h"' \
-		'target/engine/b_internal.h is internal to engine'
+@test "the compiler refuses what a room may not see" {
+	refused base metadata/view.h
+	refused ondisk block/dev.h
+	refused pdata xml/parse.h
+	refused metadata check/check.h
+	refused metadata tools/tool.h
+	refused check salvage/salvage.h
+	refused live check/check.h
+	refused live target/engine/engine.h
+	refused xml output/changes.h
+	refused output metadata/view.h
+	refused tools check/check.h
+	refused era_ target/engine/engine.h
+	refused era_ live/live.h
+	refused era metadata/view.h
+	refused era era_ctl/peer.h
+	refused target-engine xml/parse.h
+	refused target-engine target/log.h
+	refused target xml/parse.h
 }
 
-@test "check-layers refuses a folder that it doesn't know" {
+@test "the compiler refuses it where it comes through another header" {
+	local got
+	[ -e "$abs_top_builddir/rooms/xml/metadata/view.h" ]
+	got=$(compile xml metadata/view.h) && return 1
+	grep -E '(block|pdata)/[a-z]*\.h: No such file or directory' <<<"$got"
+}
+
+@test "the compiler refuses a header that is internal to another room" {
+	local got
+	got=$(compile open check/check_internal.h) && return 1
+	grep -F 'for lib/check alone' <<<"$got"
+	got=$(compile target target/engine/engine_internal.h) && return 1
+	grep -F 'for target/engine alone' <<<"$got"
+}
+
+@test "the compiler finds what a room may see" {
+	allowed base base/bits.h
+	allowed check metadata/view.h
+	allowed check check/check_internal.h
+	allowed tools salvage/salvage.h
+	allowed era tools/program.h
+	allowed era_ cache/stale.h
+	allowed era_ era_ctl/peer.h
+	allowed target-engine live/live.h
+	allowed target target/engine/engine.h
+}
+
+@test "check-rooms finds what goes past the rooms" {
+	sound_rooms
+	run -0 "$abs_top_srcdir/scripts/check-rooms" "$PWD"
+	fails grep '^not ok' <<<"$output"
+	found_by_check_rooms lib/base/a.c '#include "../check/a.h"' 'lib/base/a.c:2: goes past the rooms: "../check/a.h"'
+	found_by_check_rooms lib/base/a.c '#include "lib/check/a.h"' 'lib/base/a.c:2: goes past the rooms: "lib/check/a.h"'
+	found_by_check_rooms lib/check/a.c '#	include <check/./a.h>' 'lib/check/a.c:2: goes past the rooms: <check/./a.h>'
+	found_by_check_rooms lib/rooms 'xml base' 'not in doc/architecture.md: xml base'
+	found_by_check_rooms doc/architecture.md '| `xml` | all | base |' 'not in lib/rooms: xml base'
+	found_by_check_rooms tools/Makemodule.am 'b_CPPFLAGS = -I$(top_srcdir)' 'tools/Makemodule.am:2:b_CPPFLAGS'
+	found_by_check_rooms era_x/Makemodule.am 'b_CPPFLAGS = $(room_cppflags) -Irooms/era_' 'era_x/Makemodule.am:2:b_CPPFLAGS'
+	echo 'a_SOURCES = era_x/a.c' >era_x/Makemodule.am
+	got=$("$abs_top_srcdir/scripts/check-rooms" "$PWD")
+	grep -F '# era_x/Makemodule.am: its sources are not those of the commands' <<<"$got"
+	sound_rooms
+	echo 'a_CPPFLAGS = $(room_cppflags) -Irooms/check' >tools/Makemodule.am
+	got=$("$abs_top_srcdir/scripts/check-rooms" "$PWD")
+	grep -F '# tools/Makemodule.am: its sources have another include path than rooms/tools' <<<"$got"
+}
+
+@test "check-rooms finds an internal header that refuses nobody, and a folder that is no room" {
+	sound_rooms
+	echo >lib/base/b_internal.h
 	mkdir lib/new
-	echo >lib/new/a.c
-	[ "$(layers)" = "not ok 1 - new includes what it may
-# lib/new/a.c:1: no layer is called new
-1..1" ]
-}
-
-@test "check-layers allows what is below, own or the system's" {
-	allowed lib/output/a.c '"base/b.h"'
-	allowed lib/era/a.c '"era/b_internal.h"'
-	allowed lib/base/a.c '<sys/types.h>'
-	allowed tools/a.c '"base/b.h"'
-	allowed tools/a.c '"era/b.h"'
-	allowed era_x/a.c '"output/b.h"'
-	allowed era_x/a.c '"own.h"'
-	allowed era_x/a.c '"era_x/own.h"'
-	allowed target/engine/a.c '"era/b.h"'
-	allowed target/engine/a.c '"target/engine/own_internal.h"'
-	allowed target/a.c '"target/engine/b.h"'
+	echo >lib/new/a.h
+	got=$("$abs_top_srcdir/scripts/check-rooms" "$PWD")
+	grep -F "# lib/base/b_internal.h: doesn't refuse those without ROOM_BASE" <<<"$got"
+	grep -F '# lib/new is no room of lib/rooms' <<<"$got"
 }
 
 @test "sizes names functions over 60 lines and files over 800, and refuses functions over 100" {

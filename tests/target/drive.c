@@ -25,8 +25,9 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "era/live.h"
-#include "era/view.h"
+#include "build/format.h"
+#include "live/live.h"
+#include "metadata/view.h"
 #include "target/engine/engine.h"
 
 #define MAX_WORDS 8u
@@ -77,7 +78,7 @@ static int look(struct drive *d)
 		return r;
 	d->nr_blocks = d->oldest = 0;
 	d->held = false;
-	r = era_live_is_blank(&dev);
+	r = era_is_blank(&dev);
 	if (r) {
 		blk_dev_close(&dev);
 		return r < 0 ? r : 0;

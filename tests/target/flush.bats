@@ -56,3 +56,45 @@ setup() {
 	target_stop
 	[ "$(grep -c "ignores flushes" log)" = 0 ]
 }
+
+# One block of 16 is written in era 2, one in era 3, where the flush fails.
+fail_flush() {
+	truncate -s 1M disk meta
+	rm -f meta fails
+	target_start eval get_size='echo 1048576' pread='dd if=disk bs=65536 count=1 2>/dev/null | head -c $3' \
+		pwrite='cat >/dev/null' can_write='exit 0' can_flush='exit 0' flush='[ ! -e fails ]' \
+		era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl
+	[ "$(era_ctl ctl checkpoint)" = 2 ] || return
+	qemu-io -f raw "$uri" -c "write 0 4k" || return
+	[ "$(era_ctl ctl checkpoint)" = 3 ] || return
+	touch fails
+	qemu-io -f raw "$uri" -c "write 128k 4k" -c flush || :
+	status_is 3 era_ctl ctl checkpoint || return
+	target_stop
+}
+
+refuses_list() {
+	status_is 1 "$@" >list || return
+	[ ! -s list ] || return
+	grep -q "a flush of the origin has failed, .* no answer is safe" "$stderr"
+}
+
+@test "metadata that remember a flush that failed give no answer until the target has marked again" {
+	need qemu-io
+	fail_flush
+	era_check meta >said 2>&1
+	grep "note: .*a flush of the origin has failed .*found 2, wanted after 3" said
+	refuses_list era_invalidate --written-since 1 meta
+	refuses_list era_invalidate --written-since 3 meta
+	refuses_list era_dump meta
+	target_fails -r file disk era-metadata=meta
+	grep "no answer is safe" said
+	status_is 5 era_invalidate --repair --written-since 3 --format ranges meta >list
+	[ "$(cat list)" = "0 1048576" ]
+	truncate -s 1M new
+	status_is 5 era_repair -i meta -o new
+	[ "$(era_invalidate --written-since 3 --format ranges new)" = "0 1048576" ]
+	target_start file disk era-metadata=meta
+	target_stop
+	[ "$(era_invalidate --written-since 4 --format ranges meta)" = $'0 65536\n131072 65536' ]
+}

@@ -81,6 +81,38 @@ written_since() {
 	wait %% || :
 }
 
+@test "frozen: reads while old contents are being copied see what they were" {
+	need strace
+	head -c 1M /dev/urandom >disk
+	cp disk old
+	target_start "${tracked[@]}" era-cow=cow
+	era_ctl ctl freeze
+	strace -f -qq -o traced -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 -p "$target_pid" 3>&- &
+	until grep -q "TracerPid:[[:space:]]*[1-9]" "/proc/$target_pid/status"; do sleep 0.02; done
+	"$python" -c '
+import nbd, threading
+old = open("old", "rb").read(65536)
+def write():
+    h = nbd.NBD()
+    h.connect_unix("nbd")
+    h.pwrite(b"new" * 100, 0)
+writer = threading.Thread(target=write)
+h = nbd.NBD()
+h.set_export_name("frozen")
+h.connect_unix("nbd")
+writer.start()
+nr = 0
+while writer.is_alive():
+    assert h.pread(65536, 0) == old, "what was read is not what it was"
+    nr += 1
+assert h.pread(65536, 0) == old and nr > 10, nr'
+	[ "$(grep -c pwrite64 traced)" -ge 3 ]
+	kill %%
+	wait %% || :
+	target_stop
+	[ "$(head -c 3 disk)" = new ]
+}
+
 # refused WORDS ARGUMENT...
 refused() {
 	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes "${@:2}"
@@ -106,7 +138,8 @@ refused() {
 	status_is 3 era_ctl ctl freeze
 	fails nbdinfo "$(uri frozen)"
 	target_stop
-	target_start --filter=multi-conn "${tracked[@]}" multi-conn-mode=disable era-cow=new
+	target_start eval get_size='echo 4194304' pread='head -c $3 /dev/zero' pwrite='cat >/dev/null' \
+		can_write='exit 0' can_multi_conn='exit 3' "${tracked[@]:2}" era-cow=new
 	fails era_ctl ctl freeze 2>said
 	grep -q "need not see what another one has written" said
 	fails nbdinfo "$(uri frozen)"

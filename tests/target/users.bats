@@ -68,7 +68,9 @@ h.shutdown()' "$@"
 	nbdinfo "nbd+unix:///?socket=nbd" | grep "is_read_only: true"
 	nbdinfo --map "nbd+unix:///since=2?socket=nbd" | awk '$3 == 0 { print $1, $2 }' >got
 	echo 65536 65536 | diff - got
-	for request in status checkpoint take_metadata_snap drop_metadata_snap "pause 10" stats; do
+	era_ctl ctl status | grep -x "8 [1-9][0-9]*/[1-9][0-9]* 2 -"
+	[ "$(era_ctl ctl table)" = "$PWD/meta - 128" ]
+	for request in checkpoint take_metadata_snap drop_metadata_snap "pause 10" stats; do
 		printf '%s\n' "$request" | "$python" -c '
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -78,6 +80,22 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	done
 	target_stop
 	cmp meta before
+}
+
+@test "-D era.*: marks, commits and digestion are told when asked for" {
+	target_start -v -D era.marks=1 -D era.commits=1 -D era.digestion=1 file disk era-metadata=meta \
+		era-block-size=64k era-format=yes era-socket=ctl
+	write 65536 512
+	[ "$(era_ctl ctl checkpoint)" = 2 ]
+	target_stop
+	grep "mark 512 bytes at 65536: done" log
+	grep "commit 3: [1-9][0-9]* blocks in [0-9]* us" log
+	grep "a writeset is digested; 0 wait" log
+	rm log
+	target_start -v file disk era-metadata=meta era-socket=ctl
+	write 65536 512
+	target_stop
+	fails grep -E "mark 512|commit [0-9]|is digested" log
 }
 
 @test "-u: the socket is the user's, goes at the end, and the metadata need not be his" {
@@ -150,6 +168,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	local begin
 	need prlimit
 	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes
+	[ "$(nbdinfo --size "$uri")" = 67108864 ]
 	prlimit --pid "$target_pid" --fsize=4096:
 	begin=$SECONDS
 	"$python" -c '

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/check.h"
-#include "era/live.h"
-#include "era/map.h"
+#include "check/check.h"
+#include "live/live.h"
+#include "metadata/changes.h"
+#include "metadata/map.h"
+#include "open/open.h"
 
 static inline void print_problem(void *ctx, const struct problem *p)
 {
@@ -61,16 +61,16 @@ static inline void metadata_eras(const char *path, unsigned flags, uint32_t *era
 {
 	struct era_view view;
 	struct era_map *map;
-	struct era_window window;
+	struct era_chunk chunk;
 	uint32_t done = 0;
 	int r;
 
 	assert_int_equal(era_view_open(&view, path, flags, &loud), 0);
 	assert_int_equal(view.sb.nr_blocks, nr);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while ((r = era_map_next(map, &window)) > 0) {
-		memcpy(eras + window.first, window.eras, window.nr * sizeof(*eras));
-		done += window.nr;
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		memcpy(eras + chunk.first, chunk.eras, chunk.nr * sizeof(*eras));
+		done += chunk.nr;
 	}
 	assert_int_equal(r, 0);
 	assert_int_equal(done, nr);

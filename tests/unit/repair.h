@@ -5,9 +5,9 @@
 
 #include <unistd.h>
 
-#include "era/build.h"
-#include "era/open.h"
-#include "era/salvage.h"
+#include "build/build.h"
+#include "open/open.h"
+#include "salvage/salvage.h"
 
 static inline int repair_salvaged(void *ctx, const struct era_stream *to)
 {

@@ -9,7 +9,7 @@
 #include "base/checked.h"
 #include "base/decimal.h"
 #include "base/problem.h"
-#include "base/role.h"
+#include "base/block_type.h"
 
 #define NR_BITS 300u
 
@@ -45,7 +45,8 @@ static void bits_find_what_a_loop_finds(void **state)
 			count += model[i];
 			assert_int_equal(bits_test(words, i), model[i]);
 			assert_int_equal(bits_next_set(words, i, nr), model_next(model, i, 1, nr));
-			assert_int_equal(bits_next_clear(words, i, nr), model_next(model, i, 0, nr));
+			assert_int_equal(bits_next_clear(words, i, nr), model_next(model, i, 0,
+										   nr));
 		}
 		assert_int_equal(bits_count(words, nr), count);
 		assert_int_equal(bits_next_set(words, nr, nr), nr);
@@ -116,8 +117,8 @@ static void every_problem_has_its_words(void **state)
 		assert_int_equal(strncmp(line, "block 17: here: ", 16), 0);
 		assert_null(strchr(line, '\n'));
 	}
-	for (int role = 0; role < NR_ROLES; role++)
-		assert_non_null(blk_role_name((enum blk_role)role));
+	for (int type = 0; type < NR_BLOCK_TYPES; type++)
+		assert_non_null(block_type_name((enum block_type)type));
 }
 
 static void problem_line_reads_well(void **state)

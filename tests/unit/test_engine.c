@@ -16,10 +16,10 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "tests/sim/simdev.h"
-#include "era/open.h"
-#include "era/size.h"
+#include "build/size.h"
+#include "open/open.h"
 #include "target/engine/engine.h"
+#include "tests/sim/simdev.h"
 
 #define MAX_BLOCKS 70000u
 #define BLOCK_SECTORS 8u
@@ -110,7 +110,7 @@ static void compare_view(struct history *h, unsigned flags, const struct eras *e
 	static uint32_t found[MAX_BLOCKS];
 	struct era_view view;
 	struct era_map *map;
-	struct era_window window;
+	struct era_chunk chunk;
 	struct blk_dev dev;
 	int r;
 
@@ -119,8 +119,8 @@ static void compare_view(struct history *h, unsigned flags, const struct eras *e
 	assert_int_equal(view.sb.nr_blocks, eras->nr_blocks);
 	assert_int_equal(view.sb.current_era, eras->era);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while ((r = era_map_next(map, &window)) > 0)
-		memcpy(found + window.first, window.eras, window.nr * sizeof(*found));
+	while ((r = era_map_next(map, &chunk)) > 0)
+		memcpy(found + chunk.first, chunk.eras, chunk.nr * sizeof(*found));
 	assert_int_equal(r, 0);
 	for (uint32_t i = 0; i < eras->nr_blocks; i++)
 		if (found[i] != eras->last[i])

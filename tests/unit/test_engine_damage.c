@@ -82,14 +82,14 @@ static void make_metadata(struct simdev *sim)
 /* A byte of a block, or a word of its header or first values; the superblock's clone, too. */
 static void damage(struct simdev *sim, uint64_t *seed)
 {
-	enum blk_role role = ROLE_NONE;
+	enum block_type type = BLOCK_NONE;
 	uint8_t *data;
 	uint64_t nr = 0;
 
-	while (role == ROLE_NONE) {
+	while (type == BLOCK_NONE) {
 		nr = unit_random(seed) % SIM_BLOCKS;
 		data = sim->data + nr * META_BLOCK_SIZE;
-		role = blk_recognise((struct blk_ro){nr, data});
+		type = blk_recognise((struct blk_ro){nr, data});
 	}
 	if (unit_random(seed) % 8 == 0) {
 		data[4 + unit_random(seed) % (META_BLOCK_SIZE - 4)] = (uint8_t)unit_random(seed);
@@ -99,7 +99,7 @@ static void damage(struct simdev *sim, uint64_t *seed)
 
 		memcpy(data + at, &word, sizeof(word));
 	}
-	blk_seal((struct blk_rw){nr, data}, role);
+	blk_seal((struct blk_rw){nr, data}, type);
 }
 
 /* Every call there is; those after a failed one must fail, too, or do something. */

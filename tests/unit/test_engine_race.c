@@ -20,6 +20,7 @@ static void before_counting(void);
 #undef atomic_fetch_add
 #define atomic_fetch_add(at, n) \
 	(before_counting(), __atomic_fetch_add((at), (n), __ATOMIC_SEQ_CST))
+#define ROOM_TARGET_ENGINE
 #include "target/engine/mark.c"
 
 #include "tests/sim/simdev.h"

@@ -17,11 +17,11 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/check.h"
-#include "era/map.h"
+#include "check/check.h"
+#include "metadata/changes.h"
+#include "metadata/map.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 #include "tests/sim/simdev.h"
 
 static const char *const images[] = {"002-crash", "022-snapshot-moved-on"};
@@ -135,7 +135,7 @@ struct answer {
 
 static int read_eras(struct era_view *view, struct answer *answer)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
@@ -143,9 +143,9 @@ static int read_eras(struct era_view *view, struct answer *answer)
 		return r;
 	answer->eras = calloc(view->sb.nr_blocks + 1u, sizeof(*answer->eras));
 	assert_non_null(answer->eras);
-	while ((r = era_map_next(map, &window)) > 0) {
-		memcpy(answer->eras + window.first, window.eras, window.nr * sizeof(*window.eras));
-		answer->nr += window.nr;
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		memcpy(answer->eras + chunk.first, chunk.eras, chunk.nr * sizeof(*chunk.eras));
+		answer->nr += chunk.nr;
 	}
 	era_map_close(map);
 	return r;

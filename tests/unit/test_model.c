@@ -15,13 +15,13 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
-#include "era/build.h"
-#include "era/open.h"
-#include "era/changes.h"
-#include "era/check.h"
-#include "era/map.h"
-#include "era/stream.h"
+#include "build/build.h"
+#include "check/check.h"
+#include "metadata/changes.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 
 #define MAX_WRITESETS 1200u
 #define MAX_WORDS 1200u
@@ -93,7 +93,8 @@ static void feed(const struct model *model, const struct era_stream *to)
 		const struct model_writeset *ws = &model->writesets[i];
 
 		assert_int_equal(to->writeset_begin(to->ctx, ws->era, ws->nr_bits), 0);
-		assert_int_equal(to->words(to->ctx, ws->words, (uint32_t)bits_words(ws->nr_bits)), 0);
+		assert_int_equal(to->words(to->ctx, ws->words, (uint32_t)bits_words(ws->nr_bits)),
+				 0);
 		assert_int_equal(to->writeset_end(to->ctx), 0);
 	}
 	assert_int_equal(to->array_begin(to->ctx), 0);
@@ -207,18 +208,18 @@ static void check_stream(const struct model *model)
 
 static void check_map(const struct model *model)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	uint32_t next = 0;
 
 	assert_int_equal(era_view_open(&view, path, 0, NULL), 0);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while (era_map_next(map, &window) == 1) {
-		assert_int_equal(window.first, next);
-		for (uint32_t i = 0; i < window.nr; i++, next++)
-			assert_int_equal(window.eras[i], model_era(model, next));
-		assert_int_equal(bits_count(window.lost, window.nr), 0);
+	while (era_map_next(map, &chunk) == 1) {
+		assert_int_equal(chunk.first, next);
+		for (uint32_t i = 0; i < chunk.nr; i++, next++)
+			assert_int_equal(chunk.eras[i], model_era(model, next));
+		assert_int_equal(bits_count(chunk.lost, chunk.nr), 0);
 	}
 	assert_int_equal(next, model->header.nr_blocks);
 	era_map_close(map);
@@ -363,7 +364,7 @@ static void checksum_like_xml(void **state)
 	assert_int_equal(fread(&block, sizeof(block), 1, file), 1);
 	for (uint32_t n = 0; memcmp(block.bytes, "<s", 2); n++) {
 		memcpy(block.sb.uuid, &n, sizeof(n));
-		blk_seal((struct blk_rw){0, &block}, ROLE_SUPERBLOCK);
+		blk_seal((struct blk_rw){0, &block}, BLOCK_SUPERBLOCK);
 	}
 	rewind(file);
 	assert_int_equal(fwrite(&block, sizeof(block), 1, file), 1);

@@ -25,10 +25,10 @@
 #include "base/compiler.h"
 #include "base/source.h"
 #include "block/validate.h"
-#include "era/check.h"
-#include "era/map.h"
-#include "era/open.h"
+#include "check/check.h"
+#include "metadata/map.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
 #define MAX_IMAGES 1000u
@@ -60,7 +60,8 @@ static void load_truth(struct image *image, const char *path)
 	uint32_t first, last, era;
 
 	assert_non_null(file);
-	assert_int_equal(fscanf(file, "# sectors %*u block %" SCNu32 " nr_blocks %" SCNu32 " era %" SCNu32
+	assert_int_equal(fscanf(file,
+				"# sectors %*u block %" SCNu32 " nr_blocks %" SCNu32 " era %" SCNu32
 				"\n", &image->block_size, &image->nr_blocks, &image->current_era), 3);
 	image->eras = calloc(image->nr_blocks + 1u, sizeof(*image->eras));
 	assert_non_null(image->eras);
@@ -292,7 +293,7 @@ static bool is_undecidable(const struct victim *v)
 	uint64_t before = end_of(v->image->data, v->image->nr), now = end_of(v->data, v->nr);
 	struct blk_ro last = {now - 1, v->data + (now - 1) * BLOCK};
 
-	return now < before && now < v->nr && blk_recognise(last) == ROLE_INDEX;
+	return now < before && now < v->nr && blk_recognise(last) == BLOCK_INDEX;
 }
 
 static void write_victim(const struct victim *v)
@@ -317,16 +318,16 @@ static double percent_exact(const struct tally *tally)
 /* How many blocks have a lower era than the true one. */
 static uint64_t compare(const struct image *image, struct tally *tally)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	uint64_t nr_lower = 0, nr = 0;
 
 	assert_int_equal(era_view_open(&view, repaired, 0, NULL), 0);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while (era_map_next(map, &window) > 0)
-		for (uint32_t i = 0; i < window.nr && nr < image->nr_blocks; i++, nr++) {
-			uint32_t truth = image->eras[nr], era = window.eras[i];
+	while (era_map_next(map, &chunk) > 0)
+		for (uint32_t i = 0; i < chunk.nr && nr < image->nr_blocks; i++, nr++) {
+			uint32_t truth = image->eras[nr], era = chunk.eras[i];
 			bool both = truth == image->current_era && era == view.sb.current_era;
 
 			nr_lower += era < truth;
@@ -379,7 +380,8 @@ static void one_case(const struct kind *kind, const struct image *image, uint64_
 		if (kind->superblock && is_undecidable(&v)) {
 			tally->nr_undecidable++;
 		} else {
-			printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n", image->name,
+			printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n",
+			       image->name,
 			       kind->name, v.pattern, seed);
 			tally->nr_wrong++;
 		}
@@ -482,7 +484,7 @@ static bool says_the_truth(struct blk_dev *dev, const struct generation *g,
 			   const struct image *image)
 {
 	struct superblock sb = g->sb;
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	uint64_t nr = 0;
@@ -491,9 +493,9 @@ static bool says_the_truth(struct blk_dev *dev, const struct generation *g,
 	sb.current_era = UINT32_MAX;
 	assert_int_equal(era_view_open_as(&view, dev, &sb, 0), 0);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while (era_map_next(map, &window) > 0)
-		for (uint32_t i = 0; i < window.nr && nr < image->nr_blocks; i++, nr++)
-			truth = truth && window.eras[i] >= image->eras[nr];
+	while (era_map_next(map, &chunk) > 0)
+		for (uint32_t i = 0; i < chunk.nr && nr < image->nr_blocks; i++, nr++)
+			truth = truth && chunk.eras[i] >= image->eras[nr];
 	era_map_close(map);
 	era_view_close(&view);
 	return truth && nr == image->nr_blocks;
@@ -511,7 +513,7 @@ static void try_all(struct scan *scan, uint64_t newest_index, const struct image
 	assert_int_equal(generation_find(&all, newest_index, &newest), 1);
 	assert_true(says_the_truth(scan->dev, &newest, image));
 	for (uint64_t block = 1; block < scan->end; block++) {
-		if (scan->blocks[block].kind != SCAN_INDEX || block == newest_index ||
+		if (scan->blocks[block].type != SCAN_INDEX || block == newest_index ||
 		    generation_find(&all, block, &g) != 1 || !g.sb.nr_blocks)
 			continue;
 		switch (generation_compare(scan, &newest, &g)) {
@@ -556,7 +558,7 @@ static uint64_t index_before(const struct victim *v, uint64_t block)
 {
 	do
 		block--;
-	while (block && blk_recognise((struct blk_ro){block, v->data + block * BLOCK}) != ROLE_INDEX);
+	while (block && blk_recognise((struct blk_ro){block, v->data + block * BLOCK}) != BLOCK_INDEX);
 	return block;
 }
 
@@ -568,7 +570,7 @@ static int salvage_with_bitmap(struct victim *v, uint64_t bitmap, uint64_t at)
 
 	memcpy(saved, place, BLOCK);
 	memcpy(place, v->image->data + bitmap * BLOCK, BLOCK);
-	blk_seal((struct blk_rw){at, place}, ROLE_BITMAP);
+	blk_seal((struct blk_rw){at, place}, BLOCK_BITMAP);
 	write_victim(v);
 	r = repair_metadata(damaged, repaired, &hints);
 	memcpy(place, saved, BLOCK);

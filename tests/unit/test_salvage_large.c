@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "base/compiler.h"
+#include "build/format.h"
 #include "ondisk/era_disk.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
@@ -120,7 +121,7 @@ static void forget(struct history *h)
 static void start(const char *path)
 {
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
-	assert_int_equal(era_live_format(&dev, 8), 0);
+	assert_int_equal(era_format(&dev, 8), 0);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	assert_int_equal(era_live_resume(&live, NR_DATA), 0);
 	assert_int_equal(era_live_roll_over(&live), 0);

@@ -16,6 +16,7 @@
 
 #include "base/compiler.h"
 #include "block/validate.h"
+#include "build/format.h"
 #include "ondisk/era_disk.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
@@ -71,10 +72,10 @@ static void commit(void)
 
 static bool has_room(void)
 {
-	if (txn_room(&live.txn) >= ROOM)
+	if (txn_free_blocks(&live.txn) >= ROOM)
 		return true;
 	commit();
-	return txn_room(&live.txn) >= ROOM;
+	return txn_free_blocks(&live.txn) >= ROOM;
 }
 
 static void mark(void)
@@ -193,7 +194,7 @@ static uint8_t *make_history(uint32_t nr_metadata)
 	as_kernel = roll(2);
 	next = truth = (struct truth){0};
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
-	assert_int_equal(era_live_format(&dev, 8), 0);
+	assert_int_equal(era_format(&dev, 8), 0);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	resume(any_nr_blocks());
 	steps(5 + roll(150));
@@ -228,7 +229,7 @@ static bool is_undecidable(const uint8_t *was, const uint8_t *is, uint32_t nr)
 	uint64_t end = end_of(is, nr);
 
 	return end < end_of(was, nr) &&
-	       blk_recognise((struct blk_ro){end - 1, is + (end - 1) * BLOCK}) == ROLE_INDEX;
+	       blk_recognise((struct blk_ro){end - 1, is + (end - 1) * BLOCK}) == BLOCK_INDEX;
 }
 
 struct tally {
@@ -237,19 +238,20 @@ struct tally {
 
 static uint64_t compare(struct tally *tally)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_view view;
 	struct era_map *map;
 	uint64_t nr_lower = 0, nr = 0;
 
 	assert_int_equal(era_view_open(&view, repaired, 0, &loud), 0);
 	assert_int_equal(era_map_open(&map, &view), 0);
-	while (era_map_next(map, &window) > 0)
-		for (uint32_t i = 0; i < window.nr && nr < truth.nr_blocks; i++, nr++) {
-			bool both = truth.eras[nr] == truth.era && window.eras[i] == view.sb.current_era;
+	while (era_map_next(map, &chunk) > 0)
+		for (uint32_t i = 0; i < chunk.nr && nr < truth.nr_blocks; i++, nr++) {
+			bool both = truth.eras[nr] == truth.era &&
+				    chunk.eras[i] == view.sb.current_era;
 
-			nr_lower += window.eras[i] < truth.eras[nr];
-			tally->nr_exact += both || window.eras[i] == truth.eras[nr];
+			nr_lower += chunk.eras[i] < truth.eras[nr];
+			tally->nr_exact += both || chunk.eras[i] == truth.eras[nr];
 		}
 	tally->nr_blocks += truth.nr_blocks;
 	era_map_close(map);
@@ -320,7 +322,8 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 static void random_histories(void **state)
 {
-	uint64_t nr_histories = number("ERA_SALVAGE_CASES", 40), seed = number("ERA_SALVAGE_SEED", 1);
+	uint64_t nr_histories = number("ERA_SALVAGE_CASES", 40), seed = number("ERA_SALVAGE_SEED",
+									       1);
 	struct tally tally = {0};
 
 	(void)state;

@@ -114,7 +114,7 @@ static void read_ref_tree(struct blk_dev *dev, uint64_t root, uint32_t *in_tree)
 	struct btree_leaf leaf;
 	int r;
 
-	btree_iter_init(&it, &walk, ROLE_REF_NODE, at, "tree");
+	btree_iter_init(&it, &walk, BLOCK_REF_NODE, at, "tree");
 	while ((r = btree_iter_next(&it, &leaf)) > 0)
 		for (uint32_t i = 0; i < leaf.nr_entries; i++)
 			in_tree[le64_get(leaf.keys[i])] =
@@ -151,7 +151,7 @@ static void counts_are_built_in_their_places(void **state)
 	uint64_t *places = calloc(NR_BLOCKS, sizeof(*places));
 	uint32_t *in_tree = calloc(NR_BLOCKS, sizeof(*in_tree));
 	struct space_map_root sm;
-	struct blk_stage stage;
+	struct blk_staging staging;
 	struct blk_dev dev;
 	const struct index_disk *index;
 
@@ -160,10 +160,10 @@ static void counts_are_built_in_their_places(void **state)
 	assert_non_null(in_tree);
 	draw_counts();
 	assert_int_equal(blk_dev_open_ops(&dev, "ram", NR_BLOCKS, &ram_ops, NULL, NULL), 0);
-	assert_int_equal(blk_stage_open_at(&stage, places, find_places(places), NULL), 0);
-	assert_int_equal(space_map_build(&stage, NR_BLOCKS, &from, &sm), 0);
-	assert_true(stage.next <= stage.limit);
-	assert_int_equal(blk_stage_copy(&stage, &dev), 0);
+	assert_int_equal(blk_staging_open_at(&staging, places, find_places(places), NULL), 0);
+	assert_int_equal(space_map_build(&staging, NR_BLOCKS, &from, &sm), 0);
+	assert_true(staging.next <= staging.limit);
+	assert_int_equal(blk_staging_copy(&staging, &dev), 0);
 
 	read_ref_tree(&dev, sm.ref_tree, in_tree);
 	index = (const void *)device[sm.index];
@@ -171,7 +171,7 @@ static void counts_are_built_in_their_places(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		counts[le64_get(index->entry[i].blocknr)] = 1;
 	check_counts(&sm, in_tree);
-	blk_stage_close(&stage);
+	blk_staging_close(&staging);
 	blk_dev_close(&dev);
 	free(places);
 	free(in_tree);
@@ -182,15 +182,15 @@ static void too_few_places_are_told(void **state)
 	const struct space_map_counts from = {NULL, get_count};
 	static const uint64_t places[] = {5, 9};
 	struct space_map_root sm;
-	struct blk_stage stage;
+	struct blk_staging staging;
 
 	(void)state;
 	memset(counts, 0, sizeof(counts));
-	assert_int_equal(blk_stage_open_at(&stage, places, 2, NULL), 0);
-	assert_int_equal(space_map_build(&stage, NR_BLOCKS, &from, &sm), 0);
-	assert_int_equal(stage.next, 1 + 5);
-	assert_int_equal(stage.limit, 1 + 2);
-	blk_stage_close(&stage);
+	assert_int_equal(blk_staging_open_at(&staging, places, 2, NULL), 0);
+	assert_int_equal(space_map_build(&staging, NR_BLOCKS, &from, &sm), 0);
+	assert_int_equal(staging.next, 1 + 5);
+	assert_int_equal(staging.limit, 1 + 2);
+	blk_staging_close(&staging);
 }
 
 /* Sparse and dense bitmaps: the next block in use is found from each one. */

@@ -17,12 +17,12 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
-#include "era/build.h"
-#include "era/open.h"
-#include "era/check.h"
-#include "era/map.h"
-#include "era/stream.h"
+#include "build/build.h"
+#include "check/check.h"
+#include "metadata/map.h"
+#include "metadata/stream.h"
 #include "ondisk/era_disk.h"
+#include "open/open.h"
 #include "tests/sim/simdev.h"
 
 #define NR_WRITESETS 3u
@@ -35,7 +35,7 @@ struct content {
 
 static const struct content old_content = {3000, 40, 7};
 static const struct content new_content = {3500, 90, 11};
-/* Several writes of the stage. */
+/* Several writes of the staging file. */
 static const struct content large_old = {1200000, 40, 7};
 static const struct content large_new = {1100000, 90, 11};
 
@@ -172,15 +172,15 @@ static bool is_sound(struct simdev *image)
 
 static bool has_eras(struct era_view *view, const struct content *c)
 {
-	struct era_window window;
+	struct era_chunk chunk;
 	struct era_map *map;
 	bool same = view->sb.nr_blocks == c->nr_blocks && view->sb.current_era == c->current_era;
 	uint32_t next = 0;
 
 	assert_int_equal(era_map_open(&map, view), 0);
-	while (same && era_map_next(map, &window) == 1)
-		for (uint32_t i = 0; i < window.nr && same; i++)
-			same = window.eras[i] == right_era(c, next++);
+	while (same && era_map_next(map, &chunk) == 1)
+		for (uint32_t i = 0; i < chunk.nr && same; i++)
+			same = chunk.eras[i] == right_era(c, next++);
 	era_map_close(map);
 	return same && next == c->nr_blocks;
 }
@@ -239,7 +239,7 @@ static enum found look(const struct trial *trial, struct simdev *image)
 	bool valid;
 
 	assert_int_equal(simdev_dev(image, &dev, NULL), 0);
-	valid = !superblock_read(&dev, 0, ROLE_SUPERBLOCK, &sb, &p);
+	valid = !superblock_read(&dev, 0, BLOCK_SUPERBLOCK, &sb, &p);
 	blk_dev_close(&dev);
 	if (!valid)
 		return is_blank(image) ? FOUND_BLANK : FOUND_NONE;
@@ -333,7 +333,8 @@ static void no_flush_is_idle(void **state)
 		assert_int_equal(sim.flushes, 3);
 		for (uint64_t flush = trial->before ? 1 : 2; flush <= sim.flushes; flush++)
 			if (trial->before != trial->after && !stops(trial, &sim, flush).bad)
-				fail_msg("%s: nobody misses flush %u", trial->name, (unsigned)flush);
+				fail_msg("%s: nobody misses flush %u", trial->name,
+					 (unsigned)flush);
 		simdev_close(&sim);
 	}
 }
@@ -424,7 +425,8 @@ static void failing_writes_and_flushes(void **state)
 			if (trial->nr_blocks == LARGE_DEVICE && k != 2)
 				continue;
 			for (faults.write = 1; faults.write <= writes; faults.write++)
-				try_fault(trial, &faults, faults.write == 1 || faults.write == writes
+				try_fault(trial, &faults,
+					  faults.write == 1 || faults.write == writes
 					  ? "simulated device: cannot write block 0: "
 					  : "simulated device: cannot write blocks ", kinds[k].text);
 			faults.write = 0;
@@ -447,7 +449,7 @@ static void count_index_as_free(struct simdev *sim)
 	bitmap.data = sim->data + bitmap.nr * META_BLOCK_SIZE;
 	word = &((struct bitmap_disk *)bitmap.data)->words[index_nr / BITMAP_ENTRIES_PER_WORD];
 	*word = le64_make(le64_get(*word) & ~(UINT64_C(3) << index_nr % BITMAP_ENTRIES_PER_WORD * 2));
-	blk_seal(bitmap, ROLE_BITMAP);
+	blk_seal(bitmap, BLOCK_BITMAP);
 	simdev_settle(sim);
 }
 

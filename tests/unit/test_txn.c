@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "build/format.h"
 #include "pdata/array.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
@@ -30,7 +31,7 @@ static void open_fixture(struct fixture *f)
 	struct problem p;
 
 	assert_int_equal(blk_dev_open(&f->dev, path, BLK_WRITE, &loud), 0);
-	assert_int_equal(superblock_read(&f->dev, 0, ROLE_SUPERBLOCK, &f->sb, &p), 0);
+	assert_int_equal(superblock_read(&f->dev, 0, BLOCK_SUPERBLOCK, &f->sb, &p), 0);
 	assert_int_equal(txn_open(&f->txn, &f->dev, &f->sb.sm, CACHE_BLOCKS), 0);
 }
 
@@ -40,9 +41,9 @@ static void format_fixture(struct fixture *f, uint64_t nr_blocks)
 
 	metadata_create(path, nr_blocks);
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
-	assert_int_equal(era_live_is_blank(&dev), 1);
-	assert_int_equal(era_live_format(&dev, 8), 0);
-	assert_int_equal(era_live_is_blank(&dev), 0);
+	assert_int_equal(era_is_blank(&dev), 1);
+	assert_int_equal(era_format(&dev, 8), 0);
+	assert_int_equal(era_is_blank(&dev), 0);
 	blk_dev_close(&dev);
 	metadata_are_sound(path);
 	open_fixture(f);
@@ -75,7 +76,7 @@ static void reopen(struct fixture *f)
 }
 
 struct tree_model {
-	enum blk_role role;
+	enum block_type type;
 	uint64_t root;
 	uint32_t max_key;
 	bool *present;
@@ -109,7 +110,7 @@ static uint64_t compare_tree(struct fixture *f, const struct tree_model *model)
 	uint32_t key = 0;
 	int r;
 
-	btree_iter_init(&it, &walk, model->role, (struct btree_root){.block = model->root}, "tree");
+	btree_iter_init(&it, &walk, model->type, (struct btree_root){.block = model->root}, "tree");
 	while ((r = btree_iter_next(&it, &leaf)) > 0)
 		for (uint32_t i = 0; i < leaf.nr_entries; i++, key++) {
 			while (key < model->max_key && !model->present[key])
@@ -131,12 +132,12 @@ static void change_tree(struct fixture *f, struct tree_model *model, uint32_t ke
 	struct le32 disk = le32_make(value), found;
 	uint64_t next = key;
 
-	assert_int_equal(btree_lookup(&f->txn, model->role, model->root, key, &found),
+	assert_int_equal(btree_lookup(&f->txn, model->type, model->root, key, &found),
 			 model->present[key]);
 	if (insert)
-		assert_int_equal(btree_insert(&f->txn, model->role, &model->root, key, &disk), 0);
+		assert_int_equal(btree_insert(&f->txn, model->type, &model->root, key, &disk), 0);
 	else
-		assert_int_equal(btree_remove(&f->txn, model->role, &model->root, key),
+		assert_int_equal(btree_remove(&f->txn, model->type, &model->root, key),
 				 model->present[key]);
 	model->present[key] = insert;
 	model->values[key] = value;
@@ -145,20 +146,20 @@ static void change_tree(struct fixture *f, struct tree_model *model, uint32_t ke
 	if (next < model->max_key) {
 		uint64_t at = key;
 
-		assert_int_equal(btree_next(&f->txn, model->role, model->root, &at, &found), 1);
+		assert_int_equal(btree_next(&f->txn, model->type, model->root, &at, &found), 1);
 		assert_int_equal(at, next);
 		assert_int_equal(le32_get(found), model->values[next]);
 	} else {
 		uint64_t at = key;
 
-		assert_int_equal(btree_next(&f->txn, model->role, model->root, &at, &found), 0);
+		assert_int_equal(btree_next(&f->txn, model->type, model->root, &at, &found), 0);
 	}
 }
 
 /* A tree of ref counts, since its values point nowhere; it isn't the space map's own. */
 static void test_btree(void **state)
 {
-	struct tree_model model = {.role = ROLE_REF_NODE, .max_key = 60000};
+	struct tree_model model = {.type = BLOCK_REF_NODE, .max_key = 60000};
 	struct fixture f;
 	uint64_t seed = 1, others;
 
@@ -167,7 +168,7 @@ static void test_btree(void **state)
 	model.present = calloc(model.max_key, sizeof(*model.present));
 	model.values = calloc(model.max_key, sizeof(*model.values));
 	others = f.txn.counts.nr_allocated;
-	assert_int_equal(btree_create(&f.txn, model.role, &model.root), 0);
+	assert_int_equal(btree_create(&f.txn, model.type, &model.root), 0);
 	for (unsigned round = 0; round < 60; round++) {
 		/* First it grows, then it shrinks, at random or from one end. */
 		unsigned insert_of_10 = round < 30 ? 9 : round < 58 ? 2 : 0;
@@ -192,7 +193,7 @@ static void test_btree(void **state)
 	commit(&f);
 	assert_int_equal(compare_tree(&f, &model), 1);
 	assert_int_equal(f.txn.counts.nr_allocated, others + 1);
-	assert_int_equal(txn_drop(&f.txn, model.root, model.role), 0);
+	assert_int_equal(txn_drop(&f.txn, model.root, model.type), 0);
 	commit(&f);
 	close_fixture(&f);
 	metadata_are_sound(path);
@@ -211,7 +212,8 @@ static void test_last_commit_is_whole(void **state)
 
 	(void)state;
 	format_fixture(&f, 400);
-	assert_int_equal(array_resize(&f.txn, ROLE_ERA, &f.sb.era_array_root, 0, 100000, &fill), 0);
+	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0, 100000, &fill),
+			 0);
 	f.sb.nr_blocks = 100000;
 	f.sb.current_era = 7;
 	commit(&f);
@@ -221,19 +223,20 @@ static void test_last_commit_is_whole(void **state)
 	before = blk_alloc(400);
 	after = blk_alloc(400);
 	assert_int_equal(blk_dev_read(&f.dev, 0, 400, before), 0);
-	nr_free = txn_room(&f.txn);
+	nr_free = txn_free_blocks(&f.txn);
 	for (uint64_t i = 0; i < 98; i++) {
 		uint8_t *values;
 
-		assert_int_equal(array_edit_block(&f.txn, ROLE_ERA, &f.sb.era_array_root, 100000, i,
+		assert_int_equal(array_edit_block(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 100000,
+						  i,
 						  &values), 0);
 		memset(values, 1, 4);
 		assert_int_equal(txn_trim(&f.txn), 0);
 	}
 	/* All are shadowed, once; the old ones come free with the commit. */
-	nr = txn_room_to_come(&f.txn);
+	nr = txn_blocks_to_come(&f.txn);
 	assert_int_equal(nr, 99);
-	assert_int_equal(txn_room(&f.txn), nr_free - nr);
+	assert_int_equal(txn_free_blocks(&f.txn), nr_free - nr);
 	assert_int_equal(blk_dev_read(&f.dev, 0, 400, after), 0);
 	for (uint64_t b = 0; b < 400; b++)
 		if (counts_get(&f.txn.counts, b) && !counts_is_new(&f.txn.counts, b))
@@ -243,7 +246,7 @@ static void test_last_commit_is_whole(void **state)
 	close_fixture(&f);
 	metadata_are_sound(path);
 	open_fixture(&f);
-	assert_int_equal(txn_room(&f.txn), nr_free);
+	assert_int_equal(txn_free_blocks(&f.txn), nr_free);
 	close_fixture(&f);
 	free(before);
 	free(after);
@@ -265,7 +268,7 @@ static void test_array(void **state)
 		struct le32 disk = le32_make(fill);
 		uint64_t new_nr = unit_random(&seed) % (unit_random(&seed) % 4 ? 70000 : 2500);
 
-		assert_int_equal(array_resize(&f.txn, ROLE_ERA, &f.sb.era_array_root, nr, new_nr,
+		assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, nr, new_nr,
 					      &disk), 0);
 		for (; nr < new_nr; nr++)
 			model[nr] = fill;
@@ -274,7 +277,8 @@ static void test_array(void **state)
 			uint64_t at = unit_random(&seed) % nr;
 			uint8_t *values;
 
-			assert_int_equal(array_edit_block(&f.txn, ROLE_ERA, &f.sb.era_array_root, nr,
+			assert_int_equal(array_edit_block(&f.txn, BLOCK_ERA, &f.sb.era_array_root,
+							  nr,
 							  at / 1018, &values), 0);
 			model[at] = unit_random(&seed) % 1000000;
 			((struct le32 *)(void *)values)[at % 1018] = le32_make(model[at]);
@@ -305,7 +309,8 @@ static uint64_t array_block(struct fixture *f, uint32_t index)
 {
 	struct le64 pointer;
 
-	assert_int_equal(btree_lookup(&f->txn, ROLE_ERA_NODE, f->sb.era_array_root, index, &pointer),
+	assert_int_equal(btree_lookup(&f->txn, BLOCK_ERA_NODE, f->sb.era_array_root, index,
+				      &pointer),
 			 1);
 	return le64_get(pointer);
 }
@@ -327,7 +332,8 @@ static void test_counts(void **state)
 
 	(void)state;
 	format_fixture(&f, FILE_BLOCKS);
-	assert_int_equal(array_resize(&f.txn, ROLE_ERA, &f.sb.era_array_root, 0, 1018 * 1000, &fill),
+	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0, 1018 * 1000,
+				      &fill),
 			 0);
 	f.sb.nr_blocks = 1018 * 1000;
 	commit(&f);
@@ -344,7 +350,7 @@ static void test_counts(void **state)
 				extra[index]++;
 			}
 			while (extra[index] > up) {
-				assert_int_equal(txn_drop(&f.txn, block, ROLE_ERA), 0);
+				assert_int_equal(txn_drop(&f.txn, block, BLOCK_ERA), 0);
 				extra[index]--;
 			}
 			compare_count(&f, index, 1u + extra[index]);
@@ -374,17 +380,17 @@ static void test_full(void **state)
 
 	(void)state;
 	format_fixture(&f, 60);
-	nr_free = txn_room(&f.txn);
-	assert_int_equal(array_resize(&f.txn, ROLE_ERA, &f.sb.era_array_root, 0, 1018 * nr_free,
+	nr_free = txn_free_blocks(&f.txn);
+	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0, 1018 * nr_free,
 				      &fill), ERA_NO_SPACE);
-	assert_int_equal(txn_new(&f.txn, ROLE_ERA, &blk), ERA_NO_SPACE);
+	assert_int_equal(txn_new(&f.txn, BLOCK_ERA, &blk), ERA_NO_SPACE);
 	assert_int_equal(txn_commit(&f.txn, write_super, &f), ERA_NO_SPACE);
 	reopen(&f);
-	assert_int_equal(txn_room(&f.txn), nr_free);
+	assert_int_equal(txn_free_blocks(&f.txn), nr_free);
 	/* To the last block, and the commit still has room. */
-	assert_int_equal(array_resize(&f.txn, ROLE_ERA, &f.sb.era_array_root, 0,
+	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0,
 				      1018 * (nr_free - 1), &fill), 0);
-	assert_int_equal(txn_room(&f.txn), 0);
+	assert_int_equal(txn_free_blocks(&f.txn), 0);
 	f.sb.nr_blocks = (uint32_t)(1018 * (nr_free - 1));
 	commit(&f);
 	close_fixture(&f);
@@ -404,15 +410,18 @@ static void test_wrong_entries(void **state)
 	(void)state;
 	format_fixture(&f, 60);
 	f.dev.rep = NULL;
-	assert_int_equal(array_resize(&f.txn, ROLE_ERA, &f.sb.era_array_root, 0, 3000, &fill), 0);
-	assert_int_equal(array_read_block(&f.txn, ROLE_ERA, f.sb.era_array_root, 3000, 2, &values), 0);
-	assert_int_equal(array_read_block(&f.txn, ROLE_ERA, f.sb.era_array_root, 2999, 2, &values),
-			 ERA_DAMAGED);
-	assert_int_equal(array_read_block(&f.txn, ROLE_ERA, f.sb.era_array_root, 9000, 3, &values),
-			 ERA_DAMAGED);
-	assert_int_equal(array_edit_block(&f.txn, ROLE_ERA, &f.sb.era_array_root, 3000, 1, &edited),
+	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0, 3000, &fill), 0);
+	assert_int_equal(array_read_block(&f.txn, BLOCK_ERA, f.sb.era_array_root, 3000, 2, &values),
 			 0);
-	assert_int_equal(array_edit_block(&f.txn, ROLE_ERA, &f.sb.era_array_root, 3001, 2, &edited),
+	assert_int_equal(array_read_block(&f.txn, BLOCK_ERA, f.sb.era_array_root, 2999, 2, &values),
+			 ERA_DAMAGED);
+	assert_int_equal(array_read_block(&f.txn, BLOCK_ERA, f.sb.era_array_root, 9000, 3, &values),
+			 ERA_DAMAGED);
+	assert_int_equal(array_edit_block(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 3000, 1,
+					  &edited),
+			 0);
+	assert_int_equal(array_edit_block(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 3001, 2,
+					  &edited),
 			 ERA_DAMAGED);
 	assert_int_equal(txn_commit(&f.txn, write_super, &f), ERA_DAMAGED);
 	close_fixture(&f);

@@ -47,9 +47,9 @@ static void make_superblock(void)
 }
 
 /* A leaf with keys 10, 20, 30. */
-static void make_node(enum blk_role role)
+static void make_node(enum block_type type)
 {
-	uint32_t value_size = blk_value_size(role);
+	uint32_t value_size = blk_value_size(type);
 
 	put32(offsetof(struct node_disk, flags), NODE_LEAF);
 	put32(offsetof(struct node_disk, nr_entries), 3);
@@ -59,63 +59,63 @@ static void make_node(enum blk_role role)
 		put64(sizeof(struct node_disk) + i * 8, (i + 1) * 10);
 }
 
-static void make_array(enum blk_role role)
+static void make_array(enum block_type type)
 {
-	uint32_t value_size = blk_value_size(role);
+	uint32_t value_size = blk_value_size(type);
 
 	put32(offsetof(struct array_block_disk, max_entries), ARRAY_MAX_ENTRIES(value_size));
 	put32(offsetof(struct array_block_disk, nr_entries), 5);
 	put32(offsetof(struct array_block_disk, value_size), value_size);
 }
 
-static void make(enum blk_role role)
+static void make(enum block_type type)
 {
 	memset(block, 0, sizeof(block));
-	switch (role) {
-	case ROLE_SUPERBLOCK:
-	case ROLE_SNAPSHOT:
+	switch (type) {
+	case BLOCK_SUPERBLOCK:
+	case BLOCK_SNAPSHOT:
 		make_superblock();
 		break;
-	case ROLE_REF_NODE:
-	case ROLE_WRITESET_NODE:
-	case ROLE_BITSET_NODE:
-	case ROLE_ERA_NODE:
-		make_node(role);
+	case BLOCK_REF_NODE:
+	case BLOCK_WRITESET_NODE:
+	case BLOCK_BITSET_NODE:
+	case BLOCK_ERA_NODE:
+		make_node(type);
 		break;
-	case ROLE_BITSET:
-	case ROLE_ERA:
-		make_array(role);
+	case BLOCK_BITSET:
+	case BLOCK_ERA:
+		make_array(type);
 		break;
-	case ROLE_INDEX:
-	case ROLE_BITMAP:
-	case ROLE_NONE:
-	case NR_ROLES:
+	case BLOCK_INDEX:
+	case BLOCK_BITMAP:
+	case BLOCK_NONE:
+	case NR_BLOCK_TYPES:
 		break;
 	}
 }
 
-static void sound_blocks_pass_in_their_role_only(void **state)
+static void sound_blocks_pass_as_their_type_only(void **state)
 {
 	struct problem p;
 
 	(void)state;
-	for (int role = ROLE_SUPERBLOCK; role < NR_ROLES; role++) {
-		make((enum blk_role)role);
-		blk_seal(sealed_at(BLOCK), (enum blk_role)role);
-		assert_int_equal(blk_validate(read_from(BLOCK), (enum blk_role)role, &p), 0);
-		assert_int_equal(blk_validate(read_from(BLOCK + 1), (enum blk_role)role, &p),
+	for (int type = BLOCK_SUPERBLOCK; type < NR_BLOCK_TYPES; type++) {
+		make((enum block_type)type);
+		blk_seal(sealed_at(BLOCK), (enum block_type)type);
+		assert_int_equal(blk_validate(read_from(BLOCK), (enum block_type)type, &p), 0);
+		assert_int_equal(blk_validate(read_from(BLOCK + 1), (enum block_type)type, &p),
 				 ERA_DAMAGED);
 		assert_int_equal(p.code, PROBLEM_BLOCKNR);
 		assert_int_equal(p.found, BLOCK);
 		assert_int_equal(p.wanted, BLOCK + 1);
 	}
-	make(ROLE_BITSET);
-	blk_seal(sealed_at(BLOCK), ROLE_BITSET);
-	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_ERA, &p), ERA_DAMAGED);
+	make(BLOCK_BITSET);
+	blk_seal(sealed_at(BLOCK), BLOCK_BITSET);
+	assert_int_equal(blk_validate(read_from(BLOCK), BLOCK_ERA, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_VALUE_SIZE);
-	make(ROLE_BITMAP);
-	blk_seal(sealed_at(BLOCK), ROLE_BITMAP);
-	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_INDEX, &p), ERA_DAMAGED);
+	make(BLOCK_BITMAP);
+	blk_seal(sealed_at(BLOCK), BLOCK_BITMAP);
+	assert_int_equal(blk_validate(read_from(BLOCK), BLOCK_INDEX, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_CHECKSUM);
 }
 
@@ -124,15 +124,15 @@ static void every_byte_counts_for_the_checksum(void **state)
 	struct problem p;
 
 	(void)state;
-	make(ROLE_ERA);
-	blk_seal(sealed_at(BLOCK), ROLE_ERA);
+	make(BLOCK_ERA);
+	blk_seal(sealed_at(BLOCK), BLOCK_ERA);
 	for (size_t i = 0; i < sizeof(block); i++) {
 		block[i] ^= 0x10;
-		assert_int_equal(blk_validate(read_from(BLOCK), ROLE_ERA, &p), ERA_DAMAGED);
+		assert_int_equal(blk_validate(read_from(BLOCK), BLOCK_ERA, &p), ERA_DAMAGED);
 		assert_int_equal(p.code, PROBLEM_CHECKSUM);
 		block[i] ^= 0x10;
 	}
-	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_ERA, &p), 0);
+	assert_int_equal(blk_validate(read_from(BLOCK), BLOCK_ERA, &p), 0);
 }
 
 #define SB(field) offsetof(struct superblock_disk, field)
@@ -140,42 +140,42 @@ static void every_byte_counts_for_the_checksum(void **state)
 #define ARRAY(field) offsetof(struct array_block_disk, field)
 
 static const struct field_case {
-	enum blk_role role;
+	enum block_type type;
 	size_t offset;
 	uint32_t value;
 	enum problem_code code;
 } cases[] = {
-	{ROLE_SUPERBLOCK, SB(magic), 1, PROBLEM_MAGIC},
-	{ROLE_SUPERBLOCK, SB(version), 0, PROBLEM_VERSION},
-	{ROLE_SUPERBLOCK, SB(version), 2, PROBLEM_VERSION},
-	{ROLE_SUPERBLOCK, SB(metadata_block_size), 0, PROBLEM_META_BLOCK_SIZE},
-	{ROLE_SUPERBLOCK, SB(metadata_block_size), 16, PROBLEM_META_BLOCK_SIZE},
-	{ROLE_SUPERBLOCK, SB(data_block_size), 0, PROBLEM_DATA_BLOCK_SIZE},
-	{ROLE_SUPERBLOCK, SB(data_block_size), 12, PROBLEM_DATA_BLOCK_SIZE},
-	{ROLE_SUPERBLOCK, SB(nr_blocks), 0x80000000u, PROBLEM_NR_BLOCKS},
-	{ROLE_SNAPSHOT, SB(magic), 1, PROBLEM_MAGIC},
-	{ROLE_SNAPSHOT, SB(nr_blocks), UINT32_MAX, PROBLEM_NR_BLOCKS},
-	{ROLE_ERA_NODE, NODE(flags), 0, PROBLEM_NODE_FLAGS},
-	{ROLE_ERA_NODE, NODE(flags), 3, PROBLEM_NODE_FLAGS},
-	{ROLE_ERA_NODE, NODE(nr_entries), 253, PROBLEM_TOO_MANY_ENTRIES},
-	{ROLE_ERA_NODE, NODE(nr_entries), UINT32_MAX, PROBLEM_TOO_MANY_ENTRIES},
-	{ROLE_ERA_NODE, NODE(max_entries), 255, PROBLEM_MAX_ENTRIES},
-	{ROLE_ERA_NODE, NODE(max_entries), UINT32_MAX, PROBLEM_MAX_ENTRIES},
-	{ROLE_ERA_NODE, NODE(value_size), 4, PROBLEM_VALUE_SIZE},
-	{ROLE_ERA_NODE, NODE(value_size), UINT32_MAX, PROBLEM_VALUE_SIZE},
-	{ROLE_WRITESET_NODE, NODE(value_size), 8, PROBLEM_VALUE_SIZE},
-	{ROLE_WRITESET_NODE, NODE(max_entries), 252, PROBLEM_MAX_ENTRIES},
-	{ROLE_WRITESET_NODE, NODE(nr_entries), 202, PROBLEM_TOO_MANY_ENTRIES},
-	{ROLE_REF_NODE, NODE(nr_entries), 337, PROBLEM_TOO_MANY_ENTRIES},
-	{ROLE_BITSET_NODE, sizeof(struct node_disk) + 8, 10, PROBLEM_KEY_ORDER},
-	{ROLE_BITSET_NODE, sizeof(struct node_disk) + 8, 5, PROBLEM_KEY_ORDER},
-	{ROLE_BITSET_NODE, sizeof(struct node_disk) + 16, 20, PROBLEM_KEY_ORDER},
-	{ROLE_ERA, ARRAY(max_entries), 1017, PROBLEM_MAX_ENTRIES},
-	{ROLE_ERA, ARRAY(nr_entries), 1019, PROBLEM_TOO_MANY_ENTRIES},
-	{ROLE_ERA, ARRAY(value_size), 8, PROBLEM_VALUE_SIZE},
-	{ROLE_BITSET, ARRAY(max_entries), 1018, PROBLEM_MAX_ENTRIES},
-	{ROLE_BITSET, ARRAY(nr_entries), 510, PROBLEM_TOO_MANY_ENTRIES},
-	{ROLE_BITSET, ARRAY(value_size), 4, PROBLEM_VALUE_SIZE},
+	{BLOCK_SUPERBLOCK, SB(magic), 1, PROBLEM_MAGIC},
+	{BLOCK_SUPERBLOCK, SB(version), 0, PROBLEM_VERSION},
+	{BLOCK_SUPERBLOCK, SB(version), 2, PROBLEM_VERSION},
+	{BLOCK_SUPERBLOCK, SB(metadata_block_size), 0, PROBLEM_META_BLOCK_SIZE},
+	{BLOCK_SUPERBLOCK, SB(metadata_block_size), 16, PROBLEM_META_BLOCK_SIZE},
+	{BLOCK_SUPERBLOCK, SB(data_block_size), 0, PROBLEM_DATA_BLOCK_SIZE},
+	{BLOCK_SUPERBLOCK, SB(data_block_size), 12, PROBLEM_DATA_BLOCK_SIZE},
+	{BLOCK_SUPERBLOCK, SB(nr_blocks), 0x80000000u, PROBLEM_NR_BLOCKS},
+	{BLOCK_SNAPSHOT, SB(magic), 1, PROBLEM_MAGIC},
+	{BLOCK_SNAPSHOT, SB(nr_blocks), UINT32_MAX, PROBLEM_NR_BLOCKS},
+	{BLOCK_ERA_NODE, NODE(flags), 0, PROBLEM_NODE_FLAGS},
+	{BLOCK_ERA_NODE, NODE(flags), 3, PROBLEM_NODE_FLAGS},
+	{BLOCK_ERA_NODE, NODE(nr_entries), 253, PROBLEM_TOO_MANY_ENTRIES},
+	{BLOCK_ERA_NODE, NODE(nr_entries), UINT32_MAX, PROBLEM_TOO_MANY_ENTRIES},
+	{BLOCK_ERA_NODE, NODE(max_entries), 255, PROBLEM_MAX_ENTRIES},
+	{BLOCK_ERA_NODE, NODE(max_entries), UINT32_MAX, PROBLEM_MAX_ENTRIES},
+	{BLOCK_ERA_NODE, NODE(value_size), 4, PROBLEM_VALUE_SIZE},
+	{BLOCK_ERA_NODE, NODE(value_size), UINT32_MAX, PROBLEM_VALUE_SIZE},
+	{BLOCK_WRITESET_NODE, NODE(value_size), 8, PROBLEM_VALUE_SIZE},
+	{BLOCK_WRITESET_NODE, NODE(max_entries), 252, PROBLEM_MAX_ENTRIES},
+	{BLOCK_WRITESET_NODE, NODE(nr_entries), 202, PROBLEM_TOO_MANY_ENTRIES},
+	{BLOCK_REF_NODE, NODE(nr_entries), 337, PROBLEM_TOO_MANY_ENTRIES},
+	{BLOCK_BITSET_NODE, sizeof(struct node_disk) + 8, 10, PROBLEM_KEY_ORDER},
+	{BLOCK_BITSET_NODE, sizeof(struct node_disk) + 8, 5, PROBLEM_KEY_ORDER},
+	{BLOCK_BITSET_NODE, sizeof(struct node_disk) + 16, 20, PROBLEM_KEY_ORDER},
+	{BLOCK_ERA, ARRAY(max_entries), 1017, PROBLEM_MAX_ENTRIES},
+	{BLOCK_ERA, ARRAY(nr_entries), 1019, PROBLEM_TOO_MANY_ENTRIES},
+	{BLOCK_ERA, ARRAY(value_size), 8, PROBLEM_VALUE_SIZE},
+	{BLOCK_BITSET, ARRAY(max_entries), 1018, PROBLEM_MAX_ENTRIES},
+	{BLOCK_BITSET, ARRAY(nr_entries), 510, PROBLEM_TOO_MANY_ENTRIES},
+	{BLOCK_BITSET, ARRAY(value_size), 4, PROBLEM_VALUE_SIZE},
 };
 
 static void every_field_is_checked(void **state)
@@ -184,10 +184,10 @@ static void every_field_is_checked(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		make(cases[i].role);
+		make(cases[i].type);
 		put32(cases[i].offset, cases[i].value);
-		blk_seal(sealed_at(BLOCK), cases[i].role);
-		assert_int_equal(blk_validate(read_from(BLOCK), cases[i].role, &p), ERA_DAMAGED);
+		blk_seal(sealed_at(BLOCK), cases[i].type);
+		assert_int_equal(blk_validate(read_from(BLOCK), cases[i].type, &p), ERA_DAMAGED);
 		assert_int_equal(p.code, cases[i].code);
 		assert_int_equal(p.block, BLOCK);
 	}
@@ -198,25 +198,25 @@ static void internal_nodes_hold_pointers(void **state)
 	struct problem p;
 
 	(void)state;
-	make(ROLE_WRITESET_NODE);
+	make(BLOCK_WRITESET_NODE);
 	put32(NODE(flags), NODE_INTERNAL);
-	blk_seal(sealed_at(BLOCK), ROLE_WRITESET_NODE);
-	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_WRITESET_NODE, &p), ERA_DAMAGED);
+	blk_seal(sealed_at(BLOCK), BLOCK_WRITESET_NODE);
+	assert_int_equal(blk_validate(read_from(BLOCK), BLOCK_WRITESET_NODE, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_VALUE_SIZE);
 	put32(NODE(value_size), 8);
 	put32(NODE(max_entries), 252);
-	blk_seal(sealed_at(BLOCK), ROLE_WRITESET_NODE);
-	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_WRITESET_NODE, &p), 0);
+	blk_seal(sealed_at(BLOCK), BLOCK_WRITESET_NODE);
+	assert_int_equal(blk_validate(read_from(BLOCK), BLOCK_WRITESET_NODE, &p), 0);
 	put32(NODE(nr_entries), 0);
-	blk_seal(sealed_at(BLOCK), ROLE_WRITESET_NODE);
-	assert_int_equal(blk_validate(read_from(BLOCK), ROLE_WRITESET_NODE, &p), ERA_DAMAGED);
+	blk_seal(sealed_at(BLOCK), BLOCK_WRITESET_NODE);
+	assert_int_equal(blk_validate(read_from(BLOCK), BLOCK_WRITESET_NODE, &p), ERA_DAMAGED);
 	assert_int_equal(p.code, PROBLEM_EMPTY_NODE);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sound_blocks_pass_in_their_role_only),
+		cmocka_unit_test(sound_blocks_pass_as_their_type_only),
 		cmocka_unit_test(every_byte_counts_for_the_checksum),
 		cmocka_unit_test(every_field_is_checked),
 		cmocka_unit_test(internal_nodes_hold_pointers),

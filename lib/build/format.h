@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Empty metadata, as a target begins with them. */
+#ifndef ERA_BUILD_FORMAT_H
+#define ERA_BUILD_FORMAT_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "block/dev.h"
+
+/* Makes new metadata on a device, whatever was on it: era 0, no blocks, as the kernel does when a
+ * table is loaded.  block_sectors: the size of a data block.  The superblock is written last.  Errors are
+ * reported. */
+int era_format(struct blk_dev *dev, uint32_t block_sectors) must_check;
+
+/* Is the first block all zeroes?  1 or 0, or an error, reported. */
+int era_is_blank(struct blk_dev *dev) must_check;
+
+#endif

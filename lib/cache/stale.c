@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The mappings are streamed.  What is remembered of them is a bit a cache block; the XML of those
+ * that stay waits in a nameless temporary file until the last one has been read.
+ */
+#include "cache/stale.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "cache/mappings.h"
+#include "ondisk/era_disk.h"
+
+#define DIRTY_NAMED 20u
+#define LINE_BYTES 1024u /* of a line of messages, at most */
+
+struct cache_job {
+	const struct cache_question *question;
+	uint64_t block_size; /* of the cache, bytes */
+	uint32_t nr_cache_blocks;
+	uint64_t *stale; /* a bit a cache block */
+	uint64_t nr_dirty;
+	struct sink spool; /* of the XML that stays */
+	bool has_hints;
+};
+
+static bool want_xml(const struct cache_job *job)
+{
+	return job->question->format == CACHE_XML;
+}
+
+static void put_escaped(struct sink *sink, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '&':
+			sink_printf(sink, "&amp;");
+			break;
+		case '<':
+			sink_printf(sink, "&lt;");
+			break;
+		case '"':
+			sink_printf(sink, "&quot;");
+			break;
+		case '\t':
+		case '\n':
+		case '\r': /* would be read as a space */
+			sink_printf(sink, "&#%d;", *text);
+			break;
+		default:
+			sink_write(sink, text, 1);
+		}
+	}
+}
+
+static int check_sizes(const struct cache_job *job, const struct cache_header *header)
+{
+	const struct cache_metadata *metadata = job->question->metadata;
+
+	if (!metadata || (metadata->block_size == header->block_size &&
+			  metadata->nr_cache_blocks == header->nr_cache_blocks))
+		return 0;
+	return report_fail(job->question->rep, ERA_DAMAGED,
+			   "the mappings are of a cache of %" PRIu32 " blocks of %" PRIu32
+			   " sectors, the cache metadata of one of %" PRIu32 " blocks of %" PRIu32
+			   " sectors",
+			   header->nr_cache_blocks, header->block_size, metadata->nr_cache_blocks,
+			   metadata->block_size);
+}
+
+static int on_begin(void *ctx, const struct cache_header *header)
+{
+	struct cache_job *job = ctx;
+	int r = check_sizes(job, header);
+
+	if (r)
+		return r;
+	job->block_size = (uint64_t)header->block_size * SECTOR_SIZE;
+	job->nr_cache_blocks = header->nr_cache_blocks;
+	job->stale = bits_alloc(header->nr_cache_blocks);
+	if (!job->stale)
+		return report_nomem(job->question->rep);
+	if (!want_xml(job))
+		return 0;
+	sink_printf(&job->spool, "<superblock uuid=\"");
+	put_escaped(&job->spool, header->uuid);
+	sink_printf(&job->spool, "\" block_size=\"%" PRIu32 "\" nr_cache_blocks=\"%" PRIu32
+		    "\" policy=\"", header->block_size, header->nr_cache_blocks);
+	put_escaped(&job->spool, header->policy);
+	sink_printf(&job->spool, "\" hint_width=\"%" PRIu32 "\">\n  <mappings>\n",
+		    header->hint_width);
+	return sink_failed(&job->spool);
+}
+
+/* Rounds outwards where the sizes of the blocks differ. */
+static bool is_changed(const struct cache_job *job, uint64_t origin_block)
+{
+	const struct changes *changes = job->question->changes;
+	uint64_t begin, end, first, last;
+
+	if (!checked_mul(origin_block, job->block_size, &begin) ||
+	    !checked_add(begin, job->block_size, &end))
+		return true;
+	first = begin / changes->block_size;
+	last = min_u64(div_up(end, changes->block_size), changes->nr_blocks);
+	if (first >= last)
+		return true;
+	return bits_next_set(changes->bits, first, last) < last;
+}
+
+static bool is_dirty(const struct cache_job *job, const struct cache_mapping *mapping)
+{
+	const struct cache_metadata *metadata = job->question->metadata;
+
+	return mapping->dirty ||
+	       (metadata && metadata->dirty && bits_test(metadata->dirty, mapping->cache_block));
+}
+
+static bool is_stale(struct cache_job *job, const struct cache_mapping *mapping)
+{
+	if (is_dirty(job, mapping)) {
+		if (job->nr_dirty++ < DIRTY_NAMED && !job->question->allow_dirty)
+			report_note(job->question->rep,
+				    "cache block %" PRIu32 " (origin block %" PRIu64 ") is dirty",
+				    mapping->cache_block, mapping->origin_block);
+		return true;
+	}
+	return is_changed(job, mapping->origin_block);
+}
+
+static int on_mapping(void *ctx, const struct cache_mapping *mapping)
+{
+	struct cache_job *job = ctx;
+
+	if (is_stale(job, mapping))
+		bits_set(job->stale, mapping->cache_block);
+	else if (want_xml(job))
+		sink_printf(&job->spool,
+			    "    <mapping cache_block=\"%" PRIu32 "\" origin_block=\"%" PRIu64
+			    "\" dirty=\"false\"/>\n",
+			    mapping->cache_block, mapping->origin_block);
+	return sink_failed(&job->spool);
+}
+
+static int on_hints_begin(void *ctx)
+{
+	struct cache_job *job = ctx;
+
+	job->has_hints = true;
+	if (want_xml(job))
+		sink_printf(&job->spool, "  </mappings>\n  <hints>\n");
+	return sink_failed(&job->spool);
+}
+
+static int on_hint(void *ctx, uint32_t cache_block, const char *data)
+{
+	struct cache_job *job = ctx;
+
+	if (!want_xml(job) || bits_test(job->stale, cache_block))
+		return 0;
+	sink_printf(&job->spool, "    <hint cache_block=\"%" PRIu32 "\" data=\"", cache_block);
+	put_escaped(&job->spool, data);
+	sink_printf(&job->spool, "\"/>\n");
+	return sink_failed(&job->spool);
+}
+
+static int on_end(void *ctx)
+{
+	struct cache_job *job = ctx;
+
+	if (want_xml(job))
+		sink_printf(&job->spool, "  </%s>\n</superblock>\n",
+			    job->has_hints ? "hints" : "mappings");
+	return sink_failed(&job->spool);
+}
+
+/* A line is full when the longest argument might not fit any more. */
+static void write_messages(const struct cache_job *job, struct sink *sink)
+{
+	uint64_t begin = bits_next_set(job->stale, 0, job->nr_cache_blocks);
+	size_t line = 0;
+
+	while (begin < job->nr_cache_blocks && !sink_failed(sink)) {
+		uint64_t end = bits_next_clear(job->stale, begin, job->nr_cache_blocks);
+		char argument[64];
+		int len = snprintf(argument, sizeof(argument),
+				   end - begin == 1 ? " %" PRIu64 : " %" PRIu64 "-%" PRIu64, begin,
+				   end);
+
+		if (line + (size_t)len >= LINE_BYTES) {
+			sink_printf(sink, "\n");
+			line = 0;
+		}
+		if (!line) {
+			sink_printf(sink, "invalidate_cblocks");
+			line = strlen("invalidate_cblocks");
+		}
+		sink_write(sink, argument, (size_t)len);
+		line += (size_t)len;
+		begin = bits_next_set(job->stale, end, job->nr_cache_blocks);
+	}
+	if (line)
+		sink_printf(sink, "\n");
+}
+
+static int answer(struct cache_job *job, struct sink *sink)
+{
+	const struct cache_question *question = job->question;
+
+	if (job->nr_dirty && !question->allow_dirty)
+		return report_fail(question->rep, ERA_NO_ANSWER,
+				   "%" PRIu64 " dirty cache blocks: the cache holds writes that "
+				   "dm-era has not seen; flush it first (policy cleaner), or drop them "
+				   "(--allow-dirty)",
+				   job->nr_dirty);
+	if (want_xml(job))
+		return sink_unspool(&job->spool, sink);
+	write_messages(job, sink);
+	return sink_failed(sink);
+}
+
+int cache_write_stale(struct source *mappings, const struct cache_question *question,
+		      struct sink *sink)
+{
+	struct cache_job job = {.question = question};
+	const struct cache_stream stream = {&job,           on_begin, on_mapping,
+					    on_hints_begin, on_hint,  on_end};
+	int r = sink_open_spool(&job.spool, question->rep);
+
+	if (!r)
+		r = cache_read(mappings, &stream);
+	if (!r)
+		r = answer(&job, sink);
+	sink_close(&job.spool);
+	free(job.stale);
+	return r;
+}

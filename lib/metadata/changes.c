@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "metadata/changes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/le.h"
+#include "metadata/map.h"
+#include "metadata/unknown_ranges.h"
+
+int era_changes_allowed(struct era_view *view, uint32_t since)
+{
+	bool snapshot = view->flags & ERA_VIEW_SNAPSHOT;
+	uint64_t last = view->sb.current_era + (snapshot ? UINT64_C(0) : UINT64_C(1));
+
+	if (since <= last)
+		return 0;
+	return report_fail(view->dev.rep, ERA_NO_ANSWER,
+			   "%s: era %" PRIu32 " is after the last that %s can answer for (%" PRIu64
+			   "): these metadata cannot have tracked it; treat every block as "
+			   "written, take a full backup",
+			   view->dev.path, since, snapshot ? "the snapshot" : "the metadata", last);
+}
+
+/* Makes the lowest bits of eight bytes that are 0 or 1 the bits of one: the product moves the bit
+ * of byte n to bit 56 + n, and no two to the same place. */
+static uint64_t gather(const uint8_t bytes[8])
+{
+	struct le64 word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return le64_get(word) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
+{
+	uint8_t changed[BITS_PER_WORD];
+	uint64_t word = 0;
+
+	for (uint32_t i = 0; i < BITS_PER_WORD; i++)
+		changed[i] = eras[i] >= since;
+	for (uint32_t i = 0; i < BITS_PER_WORD; i += 8)
+		word |= gather(changed + i) << i;
+	return word;
+}
+
+static void add_chunk(const struct era_chunk *chunk, uint32_t since, uint64_t *bits,
+		      struct unknown_ranges *ranges)
+{
+	uint64_t *to = bits + chunk->first / BITS_PER_WORD;
+	uint64_t unknown[1];
+
+	for (uint32_t done = 0; done < chunk->nr; done += BITS_PER_WORD, to++) {
+		uint32_t nr = chunk->nr - done < BITS_PER_WORD ? chunk->nr - done : BITS_PER_WORD;
+
+		*to = changed_word(chunk->eras + done, since) & bits_last_mask(nr);
+		unknown[0] = *to & chunk->lost[done / BITS_PER_WORD];
+		if (unknown[0])
+			unknown_ranges_add_bits(ranges, chunk->first + done, unknown, nr);
+	}
+}
+
+static int read_map(struct era_view *view, uint32_t since, struct era_changes *changes)
+{
+	struct unknown_ranges ranges;
+	struct era_chunk chunk;
+	struct era_map *map;
+	int r = era_map_open(&map, view);
+
+	if (r)
+		return r;
+	unknown_ranges_init(&ranges, view->dev.rep, "era map");
+	while ((r = era_map_next(map, &chunk)) > 0)
+		add_chunk(&chunk, since, changes->bits, &ranges);
+	changes->nr_unknown = unknown_ranges_end(&ranges);
+	era_map_close(map);
+	return r;
+}
+
+int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
+{
+	int r;
+
+	*changes = (struct era_changes){
+		.bits = bits_alloc(view->sb.nr_blocks),
+	};
+	if (!changes->bits)
+		return report_nomem(view->dev.rep);
+	r = read_map(view, since, changes);
+	if (r)
+		era_changes_free(changes);
+	return r;
+}
+
+void era_changes_free(struct era_changes *changes)
+{
+	free(changes->bits);
+	changes->bits = NULL;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which blocks were written since an era? */
+#ifndef ERA_METADATA_CHANGES_H
+#define ERA_METADATA_CHANGES_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "metadata/view.h"
+
+struct era_changes {
+	uint64_t *bits;      /* a bit a data block of the view */
+	uint64_t nr_unknown; /* listed because their era is unknown */
+};
+
+/* Is `since` an era that the view can answer for?  0, or ERA_NO_ANSWER, reported: it must be at
+ * most one past the current era, and for a snapshot at most the era of its clone. */
+int era_changes_allowed(struct era_view *view, uint32_t since) must_check;
+
+/* Reads the whole view, and sets the bit of every block that was written in era `since` or later.
+ * Ranges that are listed because they could not be read are reported as notes. */
+int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
+	must_check;
+void era_changes_free(struct era_changes *changes);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "metadata/cursor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "ondisk/era_disk.h"
+
+/* The length of the part behind the last one: clear bits without end. */
+#define PAST_THE_END (UINT64_MAX / 2)
+
+/* So many at once, a number that the compiler knows, for it to use the processor's vectors. */
+#define ERAS_AT_ONCE 16u
+
+static inline uint32_t max_of(const uint32_t *eras, uint64_t nr)
+{
+	uint32_t max = 0;
+
+	for (uint64_t i = 0; i < nr; i++)
+		max = eras[i] > max ? eras[i] : max;
+	return max;
+}
+
+static uint32_t era_max(const struct array_part *part)
+{
+	const struct le32 *from = (const void *)part->values;
+	uint32_t eras[ERAS_AT_ONCE], max = 0, max_here;
+	uint64_t left = part->len;
+
+	for (; left >= ERAS_AT_ONCE; left -= ERAS_AT_ONCE, from += ERAS_AT_ONCE) {
+		le32_get_all(from, ERAS_AT_ONCE, eras);
+		max_here = max_of(eras, ERAS_AT_ONCE);
+		max = max_here > max ? max_here : max;
+	}
+	le32_get_all(from, (size_t)left, eras);
+	max_here = max_of(eras, left);
+	return max_here > max ? max_here : max;
+}
+
+int era_check_part(const struct array_part *part, uint32_t current_era, uint32_t *max,
+		   struct problem *p)
+{
+	*max = era_max(part);
+	if (*max <= current_era)
+		return 0;
+	problem_set(p, PROBLEM_ERA_AFTER, part->block, *max, current_era);
+	return ERA_DAMAGED;
+}
+
+int writeset_check_part(const struct array_iter *it, const struct array_part *part,
+			uint32_t nr_bits, struct problem *p)
+{
+	const struct le64 *words = (const void *)part->values;
+	uint64_t stray, bit;
+
+	if (part->first + part->len < it->nr_entries)
+		return 0;
+	stray = le64_get(words[part->len - 1]) & ~bits_last_mask(nr_bits);
+	if (!stray)
+		return 0;
+	bit = (it->nr_entries - 1) * BITS_PER_WORD + (uint64_t)__builtin_ctzll(stray);
+	problem_set(p, PROBLEM_WRITESET_TAIL, part->block, bit, nr_bits);
+	return ERA_DAMAGED;
+}
+
+void writeset_name(char *name, bool snapshot, bool is_current, uint32_t era)
+{
+	if (is_current)
+		snprintf(name, BTREE_NAME_MAX, "current writeset (era %" PRIu32 ")", era);
+	else
+		snprintf(name, BTREE_NAME_MAX, "%swriteset of era %" PRIu32,
+			 era_view_prefix(snapshot), era);
+}
+
+void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
+			  const struct writeset *ws, uint32_t capacity)
+{
+	char name[BTREE_NAME_MAX];
+
+	*c = (struct writeset_cursor){.view = view, .ws = *ws};
+	writeset_name(name, view->flags & ERA_VIEW_SNAPSHOT, ws->is_current, ws->era);
+	array_iter_init(&c->it, &view->walk, BLOCK_BITSET, ws->root, bits_words(ws->nr_bits),
+			capacity,
+			name);
+}
+
+void writeset_cursor_free(struct writeset_cursor *c)
+{
+	array_iter_free(&c->it);
+}
+
+static int check_part(struct writeset_cursor *c)
+{
+	struct problem p;
+
+	if (c->part.state != ARRAY_KNOWN ||
+	    !writeset_check_part(&c->it, &c->part, c->ws.nr_bits, &p))
+		return 0;
+	c->part.state = ARRAY_UNKNOWN;
+	return array_problem(&c->it, c->part.index, &p);
+}
+
+static int next_part(struct writeset_cursor *c)
+{
+	int r = array_iter_next(&c->it, &c->part);
+
+	if (r > 0)
+		return check_part(c);
+	if (!r)
+		c->part = (struct array_part){.first = c->it.nr_entries, .len = PAST_THE_END};
+	return r;
+}
+
+static void copy_words(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
+{
+	const struct le64 *from = (const void *)c->part.values;
+
+	le64_get_all(from + (c->next_word - c->part.first), nr, words);
+}
+
+static uint64_t word_mask(uint32_t first, uint32_t nr)
+{
+	uint64_t mask = nr == BITS_PER_WORD ? ~UINT64_C(0) : (UINT64_C(1) << nr) - 1;
+
+	return mask << first;
+}
+
+static bool is_past_the_end(const struct writeset_cursor *c)
+{
+	return c->part.len == PAST_THE_END;
+}
+
+static bool is_lost(const struct writeset_cursor *c)
+{
+	return c->ws.lost || (is_past_the_end(c) ? c->ws.open_end : c->part.state == ARRAY_UNKNOWN);
+}
+
+/* The bits of the writeset's last word that are its own. */
+static uint64_t end_mask(const struct writeset_cursor *c)
+{
+	return bits_last_mask(c->ws.nr_bits);
+}
+
+/* The next nr words of one part.  Returns the bits of *lost for them. */
+static uint64_t read_words(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
+{
+	bool at_end = !c->ws.lost && !is_past_the_end(c) && c->next_word + nr == c->it.nr_entries;
+	uint64_t lost = is_lost(c) ? word_mask(0, nr) : 0;
+
+	if (lost)
+		memset(words, 0xff, nr * sizeof(*words));
+	else if (c->part.values)
+		copy_words(c, nr, words);
+	else
+		memset(words, 0, nr * sizeof(*words));
+	if (at_end && !c->ws.open_end) {
+		words[nr - 1] &= end_mask(c);
+	} else if (at_end && ~end_mask(c)) {
+		words[nr - 1] |= ~end_mask(c);
+		lost |= word_mask(nr - 1, 1);
+	}
+	return lost;
+}
+
+int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
+			 uint64_t *lost)
+{
+	uint32_t done = 0, n;
+
+	*lost = 0;
+	while (done < nr_words) {
+		while (!c->ws.lost && c->next_word == c->part.first + c->part.len) {
+			int r = next_part(c);
+
+			if (r)
+				return r;
+		}
+		n = nr_words - done;
+		if (!c->ws.lost)
+			n = (uint32_t)min_u64(n, c->part.first + c->part.len - c->next_word);
+		*lost |= read_words(c, n, words + done) << done;
+		done += n;
+		c->next_word += n;
+	}
+	return 0;
+}
+
+int writeset_cursor_finish(struct writeset_cursor *c)
+{
+	int r = 0;
+
+	while (!r && !c->ws.lost && !is_past_the_end(c))
+		r = next_part(c);
+	return r;
+}
+
+void era_cursor_init(struct era_cursor *c, struct era_view *view, uint32_t capacity)
+{
+	bool snapshot = view->flags & ERA_VIEW_SNAPSHOT;
+	struct btree_root root = {
+		.block = view->sb.era_array_root,
+		.holder = snapshot ? view->live.metadata_snap : 0,
+	};
+	char name[BTREE_NAME_MAX];
+
+	*c = (struct era_cursor){.view = view};
+	snprintf(name, sizeof(name), "%sera array", era_view_prefix(snapshot));
+	array_iter_init(&c->it, &view->walk, BLOCK_ERA, root, view->sb.nr_blocks, capacity, name);
+}
+
+void era_cursor_free(struct era_cursor *c)
+{
+	array_iter_free(&c->it);
+}
+
+/* Then the number of blocks is not known, and blocks that were written may have no place in any
+ * answer. */
+static int too_long(const struct era_cursor *c)
+{
+	return report_fail(c->view->dev.rep, ERA_DAMAGED,
+			   "%s: %s: has more entries than the %" PRIu32
+			   " blocks of the superblock: their number is not known",
+			   c->view->dev.path, c->it.tree.name, c->view->sb.nr_blocks);
+}
+
+static int next_era_part(struct era_cursor *c)
+{
+	struct problem p;
+	uint32_t max;
+	int r = array_iter_next(&c->it, &c->part);
+
+	if (r > 0 && c->part.excess && c->part.first + c->part.len == c->it.nr_entries)
+		return too_long(c);
+	if (r < 0 || c->part.state != ARRAY_KNOWN)
+		return r < 0 ? r : 0;
+	if (!era_check_part(&c->part, c->view->sb.current_era, &max, &p))
+		return 0;
+	c->part.state = ARRAY_UNKNOWN;
+	return array_problem(&c->it, c->part.index, &p);
+}
+
+static void copy_eras(const struct era_cursor *c, uint32_t nr, uint32_t *eras)
+{
+	const struct le32 *from = (const void *)c->part.values;
+
+	le32_get_all(from + (c->next - c->part.first), nr, eras);
+}
+
+int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
+		    uint64_t lost[CURSOR_MAX_WORDS])
+{
+	uint32_t done = 0, n;
+
+	memset(lost, 0, CURSOR_MAX_WORDS * sizeof(*lost));
+	while (done < nr) {
+		if (c->next == c->part.first + c->part.len) {
+			int r = next_era_part(c);
+
+			if (r)
+				return r;
+		}
+		n = (uint32_t)min_u64(nr - done, c->part.first + c->part.len - c->next);
+		if (c->part.state == ARRAY_KNOWN) {
+			copy_eras(c, n, eras + done);
+		} else {
+			bits_set_range(lost, done, n);
+			for (uint32_t i = 0; i < n; i++)
+				eras[done + i] = c->view->sb.current_era;
+		}
+		done += n;
+		c->next += n;
+	}
+	return 0;
+}
+
+int era_cursor_finish(struct era_cursor *c)
+{
+	int r = array_iter_next(&c->it, &c->part);
+
+	if (!r && c->it.nr_found > c->it.nr_blocks)
+		return too_long(c);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * That the newest of the whole generations is the newest of all holds when nothing but the superblock is
+ * damaged.  A pointer that leads elsewhere since, under a checksum that is right, keeps the true newest one
+ * from adding up, and it looks like one of those of which blocks were used again.  So each space map that
+ * belongs to none that is whole is looked at:
+ *
+ * - Whatever is newer than a generation knows no earlier era than it, unless the origin shrank in between.
+ *   If the highest era among the blocks that are in use is below, it is an old one.
+ * - Else it is harmless when its blocks say nothing that the answer does not: each era of an array's block,
+ *   and each bit that is set, is there, with that era or a later one.  Where a block lies in its array a leaf
+ *   tells that is in use, and of which era a writeset is, its entry in a tree that is; one without an
+ *   entry is the current one.  What can't be told is no less than anything.
+ *
+ * A bitmap that does not count itself was written for another place.
+ *
+ * On a device of one bitmap each bitmap is looked at; on a larger one what an index puts together, as far as
+ * it still can be.
+ */
+#include "salvage/salvage_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "ondisk/era_disk.h"
+#include "pdata/node.h"
+#include "pdata/space_map.h"
+
+#define NO_PLACE UINT32_MAX
+#define CURRENT UINT32_MAX
+
+/* Of so many data blocks the eras are held in memory: 64 MiB. */
+#define MAX_ANSWER_BLOCKS (UINT32_C(1) << 24)
+
+/* Of a block that is in use: where it lies in its array, and the era of the writeset whose root it is. */
+struct use {
+	uint32_t place, era;
+};
+
+struct challenge {
+	struct scan *scan;
+	const uint64_t *whole;
+	const struct salvage_answer *answer;
+	uint64_t *used; /* a bit for each block of the space map that is looked at */
+	struct use *uses;
+	void *data;
+	struct index_disk *index;
+	bool misplaced; /* of what is looked at: a bitmap that doesn't count itself */
+};
+
+static void add_used(struct challenge *c, uint64_t block)
+{
+	if (block && block < c->scan->limit)
+		bits_set(c->used, block);
+}
+
+static void use_bitmap(struct challenge *c, uint64_t bitmap, uint64_t first)
+{
+	uint64_t end = min_u64(first + BITMAP_ENTRIES, c->scan->end);
+
+	if (scan_read(c->scan, bitmap, c->data))
+		return;
+	c->misplaced |= bitmap >= first && bitmap < end &&
+			!bitmap_get_count(c->data, (uint32_t)(bitmap - first));
+	for (uint64_t block = first; block < end; block++)
+		if (bitmap_get_count(c->data, (uint32_t)(block - first)))
+			add_used(c, block);
+}
+
+static bool use_index(struct challenge *c, uint64_t block)
+{
+	bool is_whole = true;
+
+	if (scan_read(c->scan, block, c->index))
+		return false;
+	for (uint64_t i = 0; i < INDEX_MAX_ENTRIES; i++) {
+		uint64_t bitmap = le64_get(c->index->entry[i].blocknr);
+
+		if (!bitmap)
+			break;
+		if (bitmap >= c->scan->limit || c->scan->blocks[bitmap].type != SCAN_BITMAP)
+			return false;
+		is_whole &= bits_test(c->whole, bitmap);
+		use_bitmap(c, bitmap, i * BITMAP_ENTRIES);
+	}
+	return !is_whole;
+}
+
+/* What a block points to is in use, whatever its count; and as what. */
+static void follow_leaf(struct challenge *c, uint64_t leaf)
+{
+	uint64_t first = scan_first_index(c->scan, leaf);
+	uint32_t nr = c->scan->blocks[leaf].nr;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t child = scan_children(c->scan, leaf)[i];
+		struct use *use = &c->uses[child];
+
+		add_used(c, child);
+		use->place = first == NO_PLACE || use->place != NO_PLACE ? NO_PLACE : (uint32_t)first + i;
+		use->era = c->uses[leaf].era;
+	}
+}
+
+static void follow_writesets(struct challenge *c, uint64_t leaf)
+{
+	for (uint32_t i = 0; i < c->scan->blocks[leaf].nr; i++) {
+		struct scan_writeset ws = scan_writeset(c->scan, leaf, i);
+
+		add_used(c, ws.root);
+		c->uses[ws.root].era = ws.era;
+	}
+}
+
+static void follow(struct challenge *c, enum scan_type type,
+		   void (*follow_block)(struct challenge *c, uint64_t block))
+{
+	uint64_t end = c->scan->end;
+
+	for (uint64_t b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1,
+										     end))
+		if (c->scan->blocks[b].type == type)
+			follow_block(c, b);
+}
+
+static bool has_bit(const struct salvage_answer *answer, uint64_t block, uint32_t era)
+{
+	uint32_t has = block < answer->nr_blocks ? answer->eras[block] : 0;
+
+	return era == CURRENT ? has == answer->current_era : has >= era;
+}
+
+static bool has_bits(const struct salvage_answer *answer, const void *data, uint32_t nr,
+		     uint64_t place,
+		     uint32_t era)
+{
+	const struct le64 *words = (const void *)array_values(data);
+	uint64_t first = place * ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * BITS_PER_WORD;
+
+	for (uint32_t i = 0; i < nr; i++)
+		for (uint64_t word = le64_get(words[i]); word; word &= word - 1)
+			if (!has_bit(answer,
+				     first + i * BITS_PER_WORD + (uint64_t)__builtin_ctzll(word),
+				     era))
+				return false;
+	return true;
+}
+
+static bool has_eras(const struct salvage_answer *answer, const void *data, uint32_t nr,
+		     uint64_t place)
+{
+	const struct le32 *eras = (const void *)array_values(data);
+	uint64_t first = place * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (le32_get(eras[i]) && !has_bit(answer, first + i, le32_get(eras[i])))
+			return false;
+	return true;
+}
+
+/* Does the answer say all that a block of an array does?  One without a bit or an era says nothing, and one
+ * of eras in a writeset is not what was there. */
+static bool is_covered(struct challenge *c, uint64_t block)
+{
+	const struct scan_block *b = &c->scan->blocks[block];
+	const struct use *use = &c->uses[block];
+
+	if (b->type == SCAN_ERAS && use->era != CURRENT)
+		return false;
+	if ((b->type != SCAN_ERAS && b->type != SCAN_BITS) || !b->value)
+		return true;
+	if (use->place == NO_PLACE || !c->answer->eras || scan_read(c->scan, block, c->data))
+		return false;
+	if (b->type == SCAN_ERAS)
+		return has_eras(c->answer, c->data, b->nr, use->place);
+	return has_bits(c->answer, c->data, b->nr, use->place, use->era);
+}
+
+/* There is one era array, and one more with a clone; a block of eras in another place is not what was there. */
+static bool has_arrays_too_many(const struct challenge *c)
+{
+	const struct scan *scan = c->scan;
+	uint64_t nr_arrays = 0, nr_clones = 0;
+
+	for (uint64_t b = bits_next_set(c->used, 1, scan->end); b < scan->end;
+	     b = bits_next_set(c->used, b + 1, scan->end)) {
+		nr_clones += scan->blocks[b].type == SCAN_SUPERBLOCK;
+		nr_arrays += scan->blocks[b].type == SCAN_ARRAY_LEAF && scan->blocks[b].nr &&
+			     !scan_first_index(scan, b) &&
+			     scan->blocks[scan_children(scan, b)[0]].type == SCAN_ERAS;
+	}
+	return nr_arrays > 1 + nr_clones;
+}
+
+/* Of the space map whose blocks in use are known. */
+static bool may_be_newer(struct challenge *c)
+{
+	uint64_t end = c->scan->end, b;
+	uint32_t newest = 0;
+
+	c->scan->nr_looked_at += end;
+	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
+		newest = scan_newest_era(c->scan, b) > newest ? scan_newest_era(c->scan,
+										b) : newest;
+	if (newest < c->answer->max_era && !c->scan->resized)
+		return false;
+	if (has_arrays_too_many(c))
+		return true;
+	memset(c->uses, 0xff, (size_t)c->scan->limit * sizeof(*c->uses));
+	follow(c, SCAN_WRITESETS, follow_writesets);
+	follow(c, SCAN_ARRAY_LEAF, follow_leaf);
+	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
+		if (!is_covered(c, b))
+			return true;
+	return false;
+}
+
+/* Looks at a space map that starts with that block, if one may. */
+static bool challenges(struct challenge *c, uint64_t block)
+{
+	bool is_small = c->scan->limit <= BITMAP_ENTRIES;
+	uint8_t type = c->scan->blocks[block].type;
+
+	if (type != (is_small ? SCAN_BITMAP : SCAN_INDEX) || bits_test(c->whole, block))
+		return false;
+	memset(c->used, 0, (size_t)bits_words(c->scan->limit) * sizeof(*c->used));
+	c->misplaced = false;
+	if (!is_small)
+		return use_index(c, block) && may_be_newer(c);
+	use_bitmap(c, block, 0);
+	return c->misplaced || may_be_newer(c);
+}
+
+static bool is_challenged(struct challenge *c)
+{
+	for (uint64_t block = 1; block < c->scan->end; block++)
+		if (scan_is_exhausted(c->scan) || challenges(c, block))
+			return true;
+	return false;
+}
+
+int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
+			    const struct salvage_answer *answer)
+{
+	struct challenge c = {
+		.scan = scan,
+		.whole = whole,
+		.answer = answer,
+		.used = bits_alloc(scan->limit),
+		.uses = malloc((size_t)scan->limit * sizeof(*c.uses)),
+		.data = blk_alloc(1),
+		.index = blk_alloc(1),
+	};
+	int r = c.used && c.uses && c.data && c.index ? !is_challenged(&c)
+						       : report_nomem(scan->dev->rep);
+
+	free(c.used);
+	free(c.uses);
+	free(c.data);
+	free(c.index);
+	if (!r)
+		report_note(scan->dev->rep,
+			    "%s: a space map that does not add up may be the newest: a pointer may "
+			    "be wrong", scan->dev->path);
+	return r;
+}
+
+void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint32_t current_era,
+			 uint32_t max_era)
+{
+	*answer = (struct salvage_answer){
+		.eras = nr_blocks <= MAX_ANSWER_BLOCKS
+				? calloc((size_t)nr_blocks + 1, sizeof(*answer->eras)) : NULL,
+		.nr_blocks = nr_blocks,
+		.current_era = current_era,
+		.max_era = max_era ? max_era : 1,
+	};
+}
+
+int salvage_open_whole(struct era_salvage *s)
+{
+	s->whole = bits_alloc(s->scan.limit);
+	return s->whole ? 0 : report_nomem(s->dev.rep);
+}
+
+void salvage_close_whole(struct era_salvage *s)
+{
+	free(s->whole);
+	s->whole = NULL;
+}
+
+void salvage_mark_whole(struct era_salvage *s)
+{
+	const struct replay *replay = &s->generations.replay;
+
+	for (uint64_t i = 0; i < replay->nr_bitmaps; i++)
+		bits_set(s->whole, replay->numbers[i]);
+}

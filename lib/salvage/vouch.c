@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A superblock that is sound in itself, and of whose space map nothing is known, or not enough.  Its trees
+ * are the newest state when a space map on the device, wherever it lies, recomputes with just these trees;
+ * when they say no less than all others that recompute; and when none is left that may be newer.
+ */
+#include "salvage/salvage_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "metadata/map.h"
+#include "ondisk/era_disk.h"
+
+struct vouching {
+	struct era_salvage s;
+	const struct superblock *sb;
+	uint32_t max_era; /* of the generation with its trees */
+	bool found, denied;
+};
+
+struct generation salvage_generation_of(const struct superblock *sb)
+{
+	return (struct generation){
+		.sb = *sb, .max_era = UINT32_MAX, .nr_set = sb->current_root != 0};
+}
+
+bool salvage_has_trees_of(const struct superblock *sb, const struct superblock *other)
+{
+	return sb->writeset_tree_root == other->writeset_tree_root &&
+	       sb->era_array_root == other->era_array_root &&
+	       sb->current_root == other->current_root;
+}
+
+/* Of all that are whole: which one has its trees?  All return 0, or ERA_SYS. */
+static int look_for_ours(struct vouching *v, const struct generation *g)
+{
+	salvage_mark_whole(&v->s);
+	if (v->sb->current_era < generation_lowest_era(g)) {
+		v->denied = true;
+	} else if (salvage_has_trees_of(v->sb, &g->sb)) {
+		v->found = true;
+		v->max_era = g->max_era;
+	}
+	return 0;
+}
+
+/* What is newer knows no earlier era. */
+static int look_for_newer(struct vouching *v, const struct generation *g)
+{
+	struct generation ours = salvage_generation_of(v->sb);
+	int r;
+
+	if (g->max_era < v->max_era || salvage_has_trees_of(v->sb, &g->sb))
+		return 0;
+	r = generation_compare(&v->s.scan, g, &ours);
+	v->denied |= !r;
+	return r < 0 ? r : 0;
+}
+
+typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
+typedef int look_fn(struct vouching *v, const struct generation *g);
+
+static int look_at_each(struct vouching *v, enum scan_type type, find_fn *find, look_fn *look)
+{
+	struct scan *scan = &v->s.scan;
+	int r = 0;
+
+	for (uint64_t block = 1; block < scan->end && r >= 0 && !v->denied; block++) {
+		struct generation g;
+
+		if (scan->blocks[block].type != type)
+			continue;
+		v->denied = scan_is_exhausted(scan);
+		r = find(&v->s.generations, block, &g);
+		if (r == GENERATION_FOUND)
+			r = look(v, &g);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int look_at_all(struct vouching *v, look_fn *look)
+{
+	int r = look_at_each(v, SCAN_INDEX, generation_find, look);
+
+	if (!r && v->s.scan.hole)
+		r = look_at_each(v, SCAN_BITMAP, generation_find_by_bitmap, look);
+	return r;
+}
+
+static bool is_on_device(const struct scan *scan, const struct superblock *sb)
+{
+	return sb->writeset_tree_root < scan->limit && sb->era_array_root < scan->limit &&
+	       sb->current_root < scan->limit;
+}
+
+/* The eras as a view of the trees has them.  Any error: they can't be read. */
+static int read_answer(struct vouching *v, struct salvage_answer *answer)
+{
+	struct era_chunk chunk;
+	struct era_view view;
+	struct era_map *map;
+	int r = era_view_open_as(&view, &v->s.dev, v->sb, 0);
+
+	if (r)
+		return r;
+	r = era_map_open(&map, &view);
+	if (!r) {
+		while ((r = era_map_next(map, &chunk)) > 0)
+			memcpy(answer->eras + chunk.first, chunk.eras,
+			       chunk.nr * sizeof(*answer->eras));
+		era_map_close(map);
+	}
+	era_view_close(&view);
+	return r;
+}
+
+static int is_unchallenged(struct vouching *v)
+{
+	struct salvage_answer answer;
+	int r = 0;
+
+	salvage_answer_open(&answer, v->sb->nr_blocks, v->sb->current_era, v->max_era);
+	if (!answer.eras || !read_answer(v, &answer))
+		r = salvage_is_unchallenged(&v->s.scan, v->s.whole, &answer);
+	free(answer.eras);
+	return r;
+}
+
+static int vouch(struct vouching *v)
+{
+	struct scan *scan = &v->s.scan;
+	int r;
+
+	if (!is_on_device(scan, v->sb))
+		return 0;
+	v->s.generations.nr_blocks = v->sb->nr_blocks;
+	r = look_at_all(v, look_for_ours);
+	if (!r && v->found)
+		r = look_at_all(v, look_for_newer);
+	if (r || !v->found || v->denied)
+		return r;
+	return is_unchallenged(v);
+}
+
+int salvage_vouches(struct blk_dev *dev, const struct superblock *sb, uint64_t destroyed)
+{
+	const struct report errors = report_only_errors(dev->rep);
+	struct vouching v = {.s = {.dev = *dev}, .sb = sb};
+	int r;
+
+	v.s.dev.rep = &errors;
+	r = scan_open(&v.s.scan, &v.s.dev);
+	if (!r)
+		r = generations_open(&v.s.generations, &v.s.scan);
+	if (!r)
+		r = salvage_open_whole(&v.s);
+	if (!r) {
+		v.s.scan.hole = v.s.scan.limit <= BITMAP_ENTRIES ? destroyed : 0;
+		r = vouch(&v);
+	}
+	salvage_close_whole(&v.s);
+	generations_close(&v.s.generations);
+	scan_close(&v.s.scan);
+	return r;
+}
