@@ -5,8 +5,7 @@
 #include "base/compiler.h"
 #include "check/check.h"
 #include "report_json.h"
-#include "tools/options.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 struct options {
 	const char *path;
@@ -50,9 +49,13 @@ static const struct option_table table = {
 	.takes_device = true,
 	.args_doc = "DEV",
 	.doc = "Checks the dm-era metadata on DEV, a device or a file: all that is reachable, the metadata "
-	       "snapshot, and every reference count.\v"
-	       "Exit status: 0 sound or repaired, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
-	       "held.",
+	       "snapshot, and every reference count.",
+	.statuses = {
+		[STATUS_OK] = "sound or repaired",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_SYSTEM] = "system error",
+		[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+	},
 	.check = check_options,
 };
 
@@ -114,30 +117,35 @@ static enum era_check_scope find_scope(const struct options *options)
 	return options->auto_repair ? ERA_CHECK_REPAIR : ERA_CHECK_ALL;
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
-	struct options options = {0};
+	const struct options *options = arg;
 	struct era_check_result result;
 	struct json_report json = {0};
 	enum exit_status status;
-	struct tool tool;
 	int r;
 
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.path;
-	tool.quiet = options.quiet;
-	r = options.json ? json_report_begin(&json, options.path, &tool) : 0;
+	tool->path = options->path;
+	tool->quiet = options->quiet;
+	r = options->json ? json_report_begin(&json, options->path, tool) : 0;
 	if (r)
-		return (int)status_of(r);
-	json.auto_repair = options.auto_repair;
-	r = era_check(options.path, find_scope(&options), &tool.report, &result);
-	status = find_status(r, &result, &options);
-	tool_end(&tool);
-	say_summary(&tool, &result, &options, status);
-	if (options.json && json_report_end(&json, &result, status, &tool))
+		return status_of(r);
+	json.auto_repair = options->auto_repair;
+	r = era_check(options->path, find_scope(options), &tool->report, &result);
+	status = find_status(r, &result, options);
+	tool_end(tool);
+	say_summary(tool, &result, options, status);
+	if (options->json && json_report_end(&json, &result, status, tool))
 		status = STATUS_SYSTEM;
-	if (tool_close_stdout(&tool) && status == STATUS_OK)
+	if (tool_close_stdout(tool) && status == STATUS_OK)
 		status = STATUS_SYSTEM;
-	return (int)status;
+	return status;
 }
+
+const struct program program_check = {
+	.name = "check",
+	.summary = "check dm-era metadata",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

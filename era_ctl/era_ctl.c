@@ -7,8 +7,7 @@
 #include "base/checked.h"
 #include "era_ctl/moment.h"
 #include "era_ctl/peer.h"
-#include "tools/options.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 /* A pause of the target is at most so long. */
 #define MAX_PAUSE_S 60u
@@ -87,8 +86,11 @@ static const struct option_table table = {
 	       "freeze begins an era, too, and from then on the export \"frozen\" shows the device as it was "
 	       "at that moment, until thaw.\n\n"
 	       "checkpoint with several sockets begins an era on all of these targets at one moment, for which "
-	       "they are paused, and prints the socket and the era of each.\n\n"
-	       "Exit status: 0 done, 2 wrong usage, 3 no target answers there, not in time, or it refused.",
+	       "they are paused, and prints the socket and the era of each.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_SYSTEM] = "no target answers there, not in time, or it refused",
+	},
 };
 
 static enum exit_status ask(struct tool *tool, const struct options *options)
@@ -115,16 +117,20 @@ static enum exit_status ask(struct tool *tool, const struct options *options)
 	return status;
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
-	struct options options = {0};
-	struct tool tool;
+	const struct options *options = arg;
 
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.path;
-	if (options.sockets.nr == 1)
-		return (int)ask(&tool, &options);
-	return (int)moment_checkpoint(&tool, options.sockets.paths, options.sockets.nr,
-				      options.timeout);
+	tool->path = options->path;
+	if (options->sockets.nr == 1)
+		return ask(tool, options);
+	return moment_checkpoint(tool, options->sockets.paths, options->sockets.nr, options->timeout);
 }
+
+const struct program program_ctl = {
+	.name = "ctl",
+	.summary = "send a message to an era target in userspace",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -12,7 +12,7 @@
 #include "open/open.h"
 #include "options.h"
 #include "output/changes.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 static int check_snapshot(const struct era_view *view, const struct options *options,
 			  const struct report *rep)
@@ -166,23 +166,28 @@ static enum exit_status invalidate(struct era_view *view, const struct options *
 	return tool_repair_status(tool, changes.nr_unknown, era_view_nr_problems(view), "blocks");
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
+	const struct options *options = arg;
+	unsigned flags = (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
+			 (options->repair ? ERA_VIEW_REPAIR : 0);
 	enum exit_status status;
-	struct options options;
 	struct era_view *view;
-	struct tool tool;
-	unsigned flags;
 	int r;
 
-	tool_start(&tool);
-	options_parse(&options, argc, argv);
-	tool.path = options.path;
-	flags = (options.snapshot ? ERA_VIEW_SNAPSHOT : 0) | (options.repair ? ERA_VIEW_REPAIR : 0);
-	r = era_view_open(&view, options.path, flags, &tool.report);
-	status = r ? status_of(r) : invalidate(view, &options, &tool);
-	if (!r)
-		era_view_close(view);
-	tool_end(&tool);
-	return (int)status;
+	tool->path = options->path;
+	r = era_view_open(&view, options->path, flags, &tool->report);
+	if (r)
+		return status_of(r);
+	status = invalidate(view, options, tool);
+	era_view_close(view);
+	return status;
 }
+
+const struct program program_invalidate = {
+	.name = "invalidate",
+	.summary = "list the blocks written since an era",
+	.options = &invalidate_options,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "options.h"
+#include "era_invalidate/options.h"
 
 #include <string.h>
 
 #include "base/compiler.h"
-#include "tools/options.h"
 
 static const char *const format_names[] = {
 	"xml", "json", "ranges", "bitmap", "dm-cache", "cache-xml", NULL,
@@ -90,22 +89,21 @@ static void check_options(void *input)
 	check_outputs(options);
 }
 
-static const struct option_table table = {
+const struct option_table invalidate_options = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "--written-since ERA DEV",
 	.doc = "Lists the blocks that were written in ERA or later, as the dm-era metadata on DEV, a device "
 	       "or a file, tell.\v"
-	       "Nothing is printed before all that the answer depends on has been read and is sound.\n\n"
-	       "Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no safe answer: no such "
-	       "snapshot, or ERA is too late: take every block as written; or the cache holds writes that "
-	       "dm-era has not seen, 5 done but something was unknown and is listed (--repair).",
+	       "Nothing is printed before all that the answer depends on has been read and is sound.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_SYSTEM] = "system error",
+		[STATUS_NO_ANSWER] = "no safe answer: no such snapshot, or ERA is too late: take every block "
+				     "as written; or the cache holds writes that dm-era has not seen",
+		[STATUS_UNKNOWN] = "done but something was unknown and is listed (--repair)",
+	},
 	.check = check_options,
 };
-
-void options_parse(struct options *options, int argc, char **argv)
-{
-	*options = (struct options){0};
-	options_parse_table(&table, argc, argv, options);
-}

@@ -16,7 +16,7 @@
 const char config_help[] =
 	"era-metadata=PATH   (required) device or file that holds the metadata.\n"
 	"era-block-size=SIZE of a data block, a multiple of 4k: to make metadata.\n"
-	"era-socket=PATH     where era_ctl(8) reaches the target.\n"
+	"era-socket=PATH     where " ERA_PROGRAM "-ctl(8) reaches the target.\n"
 	"era-format=yes      make metadata, and their file, where there are none.\n"
 	"era-export=NAME     the export that is tracked (default: \"\").\n"
 	"era-snapshot=yes    read-only, from a metadata snapshot.\n"

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "tools/status.h"
 
 enum option_form {
 	OPTION_FLAG,        /* bool */
@@ -52,13 +53,20 @@ struct option_table {
 	/* With word: offset of a struct option_devices that gets all arguments but the last one, of which
 	 * path is the first; 0: one device is taken. */
 	size_t devices;
-	const char *args_doc, *doc;
+	const char *args_doc;
+	/* What the help says before the options, and after a '\v' behind them. */
+	const char *doc;
+	/* What an exit status means, or NULL where it cannot be; of STATUS_USAGE everybody's is said. */
+	const char *statuses[NR_STATUSES];
 	/* May be NULL: what the rows can't say.  Errors go to options_error(). */
 	void (*check)(void *options);
 };
 
 /* Errors end the program. */
-void options_parse_table(const struct option_table *table, int argc, char **argv, void *options);
+void options_parse(const struct option_table *table, int argc, char **argv, void *options);
+
+/* Prints "NAME (era-tools) VERSION". */
+void options_print_version(void);
 
 /* What is wrong with the command line; ends the program. */
 _Noreturn void options_error(const char *fmt, ...) format_printf(1, 2);

@@ -12,6 +12,8 @@ enum exit_status {
 	STATUS_UNKNOWN = 5,   /* done, but something was unknown and counts as written */
 };
 
+#define NR_STATUSES 6u
+
 /* For 0 or a negative enum era_err. */
 enum exit_status status_of(int err);
 

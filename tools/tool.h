@@ -32,13 +32,17 @@ struct tool {
 	void (*on_error)(void *ctx, const char *text);
 	void *ctx;
 	uint64_t started, shown; /* milliseconds, for the progress bar */
-	bool bar_drawn;
+	bool bar_drawn, ended;
 };
 
 /* To be called first: descriptors 0 to 2 are open, SIGPIPE is ignored. */
 void tool_start(struct tool *tool);
 
-/* Says how many problems weren't printed, and clears the progress bar. */
+/* What messages begin with, in place of the name of the file that is run.  It must stay. */
+void tool_set_name(const char *name);
+
+/* Says how many problems weren't printed, and clears the progress bar.  Once is enough, and more than
+ * once does no harm. */
 void tool_end(struct tool *tool);
 
 /* To be called when all is printed with stdio: 0, or STATUS_SYSTEM when it could not be written. */
