@@ -2,6 +2,7 @@
 /* Prints dm-era metadata as XML. */
 #include "base/compiler.h"
 #include "base/sink.h"
+#include "block/dev.h"
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
@@ -115,15 +116,15 @@ static enum exit_status dump_view(const struct options *options, struct blk_dev 
 static enum exit_status dump_salvaged(const struct options *options, struct blk_dev *dev,
 				      struct tool *tool)
 {
-	struct era_salvage s;
+	struct era_salvage *s;
 	enum exit_status status;
 	int r = salvage_open(&s, dev, &options->salvage, tool);
 
 	if (r)
 		return status_of(r);
-	r = write_xml(options, tool, salvage_produce, &s);
-	status = r ? status_of(r) : salvage_status(&s, tool);
-	era_salvage_close(&s);
+	r = write_xml(options, tool, salvage_produce, s);
+	status = r ? status_of(r) : salvage_status(s, tool);
+	era_salvage_close(s);
 	return status;
 }
 

@@ -128,17 +128,19 @@ static void tell(const struct outcome *outcome, struct tool *tool)
 static enum exit_status salvage(const struct options *options, struct blk_dev *dev,
 				struct outcome *outcome, struct tool *tool)
 {
-	struct era_salvage s;
+	const struct era_salvage_result *result;
+	struct era_salvage *s;
 	enum exit_status status;
 	int r = salvage_open(&s, dev, &options->salvage, tool);
 
 	if (r)
 		return status_of(r);
-	r = era_build_all(options->output, false, salvage_produce, &s, &tool->report);
-	*outcome = (struct outcome){s.header, true, s.result.nr_kept, s.result.nr_current,
-				    s.result.nr_written};
-	status = r ? status_of(r) : salvage_status(&s, tool);
-	era_salvage_close(&s);
+	r = era_build_all(options->output, false, salvage_produce, s, &tool->report);
+	result = era_salvage_result(s);
+	*outcome = (struct outcome){*era_salvage_header(s), true, result->nr_kept,
+				    result->nr_current, result->nr_written};
+	status = r ? status_of(r) : salvage_status(s, tool);
+	era_salvage_close(s);
 	return status;
 }
 

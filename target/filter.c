@@ -20,6 +20,7 @@
 
 #include "base/checked.h"
 #include "open/open.h"
+#include "salvage/first_era.h"
 #include "target/below.h"
 #include "target/cmdline.h"
 #include "target/config.h"
@@ -138,6 +139,7 @@ static int open_engine(void)
 		.origin_name = config.export,
 		.block_sectors = (uint32_t)(config.block_bytes / SECTOR_BYTES),
 		.format = config.format,
+		.first_era = config.first_era,
 		.tells = (era_debug_commits ? ENGINE_TELLS_COMMITS : 0u) |
 			 (era_debug_digestion ? ENGINE_TELLS_DIGESTION : 0u),
 		.flush_origin = flush_origin,
@@ -207,6 +209,8 @@ static int era_get_ready(int thread_model)
 static int format(uint64_t origin_bytes)
 {
 	if (metadata_fit(&metadata, origin_bytes, config.block_bytes))
+		return -1;
+	if (!config.first_era && first_era(&metadata.dev, &config.first_era))
 		return -1;
 	return open_engine();
 }

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "block/dev.h"
 #include "block/validate.h"
 #include "check/check.h"
 #include "salvage/salvage.h"

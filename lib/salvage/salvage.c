@@ -251,11 +251,17 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 	return r ? r : deduce(s, hints);
 }
 
-int era_salvage_open(struct era_salvage *s, struct blk_dev *dev,
+int era_salvage_open(struct era_salvage **out, struct blk_dev *dev,
 		     const struct era_salvage_hints *hints)
 {
+	struct era_salvage *s = malloc(sizeof(*s));
 	int r;
 
+	if (!s) {
+		r = report_nomem(dev->rep);
+		blk_dev_close(dev);
+		return r;
+	}
 	*s = (struct era_salvage){.dev = *dev};
 	r = scan_open(&s->scan, &s->dev);
 	if (!r)
@@ -265,15 +271,29 @@ int era_salvage_open(struct era_salvage *s, struct blk_dev *dev,
 	generations_close(&s->generations);
 	if (r)
 		era_salvage_close(s);
+	else
+		*out = s;
 	return r;
 }
 
 void era_salvage_close(struct era_salvage *s)
 {
+	if (!s)
+		return;
 	free(s->found);
-	s->found = NULL;
 	scan_close(&s->scan);
 	blk_dev_close(&s->dev);
+	free(s);
+}
+
+const struct era_header *era_salvage_header(const struct era_salvage *s)
+{
+	return &s->header;
+}
+
+const struct era_salvage_result *era_salvage_result(const struct era_salvage *s)
+{
+	return &s->result;
 }
 
 struct source {

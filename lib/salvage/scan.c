@@ -3,7 +3,7 @@
  * A block is read once.  What stays in memory is eight bytes a block, and four for each pointer
  * of a node: block numbers of a metadata device fit 32 bits.
  */
-#include "salvage/scan.h"
+#include "salvage/scan_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

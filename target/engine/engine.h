@@ -49,8 +49,9 @@ enum engine_tells {
 struct engine_config {
 	const char *metadata;   /* path of a block device or a regular file */
 	const char *origin_name; /* in the table line; may be NULL */
-	uint32_t block_sectors; /* of a data block: 8 * n; 0 unless formatting: the metadata's */
+	uint32_t block_sectors; /* of a data block, a multiple of 8; 0, unless formatting: the metadata's */
 	bool format;            /* create metadata if block 0 is all zeroes */
+	uint32_t first_era;     /* of new metadata; every block counts as written in it; 0: era 1 */
 	bool manual_digest;     /* start no digester: engine_digest() is called instead */
 	unsigned tells;         /* enum engine_tells */
 	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */

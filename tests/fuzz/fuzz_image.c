@@ -624,7 +624,7 @@ static void try_salvage(struct trial *trial)
 {
 	const struct era_salvage_hints hints = know(trial);
 	struct era_check_result result;
-	struct era_salvage s;
+	struct era_salvage *s;
 	struct memdev salvaged;
 	struct blk_dev dev;
 	struct told told;
@@ -637,8 +637,8 @@ static void try_salvage(struct trial *trial)
 	if (r)
 		return;
 	open_output(trial->image, &salvaged);
-	must(!build(&salvaged, produce_salvage, &s, &rep));
-	era_salvage_close(&s);
+	must(!build(&salvaged, produce_salvage, s, &rep));
+	era_salvage_close(s);
 	must(!check(&salvaged, ERA_CHECK_ALL, NULL, &result));
 	must(!result.nr_fatal && !result.nr_non_fatal);
 	if (trial->image->evident && ends_as_before(trial->image))

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "block/dev.h"
 #include "check/check.h"
 #include "layout.h"
 #include "metadata/map.h"

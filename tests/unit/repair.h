@@ -25,13 +25,13 @@ static inline int repair_view(void *ctx, const struct era_stream *to)
 static inline int repair_salvage(struct blk_dev *from, const char *to,
 				 const struct era_salvage_hints *hints)
 {
-	struct era_salvage s;
+	struct era_salvage *s;
 	int r = era_salvage_open(&s, from, hints);
 
 	if (r)
 		return r;
-	r = era_build_all(to, false, repair_salvaged, &s, NULL);
-	era_salvage_close(&s);
+	r = era_build_all(to, false, repair_salvaged, s, NULL);
+	era_salvage_close(s);
 	return r;
 }
 

@@ -29,6 +29,8 @@
 #include "metadata/map.h"
 #include "ondisk/era_disk.h"
 #include "open/open.h"
+#define ROOM_SALVAGE
+#include "salvage/generation_internal.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
 #define MAX_IMAGES 1000u

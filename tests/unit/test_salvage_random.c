@@ -194,7 +194,7 @@ static uint8_t *make_history(uint32_t nr_metadata)
 	as_kernel = roll(2);
 	next = truth = (struct truth){0};
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
-	assert_int_equal(era_format(&dev, 8), 0);
+	assert_int_equal(era_format(&dev, 8, 0), 0);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	resume(any_nr_blocks());
 	steps(5 + roll(150));
