@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/sink.h"
+#include "block/dev.h"
 #include "build/build.h"
 #include "metadata/map.h"
 #include "metadata/stream.h"
