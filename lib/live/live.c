@@ -348,8 +348,9 @@ static int check_roots(struct era_live *live)
 		if (!root || root > last) {
 			problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, root, last);
 			report_note(live->dev->rep,
-				    "%s: the writeset of era %" PRIu64 " is lost; era_repair "
-				    "makes sound metadata, on another device", live->dev->path, era);
+				    "%s: the writeset of era %" PRIu64 " is lost; " ERA_PROGRAM
+				    " repair makes sound metadata, on another device",
+				    live->dev->path, era);
 			return txn_problem(&live->txn, &p, "root of a writeset");
 		}
 		era++;
