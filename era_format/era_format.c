@@ -87,7 +87,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 const struct program program_format = {
 	.name = "format",
-	.summary = "make new dm-era metadata",
+	.summary = "create new dm-era metadata",
 	.options = &table,
 	.options_size = sizeof(struct options),
 	.run = run,

@@ -75,7 +75,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 const struct program program_restore = {
 	.name = "restore",
-	.summary = "make dm-era metadata from XML",
+	.summary = "create dm-era metadata from XML",
 	.options = &table,
 	.options_size = sizeof(struct options),
 	.run = run,

@@ -9,6 +9,7 @@
 #include "base/le.h"
 #include "metadata/map.h"
 #include "metadata/unknown_ranges.h"
+#include "metadata/view_internal.h"
 
 int era_changes_allowed(struct era_view *view, uint32_t since)
 {

@@ -9,12 +9,12 @@
 #include "metadata/view.h"
 
 struct era_changes {
-	uint64_t *bits;      /* a bit a data block of the view */
-	uint64_t nr_unknown; /* listed because their era is unknown */
+	uint64_t *bits;      /* one bit per data block of the view */
+	uint64_t nr_unknown; /* blocks that are listed because their era is unknown */
 };
 
-/* Is `since` an era that the view can answer for?  0, or ERA_NO_ANSWER, reported: it must be at
- * most one past the current era, and for a snapshot at most the era of its clone. */
+/* Can the view answer for `since`?  Returns 0, or ERA_NO_ANSWER, reported: it must be at most one
+ * past the current era, and for a snapshot at most the era of its clone. */
 int era_changes_allowed(struct era_view *view, uint32_t since) must_check;
 
 /* Reads the whole view, and sets the bit of every block that was written in era `since` or later.
