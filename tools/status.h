@@ -14,7 +14,7 @@ enum exit_status {
 
 #define NR_STATUSES 6u
 
-/* For 0 or a negative enum era_err. */
+/* For 0, or a negative enum era_err or enum dmera_result. */
 enum exit_status status_of(int err);
 
 #endif
