@@ -47,7 +47,7 @@ static int open_live(struct era_live *live, uint32_t capacity)
 	if (!r)
 		r = era_live_count_shared(live);
 	if (!(live->sb.flags & ERA_FLAG_ORIGIN_UNFLUSHED))
-		live->sb.flags = 0;
+		live->sb.flags &= ERA_FLAG_WHOLE_BLOCKS;
 	live->sb.flags &= ~ERA_FLAG_CLEAN_SHUTDOWN;
 	live->committed = live->sb;
 	return r;
@@ -185,6 +185,17 @@ void era_live_set_unflushed(struct era_live *live)
 
 	if (!superblock_is_unflushed(&live->sb, &since))
 		superblock_set_unflushed(&live->sb, 1);
+}
+
+bool era_live_has_whole_blocks(const struct era_live *live)
+{
+	return live->sb.flags & ERA_FLAG_WHOLE_BLOCKS;
+}
+
+void era_live_set_whole_blocks(struct era_live *live, bool whole)
+{
+	live->sb.flags &= ~ERA_FLAG_WHOLE_BLOCKS;
+	live->sb.flags |= whole ? ERA_FLAG_WHOLE_BLOCKS : 0;
 }
 
 void era_live_clear_unflushed(struct era_live *live)
@@ -377,7 +388,7 @@ int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 		r = resize(live, (uint32_t)nr_blocks);
 	if (!r)
 		r = begin_era(live);
-	return r ? r : era_live_commit(live);
+	return r;
 }
 
 /* Sets bits first .. end - 1 of a bitset's block. */

@@ -172,7 +172,7 @@ static int find(struct findings *f, struct blk_dev *dev, const struct era_superb
 
 static int refuse_unflushed(const struct findings *f, uint32_t since)
 {
-	return report_fail(f->rep, ERA_DAMAGED,
+	return report_fail(f->rep, ERA_NO_ANSWER,
 			   "%s: a flush of the origin has failed, and what was written since era %" PRIu32
 			   " may be gone from it: no answer is safe; start the target, which marks all of it "
 			   "again; --repair counts every block as written", f->dev->path, since);
