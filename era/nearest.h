@@ -3,9 +3,9 @@
 #ifndef ERA_NEAREST_H
 #define ERA_NEAREST_H
 
-/* How many letters must be put in, taken out or replaced to make b of a, twice; but those that a only
- * lacks at its end count once, so that the beginning of a word is near to it.  Of long words no more than
- * the beginnings are compared. */
+/* Twice the number of letters that must be inserted, removed or replaced to turn a into b.  Letters that
+ * are only missing at the end of a count once, so that the beginning of a word is near to the word.  Of
+ * long words only the beginnings are compared. */
 unsigned word_distance(const char *a, const char *b);
 
 #endif

@@ -54,9 +54,9 @@ struct option_table {
 	 * path is the first; 0: one device is taken. */
 	size_t devices;
 	const char *args_doc;
-	/* What the help says before the options, and after a '\v' behind them. */
+	/* What the help says before the options and, after a '\v', behind them. */
 	const char *doc;
-	/* What an exit status means, or NULL where it cannot be; of STATUS_USAGE everybody's is said. */
+	/* What each exit status means; NULL: it is not used.  STATUS_USAGE means the same everywhere. */
 	const char *statuses[NR_STATUSES];
 	/* May be NULL: what the rows can't say.  Errors go to options_error(). */
 	void (*check)(void *options);

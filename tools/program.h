@@ -28,8 +28,8 @@ extern const struct program program_metadata_size;
 extern const struct program program_repair;
 extern const struct program program_restore;
 
-/* Parses the arguments, argv[0] aside, and runs.  Messages begin with `called`, the words by which the
- * program was called.  The tool has been started; this ends it. */
+/* Parses the arguments after argv[0] and runs the command.  Messages begin with `called`, the words by
+ * which it was called.  The tool has been started; this ends it. */
 enum exit_status program_run(const struct program *program, const char *called, struct tool *tool,
 			     int argc, char **argv);
 

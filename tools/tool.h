@@ -42,11 +42,11 @@ void tool_start(struct tool *tool);
 /* Lets libdmera say what it has to say in the tool's words, as the library does by tool->report. */
 void tool_listen(struct tool *tool, struct dmera *era);
 
-/* What messages begin with, in place of the name of the file that is run.  It must stay. */
+/* What messages begin with, in place of the name of the file that is run; not copied. */
 void tool_set_name(const char *name);
 
-/* Says how many problems weren't printed, and clears the progress bar.  Once is enough, and more than
- * once does no harm. */
+/* Says how many problems weren't printed, and clears the progress bar.  The second time it does
+ * nothing. */
 void tool_end(struct tool *tool);
 
 /* To be called when all is printed with stdio: 0, or STATUS_SYSTEM when it could not be written. */
