@@ -2,7 +2,7 @@
 #ifndef ERA_VERSIONS_H
 #define ERA_VERSIONS_H
 
-/* Prints a line for each library that does work of ours: its name and its version. */
+/* Prints the name and version of each library in use, one per line. */
 void versions_print(void);
 
 #endif

@@ -13,18 +13,18 @@ struct options {
 };
 
 static const struct option_row rows[] = {
-	{"quiet", 'q', NULL, "Print nothing, only return the exit status", OPTION_FLAG,
+	{"quiet", 'q', NULL, "Print nothing; only return the exit status", OPTION_FLAG,
 	 offsetof(struct options, quiet), 0, NULL, false},
 	{"super-block-only", 0, NULL, "Check the superblock alone", OPTION_FLAG,
 	 offsetof(struct options, superblock_only), 0, NULL, false},
 	{"ignore-non-fatal-errors", 0, NULL,
-	 "Succeed when no problem is fatal (leaks, counts that are too high)", OPTION_FLAG,
+	 "Succeed if all problems are non-fatal (leaks, counts that are too high)", OPTION_FLAG,
 	 offsetof(struct options, ignore_non_fatal), 0, NULL, false},
 	{"metadata-snapshot", 'm', NULL,
 	 "Check only what the metadata snapshot reaches; the device may be in use", OPTION_FLAG,
 	 offsetof(struct options, snapshot), 0, NULL, false},
 	{"auto-repair", 0, NULL,
-	 "If no more than reference counts is wrong, write a new space map with the right ones",
+	 "If nothing but reference counts is wrong, write a new space map with the right ones",
 	 OPTION_FLAG, offsetof(struct options, auto_repair), 0, NULL, false},
 	{"json", 0, NULL, "Print problems and a summary as JSON on standard output", OPTION_FLAG,
 	 offsetof(struct options, json), 0, NULL, false},
@@ -48,8 +48,8 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "DEV",
-	.doc = "Checks the dm-era metadata on DEV, a device or a file: all that is reachable, the metadata "
-	       "snapshot, and every reference count.",
+	.doc = "Checks the dm-era metadata on DEV, a device or a file: everything that can be "
+	       "reached, including the metadata snapshot, and every reference count.",
 	.statuses = {
 		[STATUS_OK] = "sound or repaired",
 		[STATUS_DAMAGED] = "damaged",

@@ -29,7 +29,7 @@ static const char *const requests[] = {
 static const struct option_row rows[] = {
 	{.name = "timeout",
 	 .arg = "SECONDS",
-	 .help = "Give up after so long, and take the message back",
+	 .help = "Give up after SECONDS, and withdraw the message",
 	 .form = OPTION_U32,
 	 .value = offsetof(struct options, timeout),
 	 .given = offsetof(struct options, has_timeout)},
@@ -78,18 +78,19 @@ static const struct option_table table = {
 	.devices = offsetof(struct options, sockets),
 	.check = check_options,
 	.args_doc = "SOCKET... REQUEST",
-	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. REQUEST is one "
-	       "of status, table, stats, checkpoint, take_metadata_snap, drop_metadata_snap, freeze and "
-	       "thaw.\v"
-	       "checkpoint and take_metadata_snap print the era that they have begun, when all that "
-	       "was written in the eras before it is in the device.\n\n"
-	       "freeze begins an era, too, and from then on the export \"frozen\" shows the device as it was "
-	       "at that moment, until thaw.\n\n"
-	       "checkpoint with several sockets begins an era on all of these targets at one moment, for which "
-	       "they are paused, and prints the socket and the era of each.",
+	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. "
+	       "REQUEST is one of status, table, stats, checkpoint, take_metadata_snap, "
+	       "drop_metadata_snap, freeze and thaw.\v"
+	       "checkpoint and take_metadata_snap print the era that they have begun, when "
+	       "everything that was written in earlier eras is on the device.\n\n"
+	       "freeze begins an era, too; from then on, the export \"frozen\" shows the device "
+	       "as it was at that moment, until thaw.\n\n"
+	       "checkpoint with several sockets begins an era on all of these targets at one "
+	       "moment, during which they are paused, and prints the socket and the era of each.",
 	.statuses = {
 		[STATUS_OK] = "done",
-		[STATUS_SYSTEM] = "no target answers there, not in time, or it refused",
+		[STATUS_SYSTEM] = "no target is listening there, it did not reply in "
+				  "time, or it refused",
 	},
 };
 

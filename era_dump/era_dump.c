@@ -21,11 +21,11 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, repair), 0, NULL, false},
 	{"logical", 'l', NULL, "Fold all writesets into the era array", OPTION_FLAG,
 	 offsetof(struct options, logical), 0, NULL, false},
-	{"compact", 'c', NULL, "Print runs of set bits instead of each bit", OPTION_FLAG,
+	{"compact", 'c', NULL, "Print runs of set bits instead of every bit", OPTION_FLAG,
 	 offsetof(struct options, compact), 0, NULL, false},
 	{"metadata-snapshot", 'm', NULL, "Dump the metadata snapshot; the device may be in use",
 	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
-	{"output", 'o', "FILE", "Write to FILE, not to standard output", OPTION_TEXT,
+	{"output", 'o', "FILE", "Write to FILE instead of standard output", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, false},
 	SALVAGE_OPTION_ROWS(struct options, salvage),
 };

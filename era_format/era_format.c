@@ -38,12 +38,12 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "--block-size SIZE --device-size SIZE DEV",
-	.doc = "Makes new dm-era metadata on DEV, a device or a file, for a device to be tracked.  What was "
-	       "on DEV is lost.\v"
-	       "Metadata made anew know nothing of eras that were remembered before.  With an ERA past all "
-	       "of them, each gets the safe answer: all blocks.\n\n"
-	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, T.  A file "
-	       "that does not exist is created.",
+	.doc = "Creates dm-era metadata on DEV, a device or a file, for a device to be tracked. "
+	       "The previous contents of DEV are lost.\v"
+	       "New metadata know nothing of eras that were recorded before.  If ERA is after all "
+	       "of them, a question about any of them gets the safe answer: all blocks.\n\n"
+	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, "
+	       "T.  A file that does not exist is created.",
 	.statuses = {
 		[STATUS_OK] = "done",
 		[STATUS_SYSTEM] = "system error, or DEV is too small",

@@ -136,8 +136,8 @@ static enum exit_status invalidate(struct dmera *era, const struct options *opti
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
-	struct dmera *era = dmera_create();
 	enum exit_status status;
+	struct dmera *era = dmera_create();
 	int r;
 
 	tool->path = options->path;
@@ -149,7 +149,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 	if (options->has_snapshot_era)
 		dmera_set_snapshot_era(era, options->snapshot_era);
 	r = dmera_open(era, options->path, (options->snapshot ? DMERA_SNAPSHOT : 0) |
-					   (options->repair ? DMERA_REPAIR : 0));
+						   (options->repair ? DMERA_REPAIR : 0));
 	status = r ? status_of(r) : invalidate(era, options, tool);
 	dmera_destroy(era);
 	return status;

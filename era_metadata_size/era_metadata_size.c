@@ -27,7 +27,7 @@ static const struct option_row rows[] = {
 	{"device-size", 0, "SIZE", "Size of the tracked device (required)", OPTION_SIZE,
 	 offsetof(struct options, device_size), offsetof(struct options, has_device_size), NULL, true},
 	{"writesets", 0, "N",
-	 "Writesets that wait to be digested, the current one among them (default: 2)", OPTION_U32,
+	 "Writesets that wait to be digested, including the current one (default: 2)", OPTION_U32,
 	 offsetof(struct options, nr_writesets), offsetof(struct options, has_writesets), NULL, false},
 	{"unit", 0, "UNIT", "Print in sectors (default), bytes, k, M or G, rounded up", OPTION_CHOICE,
 	 offsetof(struct options, unit), 0, unit_names, false},
@@ -46,9 +46,10 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "--block-size SIZE --device-size SIZE",
-	.doc = "Prints how large a metadata device dm-era needs to track a device, with room to digest all "
-	       "writesets while a metadata snapshot is held.\v"
-	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, T.",
+	.doc = "Prints how large a metadata device dm-era needs to track a device, with enough "
+	       "space to digest all writesets while a metadata snapshot is held.\v"
+	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, "
+	       "T.",
 	.statuses = {
 		[STATUS_OK] = "done",
 		[STATUS_SYSTEM] = "more than dm-era can use",

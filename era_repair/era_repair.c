@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/sink.h"
+#include "block/dev.h"
 #include "build/build.h"
 #include "metadata/map.h"
 #include "metadata/stream.h"
@@ -48,12 +49,13 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "-i DAMAGED -o DEV",
-	.doc = "Reads what is sound of the dm-era metadata on DAMAGED and makes new metadata on DEV.\v"
-	       "What cannot be read counts as written: unknown bits of a writeset as set, all else as "
-	       "written in the current era.  When the superblock is destroyed, what the metadata were is "
-	       "looked for among all blocks; what cannot be proven counts as written.",
+	.doc = "Reads the sound parts of the dm-era metadata on DAMAGED and writes new metadata "
+	       "to DEV.\v"
+	       "What cannot be read counts as written: unknown bits of a writeset as set, "
+	       "anything else as written in the current era.  If the superblock is destroyed, all "
+	       "blocks are searched for the newest state; what cannot be proven counts as written.",
 	.statuses = {
-		[STATUS_OK] = "done and all was known",
+		[STATUS_OK] = "done and everything was known",
 		[STATUS_DAMAGED] = "too little is left",
 		[STATUS_SYSTEM] = "system error, or DEV is too small",
 		[STATUS_UNKNOWN] = "done but something was unknown",

@@ -17,13 +17,13 @@ struct input {
 };
 
 static const struct option_row rows[] = {
-	{"input", 'i', "XML", "Read XML, plain or compressed with gzip ('-': standard input)",
+	{"input", 'i', "XML", "Read XML, plain or compressed by gzip ('-': standard input)",
 	 OPTION_TEXT, offsetof(struct options, input), 0, NULL, true},
 	{"output", 'o', "DEV", "Write the metadata to DEV, a device or a file", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, true},
 	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
 	 false},
-	{"tight", 't', NULL, "Accept a DEV that has no room for the kernel to work", OPTION_FLAG,
+	{"tight", 't', NULL, "Accept a DEV that is too small for the kernel to work on", OPTION_FLAG,
 	 offsetof(struct options, tight), 0, NULL, false},
 };
 
@@ -38,9 +38,9 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "-i XML -o DEV",
-	.doc = "Makes dm-era metadata on DEV from XML that " ERA_PROGRAM " dump has printed.\v"
-	       "DEV is written only when all of XML has been read and is valid; a file that does not exist "
-	       "is created.",
+	.doc = "Creates dm-era metadata on DEV from XML printed by " ERA_PROGRAM " dump.\v"
+	       "DEV is written only after all of XML has been read and found valid; a file that "
+	       "does not exist is created.",
 	.statuses = {
 		[STATUS_OK] = "done",
 		[STATUS_DAMAGED] = "invalid XML",

@@ -2,7 +2,7 @@
 /*
  * A command of era as a table, and what all commands do before and after their own work.
  *
- * A command's folder exports one struct program; era/main.c lists them.
+ * The directory of a command exports one struct program; era/main.c lists them.
  */
 #ifndef ERA_TOOLS_PROGRAM_H
 #define ERA_TOOLS_PROGRAM_H
@@ -14,8 +14,8 @@ struct program {
 	const char *name;    /* with '_' between words */
 	const char *summary; /* as in NAME of its manual page */
 	const struct option_table *options;
-	size_t options_size; /* of the structure that `options` fills; zeroes before that */
-	/* options: that structure.  Returns a status that `options` explains. */
+	size_t options_size; /* of the struct that `options` fills, which is zeroed first */
+	/* options: that struct.  Returns a status that the table `options` explains. */
 	enum exit_status (*run)(struct tool *tool, void *options);
 };
 
@@ -28,8 +28,8 @@ extern const struct program program_metadata_size;
 extern const struct program program_repair;
 extern const struct program program_restore;
 
-/* Parses the arguments after argv[0] and runs the command.  Messages begin with `called`, the words by
- * which it was called.  The tool has been started; this ends it. */
+/* Parses the arguments after argv[0], and runs the command.  Messages begin with `called`, the
+ * words by which it was called.  The tool has been started; this call ends it. */
 enum exit_status program_run(const struct program *program, const char *called, struct tool *tool,
 			     int argc, char **argv);
 

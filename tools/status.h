@@ -7,7 +7,7 @@ enum exit_status {
 	STATUS_OK = 0,
 	STATUS_DAMAGED = 1,   /* the metadata or the XML are damaged or invalid */
 	STATUS_USAGE = 2,     /* the command line is wrong */
-	STATUS_SYSTEM = 3,    /* the system refused: open, read, write, busy, too small, memory */
+	STATUS_SYSTEM = 3,    /* a system error: open, read, write, busy, too small, memory */
 	STATUS_NO_ANSWER = 4, /* the question has no safe answer */
 	STATUS_UNKNOWN = 5,   /* done, but something was unknown and counts as written */
 };

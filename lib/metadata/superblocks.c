@@ -85,8 +85,7 @@ int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superbl
 	if (flags & ERA_VIEW_REPAIR && !snapshot)
 		report_note(dev->rep,
 			    "%s: without its superblock only " ERA_PROGRAM " repair and "
-			    ERA_PROGRAM " dump --repair "
-			    "can tell what it held", dev->path);
+			    ERA_PROGRAM " dump --repair can tell what it held", dev->path);
 	return problem_error(&p);
 }
 

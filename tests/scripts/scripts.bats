@@ -79,9 +79,13 @@ function_of() {
 	refused output metadata/view.h
 	refused tools check/check.h
 	refused era_ target/engine/engine.h
+	refused era_ pdata/btree.h
+	refused era_ ondisk/era_disk.h
 	refused era_ live/live.h
 	refused era metadata/view.h
 	refused era era_ctl/peer.h
+	refused target pdata/btree.h
+	refused target-engine pdata/txn.h
 	refused target-engine xml/parse.h
 	refused target-engine target/log.h
 	refused target xml/parse.h
