@@ -127,7 +127,7 @@ static int read_engine(struct since_list *list, struct engine *e, struct asker *
 
 static int read_view(struct since_list *list, const struct source *source)
 {
-	struct era_changes changes = {NULL, 0};
+	struct era_changes changes = {.bits = NULL};
 	struct era_view *view;
 	struct blk_dev dev;
 	int r = metadata_dup(source->metadata, &dev);

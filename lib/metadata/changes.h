@@ -10,7 +10,8 @@
 
 struct era_changes {
 	uint64_t *bits;      /* one bit per data block of the view */
-	uint64_t nr_unknown; /* blocks that are listed because their era is unknown */
+	uint64_t *unknown;   /* the same: blocks listed because their era is unknown; NULL when none is */
+	uint64_t nr_unknown; /* how many of these */
 };
 
 /* Can the view answer for `since`?  Returns 0, or ERA_NO_ANSWER, reported: it must be at most one
@@ -18,7 +19,7 @@ struct era_changes {
 int era_changes_allowed(struct era_view *view, uint32_t since) must_check;
 
 /* Reads the whole view, and sets the bit of every block that was written in era `since` or later.
- * Ranges that are listed because they could not be read are reported as notes. */
+ * Stretches that are listed because they could not be read are reported as notes. */
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
 	must_check;
 void era_changes_free(struct era_changes *changes);

@@ -172,6 +172,11 @@ struct era_writeset era_view_writeset(const struct era_view *view, size_t i)
 	return (struct era_writeset){ws->era, ws->nr_bits, ws->is_current};
 }
 
+bool era_view_is_all_lost(const struct era_view *view)
+{
+	return view->flags & ERA_VIEW_ALL_LOST;
+}
+
 uint64_t era_view_nr_problems(const struct era_view *view)
 {
 	return view->nr_problems;

@@ -70,6 +70,9 @@ struct era_writeset {
 size_t era_view_nr_writesets(const struct era_view *view);
 struct era_writeset era_view_writeset(const struct era_view *view, size_t i);
 
+/* May every block have been written in the current era, for all that is known? */
+bool era_view_is_all_lost(const struct era_view *view);
+
 /* The number of problems passed over so far, with repair. */
 uint64_t era_view_nr_problems(const struct era_view *view);
 

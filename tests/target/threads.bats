@@ -12,7 +12,10 @@ load ../lib/common
 	scratch
 	flags=(-std=gnu11 -g -O1 -fsanitize=thread -Wno-tsan -D_GNU_SOURCE -pthread
 		-I"$abs_top_srcdir" -I"$abs_top_srcdir/lib"
-		-DROOM_TARGET_ENGINE -DROOM_PDATA -DROOM_CHECK -DROOM_SALVAGE)
+		-DROOM_TARGET_ENGINE)
+	for room in $(sed -n 's/^\([a-z]*\) .*/\1/p' "$abs_top_srcdir/lib/rooms"); do
+		flags+=("-DROOM_${room^^}")
+	done
 	sources=("$abs_top_srcdir"/target/engine/*.c)
 	for room in base block pdata metadata build check salvage open live; do
 		sources+=("$abs_top_srcdir/lib/$room"/*.c)
