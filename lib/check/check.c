@@ -337,13 +337,6 @@ static void count_and_report(void *ctx, const struct problem *p)
 	check_problem(ctx, p);
 }
 
-static void pass_error(void *ctx, const char *text)
-{
-	const struct check *check = ctx;
-
-	(void)report_fail(check->rep, ERA_SYS, "%s", text);
-}
-
 /* What is behind the snapshot, for the counts: a silent walk of the live view. */
 static int check_behind_snapshot(struct check *check)
 {
@@ -367,7 +360,8 @@ static int check_behind_snapshot(struct check *check)
 static int check_still_held(struct check *check)
 {
 	struct era_check_result *result = check->result;
-	const struct report counting = {.ctx = check, .problem = count_and_report, .error = pass_error};
+	const struct report counting = {.ctx = check, .problem = count_and_report,
+					 .errors_to = check->rep};
 	const struct report *rep = check->dev->rep;
 	int r;
 

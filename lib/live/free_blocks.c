@@ -122,10 +122,9 @@ int era_live_can_digest(struct era_live *live, uint32_t *nr)
 /* Is anything left to be digested? */
 static int is_pending(struct era_live *live)
 {
-	struct writeset_disk ws;
-	uint64_t era = 0;
+	struct live_writeset ws;
 
-	return btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	return live_next_writeset(live, 0, &ws);
 }
 
 /* Finds `need` free blocks, and for the kernel; or without it when digestion can't help. */

@@ -63,6 +63,20 @@ struct era_live {
 	uint64_t nr_committed_writesets; /* as of the last commit */
 };
 
+/* An archived writeset. */
+struct live_writeset {
+	uint64_t era, root; /* root: of its bitset */
+	uint32_t nr_bits;
+};
+
+/* Finds the first one of `era` or later.  Returns 1, 0 if there is none, or an error. */
+int live_next_writeset(struct era_live *live, uint64_t era, struct live_writeset *ws) must_check;
+
+/* Calls each for every one, in the order of their eras.  Whatever it returns but 0 ends the walk, and is
+ * returned. */
+typedef int live_writeset_fn(struct era_live *live, const struct live_writeset *ws, void *ctx);
+int live_each_writeset(struct era_live *live, live_writeset_fn *each, void *ctx) must_check;
+
 /* Returns 1 if there are enough blocks to change one block of the current bitset, 0 if not, or an
  * error. */
 int era_live_can_mark(struct era_live *live) must_check;

@@ -127,13 +127,6 @@ static void on_problem(void *ctx, const struct problem *p)
 	note_meaning(f, p);
 }
 
-static void on_error(void *ctx, const char *text)
-{
-	const struct findings *f = ctx;
-
-	(void)report_fail(f->rep, ERA_SYS, "%s", text);
-}
-
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	const struct findings *f = ctx;
@@ -143,7 +136,8 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 
 static int look(struct findings *f, unsigned flags)
 {
-	const struct report rep = {f, on_problem, on_error, NULL, on_progress};
+	const struct report rep = {.ctx = f, .problem = on_problem, .progress = on_progress,
+				    .errors_to = f->rep};
 	bool snapshot = flags & ERA_VIEW_SNAPSHOT;
 
 	if (flags & (ERA_VIEW_REPAIR | ERA_VIEW_WHOLE))

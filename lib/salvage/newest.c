@@ -391,7 +391,6 @@ static int ends_with_a_commit(struct era_salvage *s)
 }
 
 struct soundness {
-	const struct report *rep;
 	uint64_t hole;
 	bool is_sound; /* but for the hole */
 };
@@ -404,18 +403,11 @@ static void on_problem(void *ctx, const struct problem *p)
 		s->is_sound = false;
 }
 
-static void on_error(void *ctx, const char *text)
-{
-	const struct soundness *s = ctx;
-
-	(void)report_fail(s->rep, ERA_SYS, "%s", text);
-}
-
 /* 1, 0, or ERA_SYS. */
 static int is_sound_besides(struct blk_dev *dev, const struct superblock *sb, uint64_t hole)
 {
-	struct soundness s = {dev->rep, hole, true};
-	const struct report rep = {.ctx = &s, .problem = on_problem, .error = on_error};
+	struct soundness s = {hole, true};
+	const struct report rep = {.ctx = &s, .problem = on_problem, .errors_to = dev->rep};
 	struct era_check_result result;
 	int r = era_check_as(dev, sb, &rep, &result);
 
