@@ -10,7 +10,7 @@
 #include "dmera/own.h"
 #include "options.h"
 #include "output/changes.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 /* The device's size must be one that has just these blocks. */
 static bool size_fits(const struct dmera_facts *facts, const struct options *options, struct tool *tool)
@@ -133,29 +133,32 @@ static enum exit_status invalidate(struct dmera *era, const struct options *opti
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
+	const struct options *options = arg;
 	enum exit_status status;
-	struct options options;
-	struct dmera *era;
-	struct tool tool;
+	struct dmera *era = dmera_create();
 	int r;
 
-	tool_start(&tool);
-	options_parse(&options, argc, argv);
-	tool.path = options.path;
-	era = dmera_create();
+	tool->path = options->path;
 	if (!era)
-		return (int)status_of(report_nomem(&tool.report));
-	tool_listen(&tool, era);
-	if (options.has_old_size)
-		dmera_set_old_size(era, options.old_size);
-	if (options.has_snapshot_era)
-		dmera_set_snapshot_era(era, options.snapshot_era);
-	r = dmera_open(era, options.path, (options.snapshot ? DMERA_SNAPSHOT : 0) |
-					  (options.repair ? DMERA_REPAIR : 0));
-	status = r ? status_of(r) : invalidate(era, &options, &tool);
+		return status_of(report_nomem(&tool->report));
+	tool_listen(tool, era);
+	if (options->has_old_size)
+		dmera_set_old_size(era, options->old_size);
+	if (options->has_snapshot_era)
+		dmera_set_snapshot_era(era, options->snapshot_era);
+	r = dmera_open(era, options->path, (options->snapshot ? DMERA_SNAPSHOT : 0) |
+						   (options->repair ? DMERA_REPAIR : 0));
+	status = r ? status_of(r) : invalidate(era, options, tool);
 	dmera_destroy(era);
-	tool_end(&tool);
-	return (int)status;
+	return status;
 }
+
+const struct program program_invalidate = {
+	.name = "invalidate",
+	.summary = "list the blocks written since an era",
+	.options = &invalidate_options,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -335,8 +335,8 @@ static int check_root(struct era_live *live, const struct live_writeset *ws, voi
 		return 0;
 	problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, ws->root, last);
 	report_note(live->dev->rep,
-		    "%s: the writeset of era %" PRIu64 " is lost; era_repair makes sound metadata, on "
-		    "another device", live->dev->path, ws->era);
+		    "%s: the writeset of era %" PRIu64 " is lost; " ERA_PROGRAM
+		    " repair makes sound metadata, on another device", live->dev->path, ws->era);
 	return txn_problem(&live->txn, &p, "root of a writeset");
 }
 
