@@ -60,8 +60,8 @@ static inline char *decimal_put(struct decimal *d, uint64_t n, char *to)
 	return to + 4;
 }
 
-/* Reads len digits, at least one, and nothing else.  false, and *value is untouched, if they are no number
- * or one above max. */
+/* Reads len digits, at least one, and nothing else.  false, and *value is untouched, if they are
+ * no number or one above max. */
 bool decimal_parse(const char *text, size_t len, uint64_t max, uint64_t *value) must_check;
 
 #endif

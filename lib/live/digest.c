@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Digestion: the oldest writeset's bits go into the era array, in steps that change a limited number
- * of array blocks and look at a limited number of the bitset's.
+ * Digestion: the oldest writeset's bits go into the era array, in steps that change a limited
+ * number of array blocks and look at a limited number of the bitset's.
  *
  * An entry only ever rises.  It may be above a writeset's era, where the array was given later eras
  * when it grew.

@@ -48,9 +48,9 @@ static uint64_t for_digestion(uint64_t nr_blocks, uint32_t nr, uint64_t for_tree
 	return array_max_shadows(BLOCK_ERA, nr_blocks, nr) + for_tree;
 }
 
-/* What the kernel's target needs to resume what a crash leaves, and to go on: it begins an era, and may
- * digest into the whole array and change the whole bitset before its next commit.  When its resume finds
- * no room, a machine may well go down with it. */
+/* What the kernel's target needs to resume what a crash leaves, and to go on: it begins an era,
+ * and may digest into the whole array and change the whole bitset before its next commit.  When
+ * its resume finds no room, a machine may well go down with it. */
 #define KERNEL_PATHS 12u
 
 static uint64_t for_kernel(uint64_t nr_blocks)

@@ -323,8 +323,8 @@ static int secure_last_commit(struct era_live *live)
 	return r;
 }
 
-/* The kernel, when it has found no room for an era and is stopped, archives an era without a bitset:
- * which blocks were written in it can't be told any more. */
+/* The kernel, when it has found no room for an era and is stopped, archives an era without a
+ * bitset: which blocks were written in it can't be told any more. */
 static int check_root(struct era_live *live, const struct live_writeset *ws, void *ctx)
 {
 	uint64_t last = live->sb.sm.nr_blocks - 1;
