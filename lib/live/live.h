@@ -72,7 +72,8 @@ int era_live_roll_over(struct era_live *live) must_check;
 int era_live_archive(struct era_live *live) must_check;
 
 /* Sets bits first .. first + nr - 1 of the current writeset; nr is at least 1.  Commits if there
- * is space for only a part; if there is none at all, ERA_NO_SPACE leaves the transaction as it is. */
+ * is space for only a part; if there is none at all, ERA_NO_SPACE leaves the transaction as it is.
+ */
 int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr) must_check;
 
 /* Which block of a bitset has the bit of a data block. */

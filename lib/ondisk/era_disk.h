@@ -137,7 +137,8 @@ struct index_disk {
 
 _Static_assert(sizeof(struct index_disk) == META_BLOCK_SIZE, "index");
 
-/* Two bits per block: for entry e, bit 2e of the words is the high bit and bit 2e + 1 the low bit. */
+/* Two bits per block: for entry e, bit 2e of the words is the high bit and bit 2e + 1 the low bit.
+ */
 #define BITMAP_BYTES (META_BLOCK_SIZE - 16u)
 #define BITMAP_ENTRIES (BITMAP_BYTES * 4u)
 #define BITMAP_ENTRIES_PER_WORD 32u

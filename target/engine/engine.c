@@ -80,7 +80,8 @@ static struct engine *create(const struct engine_config *config)
 	memset(e, 0, sizeof(*e));
 	e->dev.fd = -1;
 	init_locks(e);
-	e->rep = (struct report){e, on_problem, on_error, on_note, NULL};
+	e->rep = (struct report){
+		.ctx = e, .problem = on_problem, .error = on_error, .note = on_note};
 	e->user = config->rep;
 	e->manual_digest = config->manual_digest;
 	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
