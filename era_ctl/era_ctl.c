@@ -50,6 +50,14 @@ static bool is_request(const struct options *options, const char *word)
 	return !strcmp(requests[options->request], word);
 }
 
+static void check_twice(const struct option_devices *sockets)
+{
+	for (unsigned i = 0; i < sockets->nr; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (!strcmp(sockets->paths[i], sockets->paths[j]))
+				options_error("%s: is given twice", sockets->paths[i]);
+}
+
 static void check_options(void *arg)
 {
 	struct options *options = arg;
@@ -58,6 +66,7 @@ static void check_options(void *arg)
 	if (many && !is_request(options, "checkpoint"))
 		options_error("%s: takes one socket, found %u", requests[options->request],
 			      options->sockets.nr);
+	check_twice(&options->sockets);
 	if (options->prometheus && !is_request(options, "stats"))
 		options_error("--prometheus: goes with stats only");
 	if (options->has_timeout && !options->timeout)

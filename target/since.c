@@ -85,6 +85,8 @@ static struct {
 	struct since_list *lists;
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+#define MAX_LISTS 64u
+
 #define MIN_SLEEP_NS 1000000u
 #define MAX_SLEEP_NS 16000000u
 
@@ -229,6 +231,16 @@ static void show_list(struct since_list *list, uint64_t moment)
 	registry.lists = list;
 }
 
+/* With the lock. */
+static bool has_too_many_lists(void)
+{
+	unsigned nr = 0;
+
+	for (const struct since_list *list = registry.lists; list; list = list->next)
+		nr++;
+	return nr >= MAX_LISTS;
+}
+
 /* With the lock, which is let go meanwhile.  *list is held. */
 static int make_list(struct since_list **out, const struct source *source, struct asker *self)
 {
@@ -288,6 +300,9 @@ static int find_list(struct since_list **out, const struct source *source, struc
 			*out = list;
 			return 0;
 		}
+		if (!registry.is_making && has_too_many_lists())
+			return report_fail(&log_report, ERA_SYS, "%u lists are held, as many as may be: "
+					   "close other connections", MAX_LISTS);
 		if (!registry.is_making)
 			return make_list(out, source, self);
 		r = sleep_a_while(&ns);

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
@@ -90,6 +91,7 @@ static void returned(struct run *run, int r)
 
 static bool has_origin;   /* that is flushed, so that there is something to doubt */
 static bool origin_fails; /* to flush */
+static uint32_t doubt_ms;
 
 static int flush_origin(void *origin)
 {
@@ -105,6 +107,7 @@ static void open_engine(struct run *run)
 		.manual_digest = true,
 		.cache_blocks = 8,
 		.flush_origin = has_origin ? flush_origin : NULL,
+		.doubt_ms = doubt_ms,
 		.rep = &quiet,
 	};
 	struct state *state = next_state(run);
@@ -706,6 +709,61 @@ static void test_marks_again_at_every_stop(void **state)
 	has_origin = false;
 }
 
+static bool is_listed(struct run *run, uint32_t since, uint64_t block)
+{
+	uint64_t *bits = bits_alloc(MAX_BLOCKS);
+	bool r;
+
+	assert_non_null(bits);
+	assert_int_equal(engine_changes(run->engine, since, bits), 0);
+	r = bits_test(bits, block);
+	free(bits);
+	return r;
+}
+
+/* After a stop that was not clean: in how many of the eras that begin is the block that was marked last? */
+static unsigned eras_in_doubt(enum engine_doubt doubt, uint32_t ms, unsigned nr)
+{
+	struct run run;
+	unsigned found = 0;
+
+	doubt_ms = ms;
+	start_run(&run, 11, false);
+	open_engine(&run);
+	resume(&run, MAX_BLOCKS);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(engine_checkpoint(run.engine, NULL), 0);
+	assert_int_equal(mark_block(&run, 7), 0);
+	engine_close(run.engine);
+	open_engine(&run);
+	engine_set_doubt(run.engine, doubt);
+	assert_int_equal(engine_resume(run.engine, (uint64_t)MAX_BLOCKS * BLOCK_BYTES), 0);
+	for (unsigned i = 0; i < nr; i++) {
+		const struct timespec pause = {.tv_nsec = 20000000};
+		uint32_t era = engine_era(run.engine);
+
+		found += is_listed(&run, era, 7);
+		assert_false(is_listed(&run, era, 8));
+		nanosleep(&pause, NULL);
+		assert_int_equal(engine_checkpoint(run.engine, NULL), 0);
+	}
+	end_run(&run);
+	doubt_ms = 0;
+	return found;
+}
+
+static void test_doubt(void **state)
+{
+	(void)state;
+	has_origin = true;
+	assert_int_equal(eras_in_doubt(DOUBT_FOR_A_WHILE, 0, 5), 5);
+	assert_int_equal(eras_in_doubt(DOUBT_FOR_A_WHILE, 1, 5), 1);
+	assert_int_equal(eras_in_doubt(DOUBT_LASTS, 1, 5), 5);
+	assert_int_equal(eras_in_doubt(DOUBT_NONE, 0, 5), 0);
+	has_origin = false;
+	assert_int_equal(eras_in_doubt(DOUBT_FOR_A_WHILE, 0, 5), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -716,6 +774,7 @@ int main(void)
 		cmocka_unit_test(test_no_space_heals),
 		cmocka_unit_test(test_what_is_marked_goes_on),
 		cmocka_unit_test(test_marks_again_at_every_stop),
+		cmocka_unit_test(test_doubt),
 	};
 
 	return cmocka_run_group_tests_name("engine stops", tests, NULL, NULL);
