@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Lists the blocks written since an era. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
@@ -13,6 +14,7 @@
 #include "options.h"
 #include "output/changes.h"
 #include "tools/tool.h"
+#include "witness/witness.h"
 
 static int check_snapshot(struct era_view *view, const struct options *options)
 {
@@ -46,13 +48,21 @@ static bool size_fits(const struct era_view *view, const struct options *options
 	return false;
 }
 
-/* The kernel gives blocks that a device has grown by era 0, whatever they held before. */
+/* The kernel gives blocks that a device has grown by era 0, whatever they held before: all from
+ * this one on are listed. */
+static uint64_t first_listed(const struct era_view *view, const struct options *options)
+{
+	if (!options->has_old_size)
+		return UINT64_MAX;
+	return options->old_size / superblock_block_bytes(&view->sb);
+}
+
 static void add_grown(const struct era_view *view, const struct options *options,
 		      struct era_changes *found)
 {
-	uint64_t first = options->old_size / superblock_block_bytes(&view->sb);
+	uint64_t first = first_listed(view, options);
 
-	if (options->has_old_size && first < view->sb.nr_blocks)
+	if (first < view->sb.nr_blocks)
 		bits_set_range(found->bits, first, view->sb.nr_blocks - first);
 }
 
@@ -137,6 +147,61 @@ static int print(const struct era_view *view, const struct options *options,
 	return r;
 }
 
+/* The new witness gets its name when the list is out; that it can be written is seen before. */
+static int print_both(const struct era_view *view, const struct options *options,
+		      const struct era_changes *found, const struct witness *made)
+{
+	struct sink sink = {0};
+	int r;
+
+	if (!made)
+		return print(view, options, found);
+	r = sink_open(&sink, options->witness_out, view->dev.rep);
+	if (r)
+		return r;
+	r = witness_save(made, &sink);
+	if (!r)
+		r = print(view, options, found);
+	if (!r)
+		r = sink_finish(&sink);
+	sink_close(&sink);
+	return r;
+}
+
+static int read_changes(struct era_view *view, const struct options *options,
+			struct witness_task *task, struct era_changes *changes)
+{
+	struct witness *old = NULL;
+	int r = options->witness ? witness_load(&old, options->witness, view->dev.rep) : 0;
+
+	if (r)
+		return r;
+	task->old = old;
+	r = witness_read_changes(view, options->since, task, changes);
+	if (!r && options->witness_out && !task->made)
+		report_note(view->dev.rep,
+			    "%s: not written: no witness is made where damage was passed over",
+			    options->witness_out);
+	free(old);
+	return r;
+}
+
+static int answer(struct era_view *view, const struct options *options, struct era_changes *changes)
+{
+	struct witness_task task = {
+		.listed_from = first_listed(view, options),
+		.make = options->witness_out,
+	};
+	int r = read_changes(view, options, &task, changes);
+
+	if (r)
+		return r;
+	add_grown(view, options, changes);
+	r = print_both(view, options, changes, task.made);
+	free(task.made);
+	return r;
+}
+
 static enum exit_status invalidate(struct era_view *view, const struct options *options,
 				   struct tool *tool)
 {
@@ -147,13 +212,7 @@ static enum exit_status invalidate(struct era_view *view, const struct options *
 		return STATUS_USAGE;
 	r = check_snapshot(view, options);
 	if (!r)
-		r = era_changes_allowed(view, options->since);
-	if (!r)
-		r = era_view_settle(view, era_changes_read(view, options->since, &changes));
-	if (!r) {
-		add_grown(view, options, &changes);
-		r = print(view, options, &changes);
-	}
+		r = answer(view, options, &changes);
 	era_changes_free(&changes);
 	if (r)
 		return status_of(r);

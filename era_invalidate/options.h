@@ -20,6 +20,7 @@ struct options {
 	uint64_t device_size; /* 0: not given */
 	uint64_t old_size;
 	const char *cache_mappings, *cache_metadata;
+	const char *witness, *witness_out;
 };
 
 /* Ends the program when the command line is wrong. */

@@ -62,7 +62,8 @@ static void add_chunk(const struct era_chunk *chunk, uint32_t since, uint64_t *b
 	}
 }
 
-static int read_map(struct era_view *view, uint32_t since, struct era_changes *changes)
+static int read_map(struct era_view *view, uint32_t since,
+		    const struct era_chunk_listener *listener, struct era_changes *changes)
 {
 	struct unknown_ranges ranges;
 	struct era_chunk chunk;
@@ -72,14 +73,23 @@ static int read_map(struct era_view *view, uint32_t since, struct era_changes *c
 	if (r)
 		return r;
 	unknown_ranges_init(&ranges, view->dev.rep, "era map");
-	while ((r = era_map_next(map, &chunk)) > 0)
+	while ((r = era_map_next(map, &chunk)) > 0) {
 		add_chunk(&chunk, since, changes->bits, &ranges);
+		if (listener)
+			listener->on_chunk(listener->ctx, &chunk);
+	}
 	changes->nr_unknown = unknown_ranges_end(&ranges);
 	era_map_close(map);
 	return r;
 }
 
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
+{
+	return era_changes_read_with(view, since, NULL, changes);
+}
+
+int era_changes_read_with(struct era_view *view, uint32_t since,
+			  const struct era_chunk_listener *listener, struct era_changes *changes)
 {
 	int r;
 
@@ -88,7 +98,7 @@ int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *
 	};
 	if (!changes->bits)
 		return report_nomem(view->dev.rep);
-	r = read_map(view, since, changes);
+	r = read_map(view, since, listener, changes);
 	if (r)
 		era_changes_free(changes);
 	return r;
