@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Eras of many blocks, summed up on the grid of a witness: by region, and by age. */
 #ifndef ROOM_WITNESS
-#error "internal to lib/witness"
+#error "for lib/witness alone"
 #endif
 #ifndef ERA_WITNESS_TALLY_INTERNAL_H
 #define ERA_WITNESS_TALLY_INTERNAL_H

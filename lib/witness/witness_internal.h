@@ -2,7 +2,7 @@
 /* The making of a witness, and a comparison: each is begun, given all chunks of a view's era
  * map, and ended. */
 #ifndef ROOM_WITNESS
-#error "internal to lib/witness"
+#error "for lib/witness alone"
 #endif
 #ifndef ERA_WITNESS_WITNESS_INTERNAL_H
 #define ERA_WITNESS_WITNESS_INTERNAL_H

@@ -518,6 +518,9 @@ static void shrunk(void **state)
 
 	(void)state;
 	grow_old(life, 5, 3, &seed);
+	/* A region that is cut: its highest era goes. */
+	life->eras[6999] = life->eras[7000] = 1;
+	life->eras[7001] = life->era;
 	witness = make(life, 0, &seed);
 	life->nr_blocks = 7001;
 	assert_int_equal(compare(witness, life, 0, UINT64_MAX, &seed), 0);
