@@ -2,12 +2,12 @@
 /* Prints dm-era metadata as XML. */
 #include "base/compiler.h"
 #include "base/sink.h"
+#include "block/dev.h"
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
-#include "tools/options.h"
+#include "tools/program.h"
 #include "tools/salvage.h"
-#include "tools/tool.h"
 #include "xml/writer.h"
 
 struct options {
@@ -21,11 +21,11 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, repair), 0, NULL, false},
 	{"logical", 'l', NULL, "Fold all writesets into the era array", OPTION_FLAG,
 	 offsetof(struct options, logical), 0, NULL, false},
-	{"compact", 'c', NULL, "Print runs of set bits instead of each bit", OPTION_FLAG,
+	{"compact", 'c', NULL, "Print runs of set bits instead of every bit", OPTION_FLAG,
 	 offsetof(struct options, compact), 0, NULL, false},
 	{"metadata-snapshot", 'm', NULL, "Dump the metadata snapshot; the device may be in use",
 	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
-	{"output", 'o', "FILE", "Write to FILE, not to standard output", OPTION_TEXT,
+	{"output", 'o', "FILE", "Write to FILE instead of standard output", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, false},
 	SALVAGE_OPTION_ROWS(struct options, salvage),
 };
@@ -46,9 +46,14 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "DEV",
-	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.\v"
-	       "Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
-	       "held, 5 done but something was unknown (--repair).",
+	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_SYSTEM] = "system error",
+		[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+		[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
+	},
 	.check = check_options,
 };
 
@@ -71,7 +76,7 @@ static int write_xml(const struct options *options, struct tool *tool,
 }
 
 struct dump {
-	struct era_view view;
+	struct era_view *view;
 	bool logical;
 	struct era_losses losses;
 };
@@ -82,13 +87,14 @@ static int produce_view(void *ctx, const struct era_stream *to)
 	int r;
 
 	if (dump->logical)
-		r = era_stream_logical(&dump->view, to, &dump->losses);
+		r = era_stream_logical(dump->view, to, &dump->losses);
 	else
-		r = era_stream_view(&dump->view, to, &dump->losses);
-	return era_view_settle(&dump->view, r);
+		r = era_stream_view(dump->view, to, &dump->losses);
+	return era_view_revalidate(dump->view, r);
 }
 
-static enum exit_status dump_view(const struct options *options, struct blk_dev *dev, struct tool *tool)
+static enum exit_status dump_view(const struct options *options, struct blk_dev *dev,
+				  struct tool *tool)
 {
 	struct dump dump = {.logical = options->logical};
 	unsigned flags = ERA_VIEW_WHOLE | (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
@@ -99,8 +105,8 @@ static enum exit_status dump_view(const struct options *options, struct blk_dev 
 	if (r)
 		return status_of(r);
 	r = write_xml(options, tool, produce_view, &dump);
-	nr_problems = dump.view.nr_problems;
-	era_view_close(&dump.view);
+	nr_problems = era_view_nr_problems(dump.view);
+	era_view_close(dump.view);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, dump.losses.nr_bits + dump.losses.nr_eras, nr_problems,
@@ -110,24 +116,27 @@ static enum exit_status dump_view(const struct options *options, struct blk_dev 
 static enum exit_status dump_salvaged(const struct options *options, struct blk_dev *dev,
 				      struct tool *tool)
 {
-	struct era_salvage s;
+	struct era_salvage *s;
 	enum exit_status status;
 	int r = salvage_open(&s, dev, &options->salvage, tool);
 
 	if (r)
 		return status_of(r);
-	r = write_xml(options, tool, salvage_produce, &s);
-	status = r ? status_of(r) : salvage_status(&s, tool);
-	era_salvage_close(&s);
+	r = write_xml(options, tool, salvage_produce, s);
+	status = r ? status_of(r) : salvage_status(s, tool);
+	era_salvage_close(s);
 	return status;
 }
 
-static enum exit_status dump(const struct options *options, struct tool *tool)
+static enum exit_status run(struct tool *tool, void *arg)
 {
+	const struct options *options = arg;
 	struct blk_dev dev;
-	int r = blk_dev_open(&dev, options->path, options->snapshot ? BLK_READ_SHARED : BLK_READ,
-			     &tool->report);
+	int r;
 
+	tool->path = options->path;
+	r = blk_dev_open(&dev, options->path, options->snapshot ? BLK_READ_SHARED : BLK_READ,
+			 &tool->report);
 	if (r)
 		return status_of(r);
 	if (options->repair && !options->snapshot)
@@ -139,16 +148,10 @@ static enum exit_status dump(const struct options *options, struct tool *tool)
 	return r ? dump_salvaged(options, &dev, tool) : dump_view(options, &dev, tool);
 }
 
-int main(int argc, char **argv)
-{
-	struct options options = {0};
-	struct tool tool;
-	enum exit_status status;
-
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.path;
-	status = dump(&options, &tool);
-	tool_end(&tool);
-	return (int)status;
-}
+const struct program program_dump = {
+	.name = "dump",
+	.summary = "print dm-era metadata as XML",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -3,67 +3,27 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/bits.h"
 #include "base/checked.h"
 #include "base/sink.h"
 #include "base/source.h"
 #include "cache/stale.h"
-#include "metadata/changes.h"
-#include "metadata/view.h"
-#include "open/open.h"
+#include "dmera.h"
+#include "dmera/own.h"
 #include "options.h"
 #include "output/changes.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 #include "witness/witness.h"
 
-static int check_snapshot(struct era_view *view, const struct options *options)
-{
-	const struct report *rep = view->dev.rep;
-
-	if (!options->snapshot)
-		return 0;
-	if (options->has_snapshot_era && options->snapshot_era != view->sb.current_era)
-		return report_fail(rep, ERA_NO_ANSWER,
-				   "%s: the metadata snapshot is of era %" PRIu32
-				   ", wanted one of era %" PRIu32,
-				   view->dev.path, view->sb.current_era, options->snapshot_era);
-	if (view->live.current_era > view->sb.current_era)
-		report_note(rep,
-			    "%s: the metadata snapshot is of era %" PRIu32
-			    ", the live metadata are in era %" PRIu32,
-			    view->dev.path, view->sb.current_era, view->live.current_era);
-	return 0;
-}
-
 /* The device's size must be one that has just these blocks. */
-static bool size_fits(const struct era_view *view, const struct options *options, struct tool *tool)
+static bool size_fits(const struct dmera_facts *facts, const struct options *options, struct tool *tool)
 {
-	if (!options->device_size ||
-	    div_up(options->device_size, superblock_block_bytes(&view->sb)) == view->sb.nr_blocks)
+	if (!options->device_size || div_up(options->device_size, facts->block_size) == facts->nr_blocks)
 		return true;
 	tool_say(tool,
-		 "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu32
+		 "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu64
 		 " blocks of %" PRIu64 " bytes",
-		 options->path, options->device_size, view->sb.nr_blocks, superblock_block_bytes(&view->sb));
+		 options->path, options->device_size, facts->nr_blocks, facts->block_size);
 	return false;
-}
-
-/* The kernel gives blocks that a device has grown by era 0, whatever they held before: all from
- * this one on are listed. */
-static uint64_t first_listed(const struct era_view *view, const struct options *options)
-{
-	if (!options->has_old_size)
-		return UINT64_MAX;
-	return options->old_size / superblock_block_bytes(&view->sb);
-}
-
-static void add_grown(const struct era_view *view, const struct options *options,
-		      struct era_changes *found)
-{
-	uint64_t first = first_listed(view, options);
-
-	if (first < view->sb.nr_blocks)
-		bits_set_range(found->bits, first, view->sb.nr_blocks - first);
 }
 
 /* Without a look at the cache's own metadata nobody knows; XML can be made of any. */
@@ -115,127 +75,144 @@ static int write_cache(const struct changes *changes, const struct options *opti
 	return r;
 }
 
-static int print(const struct era_view *view, const struct options *options,
-		 const struct era_changes *found)
+static struct changes describe(const struct dmera_facts *facts, const struct dmera_changes *found,
+			       uint64_t nr_unknown, const struct options *options)
 {
-	struct changes changes = {
-		.bits = found->bits,
-		.nr_blocks = view->sb.nr_blocks,
-		.block_size = superblock_block_bytes(&view->sb),
+	return (struct changes){
+		.bits = dmera_changes_bits(found),
+		.nr_blocks = (uint32_t)facts->nr_blocks,
+		.block_size = facts->block_size,
 		.device_size = options->device_size,
 		.unit = (enum change_unit)options->unit,
 		.since = options->since,
-		.current_era = view->live.current_era,
+		.current_era = facts->live_era,
 		.from_snapshot = options->snapshot,
-		.snapshot_era = view->sb.current_era,
-		.nr_unknown = found->nr_unknown,
+		.snapshot_era = facts->era,
+		.nr_unknown = nr_unknown,
 	};
+}
+
+static int print(const struct changes *changes, const struct options *options, const struct report *rep)
+{
 	struct sink sink;
-	int r = options->format ? changes_check(&changes, options->format, view->dev.rep) : 0;
+	int r = options->format ? changes_check(changes, options->format, rep) : 0;
 
 	if (!r)
-		r = sink_open(&sink, options->output, view->dev.rep);
+		r = sink_open(&sink, options->output, rep);
 	if (r)
 		return r;
 	if (options->format)
-		options->format->write(&sink, &changes);
+		options->format->write(&sink, changes);
 	else
-		r = write_cache(&changes, options, &sink, view->dev.rep);
+		r = write_cache(changes, options, &sink, rep);
 	if (!r)
 		r = sink_finish(&sink);
 	sink_close(&sink);
 	return r;
 }
 
-/* The new witness gets its name when the list is out; that it can be written is seen before. */
-static int print_both(const struct era_view *view, const struct options *options,
-		      const struct era_changes *found, const struct witness *made)
+/* The new witness gets its name after the list has been written, but whether it can be written is
+ * known before. */
+static int print_both(const struct changes *changes, const struct witness *made,
+		      const struct options *options, const struct report *rep)
 {
 	struct sink sink = {0};
-	int r;
+	int r = sink_open(&sink, options->witness_out, rep);
 
-	if (!made)
-		return print(view, options, found);
-	r = sink_open(&sink, options->witness_out, view->dev.rep);
 	if (r)
 		return r;
 	r = witness_save(made, &sink);
 	if (!r)
-		r = print(view, options, found);
+		r = print(changes, options, rep);
 	if (!r)
 		r = sink_finish(&sink);
 	sink_close(&sink);
 	return r;
 }
 
-static int read_changes(struct era_view *view, const struct options *options,
-			struct witness_task *task, struct era_changes *changes)
+static int print_answer(const struct changes *changes, const struct dmera_changes *found,
+			const struct options *options, const struct report *rep)
 {
-	struct witness *old = NULL;
-	int r = options->witness ? witness_load(&old, options->witness, view->dev.rep) : 0;
+	const struct witness *made = dmera_changes_witness(found);
 
-	if (r)
-		return r;
-	task->old = old;
-	r = witness_read_changes(view, options->since, task, changes);
-	if (!r && options->witness_out && !task->made)
-		report_note(view->dev.rep,
-			    "%s: not written: no witness is made where damage was passed over",
+	if (made)
+		return print_both(changes, made, options, rep);
+	if (options->witness_out)
+		report_note(rep, "%s: not written: damage was passed over, so there is no witness",
 			    options->witness_out);
-	free(old);
-	return r;
+	return print(changes, options, rep);
 }
 
-static int answer(struct era_view *view, const struct options *options, struct era_changes *changes)
+static enum exit_status invalidate(struct dmera *era, const struct options *options, struct tool *tool)
 {
-	struct witness_task task = {
-		.listed_from = first_listed(view, options),
-		.make = options->witness_out,
-	};
-	int r = read_changes(view, options, &task, changes);
+	struct dmera_changes *found;
+	struct dmera_totals totals;
+	struct dmera_facts facts;
+	struct changes changes;
+	int r = dmera_get_facts(era, &facts, sizeof(facts));
 
-	if (r)
-		return r;
-	add_grown(view, options, changes);
-	r = print_both(view, options, changes, task.made);
-	free(task.made);
-	return r;
-}
-
-static enum exit_status invalidate(struct era_view *view, const struct options *options,
-				   struct tool *tool)
-{
-	struct era_changes changes = {NULL, 0};
-	int r;
-
-	if (!size_fits(view, options, tool))
-		return STATUS_USAGE;
-	r = check_snapshot(view, options);
-	if (!r)
-		r = answer(view, options, &changes);
-	era_changes_free(&changes);
 	if (r)
 		return status_of(r);
-	return tool_repair_status(tool, changes.nr_unknown, view->nr_problems, "blocks");
+	if (!size_fits(&facts, options, tool))
+		return STATUS_USAGE;
+	r = dmera_changes_in_blocks(era, options->since, &found);
+	if (r)
+		return status_of(r);
+	dmera_changes_get_totals(found, &totals, sizeof(totals));
+	changes = describe(&facts, found, totals.nr_unknown, options);
+	r = print_answer(&changes, found, options, &tool->report);
+	dmera_changes_free(found);
+	if (r)
+		return status_of(r);
+	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
 }
 
-int main(int argc, char **argv)
+static void apply(struct dmera *era, const struct options *options)
 {
-	enum exit_status status;
-	struct options options;
-	struct era_view view;
-	struct tool tool;
-	unsigned flags;
-	int r;
-
-	tool_start(&tool);
-	options_parse(&options, argc, argv);
-	tool.path = options.path;
-	flags = (options.snapshot ? ERA_VIEW_SNAPSHOT : 0) | (options.repair ? ERA_VIEW_REPAIR : 0);
-	r = era_view_open(&view, options.path, flags, &tool.report);
-	status = r ? status_of(r) : invalidate(&view, &options, &tool);
-	if (!r)
-		era_view_close(&view);
-	tool_end(&tool);
-	return (int)status;
+	if (options->has_old_size)
+		dmera_set_old_size(era, options->old_size);
+	if (options->has_snapshot_era)
+		dmera_set_snapshot_era(era, options->snapshot_era);
 }
+
+static enum exit_status open_and_list(struct dmera *era, const struct options *options,
+				      struct tool *tool)
+{
+	unsigned flags = (options->snapshot ? DMERA_SNAPSHOT : 0) |
+			 (options->repair ? DMERA_REPAIR : 0);
+	struct witness *old = NULL;
+	enum exit_status status;
+	int r = options->witness ? witness_load(&old, options->witness, &tool->report) : 0;
+
+	if (!r) {
+		dmera_set_witness(era, old, options->witness_out);
+		r = dmera_open(era, options->path, flags);
+	}
+	status = r ? status_of(r) : invalidate(era, options, tool);
+	free(old);
+	return status;
+}
+
+static enum exit_status run(struct tool *tool, void *arg)
+{
+	const struct options *options = arg;
+	enum exit_status status;
+	struct dmera *era = dmera_create();
+
+	tool->path = options->path;
+	if (!era)
+		return status_of(report_nomem(&tool->report));
+	tool_listen(tool, era);
+	apply(era, options);
+	status = open_and_list(era, options, tool);
+	dmera_destroy(era);
+	return status;
+}
+
+const struct program program_invalidate = {
+	.name = "invalidate",
+	.summary = "list the blocks written since an era",
+	.options = &invalidate_options,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "options.h"
+#include "era_invalidate/options.h"
 
 #include <string.h>
 
 #include "base/compiler.h"
-#include "tools/options.h"
 
 static const char *const format_names[] = {
 	"xml", "json", "ranges", "bitmap", "dm-cache", "cache-xml", NULL,
@@ -29,29 +28,31 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, repair), 0, NULL, false},
 	{"format", 0, "FORMAT", "xml (default), json, ranges, bitmap, dm-cache or cache-xml",
 	 OPTION_CHOICE, offsetof(struct options, format_index), 0, format_names, false},
-	{"unit", 0, "UNIT", "Of --format ranges: bytes (default), sectors or blocks", OPTION_CHOICE,
+	{"unit", 0, "UNIT", "For --format ranges: bytes (default), sectors or blocks", OPTION_CHOICE,
 	 offsetof(struct options, unit), offsetof(struct options, has_unit), unit_names, false},
 	{"device-size", 0, "SIZE", "Size of the tracked device: its last block may be partial",
 	 OPTION_SIZE, offsetof(struct options, device_size),
 	 offsetof(struct options, has_device_size), NULL, false},
 	{"old-size", 0, "SIZE",
-	 "The smallest size that the tracked device has had since ERA: list all behind it", OPTION_SIZE,
-	 offsetof(struct options, old_size), offsetof(struct options, has_old_size), NULL, false},
+	 "The smallest size that the tracked device has had since ERA: list everything past it",
+	 OPTION_SIZE, offsetof(struct options, old_size), offsetof(struct options, has_old_size),
+	 NULL, false},
 	{"witness", 0, "FILE",
-	 "Refuse other metadata than those that FILE was made of, and older ones",
+	 "Refuse metadata that are older than FILE's, or others ('-': standard input)",
 	 OPTION_TEXT, offsetof(struct options, witness), 0, NULL, false},
 	{"witness-out", 0, "FILE", "Write a witness of these metadata, for --witness next time",
 	 OPTION_TEXT, offsetof(struct options, witness_out), 0, NULL, false},
 	{"cache-mappings", 0, "FILE",
-	 "For dm-cache and cache-xml: what cache_dump printed ('-': standard input)", OPTION_TEXT,
+	 "For dm-cache and cache-xml: the output of cache_dump ('-': standard input)", OPTION_TEXT,
 	 offsetof(struct options, cache_mappings), 0, NULL, false},
 	{"cache-metadata", 0, "DEV",
-	 "For dm-cache and cache-xml: see in the cache's metadata whether it was stopped cleanly",
+	 "For dm-cache and cache-xml: read from the cache's metadata whether it was stopped "
+	 "cleanly",
 	 OPTION_TEXT, offsetof(struct options, cache_metadata), 0, NULL, false},
 	{"allow-dirty", 0, NULL,
 	 "For dm-cache and cache-xml: drop dirty cache blocks, and what was written to them",
 	 OPTION_FLAG, offsetof(struct options, allow_dirty), 0, NULL, false},
-	{"output", 'o', "FILE", "Write to FILE, not to standard output", OPTION_TEXT,
+	{"output", 'o', "FILE", "Write to FILE instead of standard output", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, false},
 };
 
@@ -76,14 +77,14 @@ static void check_output(const struct options *options, const char *output)
 		options_check_output(options->cache_metadata, output);
 }
 
-/* The new witness may take the place of the old one. */
+/* The new witness may replace the old one. */
 static void check_witness_options(const struct options *options)
 {
 	const char *output = options_stream(options->output);
 
 	if (options->witness && options->cache_mappings && !options_stream(options->witness) &&
 	    !options_stream(options->cache_mappings))
-		options_error("--witness and --cache-mappings can't both be standard input");
+		options_error("--witness and --cache-mappings cannot both be standard input");
 	if (options->witness)
 		options_check_output(options_stream(options->witness), output);
 	if (!options->witness_out)
@@ -114,23 +115,24 @@ static void check_options(void *input)
 	check_witness_options(options);
 }
 
-static const struct option_table table = {
+const struct option_table invalidate_options = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "--written-since ERA DEV",
-	.doc = "Lists the blocks that were written in ERA or later, as the dm-era metadata on DEV, a device "
-	       "or a file, tell.\v"
-	       "Nothing is printed before all that the answer depends on has been read and is sound.\n\n"
-	       "Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no safe answer: "
-	       "no such snapshot, or ERA is too late, or the witness is of other metadata: take "
-	       "every block as written; or the cache holds writes that dm-era has not seen, 5 done "
-	       "but something was unknown and is listed (--repair).",
+	.doc = "Lists the blocks that were written in ERA or later, according to the dm-era "
+	       "metadata on DEV, a device or a file.\v"
+	       "Nothing is printed before everything that the answer depends on has been read and "
+	       "found sound.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_SYSTEM] = "system error",
+		[STATUS_NO_ANSWER] = "no safe answer: no such snapshot, or ERA is too late, or "
+				     "the witness is of other metadata: treat "
+				     "every block as written; or the cache holds writes that "
+				     "dm-era has not seen",
+		[STATUS_UNKNOWN] = "done but something was unknown and is listed (--repair)",
+	},
 	.check = check_options,
 };
-
-void options_parse(struct options *options, int argc, char **argv)
-{
-	*options = (struct options){0};
-	options_parse_table(&table, argc, argv, options);
-}

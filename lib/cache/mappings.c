@@ -22,7 +22,7 @@ struct cache_reader {
 	struct xml_parser xml;
 	const struct cache_stream *to;
 	uint32_t nr_cache_blocks;
-	uint64_t *mapped; /* a bit a cache block */
+	uint64_t *mapped; /* one bit per cache block */
 	bool has_mappings, has_hints;
 };
 

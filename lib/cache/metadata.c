@@ -12,6 +12,7 @@
 #include "ondisk/cache_disk.h"
 #include "ondisk/era_disk.h"
 #include "pdata/array.h"
+#include "pdata/space_map.h"
 
 static int check_superblock(const struct blk_dev *dev, const void *block)
 {
@@ -39,7 +40,7 @@ static int check_superblock(const struct blk_dev *dev, const void *block)
 
 struct dirty_walk {
 	struct blk_dev *dev;
-	uint64_t *seen; /* a bit a block of the device */
+	uint64_t *seen; /* one bit per block of the device */
 };
 
 static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
@@ -79,7 +80,7 @@ static int read_words(struct walk *walk, uint64_t root, struct cache_metadata *m
 
 static int read_dirty(struct blk_dev *dev, uint64_t root, struct cache_metadata *metadata)
 {
-	uint64_t limit = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
+	uint64_t limit = space_map_limit(dev->nr_blocks);
 	uint64_t words = bits_words(metadata->nr_cache_blocks);
 	struct dirty_walk ctx = {.dev = dev};
 	struct walk walk = {dev, limit, &ctx, on_pointer, on_problem};

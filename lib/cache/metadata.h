@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The metadata of a dm-cache, as far as its mappings as XML don't tell: was it shut down cleanly,
- * and which of its blocks are dirty?
+ * The parts of dm-cache's metadata that the XML of its mappings does not show: was it stopped
+ * cleanly, and which of its blocks are dirty?
  *
- * Version 1 has a dirty flag in each mapping; version 2 has a bitset of its own, and not every
- * cache_dump looks into that.
+ * Version 1 has a dirty flag in each mapping; version 2 has a separate bitset, which not every
+ * release of cache_dump reads.
  */
 #ifndef ERA_CACHE_METADATA_H
 #define ERA_CACHE_METADATA_H
@@ -19,14 +19,14 @@ struct cache_metadata {
 	bool clean;
 	uint32_t block_size; /* sectors */
 	uint32_t nr_cache_blocks;
-	uint64_t *dirty; /* version 2: a bit a cache block, else NULL; free it by cache_metadata_free() */
+	uint64_t *dirty; /* version 2: one bit per cache block; otherwise NULL */
 };
 
-/* Reads them from a device or file that no one writes to.  Errors are reported. */
+/* Reads them from a device or file that nothing writes to.  Errors are reported. */
 int cache_metadata_read(const char *path, struct cache_metadata *metadata, const struct report *rep)
 	must_check;
 
-/* Also one that is zero. */
+/* A zeroed struct is legal. */
 void cache_metadata_free(struct cache_metadata *metadata);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The mappings are streamed.  What is remembered of them is a bit a cache block; the XML of those
+ * The mappings are streamed.  What is remembered of them is one bit per cache block; the XML of those
  * that stay waits in a nameless temporary file until the last one has been read.
  */
 #include "cache/stale.h"
@@ -22,7 +22,7 @@ struct cache_job {
 	const struct cache_question *question;
 	uint64_t block_size; /* of the cache, bytes */
 	uint32_t nr_cache_blocks;
-	uint64_t *stale; /* a bit a cache block */
+	uint64_t *stale; /* one bit per cache block */
 	uint64_t nr_dirty;
 	struct sink spool; /* of the XML that stays */
 	bool has_hints;

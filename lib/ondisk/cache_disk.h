@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The superblock of dm-cache's metadata, as far as it is read here.
- * Source in the kernel: drivers/md/dm-cache-metadata.c. */
+/* The part of dm-cache's superblock that is read here. Source in the kernel:
+ * drivers/md/dm-cache-metadata.c. */
 #ifndef ERA_ONDISK_CACHE_DISK_H
 #define ERA_ONDISK_CACHE_DISK_H
 

@@ -18,7 +18,7 @@
 
 struct witness_comparison {
 	const struct witness *old;
-	const struct era_view *view;
+	const struct witness_subject *subject;
 	uint32_t nr;            /* blocks that are compared */
 	uint32_t next;          /* sample */
 	uint32_t lowest;        /* era of all blocks of the view */
@@ -28,60 +28,60 @@ struct witness_comparison {
 	struct tally tally;
 };
 
-static int refuse_since(const struct witness *old, const struct era_view *view, uint32_t since)
+static int refuse_since(const struct witness *old, const struct witness_subject *subject, uint32_t since)
 {
-	return report_fail(view->dev.rep, ERA_NO_ANSWER,
+	return report_fail(subject->rep, ERA_NO_ANSWER,
 			   "%s: era %" PRIu32 " was not remembered with the witness %s, which is "
 			   "of era %" PRIu32 ": " FULL_BACKUP,
-			   view->dev.path, since, old->name, old->era);
+			   subject->path, since, old->name, old->era);
 }
 
-static int refuse_older(const struct witness *old, const struct era_view *view)
+static int refuse_older(const struct witness *old, const struct witness_subject *subject)
 {
-	bool snapshot = view->flags & ERA_VIEW_SNAPSHOT;
+	bool snapshot = subject->is_snapshot;
 	const char *why = snapshot ? "it was taken before, or of other metadata"
 				   : "they are an older copy, or were made anew";
 
-	return report_fail(view->dev.rep, ERA_NO_ANSWER,
+	return report_fail(subject->rep, ERA_NO_ANSWER,
 			   "%s: the %s of era %" PRIu32 ", older than the witness %s, of era "
 			   "%" PRIu32 ": %s; " FULL_BACKUP,
-			   view->dev.path, snapshot ? "metadata snapshot is" : "metadata are",
-			   view->sb.current_era, old->name, old->era, why);
+			   subject->path, snapshot ? "metadata snapshot is" : "metadata are",
+			   subject->sb->current_era, old->name, old->era, why);
 }
 
 /* A snapshot has nothing of the era that began with it. */
-static bool is_older(const struct witness *old, const struct era_view *view)
+static bool is_older(const struct witness *old, const struct witness_subject *subject)
 {
-	bool lacks_era = view->flags & ERA_VIEW_SNAPSHOT && old->nr_ages && old->counts[0];
+	bool lacks_era = subject->is_snapshot && old->nr_ages && old->counts[0];
 
-	return view->sb.current_era < old->era || (view->sb.current_era == old->era && lacks_era);
+	return subject->sb->current_era < old->era || (subject->sb->current_era == old->era && lacks_era);
 }
 
-int witness_allowed(const struct witness *old, const struct era_view *view, uint32_t since)
+int witness_allowed(const struct witness *old, const struct witness_subject *subject, uint32_t since)
 {
-	if (view->sb.data_block_size != old->data_block_size)
-		return report_fail(view->dev.rep, ERA_NO_ANSWER,
+	if (subject->sb->data_block_size != old->data_block_size)
+		return report_fail(subject->rep, ERA_NO_ANSWER,
 				   "%s: block size: found %" PRIu32 " sectors, wanted %" PRIu32
 				   ", the witness %s's; " REFUSED,
-				   view->dev.path, view->sb.data_block_size, old->data_block_size,
+				   subject->path, subject->sb->data_block_size, old->data_block_size,
 				   old->name);
-	if (is_older(old, view))
-		return refuse_older(old, view);
+	if (is_older(old, subject))
+		return refuse_older(old, subject);
 	if (since > (uint64_t)old->era + 1)
-		return refuse_since(old, view, since);
+		return refuse_since(old, subject, since);
 	return 0;
 }
 
 struct witness_comparison *witness_comparison_begin(const struct witness *old,
-						    const struct era_view *view, uint64_t limit)
+						    const struct witness_subject *subject, uint64_t limit)
 {
 	struct witness_comparison *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->old = old;
-	c->view = view;
-	c->nr = (uint32_t)min_u64(min_u64(old->nr_blocks, view->sb.nr_blocks), limit);
+	c->subject = subject;
+	c->nr = (uint32_t)min_u64(min_u64(old->nr_blocks, subject->sb->nr_blocks), limit);
 	c->lowest = UINT32_MAX;
 	tally_init(&c->tally, old->nr_blocks, old->era);
 	return c;
@@ -119,11 +119,11 @@ void witness_comparison_add(struct witness_comparison *c, const struct era_chunk
 
 static int refuse_sample(const struct witness_comparison *c)
 {
-	return report_fail(c->view->dev.rep, ERA_NO_ANSWER,
+	return report_fail(c->subject->rep, ERA_NO_ANSWER,
 			   "%s: block %" PRIu32 ": era: found %" PRIu32 ", wanted at least %" PRIu32
 			   ", the witness %s's (%" PRIu32 " of its %" PRIu32 " samples fell); "
 			   REFUSED "%s",
-			   c->view->dev.path, c->fallen.block, c->fallen.era, c->fallen_from,
+			   c->subject->path, c->fallen.block, c->fallen.era, c->fallen_from,
 			   c->old->name, c->nr_fallen, c->old->nr_samples,
 			   c->fallen.era ? "" : MAYBE_REGROWN);
 }
@@ -133,10 +133,10 @@ static int refuse_region(const struct witness_comparison *c, uint64_t first, uin
 {
 	bool low = now->lowest < then->lowest;
 
-	return report_fail(c->view->dev.rep, ERA_NO_ANSWER,
+	return report_fail(c->subject->rep, ERA_NO_ANSWER,
 			   "%s: blocks %" PRIu64 " to %" PRIu64 ": %s era: found %" PRIu32
 			   ", wanted at least %" PRIu32 ", the witness %s's; " REFUSED "%s",
-			   c->view->dev.path, first, end - 1, low ? "lowest" : "highest",
+			   c->subject->path, first, end - 1, low ? "lowest" : "highest",
 			   low ? now->lowest : now->highest, low ? then->lowest : then->highest,
 			   c->old->name, now->lowest ? "" : MAYBE_REGROWN);
 }
@@ -145,10 +145,10 @@ static int refuse_count(const struct witness_comparison *c, uint32_t i, uint64_t
 {
 	uint32_t age = age_class_last(i), era = age < c->old->era ? c->old->era - age : 1;
 
-	return report_fail(c->view->dev.rep, ERA_NO_ANSWER,
+	return report_fail(c->subject->rep, ERA_NO_ANSWER,
 			   "%s: blocks of era %" PRIu32 " or later: found %" PRIu64
 			   ", wanted at least %" PRIu32 ", the witness %s's; " REFUSED "%s",
-			   c->view->dev.path, era, found, c->old->counts[i], c->old->name,
+			   c->subject->path, era, found, c->old->counts[i], c->old->name,
 			   i + 1 < c->old->nr_ages ? "" : MAYBE_REGROWN);
 }
 
@@ -184,24 +184,24 @@ static int compare_counts(const struct witness_comparison *c)
 static void tell_notes(const struct witness_comparison *c)
 {
 	const struct witness *old = c->old;
-	const struct blk_dev *dev = &c->view->dev;
-	uint32_t nr = c->view->sb.nr_blocks;
+	const struct witness_subject *subject = c->subject;
+	uint32_t nr = c->subject->sb->nr_blocks;
 
 	if (nr < old->nr_blocks)
-		report_note(dev->rep,
+		report_note(subject->rep,
 			    "%s: the device had %" PRIu32 " blocks when the witness %s was made, "
 			    "and has %" PRIu32 ": the others were not compared",
-			    dev->path, old->nr_blocks, old->name, nr);
+			    subject->path, old->nr_blocks, old->name, nr);
 	if (nr > old->nr_blocks)
-		report_note(dev->rep,
+		report_note(subject->rep,
 			    "%s: the device had %" PRIu32 " blocks when the witness %s was made: "
 			    "the %" PRIu32 " behind them are listed",
-			    dev->path, old->nr_blocks, old->name, nr - old->nr_blocks);
+			    subject->path, old->nr_blocks, old->name, nr - old->nr_blocks);
 	if (nr && c->lowest > old->era)
-		report_note(dev->rep,
+		report_note(subject->rep,
 			    "%s: every block is of a later era than the witness %s, and is "
 			    "listed: these metadata were made later, or all was written",
-			    dev->path, old->name);
+			    subject->path, old->name);
 }
 
 int witness_comparison_end(const struct witness_comparison *c)

@@ -42,17 +42,17 @@ struct witness_maker {
 	struct group groups[NR_GROUPS];
 };
 
-struct witness_maker *witness_maker_begin(const struct era_view *view)
+struct witness_maker *witness_maker_begin(const struct witness_subject *subject)
 {
 	struct witness_maker *maker = calloc(1, sizeof(*maker));
 
 	if (!maker)
 		return NULL;
-	maker->data_block_size = view->sb.data_block_size;
-	maker->nr_blocks = view->sb.nr_blocks;
-	maker->era = view->sb.current_era;
-	maker->of_snapshot = view->flags & ERA_VIEW_SNAPSHOT;
-	maker->seed = view->sb.csum;
+	maker->data_block_size = subject->sb->data_block_size;
+	maker->nr_blocks = subject->sb->nr_blocks;
+	maker->era = subject->sb->current_era;
+	maker->of_snapshot = subject->is_snapshot;
+	maker->seed = subject->sb->csum;
 	tally_init(&maker->tally, maker->nr_blocks, maker->era);
 	return maker;
 }

@@ -50,9 +50,17 @@ struct witness {
 	struct witness_sample samples[WITNESS_MAX_SAMPLES]; /* ascending */
 };
 
+/* The view that is read, as far as a witness knows it. */
+struct witness_subject {
+	const char *path; /* of the metadata, for messages */
+	const struct report *rep;
+	const struct superblock *sb; /* the view's own */
+	bool is_snapshot;
+};
+
 /* What is to be done with witnesses while the changes are read. */
 struct witness_task {
-	const struct witness *old; /* the view is held against it; or NULL */
+	const struct witness *old; /* the view is compared with it; or NULL */
 	uint64_t listed_from;      /* blocks from here on are listed anyway, and not compared */
 	bool make;                 /* a new one is wanted */
 	/* The new one: free() it.  NULL when none is wanted, and when the answer is not exact:
@@ -62,19 +70,20 @@ struct witness_task {
 
 /*
  * Reads which blocks were written in era `since` or later, as era_changes_read() does, and in the
- * same pass holds all eras against task->old and makes task->made.  Includes era_changes_allowed()
- * and era_view_settle().
+ * same pass compares all eras with task->old and makes task->made.  Includes era_changes_allowed()
+ * and era_view_revalidate().
  *
- * Against a witness the blocks that the device has grown by since are listed, too, whatever their
- * eras (noted). What is unknown counts as it is listed, as the latest era it can have, so only
- * what is known can refuse.
+ * With an old witness, the blocks by which the device has grown since are also listed, whatever
+ * their eras (noted).  An unknown era counts as it does in the list, as the latest that it can be,
+ * so only what is known can be a reason to refuse.
  *
- * ERA_NO_ANSWER, reported, where something fell, or the block size is another, or the view is the
- * older one, or `since` is later than any era that could have been remembered with the witness.
- * Nothing is handed out on failure.
+ * ERA_NO_ANSWER, reported: something fell, or the block size is another, or the view is the older
+ * one, or `since` is later than any era that can have been remembered with the witness.  Outputs
+ * are unchanged on failure, except task->made, which is NULL then.
  */
-int witness_read_changes(struct era_view *view, uint32_t since, struct witness_task *task,
-			 struct era_changes *changes) must_check;
+int witness_read_changes(struct era_view *view, const struct witness_subject *subject,
+			 uint32_t since, struct witness_task *task, struct era_changes *changes)
+	must_check;
 
 /* Reads a witness from a file; *out is to be free()d.  "-" is standard input; name must outlive it.
  * ERA_DAMAGED for one that is damaged, cut off, or no witness; all is reported. */

@@ -14,19 +14,20 @@ struct witness_maker;
 struct witness_comparison;
 
 /* NULL when there is no memory. */
-struct witness_maker *witness_maker_begin(const struct era_view *view);
+struct witness_maker *witness_maker_begin(const struct witness_subject *subject);
 void witness_maker_add(struct witness_maker *maker, const struct era_chunk *chunk);
 
 /* NULL when there is no memory; free() it.  It is the maker's last call; free() that, too. */
 struct witness *witness_maker_end(struct witness_maker *maker);
 
 /* Can the view answer for `since` at all, next to that witness?  0, or ERA_NO_ANSWER, reported. */
-int witness_allowed(const struct witness *old, const struct era_view *view, uint32_t since)
-	must_check;
+int witness_allowed(const struct witness *old, const struct witness_subject *subject,
+		    uint32_t since) must_check;
 
 /* Compares the blocks before `limit` that both have.  All must outlive it. */
 struct witness_comparison *witness_comparison_begin(const struct witness *old,
-						    const struct era_view *view, uint64_t limit);
+						    const struct witness_subject *subject,
+						    uint64_t limit);
 void witness_comparison_add(struct witness_comparison *c, const struct era_chunk *chunk);
 
 /* 0, or ERA_NO_ANSWER: says what fell.  Notes what else there is to know. */

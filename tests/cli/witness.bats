@@ -196,7 +196,7 @@ own_metadata_pass() {
 	status_is 1 ask 1 --witness w damaged >got
 	cp w before
 	status_is 5 ask 1 -r --witness w --witness-out w damaged >got
-	grep -F "w: not written: no witness is made where damage was passed over" "$stderr"
+	grep -F "w: not written: damage was passed over, so there is no witness" "$stderr"
 	cmp w before
 	status_is 0 ask 1 "$image" >want
 	[ "$(awk '{ n += $2 } END { print n }' got)" -ge "$(awk '{ n += $2 } END { print n }' want)" ]
@@ -275,7 +275,7 @@ damaged_witness() {
 	--witness-out metadata | input and output are the same
 	--witness w -o w | input and output are the same
 	--witness-out w -o w | are the same
-	--format cache-xml --cache-mappings - --witness - | can't both be standard input
+	--format cache-xml --cache-mappings - --witness - | cannot both be standard input
 	EOF
 }
 

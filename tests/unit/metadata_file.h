@@ -10,10 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "block/dev.h"
 #include "check/check.h"
 #include "live/live.h"
 #include "metadata/changes.h"
 #include "metadata/map.h"
+#include "ondisk/era_disk.h"
 #include "open/open.h"
 
 static inline void print_problem(void *ctx, const struct problem *p)
@@ -59,15 +61,15 @@ static inline void metadata_are_sound(const char *path)
 /* The era of each of nr blocks, as the live view or the snapshot's has it. */
 static inline void metadata_eras(const char *path, unsigned flags, uint32_t *eras, uint32_t nr)
 {
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	struct era_chunk chunk;
 	uint32_t done = 0;
 	int r;
 
 	assert_int_equal(era_view_open(&view, path, flags, &loud), 0);
-	assert_int_equal(view.sb.nr_blocks, nr);
-	assert_int_equal(era_map_open(&map, &view), 0);
+	assert_int_equal(era_view_sb(view)->nr_blocks, nr);
+	assert_int_equal(era_map_open(&map, view), 0);
 	while ((r = era_map_next(map, &chunk)) > 0) {
 		memcpy(eras + chunk.first, chunk.eras, chunk.nr * sizeof(*eras));
 		done += chunk.nr;
@@ -75,7 +77,7 @@ static inline void metadata_eras(const char *path, unsigned flags, uint32_t *era
 	assert_int_equal(r, 0);
 	assert_int_equal(done, nr);
 	era_map_close(map);
-	era_view_close(&view);
+	era_view_close(view);
 }
 
 #endif

@@ -79,17 +79,22 @@ static void write_run(struct life *life, uint32_t first, uint32_t nr)
 		life->eras[i] = life->era;
 }
 
-static struct era_view view_of(const struct life *life, unsigned flags)
-{
-	struct era_view view = {.flags = flags};
+struct looked_at {
+	struct superblock sb;
+	struct witness_subject subject;
+};
 
-	view.sb.data_block_size = 8;
-	view.sb.nr_blocks = life->nr_blocks;
-	view.sb.current_era = life->era;
-	view.sb.csum = life->eras[0] ^ life->eras[life->nr_blocks / 2];
-	view.dev.path = "life";
-	view.dev.rep = &report;
-	return view;
+static const struct witness_subject *look(struct looked_at *at, const struct life *life,
+					  bool is_snapshot)
+{
+	at->sb = (struct superblock){
+		.data_block_size = 8,
+		.nr_blocks = life->nr_blocks,
+		.current_era = life->era,
+		.csum = life->eras[0] ^ life->eras[life->nr_blocks / 2],
+	};
+	at->subject = (struct witness_subject){"life", &report, &at->sb, is_snapshot};
+	return &at->subject;
 }
 
 /* In pieces as the era map could give them. */
@@ -113,11 +118,11 @@ static void tell(const struct life *life, uint64_t *seed, struct witness_maker *
 }
 
 /* Through its file, each time. */
-static struct witness *make(const struct life *life, unsigned flags, uint64_t *seed)
+static struct witness *make(const struct life *life, bool is_snapshot, uint64_t *seed)
 {
 	static uint8_t data[WITNESS_MAX_BYTES];
-	struct era_view view = view_of(life, flags);
-	struct witness_maker *maker = witness_maker_begin(&view);
+	struct looked_at at;
+	struct witness_maker *maker = witness_maker_begin(look(&at, life, is_snapshot));
 	struct witness *made, *witness = calloc(1, sizeof(*witness));
 
 	assert_non_null(maker);
@@ -133,19 +138,20 @@ static struct witness *make(const struct life *life, unsigned flags, uint64_t *s
 	return witness;
 }
 
-static int compare(const struct witness *old, const struct life *life, unsigned flags,
+static int compare(const struct witness *old, const struct life *life, bool is_snapshot,
 		   uint64_t listed_from, uint64_t *seed)
 {
-	struct era_view view = view_of(life, flags);
+	struct looked_at at;
+	const struct witness_subject *subject = look(&at, life, is_snapshot);
 	struct witness_comparison *c;
 	int r;
 
 	said[0] = '\0';
 	nr_notes = 0;
-	r = witness_allowed(old, &view, 0);
+	r = witness_allowed(old, subject, 0);
 	if (r)
 		return r;
-	c = witness_comparison_begin(old, &view, listed_from);
+	c = witness_comparison_begin(old, subject, listed_from);
 	assert_non_null(c);
 	tell(life, seed, NULL, c);
 	r = witness_comparison_end(c);
@@ -254,7 +260,7 @@ static void make_witness(struct history *h, unsigned i)
 	const struct life *of = by_held ? h->held : h->life;
 
 	free(h->made[i].witness);
-	h->made[i].witness = make(of, by_held ? ERA_VIEW_SNAPSHOT : 0, &h->seed);
+	h->made[i].witness = make(of, by_held, &h->seed);
 	h->made[i].by_held = by_held;
 	h->made[i].sizes = by_held ? h->held_sizes : (struct sizes){of->nr_blocks, false};
 }
@@ -265,13 +271,13 @@ static void compare_live(struct history *h, unsigned i)
 	int r;
 
 	h->nr_compared++;
-	r = compare(old, h->life, 0, h->made[i].sizes.regrown ? h->made[i].sizes.least : UINT64_MAX, &h->seed);
+	r = compare(old, h->life, false, h->made[i].sizes.regrown ? h->made[i].sizes.least : UINT64_MAX, &h->seed);
 	if (r)
 		print_error("%s\n", said);
 	assert_int_equal(r, 0);
 	if (!h->made[i].sizes.regrown)
 		return;
-	r = compare(old, h->life, 0, UINT64_MAX, &h->seed);
+	r = compare(old, h->life, false, UINT64_MAX, &h->seed);
 	h->nr_regrown += r != 0;
 	assert_true(!r || strstr(said, "--old-size"));
 }
@@ -285,7 +291,7 @@ static void compare_held(struct history *h, unsigned i)
 
 	if (!h->held->nr_blocks || h->made[i].sizes.regrown || h->made[i].sizes.least < old->nr_blocks)
 		return;
-	r = compare(old, h->held, ERA_VIEW_SNAPSHOT, UINT64_MAX, &h->seed);
+	r = compare(old, h->held, true, UINT64_MAX, &h->seed);
 	if (!is_older) {
 		if (r)
 			print_error("%s\n", said);
@@ -359,7 +365,7 @@ static void grow_old(struct life *life, uint32_t eras, uint32_t divided, uint64_
 static void must_refuse(const struct witness *witness, const struct life *life, const char *how,
 			uint64_t *seed)
 {
-	assert_int_equal(compare(witness, life, 0, UINT64_MAX, seed), ERA_NO_ANSWER);
+	assert_int_equal(compare(witness, life, false, UINT64_MAX, seed), ERA_NO_ANSWER);
 	if (!strstr(said, how))
 		print_error("%s\n", said);
 	assert_non_null(strstr(said, how));
@@ -381,7 +387,7 @@ static void other_lives(void **state)
 			ages[i] = life_copy(life);
 		}
 		grow_old(life, 1, 10, &seed);
-		witness = make(life, 0, &seed);
+		witness = make(life, false, &seed);
 		for (unsigned i = 0; i < ARRAY_SIZE(ages); i++) {
 			must_refuse(witness, ages[i], "older than the witness", &seed);
 			grow_old(ages[i], life->era - ages[i]->era + 3, 16u << i, &seed);
@@ -407,10 +413,10 @@ static void made_later(void **state)
 	(void)state;
 	grow_old(life, 20, 10, &seed);
 	write_run(later, 0, 5000);
-	witness = make(life, 0, &seed);
-	assert_int_equal(compare(witness, later, 0, UINT64_MAX, &seed), 0);
+	witness = make(life, false, &seed);
+	assert_int_equal(compare(witness, later, false, UINT64_MAX, &seed), 0);
 	assert_non_null(strstr(said, "every block is of a later era"));
-	assert_int_equal(compare(witness, life, 0, UINT64_MAX, &seed), 0);
+	assert_int_equal(compare(witness, life, false, UINT64_MAX, &seed), 0);
 	assert_int_equal(nr_notes, 0);
 	free(witness);
 	free(life);
@@ -420,18 +426,19 @@ static void made_later(void **state)
 static void block_size_and_era(void **state)
 {
 	struct life *life = life_new(5000, 100);
-	struct era_view view = view_of(life, 0);
+	struct looked_at at;
+	const struct witness_subject *view = look(&at, life, false);
 	uint64_t seed = 7;
-	struct witness *witness = make(life, 0, &seed);
+	struct witness *witness = make(life, false, &seed);
 
 	(void)state;
-	assert_int_equal(witness_allowed(witness, &view, 101), 0);
-	view.sb.current_era = 120;
-	assert_int_equal(witness_allowed(witness, &view, 101), 0);
-	assert_int_equal(witness_allowed(witness, &view, 102), ERA_NO_ANSWER);
+	assert_int_equal(witness_allowed(witness, view, 101), 0);
+	at.sb.current_era = 120;
+	assert_int_equal(witness_allowed(witness, view, 101), 0);
+	assert_int_equal(witness_allowed(witness, view, 102), ERA_NO_ANSWER);
 	assert_non_null(strstr(said, "era 102 was not remembered with the witness w"));
-	view.sb.data_block_size = 16;
-	assert_int_equal(witness_allowed(witness, &view, 0), ERA_NO_ANSWER);
+	at.sb.data_block_size = 16;
+	assert_int_equal(witness_allowed(witness, view, 0), ERA_NO_ANSWER);
 	assert_non_null(strstr(said, "block size: found 16 sectors, wanted 8"));
 	free(witness);
 	free(life);
@@ -449,7 +456,7 @@ static void what_fell(void **state)
 	write_run(life, 0, MAX_BLOCKS);
 	life->era = 60;
 	write_run(life, 16 * 1000, 8);
-	witness = make(life, 0, &seed);
+	witness = make(life, false, &seed);
 	life->era = 61;
 
 	other = life_copy(life);
@@ -498,7 +505,7 @@ static void samples_are_even(void **state)
 	for (life->era = 41; life->era < 100; life->era++)
 		write_run(life, life->era * 600, 600);
 	life->era = 100;
-	witness = make(life, 0, &seed);
+	witness = make(life, false, &seed);
 	assert_true(witness->nr_samples > WITNESS_MAX_SAMPLES - 200);
 	for (uint32_t i = 0; i < witness->nr_samples; i++)
 		nr[witness->samples[i].era]++;
@@ -521,9 +528,9 @@ static void shrunk(void **state)
 	/* A region that is cut: its highest era goes. */
 	life->eras[6999] = life->eras[7000] = 1;
 	life->eras[7001] = life->era;
-	witness = make(life, 0, &seed);
+	witness = make(life, false, &seed);
 	life->nr_blocks = 7001;
-	assert_int_equal(compare(witness, life, 0, UINT64_MAX, &seed), 0);
+	assert_int_equal(compare(witness, life, false, UINT64_MAX, &seed), 0);
 	assert_non_null(strstr(said, "had 10000 blocks when the witness w was made, and has 7001"));
 	memset(life->eras + 6000, 0, 1000 * sizeof(*life->eras));
 	must_refuse(witness, life, "--old-size", &seed);
@@ -544,7 +551,7 @@ static void damaged_files(void **state)
 	(void)state;
 	assert_non_null(out);
 	grow_old(life, 70, 50, &seed);
-	witness = make(life, 0, &seed);
+	witness = make(life, false, &seed);
 	size = witness_encode(witness, data);
 	for (uint32_t i = 0; i < size; i++)
 		for (size_t f = 0; f < ARRAY_SIZE(flips); f++) {
@@ -602,7 +609,7 @@ static void hostile_files(void **state)
 	(void)state;
 	assert_non_null(out);
 	grow_old(life, 70, 50, &seed);
-	witness = make(life, 0, &seed);
+	witness = make(life, false, &seed);
 	for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
 		const struct le32 value = le32_make(edits[i].value);
 		struct le32 csum;
@@ -640,12 +647,12 @@ static unsigned pass_unnoticed(uint32_t lost, uint32_t per_100000, bool in_a_row
 		life->era++;
 		for (uint32_t n = 0; n < lost; n++)
 			write_run(life, (in_a_row ? first + n : unit_random(seed)) % TABLE_BLOCKS, 1);
-		witness = make(life, 0, seed);
+		witness = make(life, false, seed);
 		copy->era += 2;
 		for (uint32_t i = 0; i < TABLE_BLOCKS; i++)
 			if (unit_random(seed) % 100000 < per_100000)
 				copy->eras[i] = copy->era;
-		nr += !compare(witness, copy, 0, UINT64_MAX, seed);
+		nr += !compare(witness, copy, false, UINT64_MAX, seed);
 		free(witness);
 		free(copy);
 		free(life);
