@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The mappings are streamed.  What is remembered of them is one bit per cache block; the XML of those
- * that stay waits in a nameless temporary file until the last one has been read.
+ * The mappings are streamed.  What is remembered of them is one bit per cache block; the XML of
+ * those that stay waits in a nameless temporary file until the last one has been read.
  */
 #include "cache/stale.h"
 
