@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Lists the blocks written since an era. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/checked.h"
 #include "base/sink.h"
@@ -11,6 +12,7 @@
 #include "options.h"
 #include "output/changes.h"
 #include "tools/program.h"
+#include "witness/witness.h"
 
 /* The device's size must be one that has just these blocks. */
 static bool size_fits(const struct dmera_facts *facts, const struct options *options, struct tool *tool)
@@ -109,6 +111,38 @@ static int print(const struct changes *changes, const struct options *options, c
 	return r;
 }
 
+/* The new witness gets its name after the list has been written, but whether it can be written is
+ * known before. */
+static int print_both(const struct changes *changes, const struct witness *made,
+		      const struct options *options, const struct report *rep)
+{
+	struct sink sink = {0};
+	int r = sink_open(&sink, options->witness_out, rep);
+
+	if (r)
+		return r;
+	r = witness_save(made, &sink);
+	if (!r)
+		r = print(changes, options, rep);
+	if (!r)
+		r = sink_finish(&sink);
+	sink_close(&sink);
+	return r;
+}
+
+static int print_answer(const struct changes *changes, const struct dmera_changes *found,
+			const struct options *options, const struct report *rep)
+{
+	const struct witness *made = dmera_changes_witness(found);
+
+	if (made)
+		return print_both(changes, made, options, rep);
+	if (options->witness_out)
+		report_note(rep, "%s: not written: damage was passed over, so there is no witness",
+			    options->witness_out);
+	return print(changes, options, rep);
+}
+
 static enum exit_status invalidate(struct dmera *era, const struct options *options, struct tool *tool)
 {
 	struct dmera_changes *found;
@@ -126,11 +160,37 @@ static enum exit_status invalidate(struct dmera *era, const struct options *opti
 		return status_of(r);
 	dmera_changes_get_totals(found, &totals, sizeof(totals));
 	changes = describe(&facts, found, totals.nr_unknown, options);
-	r = print(&changes, options, &tool->report);
+	r = print_answer(&changes, found, options, &tool->report);
 	dmera_changes_free(found);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
+}
+
+static void apply(struct dmera *era, const struct options *options)
+{
+	if (options->has_old_size)
+		dmera_set_old_size(era, options->old_size);
+	if (options->has_snapshot_era)
+		dmera_set_snapshot_era(era, options->snapshot_era);
+}
+
+static enum exit_status open_and_list(struct dmera *era, const struct options *options,
+				      struct tool *tool)
+{
+	unsigned flags = (options->snapshot ? DMERA_SNAPSHOT : 0) |
+			 (options->repair ? DMERA_REPAIR : 0);
+	struct witness *old = NULL;
+	enum exit_status status;
+	int r = options->witness ? witness_load(&old, options->witness, &tool->report) : 0;
+
+	if (!r) {
+		dmera_set_witness(era, old, options->witness_out);
+		r = dmera_open(era, options->path, flags);
+	}
+	status = r ? status_of(r) : invalidate(era, options, tool);
+	free(old);
+	return status;
 }
 
 static enum exit_status run(struct tool *tool, void *arg)
@@ -138,19 +198,13 @@ static enum exit_status run(struct tool *tool, void *arg)
 	const struct options *options = arg;
 	enum exit_status status;
 	struct dmera *era = dmera_create();
-	int r;
 
 	tool->path = options->path;
 	if (!era)
 		return status_of(report_nomem(&tool->report));
 	tool_listen(tool, era);
-	if (options->has_old_size)
-		dmera_set_old_size(era, options->old_size);
-	if (options->has_snapshot_era)
-		dmera_set_snapshot_era(era, options->snapshot_era);
-	r = dmera_open(era, options->path, (options->snapshot ? DMERA_SNAPSHOT : 0) |
-						   (options->repair ? DMERA_REPAIR : 0));
-	status = r ? status_of(r) : invalidate(era, options, tool);
+	apply(era, options);
+	status = open_and_list(era, options, tool);
 	dmera_destroy(era);
 	return status;
 }

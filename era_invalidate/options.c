@@ -37,6 +37,11 @@ static const struct option_row rows[] = {
 	 "The smallest size that the tracked device has had since ERA: list everything past it",
 	 OPTION_SIZE, offsetof(struct options, old_size), offsetof(struct options, has_old_size),
 	 NULL, false},
+	{"witness", 0, "FILE",
+	 "Refuse metadata that are older than FILE's, or others ('-': standard input)",
+	 OPTION_TEXT, offsetof(struct options, witness), 0, NULL, false},
+	{"witness-out", 0, "FILE", "Write a witness of these metadata, for --witness next time",
+	 OPTION_TEXT, offsetof(struct options, witness_out), 0, NULL, false},
 	{"cache-mappings", 0, "FILE",
 	 "For dm-cache and cache-xml: the output of cache_dump ('-': standard input)", OPTION_TEXT,
 	 offsetof(struct options, cache_mappings), 0, NULL, false},
@@ -63,15 +68,33 @@ static void check_cache_options(const struct options *options)
 }
 
 /* Neither list nor messages may go into what the answer is read from. */
-static void check_outputs(const struct options *options)
+static void check_output(const struct options *options, const char *output)
 {
-	const char *output = options_stream(options->output);
-
 	options_check_output(options->path, output);
 	if (options->cache_mappings)
 		options_check_output(options_stream(options->cache_mappings), output);
 	if (options->cache_metadata)
 		options_check_output(options->cache_metadata, output);
+}
+
+/* The new witness may replace the old one. */
+static void check_witness_options(const struct options *options)
+{
+	const char *output = options_stream(options->output);
+
+	if (options->witness && options->cache_mappings && !options_stream(options->witness) &&
+	    !options_stream(options->cache_mappings))
+		options_error("--witness and --cache-mappings cannot both be standard input");
+	if (options->witness)
+		options_check_output(options_stream(options->witness), output);
+	if (!options->witness_out)
+		return;
+	if (!options_stream(options->witness_out))
+		options_error("--witness-out: wanted a file, not standard output");
+	if (output && !strcmp(output, options->witness_out))
+		options_error("--output and --witness-out are the same: %s", output);
+	check_output(options, options->witness_out);
+	options_check_output(options->witness_out, output);
 }
 
 static void check_options(void *input)
@@ -88,7 +111,8 @@ static void check_options(void *input)
 	if (options->has_unit && !(options->format && options->format->has_unit))
 		options_error("--unit is for --format ranges only");
 	check_cache_options(options);
-	check_outputs(options);
+	check_output(options, options_stream(options->output));
+	check_witness_options(options);
 }
 
 const struct option_table invalidate_options = {
@@ -104,7 +128,8 @@ const struct option_table invalidate_options = {
 		[STATUS_OK] = "done",
 		[STATUS_DAMAGED] = "damaged",
 		[STATUS_SYSTEM] = "system error",
-		[STATUS_NO_ANSWER] = "no safe answer: no such snapshot, or ERA is too late: treat "
+		[STATUS_NO_ANSWER] = "no safe answer: no such snapshot, or ERA is too late, or "
+				     "the witness is of other metadata: treat "
 				     "every block as written; or the cache holds writes that "
 				     "dm-era has not seen",
 		[STATUS_UNKNOWN] = "done but something was unknown and is listed (--repair)",

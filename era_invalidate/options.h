@@ -21,6 +21,7 @@ struct options {
 	uint64_t device_size; /* 0: not given */
 	uint64_t old_size;
 	const char *cache_mappings, *cache_metadata;
+	const char *witness, *witness_out;
 };
 
 /* Fills a struct options. */

@@ -10,9 +10,11 @@
 #include "dmera/dmera_internal.h"
 #include "dmera/own.h"
 #include "metadata/superblock.h"
+#include "witness/witness.h"
 
 struct dmera_changes {
 	struct era_changes found;
+	struct witness *witness; /* made with it, or NULL */
 	struct dmera_totals totals;
 	uint64_t block_size; /* bytes; 0 when those of the device are too many to be counted */
 	uint64_t end;        /* where the device ends, in bytes */
@@ -31,6 +33,12 @@ void dmera_set_old_size(struct dmera *era, uint64_t bytes)
 void dmera_set_snapshot_era(struct dmera *era, uint64_t snapshot_era)
 {
 	era->snapshot_era = snapshot_era;
+}
+
+void dmera_set_witness(struct dmera *era, const struct witness *old, bool wants_new)
+{
+	era->witness = old;
+	era->wants_witness = wants_new;
 }
 
 static int check_snapshot(struct dmera *era)
@@ -73,37 +81,54 @@ static int rewind_view(struct dmera *era)
 	return r;
 }
 
-static int read_view(struct dmera *era, uint32_t since, struct era_changes *found)
+/* From here on all blocks are listed. */
+static uint64_t first_listed(const struct dmera *era)
+{
+	if (era->old_size == UINT64_MAX)
+		return UINT64_MAX;
+	return era->old_size / superblock_block_bytes(era_view_sb(era->view));
+}
+
+static int read_changes(struct dmera *era, uint32_t since, struct dmera_changes *changes)
+{
+	const struct witness_subject subject = {
+		.path = era->path,
+		.rep = &era->report,
+		.sb = era_view_sb(era->view),
+		.is_snapshot = era->is_snapshot,
+	};
+	struct witness_task task = {
+		.old = era->witness,
+		.listed_from = first_listed(era),
+		.make = era->wants_witness,
+	};
+	int r = witness_read_changes(era->view, &subject, since, &task, &changes->found);
+
+	changes->witness = task.made;
+	return r;
+}
+
+/* Also when it can't begin: what was read of a snapshot that is gone meant nothing. */
+static int read_view(struct dmera *era, uint32_t since, struct dmera_changes *changes)
 {
 	int r = check_snapshot(era);
 
 	if (!r)
 		r = check_size(era);
 	if (!r)
-		r = era_changes_allowed(era->view, since);
+		r = rewind_view(era);
 	if (r)
-		return r;
-	r = rewind_view(era);
-	return r ? r : era_changes_read(era->view, since, found);
-}
-
-/* Also when the reading has failed: what was read of a snapshot that is gone meant nothing. */
-static int revalidate(struct dmera *era, int r, struct era_changes *found)
-{
-	int valid = era_view_revalidate(era->view, r);
-
-	if (valid && !r)
-		era_changes_free(found);
-	return valid;
+		return era_view_revalidate(era->view, r);
+	return read_changes(era, since, changes);
 }
 
 static void add_grown(const struct dmera *era, struct era_changes *found)
 {
-	const struct superblock *sb = era_view_sb(era->view);
-	uint64_t first = era->old_size / superblock_block_bytes(sb);
+	uint32_t nr_blocks = era_view_sb(era->view)->nr_blocks;
+	uint64_t first = first_listed(era);
 
-	if (first < sb->nr_blocks)
-		bits_set_range(found->bits, first, sb->nr_blocks - first);
+	if (first < nr_blocks)
+		bits_set_range(found->bits, first, nr_blocks - first);
 }
 
 /* Sets `end`, or makes the size of a block 0. */
@@ -144,8 +169,7 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 	answer = calloc(1, sizeof(*answer));
 	if (!answer)
 		return dmera_end(era, report_nomem(&era->report));
-	r = read_view(era, since, &answer->found);
-	r = revalidate(era, r, &answer->found);
+	r = read_view(era, since, answer);
 	if (r) {
 		free(answer);
 		return dmera_end(era, r);
@@ -180,6 +204,7 @@ void dmera_changes_free(struct dmera_changes *changes)
 	if (!changes)
 		return;
 	era_changes_free(&changes->found);
+	free(changes->witness);
 	free(changes);
 }
 
@@ -187,6 +212,11 @@ void dmera_changes_get_totals(const struct dmera_changes *changes, struct dmera_
 			      size_t size)
 {
 	dmera_copy_out(totals, size, &changes->totals, sizeof(changes->totals));
+}
+
+const struct witness *dmera_changes_witness(const struct dmera_changes *changes)
+{
+	return changes->witness;
 }
 
 const uint64_t *dmera_changes_bits(const struct dmera_changes *changes)

@@ -3,6 +3,7 @@
 #ifndef ERA_DMERA_OWN_H
 #define ERA_DMERA_OWN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dmera.h"
@@ -11,6 +12,15 @@
  * Offsets and lengths of runs are 0 then. */
 int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_changes **changes)
 	DMERA_MUST_CHECK;
+
+struct witness;
+
+/* Later answers are compared with `old`, which must outlive them, or is NULL: none; and make a new
+ * one if that is wanted.  What witness_read_changes() promises. */
+void dmera_set_witness(struct dmera *era, const struct witness *old, bool wants_new);
+
+/* The new one, freed with the answer; NULL if none was wanted, or the answer is not exact. */
+const struct witness *dmera_changes_witness(const struct dmera_changes *changes);
 
 /* One bit per data block, as in base/bits.h; good until the answer is freed. */
 const uint64_t *dmera_changes_bits(const struct dmera_changes *changes);

@@ -85,7 +85,8 @@ static int add_chunk(struct reading *reading, const struct era_chunk *chunk)
 	return r;
 }
 
-static int read_map(struct era_view *view, struct reading *reading)
+static int read_map(struct era_view *view, const struct era_chunk_listener *listener,
+		    struct reading *reading)
 {
 	struct era_chunk chunk;
 	struct era_map *map;
@@ -98,6 +99,8 @@ static int read_map(struct era_view *view, struct reading *reading)
 		r = add_chunk(reading, &chunk);
 		if (r)
 			break;
+		if (listener)
+			listener->on_chunk(listener->ctx, &chunk);
 	}
 	reading->changes->nr_unknown = unknown_ranges_end(&reading->ranges);
 	era_map_close(map);
@@ -105,6 +108,12 @@ static int read_map(struct era_view *view, struct reading *reading)
 }
 
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
+{
+	return era_changes_read_with(view, since, NULL, changes);
+}
+
+int era_changes_read_with(struct era_view *view, uint32_t since,
+			  const struct era_chunk_listener *listener, struct era_changes *changes)
 {
 	struct reading reading = {
 		.changes = changes,
@@ -118,7 +127,7 @@ int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *
 	};
 	if (!changes->bits)
 		return report_nomem(view->dev.rep);
-	r = read_map(view, &reading);
+	r = read_map(view, listener, &reading);
 	if (r)
 		era_changes_free(changes);
 	return r;

@@ -83,7 +83,7 @@ sweep_untraced() {
 @test "a file system without nameless files" {
 	export FAULT_NO_TMPFILE=1
 	rm -rf right.*
-	cases="dump-new dump-over dump-gz invalidate-snap cache-xml restore-new repair-new format-new
+	cases="dump-new dump-over dump-gz invalidate-snap witness cache-xml restore-new repair-new format-new
 		format-large"
 	sweep_all 100 <<-'EOF'
 		open 24 Too many open files

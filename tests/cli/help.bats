@@ -223,12 +223,24 @@ examples_are_real() {
 	check_example "$command"
 }
 
+# Metadata of the size of meta, in which less was written, but up to a later era.
+anew_metadata() {
+	printf '%s\n' '<superblock uuid="" block_size="8" nr_blocks="4096" current_era="4">' \
+		'<writeset era="4" nr_bits="4096">' >anew.xml
+	seq -f '<bit block="%.0f" value="false"/>' 0 4095 >>anew.xml
+	printf '%s\n' '</writeset>' '<era_array>' >>anew.xml
+	seq -f '<era block="%.0f" era="1"/>' 0 4095 >>anew.xml
+	printf '%s\n' '</era_array>' '</superblock>' >>anew.xml
+	era_restore -q -i anew.xml -o anew
+}
+
 example_files() {
 	scratch
 	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
 	gzip -dc "$abs_top_srcdir/tests/images/022-snapshot-moved-on/image.gz" >snap
 	cp meta damaged
 	printf '\1' | dd of=damaged bs=1 seek=45156 conv=notrunc status=none
+	anew_metadata
 	nr_examples=0
 }
 

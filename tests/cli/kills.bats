@@ -41,12 +41,13 @@ victim() {
 	dump) command=(era_dump -o $out levels) old=old.text kind=text ;;
 	dump-gz) command=(era_dump -o $out.gz levels) kind=text ;;
 	invalidate) command=(era_invalidate --written-since 1 -o $out large) kind=text ;;
+	witness) command=(era_invalidate --written-since 1 -o /dev/null --witness-out $out large) old=old.text kind=text ;;
 	esac
 }
 
 # wrapper: what commands are run by. has_names: and nameless files aren't known.
 wrapper=() has_names=
-victims=(restore-new restore-over repair-new repair-over format-over counts dump dump-gz invalidate)
+victims=(restore-new restore-over repair-new repair-over format-over counts dump dump-gz invalidate witness)
 
 prepare() {
 	rm -rf out

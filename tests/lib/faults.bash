@@ -39,6 +39,7 @@ fault_inputs() {
 	cp small hidden
 	blkedit hidden index.free.0=0
 	echo "an older file" >old.text
+	era_invalidate -m --written-since 5 --witness-out witness -o /dev/null meta 2>/dev/null
 	awk 'BEGIN {
 		print "<superblock uuid=\"\" block_size=\"8\" nr_blocks=\"64\" current_era=\"600\">"
 		for (e = 1; e <= 600; e++)
@@ -57,7 +58,7 @@ fault_inputs() {
 }
 
 fault_cases="check check-json check-snap dump dump-new dump-over dump-gz dump-repair dump-logical
-	invalidate-snap invalidate-json cache cache-xml restore-new restore-over restore-stdin repair-new
+	invalidate-snap invalidate-json witness cache cache-xml restore-new restore-over restore-stdin repair-new
 	repair-over format-new format-large counts"
 
 # fault_case NAME: sets $command, $input, and $old, what its output out/file was before, if anything.
@@ -76,6 +77,7 @@ fault_case() {
 	dump-logical) command=(era_dump --logical many) ;;
 	invalidate-snap) command=(era_invalidate --written-since 5 -m -o $out meta) old=old.text ;;
 	invalidate-json) command=(era_invalidate --written-since 5 --format json meta) ;;
+	witness) command=(era_invalidate --written-since 5 --witness witness --witness-out $out -o out/list meta) old=witness ;;
 	cache) command=(era_invalidate --written-since 5 --format dm-cache --cache-mappings cache.xml -o $out meta) ;;
 	cache-xml) command=(era_invalidate --written-since 12 --format cache-xml --cache-mappings cache.xml -o $out meta) ;;
 	restore-new) command=(era_restore -i small.xml.gz -o $out) is_metadata=1 ;;

@@ -23,6 +23,7 @@
 #include "open/open.h"
 #include "target/engine/engine.h"
 #include "tests/sim/simdev.h"
+#include "witness/witness.h"
 
 #define MAX_BLOCKS 3000u
 #define BLOCK_SECTORS 8u
@@ -47,6 +48,8 @@ struct run {
 	struct state *states; /* [0 .. promised] are true or were; the next may come */
 	unsigned promised;
 	bool with_digest, failed, resumed; /* resumed: since the opening */
+	struct witness *witnesses[MAX_STATES]; /* of what a promise said, of some; or NULL */
+	bool with_witnesses;
 	unsigned doubtful; /* a promise at which what a failed flush left may be gone; 0: none */
 	uint64_t openings[MAX_STATES]; /* the first flush of each */
 	unsigned nr_openings;
@@ -78,6 +81,58 @@ static bool is_read_only(const struct run *run)
 	return !strncmp(line, "Error: ", 7);
 }
 
+/* Holds what a reader finds against a witness, and makes one.  false: it is refused. */
+static bool witness_view(struct simdev *image, unsigned flags, const struct witness *old,
+			 struct witness **made)
+{
+	struct witness_task task = {.old = old, .listed_from = UINT64_MAX, .make = made};
+	struct witness_subject subject = {"sim", &quiet, NULL, flags & ERA_VIEW_SNAPSHOT};
+	struct era_changes changes;
+	struct era_view *view;
+	struct blk_dev dev;
+	int r;
+
+	assert_int_equal(simdev_dev(image, &dev, NULL), 0);
+	assert_int_equal(era_view_open_dev(&view, &dev, flags), 0);
+	subject.sb = era_view_sb(view);
+	r = witness_read_changes(view, &subject, 0, &task, &changes);
+	era_view_close(view);
+	if (r)
+		return false;
+	era_changes_free(&changes);
+	if (made)
+		*made = task.made;
+	return true;
+}
+
+static void keep_witness(struct run *run)
+{
+	const struct state *state = &run->states[run->promised];
+	bool held = state->held && run->promised % 10 == 0;
+
+	if (run->with_witnesses && run->promised % 5 == 0 && !state->blank)
+		assert_true(witness_view(&run->sim, held ? ERA_VIEW_SNAPSHOT : 0, NULL,
+					 &run->witnesses[run->promised]));
+}
+
+/* What was true once lets all that comes later pass, and lets a snapshot of later pass, too. */
+static bool passes_witnesses(const struct run *run, uint64_t promise, struct simdev *image,
+			     const struct state *state)
+{
+	for (uint64_t i = 0; i <= promise; i++) {
+		const struct witness *old = run->witnesses[i];
+
+		if (!old)
+			continue;
+		if (!witness_view(image, 0, old, NULL))
+			return false;
+		if (state->held && state->snapshot.era > old->era &&
+		    !witness_view(image, ERA_VIEW_SNAPSHOT, old, NULL))
+			return false;
+	}
+	return true;
+}
+
 /* What finds no space changes nothing, and the run goes on. */
 static void returned(struct run *run, int r)
 {
@@ -87,6 +142,7 @@ static void returned(struct run *run, int r)
 		run->failed = true;
 	else
 		simdev_promise(&run->sim, ++run->promised);
+	keep_witness(run);
 }
 
 static bool has_origin;   /* that is flushed, so that there is something to doubt */
@@ -255,6 +311,8 @@ static void end_run(struct run *run)
 {
 	engine_close(run->engine);
 	simdev_close(&run->sim);
+	for (unsigned i = 0; i < MAX_STATES; i++)
+		free(run->witnesses[i]);
 	free(run->states);
 }
 
@@ -359,6 +417,10 @@ static bool judge(void *ctx, struct simdev_stop *stop)
 		snprintf(stop->why, sizeof(stop->why), "not sound");
 		return false;
 	}
+	if (!state->blank && !passes_witnesses(run, stop->promise, stop->image, state)) {
+		snprintf(stop->why, sizeof(stop->why), "a witness of before refuses");
+		return false;
+	}
 	if (!state->blank && stop->promise % 8 == 0 && !works_on(stop->image, state)) {
 		snprintf(stop->why, sizeof(stop->why), "does not resume");
 		return false;
@@ -396,6 +458,7 @@ static void test_every_stop(void **state)
 		const struct simdev_how how = {.states = 12, .seed = i};
 
 		start_run(&run, i + 1, true);
+		run.with_witnesses = true;
 		go_on(&run, 40);
 		assert_false(run.failed);
 		assert_int_equal(nr_bad(&run, &how, true), 0);
