@@ -56,20 +56,17 @@ static void add_grown(const struct era_view *view, const struct options *options
 		bits_set_range(found->bits, first, view->sb.nr_blocks - first);
 }
 
-/* Without a look at the cache's own metadata nobody knows; XML can be made of any. */
-static int check_cache(const struct options *options, struct cache_metadata *metadata,
+/* Messages are for a cache that the kernel starts as it was stopped; XML can be made of any. */
+static int check_cache(const struct options *options, const struct cache_superblock *sb,
 		       const struct report *rep)
 {
-	int r;
-
-	if (!options->cache_metadata) {
-		report_note(rep, "whether the cache was stopped cleanly, and what is dirty in its metadata "
-				 "of version 2, was not checked (--cache-metadata)");
+	if (sb->needs_check)
+		return report_fail(rep, ERA_NO_ANSWER,
+				   "%s: the cache could not write its metadata: the kernel does not start "
+				   "it before cache_check has cleared the flag needs_check",
+				   options->cache_metadata);
+	if (sb->is_clean)
 		return 0;
-	}
-	r = cache_metadata_read(options->cache_metadata, metadata, rep);
-	if (r || metadata->clean)
-		return r;
 	if (options->cache_format == CACHE_MESSAGES)
 		return report_fail(rep, ERA_NO_ANSWER,
 				   "%s: the cache was not stopped cleanly: the kernel takes all of it "
@@ -81,10 +78,26 @@ static int check_cache(const struct options *options, struct cache_metadata *met
 	return 0;
 }
 
+static int write_stale(const struct cache_question *question, const struct options *options,
+		       struct sink *sink)
+{
+	struct source mappings;
+	int r;
+
+	if (!options->cache_mappings)
+		return cache_write_stale(NULL, question, sink);
+	r = source_open(&mappings, options->cache_mappings, question->rep);
+	if (r)
+		return r;
+	r = cache_write_stale(&mappings, question, sink);
+	source_close(&mappings);
+	return r;
+}
+
 static int write_cache(const struct changes *changes, const struct options *options,
 		       struct sink *sink, const struct report *rep)
 {
-	struct cache_metadata metadata = {0};
+	struct cache_metadata metadata;
 	struct cache_question question = {
 		.changes = changes,
 		.format = options->cache_format,
@@ -92,16 +105,20 @@ static int write_cache(const struct changes *changes, const struct options *opti
 		.metadata = options->cache_metadata ? &metadata : NULL,
 		.rep = rep,
 	};
-	struct source mappings;
-	int r = check_cache(options, &metadata, rep);
+	int r;
 
-	if (!r)
-		r = source_open(&mappings, options->cache_mappings, rep);
-	if (!r) {
-		r = cache_write_stale(&mappings, &question, sink);
-		source_close(&mappings);
+	if (!options->cache_metadata) {
+		report_note(rep, "whether the cache was stopped cleanly, and what is dirty in its metadata "
+				 "of version 2, was not checked (--cache-metadata)");
+		return write_stale(&question, options, sink);
 	}
-	cache_metadata_free(&metadata);
+	r = cache_metadata_open(&metadata, options->cache_metadata, rep);
+	if (r)
+		return r;
+	r = check_cache(options, &metadata.sb, rep);
+	if (!r)
+		r = write_stale(&question, options, sink);
+	cache_metadata_close(&metadata);
 	return r;
 }
 

@@ -29,13 +29,13 @@ struct cache_stream {
 	int (*begin)(void *ctx, const struct cache_header *header);
 	int (*mapping)(void *ctx, const struct cache_mapping *mapping);
 	int (*hints_begin)(void *ctx);
-	int (*hint)(void *ctx, uint32_t cache_block, const char *data);
+	int (*hint)(void *ctx, uint32_t cache_block, const char *data); /* may be NULL */
 	int (*end)(void *ctx);
 };
 
 /* What comes is checked: sizes are whole sectors, a cache block is in the cache and is mapped once,
  * and there is a list of mappings.  Errors are reported; those of the stream are its own to report.
- * Discards are left out.  Takes a bit of memory for each cache block. */
+ * Discards are left out.  Takes one bit of memory for each cache block up to the last one that is mapped. */
 int cache_read(struct source *source, const struct cache_stream *to) must_check;
 
 #endif

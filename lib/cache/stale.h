@@ -27,12 +27,14 @@ struct cache_question {
 	const struct changes *changes;
 	enum cache_format format;
 	bool allow_dirty; /* dirty blocks count as stale */
-	const struct cache_metadata *metadata; /* of the cache, or NULL: not looked into */
+	struct cache_metadata *metadata; /* of the cache, just opened, or NULL: not looked into */
 	const struct report *rep;
 };
 
-/* Reads the mappings of a cache, as cache_dump prints them, and writes the answer to sink, once all
- * of them have been read.  ERA_NO_ANSWER when there is a dirty one; the first of them are named. */
+/* Reads the mappings of a cache and writes the answer to sink, once all of them have been read.
+ * mappings are what cache_dump prints, or NULL: they are read from question->metadata.  Where there are
+ * both they must agree.  ERA_NO_ANSWER when they don't, or when a block is dirty; the first of these are
+ * named. */
 int cache_write_stale(struct source *mappings, const struct cache_question *question,
 		      struct sink *sink) must_check;
 

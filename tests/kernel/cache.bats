@@ -15,7 +15,7 @@ cache_sectors=64
 setup() {
 	local tool
 	need_kernel
-	need_ours era_check era_invalidate
+	need_ours era_check era_format era_invalidate
 	for tool in cache_check cache_dump cache_restore; do
 		need "$PEER_DIR/$tool"
 	done
