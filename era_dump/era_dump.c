@@ -2,6 +2,7 @@
 /* Prints dm-era metadata as XML. */
 #include "base/compiler.h"
 #include "base/sink.h"
+#include "block/dev.h"
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
@@ -71,7 +72,7 @@ static int write_xml(const struct options *options, struct tool *tool,
 }
 
 struct dump {
-	struct era_view view;
+	struct era_view *view;
 	bool logical;
 	struct era_losses losses;
 };
@@ -82,13 +83,14 @@ static int produce_view(void *ctx, const struct era_stream *to)
 	int r;
 
 	if (dump->logical)
-		r = era_stream_logical(&dump->view, to, &dump->losses);
+		r = era_stream_logical(dump->view, to, &dump->losses);
 	else
-		r = era_stream_view(&dump->view, to, &dump->losses);
-	return era_view_settle(&dump->view, r);
+		r = era_stream_view(dump->view, to, &dump->losses);
+	return era_view_revalidate(dump->view, r);
 }
 
-static enum exit_status dump_view(const struct options *options, struct blk_dev *dev, struct tool *tool)
+static enum exit_status dump_view(const struct options *options, struct blk_dev *dev,
+				  struct tool *tool)
 {
 	struct dump dump = {.logical = options->logical};
 	unsigned flags = ERA_VIEW_WHOLE | (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
@@ -99,8 +101,8 @@ static enum exit_status dump_view(const struct options *options, struct blk_dev 
 	if (r)
 		return status_of(r);
 	r = write_xml(options, tool, produce_view, &dump);
-	nr_problems = dump.view.nr_problems;
-	era_view_close(&dump.view);
+	nr_problems = era_view_nr_problems(dump.view);
+	era_view_close(dump.view);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, dump.losses.nr_bits + dump.losses.nr_eras, nr_problems,
@@ -110,15 +112,15 @@ static enum exit_status dump_view(const struct options *options, struct blk_dev 
 static enum exit_status dump_salvaged(const struct options *options, struct blk_dev *dev,
 				      struct tool *tool)
 {
-	struct era_salvage s;
+	struct era_salvage *s;
 	enum exit_status status;
 	int r = salvage_open(&s, dev, &options->salvage, tool);
 
 	if (r)
 		return status_of(r);
-	r = write_xml(options, tool, salvage_produce, &s);
-	status = r ? status_of(r) : salvage_status(&s, tool);
-	era_salvage_close(&s);
+	r = write_xml(options, tool, salvage_produce, s);
+	status = r ? status_of(r) : salvage_status(s, tool);
+	era_salvage_close(s);
 	return status;
 }
 

@@ -38,7 +38,7 @@ static const struct option_row rows[] = {
 	 "The smallest size that the tracked device has had since ERA: list all behind it", OPTION_SIZE,
 	 offsetof(struct options, old_size), offsetof(struct options, has_old_size), NULL, false},
 	{"cache-mappings", 0, "FILE",
-	 "For dm-cache and cache-xml: the mappings, as cache_dump prints them ('-': standard input)", OPTION_TEXT,
+	 "For dm-cache and cache-xml: the output of cache_dump ('-': standard input)", OPTION_TEXT,
 	 offsetof(struct options, cache_mappings), 0, NULL, false},
 	{"cache-metadata", 0, "DEV",
 	 "For dm-cache and cache-xml: the metadata device of the cache, which must not be active",
@@ -58,8 +58,8 @@ static void check_cache_options(const struct options *options)
 		options_error("--cache-mappings, --cache-metadata and --allow-dirty are for "
 			      "--format dm-cache and cache-xml only");
 	if (!options->format && !options->cache_metadata && !options->cache_mappings)
-		options_error("this format needs the metadata of the cache (--cache-metadata), or its "
-			      "mappings (--cache-mappings)");
+		options_error("this format needs the metadata of the cache (--cache-metadata), or "
+			      "its mappings (--cache-mappings)");
 }
 
 /* Neither list nor messages may go into what the answer is read from. */

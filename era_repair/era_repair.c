@@ -111,39 +111,43 @@ static void tell(const struct outcome *outcome, struct tool *tool)
 {
 	uint64_t bytes = block_bytes(outcome);
 
-	tool_say(tool, "%s: kept: %" PRIu64 " of %" PRIu32 " blocks, %" PRIu64 " bytes; lost: %" PRIu64
+	tool_say(tool,
+		 "%s: kept: %" PRIu64 " of %" PRIu32 " blocks, %" PRIu64 " bytes; lost: %" PRIu64
 		 " blocks, %" PRIu64 " bytes, which count as written", tool->path, outcome->nr_kept,
 		 outcome->header.nr_blocks, outcome->nr_kept * bytes, outcome->nr_lost,
 		 outcome->nr_lost * bytes);
 	if (outcome->nr_current)
-		tool_say(tool, "%s: of those kept %" PRIu64 " were written in the era that was current, which "
+		tool_say(tool,
+			 "%s: of those kept %" PRIu64 " were written in the era that was current, which "
 			 "is now %" PRIu32, tool->path, outcome->nr_current, outcome->header.current_era);
 }
 
 static enum exit_status salvage(const struct options *options, struct blk_dev *dev,
 				struct outcome *outcome, struct tool *tool)
 {
-	struct era_salvage s;
+	const struct era_salvage_result *result;
+	struct era_salvage *s;
 	enum exit_status status;
 	int r = salvage_open(&s, dev, &options->salvage, tool);
 
 	if (r)
 		return status_of(r);
-	r = era_build_all(options->output, false, salvage_produce, &s, &tool->report);
-	*outcome = (struct outcome){s.header, true, s.result.nr_kept, s.result.nr_current,
-				    s.result.nr_written};
-	status = r ? status_of(r) : salvage_status(&s, tool);
-	era_salvage_close(&s);
+	r = era_build_all(options->output, false, salvage_produce, s, &tool->report);
+	result = era_salvage_result(s);
+	*outcome = (struct outcome){*era_salvage_header(s), true, result->nr_kept,
+				    result->nr_current, result->nr_written};
+	status = r ? status_of(r) : salvage_status(s, tool);
+	era_salvage_close(s);
 	return status;
 }
 
 /* Reads all of the view again.  Which blocks were lost: an unknown bit or era is no loss where a newer
  * writeset names the block. */
-static int count_losses(struct era_view *view, struct outcome *outcome)
+static int count_losses(struct era_view *view, struct outcome *outcome, const struct report *rep)
 {
 	struct era_chunk chunk;
 	struct era_map *map;
-	int r = era_view_restart(view);
+	int r = era_view_restart(view, rep);
 
 	if (!r)
 		r = era_map_open(&map, view);
@@ -157,7 +161,7 @@ static int count_losses(struct era_view *view, struct outcome *outcome)
 }
 
 struct rebuild {
-	struct era_view view;
+	struct era_view *view;
 	struct era_losses losses;
 };
 
@@ -165,7 +169,7 @@ static int produce(void *ctx, const struct era_stream *to)
 {
 	struct rebuild *rebuild = ctx;
 
-	return era_stream_view(&rebuild->view, to, &rebuild->losses);
+	return era_stream_view(rebuild->view, to, &rebuild->losses);
 }
 
 static enum exit_status repair(const struct options *options, struct blk_dev *dev,
@@ -179,16 +183,13 @@ static enum exit_status repair(const struct options *options, struct blk_dev *de
 
 	if (r)
 		return status_of(r);
-	outcome->header = (struct era_header){rebuild.view.sb.data_block_size,
-					      rebuild.view.sb.nr_blocks,
-					      rebuild.view.sb.current_era};
+	era_header_of(era_view_sb(rebuild.view), &outcome->header);
 	r = era_build_all(options->output, false, produce, &rebuild, &tool->report);
-	nr_problems = rebuild.view.nr_problems;
+	nr_problems = era_view_nr_problems(rebuild.view);
 	nr_unknown = rebuild.losses.nr_bits + rebuild.losses.nr_eras;
-	rebuild.view.dev.rep = &errors;
 	if (!r && nr_unknown)
-		r = count_losses(&rebuild.view, outcome);
-	era_view_close(&rebuild.view);
+		r = count_losses(rebuild.view, outcome, &errors);
+	era_view_close(rebuild.view);
 	if (r)
 		return status_of(r);
 	outcome->nr_kept = outcome->header.nr_blocks - outcome->nr_lost;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "target/config.h"
 
+#include <inttypes.h>
 #include <nbdkit-filter.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "salvage/first_era.h"
 #include "target/frozen.h"
 #include "target/log.h"
 #include "target/since.h"
@@ -18,6 +20,7 @@ const char config_help[] =
 	"era-block-size=SIZE of a data block, a multiple of 4k: to make metadata.\n"
 	"era-socket=PATH     where era_ctl(8) reaches the target.\n"
 	"era-format=yes      make metadata, and their file, where there are none.\n"
+	"era-first=ERA       that new metadata begin (default: by the clock).\n"
 	"era-export=NAME     the export that is tracked (default: \"\").\n"
 	"era-snapshot=yes    read-only, from a metadata snapshot.\n"
 	"era-cow=FILE        scratch, for the exports frozen.";
@@ -77,6 +80,20 @@ static int set_block_size(struct config *config, const char *value)
 	return 0;
 }
 
+static int set_first(struct config *config, const char *value)
+{
+	uint32_t era;
+
+	if (nbdkit_parse_uint32_t("era-first", value, &era))
+		return -1;
+	if (!era || era > FIRST_ERA_MAX) {
+		log_error("era-first: found %s, wanted 1 to %" PRIu32, value, FIRST_ERA_MAX);
+		return -1;
+	}
+	config->first_era = era;
+	return 0;
+}
+
 static int set_export(struct config *config, const char *value)
 {
 	if (!strncmp(value, SINCE_PREFIX, strlen(SINCE_PREFIX))) {
@@ -95,7 +112,7 @@ static const struct {
 	{"era-metadata", set_metadata}, {"era-block-size", set_block_size},
 	{"era-socket", set_socket},     {"era-format", set_format},
 	{"era-export", set_export},     {"era-snapshot", set_snapshot},
-	{"era-cow", set_cow},
+	{"era-cow", set_cow},           {"era-first", set_first},
 };
 
 int config_set(struct config *config, const char *key, const char *value)
@@ -127,6 +144,8 @@ int config_check(const struct config *config)
 		wrong = "era-cow needs era-socket";
 	else if (config->cow && !strncmp(config->export, FROZEN_NAME, strlen(FROZEN_NAME)))
 		wrong = "era-export: with era-cow, " FROZEN_NAME " is an export of another kind";
+	else if (config->first_era && !config->format)
+		wrong = "era-first needs era-format=yes";
 	else if (config->format && !config->block_bytes)
 		wrong = "era-block-size is missing, which era-format=yes needs";
 	if (!wrong)

@@ -12,16 +12,17 @@ struct config {
 	char *metadata, *socket, *cow; /* absolute paths; NULL: not given */
 	const char *export;
 	uint64_t block_bytes; /* 0: not given */
+	uint32_t first_era;   /* 0: not given */
 	bool format, snapshot;
 };
 
 #define CONFIG_INIT {.export = ""}
 extern const char config_help[];
 
-/* Sets one parameter: 1, or 0 when the key is not one of the filter's, or -1, reported. */
+/* Sets one parameter.  Returns 1, or 0 if the key is not one of the filter's, or -1, reported. */
 int config_set(struct config *config, const char *key, const char *value) must_check;
 
-/* Do all that were given go together?  0, or -1, reported. */
+/* Checks that the given parameters are compatible.  Returns 0, or -1, reported. */
 int config_check(const struct config *config) must_check;
 
 void config_free(struct config *config);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Messages that may wait, and the two threads that carry them out: one for drop_metadata_snap, which
- * must get through whatever the others wait for, and one for all others.
+ * Messages that may wait, and the two threads that carry them out: one for drop_metadata_snap,
+ * which must get through whatever the others wait for, and one for all others.
  *
- * A message that begins an era answers every other one that wants an era (`shares_era`) and came
- * before a request can have been marked in that era: when it came, an older era was still shown
- * (engine_era()).  So the writes that were done before it came belong to eras before the one in its
- * reply, as if it had been carried out alone.
+ * A message that begins an era also answers every other message that wants an era (`shares_era`)
+ * and arrived before a request can have been marked in that era, that is, while an older era was
+ * still shown (engine_era()).  So the writes that were done before that message arrived belong to
+ * eras before the one in its reply, as if it had been carried out alone.
  *
- * A message that nobody waits for any more is dropped: if it has not begun it never will; if it has,
- * and no other shares it, it is told to end its waiting for room (`cancelled`).
+ * A message whose client is gone is dropped: if it has not begun it never will; if it has, and no
+ * other message shares it, it is told to stop waiting for space (`cancelled`).
  *
  * A message that pauses waits in the queue, and not in its thread, until the pause before it has
- * ended: the roll that this one is for must pass it.
+ * ended: the roll for that earlier pause must be able to pass it.
  */
 #ifndef ERA_TARGET_CONTROL_QUEUE_H
 #define ERA_TARGET_CONTROL_QUEUE_H
@@ -31,8 +31,8 @@ enum message_state {
 
 struct message {
 	struct request req;
-	enum message_state state; /* the queue's, as all that follows */
-	bool is_wanted;           /* somebody waits for its reply */
+	enum message_state state; /* belongs to the queue, as do the fields below */
+	bool is_wanted;           /* a client waits for its reply */
 	struct message *next;
 };
 
@@ -49,17 +49,17 @@ struct control_queue_config {
 int control_queue_start(struct control_queue **queue, const struct control_queue_config *config)
 	must_check;
 
-/* From here until control_queue_take() or control_queue_drop() it is the queue's. */
+/* Until control_queue_take() or control_queue_drop() the message belongs to the queue. */
 void control_queue_add(struct control_queue *q, struct message *m);
 
-/* Is it done?  Then it is the caller's again, and not the queue's any more. */
+/* Is the message done?  Then it belongs to the caller again. */
 bool control_queue_take(struct control_queue *q, struct message *m) must_check;
 
-/* Nobody waits for its reply; the queue frees it. */
+/* To be called when no client waits for the reply; the queue frees the message. */
 void control_queue_drop(struct control_queue *q, struct message *m);
 
-/* Ends the threads: what waits fails, what has begun is cancelled and waited for.  Then all is done,
- * and so is what is added later. */
+/* Ends the threads: messages that wait fail, those that have begun are cancelled and waited for.
+ * Then all messages are done, and so are any that are added later. */
 void control_queue_stop(struct control_queue *q);
 
 /* After a stop and after all messages have been taken or dropped; NULL is legal. */

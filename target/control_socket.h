@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The control socket as a file: how it comes to be, and how it goes. */
+/* The control socket as a file: creating and removing it. */
 #ifndef ERA_TARGET_CONTROL_SOCKET_H
 #define ERA_TARGET_CONTROL_SOCKET_H
 
@@ -15,9 +15,9 @@ struct control_socket {
 	ino_t ino;
 };
 
-/* Binds a socket at path, for its owner alone, and listens.  A socket that nobody answers on is
- * replaced; whatever else is there is refused.  Also on failure control_socket_remove() is to be
- * called. */
+/* Binds a socket at path, which only its owner can access, and listens.  A socket without a
+ * listener is replaced; anything else at path is refused.  control_socket_remove() must be called
+ * even after a failure. */
 int control_socket_bind(struct control_socket *s, const char *path, const struct report *rep)
 	must_check;
 

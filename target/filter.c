@@ -20,6 +20,7 @@
 
 #include "base/checked.h"
 #include "open/open.h"
+#include "salvage/first_era.h"
 #include "target/below.h"
 #include "target/cmdline.h"
 #include "target/config.h"
@@ -92,7 +93,7 @@ static int era_config_complete(nbdkit_next_config_complete *next, nbdkit_backend
 }
 
 /* A view, to read what its metadata say. */
-static int open_view(struct era_view *view)
+static int open_view(struct era_view **view)
 {
 	struct blk_dev dev;
 	int r = metadata_dup(&metadata, &dev);
@@ -117,14 +118,14 @@ static void note_passive(const struct superblock *sb)
 /* Metadata that can't be read, or of another block size, are best found out now. */
 static int look_at_view(void)
 {
-	struct era_view view;
+	struct era_view *view;
 	uint64_t found;
 
 	if (open_view(&view))
 		return -1;
-	found = superblock_block_bytes(&view.sb);
-	note_passive(&view.live);
-	era_view_close(&view);
+	found = superblock_block_bytes(era_view_sb(view));
+	note_passive(era_view_live_sb(view));
+	era_view_close(view);
 	if (!config.block_bytes || config.block_bytes == found)
 		return 0;
 	log_error("%s: data block size: found %" PRIu64 " bytes, wanted %" PRIu64, config.metadata,
@@ -138,6 +139,7 @@ static int open_engine(void)
 		.origin_name = config.export,
 		.block_sectors = (uint32_t)(config.block_bytes / SECTOR_BYTES),
 		.format = config.format,
+		.first_era = config.first_era,
 		.tells = (era_debug_commits ? ENGINE_TELLS_COMMITS : 0u) |
 			 (era_debug_digestion ? ENGINE_TELLS_DIGESTION : 0u),
 		.flush_origin = flush_origin,
@@ -207,6 +209,8 @@ static int era_get_ready(int thread_model)
 static int format(uint64_t origin_bytes)
 {
 	if (metadata_fit(&metadata, origin_bytes, config.block_bytes))
+		return -1;
+	if (!config.first_era && first_era(&metadata.dev, &config.first_era))
 		return -1;
 	return open_engine();
 }
@@ -316,7 +320,7 @@ static const char *describe_frozen(uint32_t number)
 
 static int current_era(uint32_t *number)
 {
-	struct era_view view;
+	struct era_view *view;
 
 	if (engine) {
 		*number = engine_era(engine);
@@ -324,8 +328,8 @@ static int current_era(uint32_t *number)
 	}
 	if (open_view(&view))
 		return -1;
-	*number = view.sb.current_era;
-	era_view_close(&view);
+	*number = era_view_sb(view)->current_era;
+	era_view_close(view);
 	return 0;
 }
 

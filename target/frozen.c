@@ -7,7 +7,7 @@
  * generation begins.  Every request that is marked after the pause sees it.  A pause that has lapsed
  * may have let requests through before; engine_unpause() tells, and then nothing is frozen.
  *
- * There is a bit a unit of the origin, at most a data block.  The bits know nothing of eras: a
+ * There is one bit per unit of the origin, at most a data block.  The bits know nothing of eras: a
  * checkpoint clears the engine's, and a second change would copy the first one.
  *
  * A change copies each unit that it touches and that has no bit, under a lock, one of a few that
@@ -53,7 +53,7 @@ static struct {
 	uint64_t last_generation;
 	bool has_copies; /* the file may not be empty */
 
-	_Atomic uint64_t *kept; /* a bit a unit; NULL before the first generation */
+	_Atomic uint64_t *kept; /* one bit per unit; NULL before the first generation */
 	_Atomic uint64_t generation, broken; /* 0: none */
 	_Atomic uint32_t era;
 

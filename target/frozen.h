@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The exports "frozen" and "frozen,since=N": the device as it was at one moment, while it is written.
+ * The exports "frozen" and "frozen,since=N": the device as it was at one moment, while it is
+ * written.
  *
  * frozen_freeze() chooses the moment.  From then on old contents are copied to a file of the
- * filter's own before they change, and frozen connections read them there.  There is one moment at most
- * in a server, so there is one object, and it needs no name.
+ * filter's own before they change, and frozen connections read them there.  A server has at most
+ * one moment, so there is one object, and it needs no name.
  *
- * Where the file is full, or anything else fails, the frozen exports fail from then on, and the
- * changes go on.
+ * If the file is full, or anything else fails, the frozen exports fail from then on, and changes
+ * continue.
  */
 #ifndef ERA_TARGET_FROZEN_H
 #define ERA_TARGET_FROZEN_H
@@ -30,14 +31,15 @@ struct frozen_below {
 	void *conn;
 };
 
-/* Makes the file (target/cow.h); before the fork.  Without this call nothing can be frozen.  0, or
- * reported. */
+/* Creates the file (target/cow.h); to be called before the fork.  Without this call nothing can be
+ * frozen.  Returns 0, or an error, reported. */
 int frozen_open(const char *path) must_check;
 
-/* Once the engine has resumed.  is_multi_conn: all connections below see what one has written. */
+/* To be called after the engine has resumed.  is_multi_conn: all connections below see what one
+ * has written. */
 void frozen_start(struct engine *e, bool is_multi_conn);
 
-/* When no connection is left. */
+/* To be called when no connection is left. */
 void frozen_close(void);
 
 /* The messages; any thread.  *era: the one that begins at the moment; what was written before is
@@ -45,24 +47,24 @@ void frozen_close(void);
 int frozen_freeze(uint32_t *era) must_check;
 int frozen_thaw(void) must_check;
 
-/* The era that began at the moment; 0 when nothing is frozen. */
+/* The era that began at the moment; 0 if nothing is frozen. */
 uint32_t frozen_era(void);
 
-/* Before a change goes down that is marked already: returns when what it will change is copied.  Never
- * fails: then the frozen exports do. */
+/* To be called before a change that has been marked is passed down: returns when the contents that
+ * it will overwrite have been copied.  It never fails: instead, the frozen exports do. */
 void frozen_keep(const struct frozen_below *below, uint32_t count, uint64_t offset);
 
-/* A frozen connection: it belongs to one moment, and fails when that is over. */
+/* A frozen connection: it belongs to one moment, and fails after that has been thawed. */
 struct frozen {
 	uint64_t generation;
 	uint32_t era;
-	atomic_bool has_told; /* why it fails */
+	atomic_bool has_told; /* the reason has been logged */
 };
 
-/* 0, or -1, reported, when nothing is frozen. */
+/* Returns 0, or -1, reported, if nothing is frozen. */
 int frozen_attach(struct frozen *x) must_check;
 
-/* Requests, as nbdkit wants them. */
+/* Requests, with nbdkit's conventions. */
 int frozen_pread(struct frozen *x, const struct frozen_below *below, void *buf, uint32_t count,
 		 uint64_t offset, int *err) must_check;
 int frozen_extents(struct frozen *x, const struct frozen_below *below, uint32_t count,

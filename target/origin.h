@@ -2,13 +2,14 @@
 /*
  * The origin: the layer below the filter, as nbdkit's connections reach it.
  *
- * A connection is flushed through itself: another one may have another cache below
- * (can_multi_conn 0), and one of the filter's own could take the only place that a server below has.
- * So every connection is in a list, and knows whether it has changed anything since its last flush.
+ * A connection must be flushed through itself: another one may have another cache below
+ * (can_multi_conn 0), and a connection of the filter's own could take the only place that a server
+ * below has.  So every connection is in a list, and records whether it has changed anything since
+ * its last flush.
  *
- * nbdkit's thread model covers what clients ask for; a flush for a message comes from another thread.
- * Where the model is below parallel, all calls to the layer below go through one lock, which is held
- * for the call alone.
+ * nbdkit's thread model covers the requests of clients, but a flush for a message comes from
+ * another thread.  If the model is below parallel, all calls to the layer below go through one
+ * lock, which is held only for the call.
  */
 #ifndef ERA_TARGET_ORIGIN_H
 #define ERA_TARGET_ORIGIN_H
@@ -21,7 +22,7 @@
 
 #include "base/compiler.h"
 
-/* What the layer below has said when it was opened: see nbdkit-plugin(3). */
+/* The answers of the layer below when it was opened: see nbdkit-plugin(3). */
 struct origin_answers {
 	int64_t size;
 	uint32_t minimum, preferred, maximum; /* sizes of requests */
@@ -34,8 +35,8 @@ struct origin_conn {
 	nbdkit_next *below; /* not given to nbdkit, which would open and close it without the lock */
 	struct origin_answers answers;
 
-	_Atomic uint64_t changed; /* counts changes that have come back */
-	_Atomic uint64_t flushed; /* how many of them a flush has covered that began later */
+	_Atomic uint64_t changed; /* counts changes that have completed */
+	_Atomic uint64_t flushed; /* how many of these a later flush has covered */
 	/* Under the origin's lock: */
 	struct origin_conn *prev, *next;
 	unsigned users;
@@ -46,14 +47,14 @@ struct origin {
 	bool serialize;
 	pthread_mutex_t calls; /* the innermost lock */
 
-	pthread_mutex_t lock; /* of what stands under it; held for moments */
+	pthread_mutex_t lock; /* protects the fields below; held briefly */
 	pthread_cond_t unused;
 	struct origin_conn list; /* its head */
 	uint64_t round;
-	unsigned flushing[2]; /* flushes under way that began in even and in odd rounds */
+	unsigned flushing[2]; /* running flushes that began in even and in odd rounds */
 	bool has_failed;
 
-	/* Told of every flush that fails, from any thread, before it has ended. */
+	/* Called for every flush that fails, by any thread, before that flush returns. */
 	void (*on_failed_flush)(void *ctx);
 	void *ctx;
 };
@@ -63,15 +64,16 @@ void origin_init(struct origin *origin);
 /* thread_model: nbdkit's. */
 void origin_set_thread_model(struct origin *origin, int thread_model);
 
-/* Opens the layer below for a client, or, if it is shared, for the filter itself.  conn is
- * zeroed, and stays where it is until origin_close().  0, or -1, reported. */
+/* Opens the layer below for a client, or, if it is shared, for the filter itself.  conn is zeroed,
+ * and must not move until origin_close().  Returns 0, or -1, reported. */
 int origin_open(struct origin *origin, struct origin_conn *conn, nbdkit_backend *backend,
 		bool is_shared, bool readonly, const char *export) must_check;
 
-/* Counts as changed whatever was written before the connection was opened. */
+/* Counts everything that was written before the connection was opened as changed. */
 void origin_distrust(struct origin_conn *conn);
 
-/* Flushes what is not flushed yet, and closes; without an origin_open() before it does nothing. */
+/* Flushes what is not flushed yet, and closes the connection; without a previous origin_open() it
+ * does nothing. */
 void origin_close(struct origin_conn *conn);
 
 /* Closes those that are still open, when nobody uses any: nbdkit does not close those of clients that

@@ -127,8 +127,8 @@ static int read_engine(struct since_list *list, struct engine *e, struct asker *
 
 static int read_view(struct since_list *list, const struct source *source)
 {
-	struct era_changes changes = {NULL, 0};
-	struct era_view view;
+	struct era_changes changes = {.bits = NULL};
+	struct era_view *view;
 	struct blk_dev dev;
 	int r = metadata_dup(source->metadata, &dev);
 
@@ -136,17 +136,17 @@ static int read_view(struct since_list *list, const struct source *source)
 		r = era_view_open_dev(&view, &dev, source->view_flags);
 	if (r)
 		return r;
-	r = era_changes_allowed(&view, list->since);
+	r = era_changes_allowed(view, list->since);
 	if (!r)
-		r = era_view_settle(&view, era_changes_read(&view, list->since, &changes));
+		r = era_view_revalidate(view, era_changes_read(view, list->since, &changes));
 	if (r) {
 		era_changes_free(&changes);
 	} else {
 		list->bits = changes.bits;
-		list->nr_blocks = view.sb.nr_blocks;
-		list->block_bytes = superblock_block_bytes(&view.sb);
+		list->nr_blocks = era_view_sb(view)->nr_blocks;
+		list->block_bytes = superblock_block_bytes(era_view_sb(view));
 	}
-	era_view_close(&view);
+	era_view_close(view);
 	return r;
 }
 

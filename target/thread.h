@@ -6,7 +6,8 @@
 
 #include "base/compiler.h"
 
-/* Starts a thread that takes no signals, which are the main thread's.  0, or a positive errno. */
+/* Starts a thread that takes no signals; these go to the main thread.  Returns 0, or a positive
+ * errno. */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg) must_check;
 
 #endif

@@ -19,13 +19,14 @@ bool salvage_has_options(const struct salvage_options *options)
 	return options->has_nr_blocks || options->has_block_size || options->has_current_era;
 }
 
-int salvage_open(struct era_salvage *s, struct blk_dev *dev, const struct salvage_options *options,
+int salvage_open(struct era_salvage **s, struct blk_dev *dev, const struct salvage_options *options,
 		 struct tool *tool)
 {
 	int r = era_salvage_open(s, dev, &options->hints);
 
 	if (r == ERA_DAMAGED)
-		tool_say(tool, "%s: the superblock is destroyed, and what is known without it is too little; "
+		tool_say(tool,
+			 "%s: the superblock is destroyed, and what is known without it is too little; "
 			 "nothing was written", tool->path);
 	return r;
 }
@@ -39,6 +40,6 @@ enum exit_status salvage_status(const struct era_salvage *s, struct tool *tool)
 {
 	tool_always(tool, "%s: the superblock was destroyed: %" PRIu64 " of %" PRIu32
 		    " blocks have lost their era and count as written", tool->path,
-		    s->result.nr_written, s->header.nr_blocks);
+		    era_salvage_result(s)->nr_written, era_salvage_header(s)->nr_blocks);
 	return STATUS_UNKNOWN;
 }

@@ -35,7 +35,7 @@ void salvage_check_options(const struct salvage_options *options);
 bool salvage_has_options(const struct salvage_options *options);
 
 /* era_salvage_open(), and a word when too little is known. */
-int salvage_open(struct era_salvage *s, struct blk_dev *dev, const struct salvage_options *options,
+int salvage_open(struct era_salvage **s, struct blk_dev *dev, const struct salvage_options *options,
 		 struct tool *tool) must_check;
 
 /* A producer of what era_build_all() and others take: ctx is a struct era_salvage. */

@@ -12,7 +12,7 @@ enum exit_status {
 	STATUS_UNKNOWN = 5,   /* done, but something was unknown and counts as written */
 };
 
-/* For 0 or a negative enum era_err. */
+/* For 0, or a negative enum era_err or enum dmera_result. */
 enum exit_status status_of(int err);
 
 #endif

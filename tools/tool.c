@@ -25,6 +25,9 @@
 #define BAR_EVERY_MS 100
 #define BAR_WIDTH 40
 
+_Static_assert((int)DMERA_DAMAGED == (int)ERA_DAMAGED && (int)DMERA_NO_ANSWER == (int)ERA_NO_ANSWER,
+	       "results of libdmera are errors, too");
+
 enum exit_status status_of(int err)
 {
 	switch (err) {
@@ -105,16 +108,26 @@ void tool_say(struct tool *tool, const char *fmt, ...)
 	va_end(args);
 }
 
+/* False when no more are shown. */
+static bool counts_problem(struct tool *tool)
+{
+	return tool->nr_problems++ < TOOL_MAX_PROBLEMS;
+}
+
+static void say_problem(struct tool *tool, bool is_note, const char *line)
+{
+	tool_say(tool, "%s: %s%s", tool->path, is_note ? "note: " : "", line);
+}
+
 static void on_problem(void *ctx, const struct problem *p)
 {
 	char line[PROBLEM_LINE_MAX];
 	struct tool *tool = ctx;
-	bool is_note = problem_severity(p) == PROBLEM_NOTE;
 
-	if (tool->nr_problems++ >= TOOL_MAX_PROBLEMS)
+	if (!counts_problem(tool))
 		return;
 	problem_line(p, line, sizeof(line));
-	tool_say(tool, "%s: %s%s", tool->path, is_note ? "note: " : "", line);
+	say_problem(tool, problem_severity(p) == PROBLEM_NOTE, line);
 	if (tool->on_problem)
 		tool->on_problem(tool->ctx, p);
 }
@@ -147,6 +160,22 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 	fprintf(stderr, "\r[%.*s%*s] %3d%%", filled, "========================================",
 		BAR_WIDTH - filled, "", filled * 100 / BAR_WIDTH);
 	fflush(stderr);
+}
+
+static void on_dmera_problem(void *ctx, const struct dmera_problem *p)
+{
+	struct tool *tool = ctx;
+
+	if (counts_problem(tool))
+		say_problem(tool, p->severity == DMERA_NOTE, p->text);
+}
+
+void tool_listen(struct tool *tool, struct dmera *era)
+{
+	dmera_set_problem_callback(era, on_dmera_problem, tool);
+	dmera_set_error_callback(era, tool->report.error, tool);
+	dmera_set_note_callback(era, tool->report.note, tool);
+	dmera_set_progress_callback(era, tool->report.progress, tool);
 }
 
 /* A file opened later must not become standard output by accident.  What stands in for a closed

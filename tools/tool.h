@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
+#include "dmera.h"
 #include "tools/status.h"
 
 /* So many problems are printed; the others are only counted. */
@@ -37,6 +38,9 @@ struct tool {
 
 /* To be called first: descriptors 0 to 2 are open, SIGPIPE is ignored. */
 void tool_start(struct tool *tool);
+
+/* Lets libdmera say what it has to say in the tool's words, as the library does by tool->report. */
+void tool_listen(struct tool *tool, struct dmera *era);
 
 /* Says how many problems weren't printed, and clears the progress bar. */
 void tool_end(struct tool *tool);

@@ -21,12 +21,12 @@ static inline uint64_t bits_last_mask(uint64_t nr_bits)
 	return used ? (UINT64_C(1) << used) - 1 : ~UINT64_C(0);
 }
 
-/* Words for nr_bits, all clear; free() them.  NULL when there is no memory for them. */
+/* Words for nr_bits, all clear; free() them.  NULL if memory is exhausted. */
 uint64_t *bits_alloc(uint64_t nr_bits);
 uint64_t *bits_copy(const uint64_t *words, uint64_t nr_bits);
 
-/* The bits of first .. end - 1 that lie in the word of `first`, which moves behind them.  Returns the
- * word's number. */
+/* Sets *mask to those of the bits first .. end - 1 that lie in the word of `first`, and moves
+ * *first past them.  Returns the number of the word. */
 static inline uint64_t bits_take_word(uint64_t *first, uint64_t end, uint64_t *mask)
 {
 	uint64_t word = *first / BITS_PER_WORD, stop = (word + 1) * BITS_PER_WORD;
@@ -53,7 +53,7 @@ void bits_set_range(uint64_t *words, uint64_t first, uint64_t len);
 /* The first bit at or after `from` that is set in words XOR flip, or nr_bits. */
 uint64_t bits_next(const uint64_t *words, uint64_t from, uint64_t nr_bits, uint64_t flip);
 
-/* The same, fast where it is near. */
+/* The same, and fast if that bit is near. */
 static inline uint64_t bits_next_near(const uint64_t *words, uint64_t from, uint64_t nr_bits,
 				      uint64_t flip)
 {
@@ -68,7 +68,7 @@ static inline uint64_t bits_next_near(const uint64_t *words, uint64_t from, uint
 	return found < nr_bits ? found : nr_bits;
 }
 
-/* The first bit at or after `from` that is set (clear), or nr_bits when there is none. */
+/* The first bit at or after `from` that is set (clear), or nr_bits if there is none. */
 static inline uint64_t bits_next_set(const uint64_t *words, uint64_t from, uint64_t nr_bits)
 {
 	return bits_next_near(words, from, nr_bits, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sizes of buffers.  -DERA_SMALL_BUFFERS, which is for fuzzing, makes them small: then short inputs
- * fill them, too, and reach what happens next.
+ * Sizes of buffers.  -DERA_SMALL_BUFFERS, for fuzzing, makes them small, so that short inputs fill
+ * them and reach what happens next.
  */
 #ifndef ERA_BASE_BUFFER_H
 #define ERA_BASE_BUFFER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Arithmetic on values from disk, XML or the command line.  A call returns true and sets *out when
- * the result fits; else it returns false and leaves *out alone. */
+/* Arithmetic on values from disk, XML or the command line.  A call returns true and sets *out if
+ * the result fits; otherwise it returns false and leaves *out alone. */
 #ifndef ERA_BASE_CHECKED_H
 #define ERA_BASE_CHECKED_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The clock that waiting is measured by: it goes on, and nobody sets it. */
+/* The clock for timeouts: it runs steadily, and setting the time of day does not change it. */
 #ifndef ERA_BASE_CLOCK_H
 #define ERA_BASE_CLOCK_H
 
@@ -11,13 +11,13 @@
 int64_t clock_ms(void);
 uint64_t clock_us(void);
 
-/* So many milliseconds from now. */
+/* The time in `ms` milliseconds. */
 struct timespec clock_in(uint32_t ms);
 
 bool clock_is_past(const struct timespec *t);
 struct timespec clock_earlier(const struct timespec *a, const struct timespec *b);
 
-/* Timed waits for it go by this clock. */
+/* Makes timed waits for the condition use this clock. */
 void clock_init_cond(pthread_cond_t *cond);
 
 #endif

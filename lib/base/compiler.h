@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the compiler can do for us, under short names. */
+/* Attributes of the compiler, under short names. */
 #ifndef ERA_BASE_COMPILER_H
 #define ERA_BASE_COMPILER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Numbers as decimal text, fast where they ascend: all digits but the last four are kept as text,
- * and made anew only when they change; the last four come from a table of pairs.
+ * Numbers as decimal text, fast if they ascend: all digits but the last four are kept as text, and
+ * computed only when they change; the last four come from a table of pairs.
  */
 #ifndef ERA_BASE_DECIMAL_H
 #define ERA_BASE_DECIMAL_H
@@ -9,12 +9,12 @@
 #include <stdint.h>
 #include <string.h>
 
-/* decimal_put() writes up to so many bytes, of which its number may be fewer. */
+/* The most bytes that decimal_put() writes; the number may have fewer. */
 #define DECIMAL_MAX 24u
 
 #define DECIMAL_TAIL 10000u
 
-/* The digits before the last four; zero is the right way to start. */
+/* The digits before the last four; initialise it with zeroes. */
 struct decimal {
 	uint64_t head;
 	uint32_t len;
@@ -26,7 +26,7 @@ void decimal_set_head(struct decimal *d, uint64_t head);
 /* "00" to "99". */
 extern const char decimal_pairs[2 * 100];
 
-/* Without needless zeroes, for n below DECIMAL_TAIL. */
+/* Without leading zeroes, for n below DECIMAL_TAIL. */
 static inline char *decimal_put_small(uint32_t n, char *to)
 {
 	char digits[4];
@@ -39,7 +39,7 @@ static inline char *decimal_put_small(uint32_t n, char *to)
 	return to;
 }
 
-/* Puts n at `to`, which must have room for DECIMAL_MAX bytes, and returns its end. */
+/* Writes n to `to`, which must have space for DECIMAL_MAX bytes, and returns its end. */
 static inline char *decimal_put(struct decimal *d, uint64_t n, char *to)
 {
 	uint64_t head = n / DECIMAL_TAIL;

@@ -60,23 +60,23 @@ bool io_is_pipe(int fd)
 	return !fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
-char *io_folder_of(const char *path)
+char *io_directory_of(const char *path)
 {
-	char *copy = strdup(path), *folder = copy ? strdup(dirname(copy)) : NULL;
+	char *copy = strdup(path), *directory = copy ? strdup(dirname(copy)) : NULL;
 
 	free(copy);
-	return folder;
+	return directory;
 }
 
-int io_flush_folder(const char *path)
+int io_flush_directory(const char *path)
 {
-	char *folder = io_folder_of(path);
+	char *directory = io_directory_of(path);
 	int fd, error = 0;
 
-	if (!folder)
+	if (!directory)
 		return ENOMEM;
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(folder);
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(directory);
 	if (fd < 0)
 		return errno == EACCES ? 0 : errno;
 	if (fsync(fd) && errno != EINVAL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading and writing all of a stretch of a file: short transfers and interruptions are seen to.
- * And what makes a file's name as lasting as its bytes. */
+/* Reading and writing a whole range of a file, in spite of short transfers and interruptions; and
+ * making a file's name as durable as its contents. */
 #ifndef ERA_BASE_IO_H
 #define ERA_BASE_IO_H
 
@@ -10,24 +10,25 @@
 
 #include "base/compiler.h"
 
-/* Memory to read into and to write from; free() it.  It begins on a page, since some processors copy
- * to and from other places at half the speed.  NULL when there is none. */
+/* Memory for reading and writing; free() it.  It begins on a page, since some processors copy to
+ * and from other addresses at half the speed.  NULL if memory is exhausted. */
 void *io_alloc(size_t size);
 
-/* 0, or a positive errno: EIO when the file ends before. */
+/* Returns 0, or a positive errno: EIO if the file ends before that. */
 int io_read_at(int fd, void *data, size_t len, off_t at) must_check;
 
-/* 0, or a positive errno: ENOSPC when nothing more is taken. */
+/* Returns 0, or a positive errno: ENOSPC if nothing more is accepted. */
 int io_write_at(int fd, const void *data, size_t len, off_t at) must_check;
 
-/* A pipe or a socket, that is: its reader may go away. */
+/* Is it a pipe or a socket, whose reader may go away? */
 bool io_is_pipe(int fd);
 
-/* The folder that path is in; free() it.  NULL when there is no memory. */
-char *io_folder_of(const char *path);
+/* The directory that contains path; free() it.  NULL if memory is exhausted. */
+char *io_directory_of(const char *path);
 
-/* A name that was made or changed in the folder of path is on the medium when this returns 0, unless
- * the folder can't be read or its file system has no such thing; else a positive errno. */
-int io_flush_folder(const char *path) must_check;
+/* Flushes the directory of path: when this returns 0, a name that was created or changed in it is
+ * on the medium, unless the directory can't be read or its file system has no such operation.
+ * Otherwise it returns a positive errno. */
+int io_flush_directory(const char *path) must_check;
 
 #endif

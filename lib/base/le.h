@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Little-endian integers as they lie on disk.
+ * Little-endian integers as stored on disk.
  *
- * They are structs of bytes: alignment 1, so that on-disk structures need no packing, and no
- * arithmetic works on them, so that a forgotten conversion does not compile.  The getters and
- * makers compile to one load or store on a little-endian machine.
+ * They are structs of bytes.  Their alignment is 1, so on-disk structures need no packing, and
+ * they have no arithmetic, so a forgotten conversion does not compile.  The getters and makers
+ * compile to one load or store on a little-endian machine.
  */
 #ifndef ERA_BASE_LE_H
 #define ERA_BASE_LE_H
@@ -46,7 +46,7 @@ static inline struct le64 le64_make(uint64_t v)
 			      (uint8_t)(v >> 56)}};
 }
 
-/* Whole stretches of them; where the machine's own order is the same these are copies. */
+/* Arrays of them; if the machine's byte order is the same, these are plain copies. */
 #define LE_IS_NATIVE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
 static inline void le32_get_all(const struct le32 *from, size_t nr, uint32_t *to)

@@ -53,13 +53,13 @@ static int name_beside(struct newfile *file, const char *target, mode_t mode)
 
 int newfile_open(struct newfile *file, const char *target, mode_t mode)
 {
-	char *folder = io_folder_of(target);
+	char *directory = io_directory_of(target);
 
 	*file = (struct newfile){.fd = -1};
-	if (!folder)
+	if (!directory)
 		return ENOMEM;
-	file->fd = tmpfile_open(folder, mode);
-	free(folder);
+	file->fd = tmpfile_open(directory, mode);
+	free(directory);
 	return file->fd < 0 ? name_beside(file, target, mode) : 0;
 }
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/block_type.h"
 #include "base/compiler.h"
 #include "base/err.h"
-#include "base/block_type.h"
 
 enum value_form {
 	NOTHING,
@@ -31,8 +31,8 @@ static const struct row {
 			     PROBLEM_FATAL, true},
 	[PROBLEM_POINTER] = {"pointer", "pointer out of range", "1 to ", DECIMAL, DECIMAL,
 			     PROBLEM_FATAL, true},
-	[PROBLEM_TWICE] = {"twice", "reached twice", "", NOTHING, NOTHING, PROBLEM_FATAL, true},
-	[PROBLEM_TYPE] = {"role", "block in two roles", "", TYPE, TYPE, PROBLEM_FATAL, true},
+	[PROBLEM_MULTIPLY_CLAIMED] = {"twice", "reached twice", "", NOTHING, NOTHING, PROBLEM_FATAL, true},
+	[PROBLEM_TYPE] = {"role", "block in two types", "", TYPE, TYPE, PROBLEM_FATAL, true},
 	[PROBLEM_POSITION] = {"position", "shared block at another place of its array", "",
 			      DECIMAL, DECIMAL, PROBLEM_FATAL, true},
 	[PROBLEM_SUPERBLOCK_CHECKSUM] = {"checksum", "bad checksum in superblock", "", HEX, HEX,

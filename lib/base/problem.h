@@ -2,9 +2,9 @@
 /*
  * Everything that can be wrong with dm-era metadata, as one table.
  *
- * A problem is a row of that table (its code), the place it was found in, and two numbers: what
- * was found and what was wanted.  How they are worded is the row's business, so every program and
- * every format says the same thing in the same words.
+ * A problem is a row of that table (its code), the place where it was found, and two numbers: what
+ * was found and what was wanted.  The row determines the wording, so every program and every
+ * format says the same thing in the same words.
  */
 #ifndef ERA_BASE_PROBLEM_H
 #define ERA_BASE_PROBLEM_H
@@ -21,11 +21,11 @@ enum problem_code {
 	PROBLEM_CHECKSUM,
 	PROBLEM_BLOCKNR,
 	PROBLEM_POINTER,      /* found: the pointer; wanted: the largest that is in range */
-	PROBLEM_TWICE,        /* reached a second time within one view */
+	PROBLEM_MULTIPLY_CLAIMED,        /* reached a second time within one view */
 	PROBLEM_TYPE,         /* found, wanted: enum block_type */
 	PROBLEM_POSITION,     /* shared by both views, but at different places of the array */
 	/* superblock */
-	PROBLEM_SUPERBLOCK_CHECKSUM, /* its wording is one that scripts look for */
+	PROBLEM_SUPERBLOCK_CHECKSUM, /* scripts look for its wording */
 	PROBLEM_MAGIC,
 	PROBLEM_VERSION,
 	PROBLEM_META_BLOCK_SIZE,
@@ -82,7 +82,7 @@ enum problem_code {
 };
 
 enum problem_severity {
-	PROBLEM_FATAL,     /* the metadata lie, or will be overwritten */
+	PROBLEM_FATAL,     /* the metadata are wrong, or will be overwritten */
 	PROBLEM_NON_FATAL, /* wasteful or untidy; no era is wrong */
 	PROBLEM_NOTE,      /* known to be harmless: does not fail a check */
 };
@@ -93,14 +93,14 @@ enum problem_severity {
 struct problem {
 	enum problem_code code;
 	uint64_t block;                /* metadata block, or PROBLEM_NO_BLOCK */
-	uint64_t nr_blocks;            /* 0, or how many blocks from `block` on have it */
+	uint64_t nr_blocks;            /* 0, or how many blocks have the problem, from `block` on */
 	char where[PROBLEM_WHERE_MAX]; /* e.g. "era array, block 17 of 40" */
 	uint64_t found, wanted;
-	/* What the block, or the one that a wrong pointer should lead to, was wanted as; or BLOCK_NONE. */
+	/* The type that the block, or the target of a wrong pointer, should have; or BLOCK_NONE. */
 	enum block_type type;
 };
 
-/* Fills in all but `where` and `type`, which the caller knows that called the validator. */
+/* Fills in everything but `where` and `type`, which are left to the validator's caller. */
 void problem_set(struct problem *p, enum problem_code code, uint64_t block, uint64_t found,
 		 uint64_t wanted);
 
@@ -108,18 +108,18 @@ enum problem_severity problem_severity(const struct problem *p);
 const char *problem_severity_name(enum problem_severity severity);
 bool problem_is_repairable(const struct problem *p);
 
-/* The error that a call ends with because of it: a block that can't be read says nothing of the
- * metadata (ERA_SYS), all else is ERA_DAMAGED. */
+/* The error that a call returns because of the problem.  A block that can't be read says nothing
+ * about the metadata (ERA_SYS); anything else is ERA_DAMAGED. */
 int problem_error(const struct problem *p);
 
-/* No more than a wrong figure of the space map: a count, or what is summed up from counts. */
+/* Is it only a wrong number in the space map: a count, or a total of counts? */
 bool problem_is_of_counts(const struct problem *p);
 
 /* A name that never changes, for programs: "checksum", "leak". */
 const char *problem_name(const struct problem *p);
 
-/* The wording: what is wrong, and found and wanted as text (empty where there is nothing to
- * say).  Texts need at most PROBLEM_TEXT_MAX bytes. */
+/* The wording: what is wrong, and found and wanted as text (empty if there is nothing to say).
+ * Texts need at most PROBLEM_TEXT_MAX bytes. */
 #define PROBLEM_TEXT_MAX 96
 const char *problem_what(const struct problem *p);
 void problem_found(const struct problem *p, char *text, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the library speaks: through callbacks that its user gives it.
+ * How the library reports: through callbacks that its user provides.
  *
  * A text is one line without its newline, in the form "where: what: found X, wanted Y".  Any
  * callback may be NULL, and so may the whole report.
@@ -20,9 +20,9 @@ struct report {
 	void (*problem)(void *ctx, const struct problem *p);
 	/* The call fails, for the reason in text. */
 	void (*error)(void *ctx, const char *text);
-	/* Nothing fails, but the user wants to know. */
+	/* Nothing fails, but the user should know. */
 	void (*note)(void *ctx, const char *text);
-	/* Long work: `done` of `total` (0 when it isn't known). */
+	/* Progress of long work: `done` of `total` (0 if unknown). */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 };
 
@@ -38,7 +38,8 @@ int report_errno(const struct report *rep, const char *path, const char *what);
 
 int report_nomem(const struct report *rep);
 
-/* Of rep, which may be NULL, its errors alone: for a look of which nobody needs to know. */
+/* A report that passes on only the errors of rep, which may be NULL: for a check whose problems
+ * and notes are of no interest. */
 struct report report_only_errors(const struct report *rep);
 
 #endif

@@ -12,20 +12,20 @@
 
 #define MODE 0600
 
-static const char *scratch_folder(void)
+static const char *scratch_directory(void)
 {
-	const char *folder = getenv("TMPDIR");
+	const char *directory = getenv("TMPDIR");
 
-	return folder && *folder ? folder : "/var/tmp";
+	return directory && *directory ? directory : "/var/tmp";
 }
 
 /* Nameless files aren't known to every file system. */
-static int open_and_unlink(const char *folder)
+static int open_and_unlink(const char *directory)
 {
 	char *path;
 	int fd;
 
-	if (asprintf(&path, "%s/era-XXXXXX", folder) < 0)
+	if (asprintf(&path, "%s/era-XXXXXX", directory) < 0)
 		return -1;
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0)
@@ -37,15 +37,15 @@ static int open_and_unlink(const char *folder)
 static int fail(int error, const char *what, const struct report *rep)
 {
 	errno = error;
-	return report_errno(rep, scratch_folder(), what);
+	return report_errno(rep, scratch_directory(), what);
 }
 
 int scratch_open(const struct report *rep)
 {
-	int fd = tmpfile_open(scratch_folder(), MODE);
+	int fd = tmpfile_open(scratch_directory(), MODE);
 
 	if (fd < 0)
-		fd = open_and_unlink(scratch_folder());
+		fd = open_and_unlink(scratch_directory());
 	return fd < 0 ? fail(errno, "cannot create a temporary file", rep) : fd;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A nameless temporary file for what doesn't fit into memory, in $TMPDIR or /var/tmp. */
+/* A nameless temporary file for data that do not fit into memory, in $TMPDIR or /var/tmp. */
 #ifndef ERA_BASE_SCRATCH_H
 #define ERA_BASE_SCRATCH_H
 
@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 #include "base/report.h"
 
-/* A file descriptor, close() it; or ERA_SYS.  Errors are reported by all of these. */
+/* Returns a file descriptor, which the caller closes, or ERA_SYS.  All of these report errors. */
 int scratch_open(const struct report *rep) must_check;
 
 int scratch_write(int fd, const void *data, size_t len, off_t at, const struct report *rep)

@@ -24,8 +24,8 @@
 #include "base/attributes.h"
 #include "base/checked.h"
 #include "base/io.h"
-#include "base/writer_thread.h"
 #include "base/scratch.h"
+#include "base/writer_thread.h"
 
 #define NEW_MODE 0666
 #define PRIVATE_MODE 0600
@@ -63,7 +63,7 @@ static bool ends_in_gz(const char *path)
 	return len > 3 && !strcmp(path + len - 3, ".gz");
 }
 
-/* A new file's path has no links to resolve but those of its folder. */
+/* A new file's path has no links to resolve but those of its directory. */
 static char *resolve(const char *path)
 {
 	char *target = realpath(path, NULL);
@@ -91,16 +91,16 @@ static int open_temporary(struct sink *sink)
 	return errno ? fail(sink, "cannot create") : 0;
 }
 
-/* What of path is a descriptor's number, when it is a name in a folder of descriptors itself, or
+/* What of path is a descriptor's number, when it is a name in a directory of descriptors itself, or
  * NULL. */
 static const char *number_in(const char *path)
 {
-	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+	static const char *const directories[] = {"/dev/fd/", "/proc/self/fd/"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		size_t len = strlen(folders[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		size_t len = strlen(directories[i]);
 
-		if (strncmp(path, folders[i], len))
+		if (strncmp(path, directories[i], len))
 			continue;
 		len += strspn(path + len, "/");
 		return strchr(path + len, '/') ? NULL : path + len;
@@ -445,9 +445,9 @@ static void put_in_place(struct sink *sink)
 		take_name(sink);
 	if (sink->error)
 		return;
-	errno = io_flush_folder(sink->target);
+	errno = io_flush_directory(sink->target);
 	if (errno)
-		fail(sink, "cannot flush its folder");
+		fail(sink, "cannot flush its directory");
 }
 
 /* Some file systems tell only when a file is closed that they could not write it; a block device,

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 /* Without /proc it could not get a name. */
-int tmpfile_open(const char *folder, mode_t mode)
+int tmpfile_open(const char *directory, mode_t mode)
 {
 	if (access("/proc/self/fd", X_OK))
 		return -1;
-	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+	return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 }
 
 int tmpfile_link(int fd, const char *path)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A thread that writes full buffers out while the next one is being filled.
+ * A thread that writes full buffers while the next one is being filled.
  *
- * The buffers go round: whoever hands in a full one gets an empty one back, and waits for it when
- * all are on their way.  The memory is bounded by that.
+ * The number of buffers is fixed, and so is the memory: a caller that hands in a full buffer gets
+ * an empty one back, and waits if none is empty.
  */
 #ifndef ERA_BASE_WRITER_THREAD_H
 #define ERA_BASE_WRITER_THREAD_H
@@ -16,8 +16,8 @@
 
 #define WRITER_THREAD_BUFFERS 8u
 
-/* Called by the thread, in the order of the buffers.  0 or a positive errno; after one of these
- * what comes later is dropped. */
+/* Called by the thread, in the order of the buffers.  Returns 0 or a positive errno; after an
+ * error, later buffers are dropped. */
 typedef int writer_thread_write(void *ctx, const char *data, size_t n);
 
 struct writer_thread_buffer {
@@ -37,18 +37,19 @@ struct writer_thread {
 	int error;
 };
 
-/* Buffers have `size` bytes, at the start of a page; one more than the writer thread's is the caller's own.
- * 0, or a positive errno when there is no memory or no thread; nothing is left behind then. */
+/* Each buffer has `size` bytes and begins on a page; the caller has one more than the ring.
+ * Returns 0, or a positive errno if there is no memory or no thread; nothing is left behind then. */
 int writer_thread_start(struct writer_thread *writer, size_t size, writer_thread_write *write,
 			void *ctx) must_check;
 
-/* Hands in a buffer with n bytes and gets an empty one. *error is set once a write failed. */
+/* Hands in a buffer with n bytes and returns an empty one.  *error is set once a write has failed. */
 char *writer_thread_swap(struct writer_thread *writer, char *full, size_t n, int *error);
 
-/* Waits until all is written, and ends the thread.  0 or the errno of the first failed write. */
+/* Waits until everything is written, and ends the thread.  Returns 0, or the errno of the first
+ * failed write. */
 int writer_thread_end(struct writer_thread *writer) must_check;
 
-/* Frees the buffers, once it has ended. */
+/* Frees the buffers, after the thread has ended. */
 void writer_thread_free(struct writer_thread *writer);
 
 #endif

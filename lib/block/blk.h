@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A metadata block in memory, META_BLOCK_SIZE bytes.  What may be read and what may be written are different types, so
- * that nobody writes to a block that the last commit reaches. */
+/* A metadata block in memory, META_BLOCK_SIZE bytes.  Blocks that may only be read and blocks that
+ * may be written have different types, so that nothing writes to a block that the last commit
+ * reaches. */
 #ifndef ERA_BLOCK_BLK_H
 #define ERA_BLOCK_BLK_H
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* By ISA-L, which uses the processor's own instructions; or plain where there is no ISA-L. */
+/* Uses ISA-L, and so the processor's own instructions; without ISA-L, a plain table. */
 uint32_t crc32c(uint32_t init, const void *data, size_t len);
 
 /* The same by a plain table: slow, and the reference for the unit test. */

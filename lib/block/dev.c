@@ -159,8 +159,8 @@ int blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
 
 static int flush_name(struct blk_dev *dev)
 {
-	errno = io_flush_folder(dev->path);
-	return errno ? fail(dev, "cannot flush its folder") : 0;
+	errno = io_flush_directory(dev->path);
+	return errno ? fail(dev, "cannot flush its directory") : 0;
 }
 
 static int create_file(struct blk_dev *dev, uint64_t nr_blocks)

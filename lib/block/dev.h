@@ -3,9 +3,10 @@
  * A metadata device: a block device or a regular file, as an array of metadata blocks.
  *
  * A block device is always read and written with O_DIRECT, since the kernel's target writes past
- * the page cache, and opened exclusively unless it is shared.  A file has an open-file-description
- * lock instead: shared for readers, exclusive for writers, none when shared.  One that a loop device
- * stands for is refused when that device would be, and a loop device when its file would be.
+ * the page cache, and is opened exclusively unless it is shared.  A file has an open file
+ * description lock instead: a shared one for readers, an exclusive one for writers, none if it is
+ * shared.  A file with a loop device on top of it is refused if that device would be, and a loop
+ * device if its file would be.
  */
 #ifndef ERA_BLOCK_DEV_H
 #define ERA_BLOCK_DEV_H
@@ -20,14 +21,14 @@
 
 enum blk_access {
 	BLK_READ,
-	BLK_READ_SHARED, /* others may have it open for writing: a live target's metadata */
+	BLK_READ_SHARED, /* others may have it open for writing: an active target's metadata */
 	BLK_WRITE,
 };
 
 struct blk_dev;
 
-/* How bytes get to and from a device; all return 0 or a positive errno.  Those of a file or block
- * device are the default.  Tests put a simulated device in their place. */
+/* How a device is read and written; all return 0 or a positive errno.  The default is that of a
+ * file or block device.  Tests replace it by a simulated device. */
 struct blk_dev_ops {
 	int (*read)(struct blk_dev *dev, void *data, size_t len, off_t at);
 	int (*write)(struct blk_dev *dev, const void *data, size_t len, off_t at);
@@ -41,17 +42,17 @@ struct blk_dev {
 	bool created; /* by blk_dev_create() */
 	struct newfile made; /* if so */
 	char *path;
-	uint64_t nr_blocks; /* whole metadata blocks it holds */
+	uint64_t nr_blocks; /* how many whole metadata blocks it has */
 	const struct report *rep;
-	uint64_t progress_done, progress_total; /* in metadata blocks; total is the user's to set */
+	uint64_t progress_done, progress_total; /* in metadata blocks; the user sets total */
 };
 
-/* Opens an existing device.  rep must live as long as *dev.  Errors are reported. */
+/* Opens an existing device.  rep must outlive *dev.  Errors are reported. */
 int blk_dev_open(struct blk_dev *dev, const char *path, enum blk_access access,
 		 const struct report *rep) must_check;
 
-/* Creates a file of nr_blocks blocks, which has its name when it is published.  Nothing may have that
- * name, or get it meanwhile. */
+/* Creates a file of nr_blocks blocks, which gets its name when it is published.  Nothing may have
+ * that name, or get it meanwhile. */
 int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 		   const struct report *rep) must_check;
 
@@ -59,29 +60,29 @@ int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 int blk_dev_open_ops(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 		     const struct blk_dev_ops *ops, void *ctx, const struct report *rep) must_check;
 
-/* Closes; a closed or zeroed dev is left alone. */
+/* Closes the device; a closed or zeroed dev is left alone. */
 void blk_dev_close(struct blk_dev *dev);
 
-/* Once all is written: gives a file that blk_dev_create() made its name, for good.  Nothing else has
- * to be published. */
+/* To be called when everything is written: gives a file made by blk_dev_create() its name,
+ * permanently.  Does nothing for other devices. */
 int blk_dev_publish(struct blk_dev *dev) must_check;
 
-/* Removes the file again if blk_dev_create() made it. */
+/* Removes the file if blk_dev_create() made it. */
 void blk_dev_discard(struct blk_dev *dev);
 
-/* Memory for nr blocks, aligned as O_DIRECT wants it; free() it.  NULL when there is none. */
+/* Memory for nr blocks, aligned as O_DIRECT requires; free() it.  NULL if memory is exhausted. */
 void *blk_alloc(uint64_t nr);
 
 /* Reads blocks first .. first + nr - 1, which must be on the device, into data from blk_alloc().
  * Returns 0 or a positive errno; nothing is reported, since the caller knows what the blocks are. */
 int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data) must_check;
 
-/* Writes likewise; errors are reported, with the blocks.  ERA_NO_SPACE when there is no space for them
- * on the file system or the thin volume; some may be there all the same. */
+/* Writes blocks in the same way; errors are reported, with the blocks.  ERA_NO_SPACE if the file
+ * system or the thin volume has no space for them; some may have been written nevertheless. */
 int blk_dev_write(struct blk_dev *dev, uint64_t first, uint64_t nr, const void *data) must_check;
 
-/* All that was written is on the medium when this returns 0.  Else nobody knows what is, also when it
- * was for want of space: that is ERA_SYS, too. */
+/* When this returns 0, everything that was written is on the medium.  Otherwise it is unknown what
+ * is, even if the flush failed for lack of space: that is ERA_SYS, too. */
 int blk_dev_flush(struct blk_dev *dev) must_check;
 
 #endif

@@ -26,7 +26,7 @@
 #define SYSFS "/sys/block"
 #define DEVICES "/sys/dev/block"
 #define PATH_ROOM 4200
-#define FOLDER_ROOM 320
+#define DIRECTORY_MAX 320
 
 /* As the kernel packs a device number into 64 bits. */
 static uint64_t packed_device(dev_t dev)
@@ -44,14 +44,14 @@ static bool stands_for(int fd, const struct stat *file)
 	       info.lo_device == packed_device(file->st_dev);
 }
 
-/* Of the device with that folder in sysfs.  The path may have newlines of its own. */
-static bool read_path(const char *folder, char path[PATH_ROOM])
+/* Of the device with that directory in sysfs.  The path may have newlines of its own. */
+static bool read_path(const char *directory, char path[PATH_ROOM])
 {
 	char name[PATH_ROOM];
 	size_t len;
 	FILE *in;
 
-	snprintf(name, sizeof(name), "%s/loop/backing_file", folder);
+	snprintf(name, sizeof(name), "%s/loop/backing_file", directory);
 	in = fopen(name, "re");
 	if (!in)
 		return false;
@@ -65,11 +65,11 @@ static bool read_path(const char *folder, char path[PATH_ROOM])
 
 static bool path_leads_to(const char *name, const struct stat *file)
 {
-	char folder[FOLDER_ROOM], path[PATH_ROOM];
+	char directory[DIRECTORY_MAX], path[PATH_ROOM];
 	struct stat st;
 
-	snprintf(folder, sizeof(folder), SYSFS "/%s", name);
-	return read_path(folder, path) && !stat(path, &st) && st.st_dev == file->st_dev &&
+	snprintf(directory, sizeof(directory), SYSFS "/%s", name);
+	return read_path(directory, path) && !stat(path, &st) && st.st_dev == file->st_dev &&
 	       st.st_ino == file->st_ino;
 }
 
@@ -78,14 +78,14 @@ static bool has_holders(const char *name)
 	char path[PATH_ROOM];
 	struct dirent *entry;
 	bool found = false;
-	DIR *folder;
+	DIR *directory;
 
 	snprintf(path, sizeof(path), SYSFS "/%s/holders", name);
-	folder = opendir(path);
-	while (folder && !found && (entry = readdir(folder)))
+	directory = opendir(path);
+	while (directory && !found && (entry = readdir(directory)))
 		found = entry->d_name[0] != '.';
-	if (folder)
-		closedir(folder);
+	if (directory)
+		closedir(directory);
 	return found;
 }
 
@@ -117,7 +117,7 @@ static enum loop_use find_use(const char *name, const struct stat *file)
 	return use;
 }
 
-/* Only a loop device that stands for a file has this folder. */
+/* Only a loop device that stands for a file has this directory. */
 static bool is_set_up(const char *name)
 {
 	char path[PATH_ROOM];
@@ -130,9 +130,9 @@ enum loop_use loop_find_use(const struct stat *file)
 {
 	enum loop_use worst = LOOP_UNUSED;
 	struct dirent *entry;
-	DIR *folder = opendir(SYSFS);
+	DIR *directory = opendir(SYSFS);
 
-	while (folder && worst != LOOP_BUSY && (entry = readdir(folder))) {
+	while (directory && worst != LOOP_BUSY && (entry = readdir(directory))) {
 		enum loop_use use = LOOP_UNUSED;
 
 		if (!strncmp(entry->d_name, "loop", 4) && is_set_up(entry->d_name))
@@ -140,8 +140,8 @@ enum loop_use loop_find_use(const struct stat *file)
 		if (use != LOOP_UNUSED)
 			worst = use;
 	}
-	if (folder)
-		closedir(folder);
+	if (directory)
+		closedir(directory);
 	return worst;
 }
 
@@ -160,11 +160,11 @@ static bool has_lock_against(const char *path, short type)
 
 bool loop_file_is_locked(int fd, const struct stat *device, short type)
 {
-	char folder[FOLDER_ROOM], path[PATH_ROOM];
+	char directory[DIRECTORY_MAX], path[PATH_ROOM];
 	struct stat st;
 
-	snprintf(folder, sizeof(folder), DEVICES "/%u:%u", major(device->st_rdev),
+	snprintf(directory, sizeof(directory), DEVICES "/%u:%u", major(device->st_rdev),
 		 minor(device->st_rdev));
-	return read_path(folder, path) && !stat(path, &st) && stands_for(fd, &st) &&
+	return read_path(directory, path) && !stat(path, &st) && stands_for(fd, &st) &&
 	       has_lock_against(path, type);
 }

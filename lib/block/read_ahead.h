@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A bulk reader: gives blocks in the order that a list of pointers asks for, and reads those that
- * lie side by side on the device in one go.
+ * A bulk reader: it returns blocks in the order of a list of pointers, and reads blocks that are
+ * adjacent on the device together.
  */
 #ifndef ERA_BLOCK_READ_AHEAD_H
 #define ERA_BLOCK_READ_AHEAD_H
@@ -21,13 +21,13 @@ struct read_ahead {
 	uint32_t nr;
 };
 
-/* No memory is taken and nothing is read yet. */
+/* Allocates nothing and reads nothing yet. */
 void read_ahead_init(struct read_ahead *ahead, struct blk_dev *dev, uint32_t capacity);
 void read_ahead_free(struct read_ahead *ahead);
 
-/* Gets block pointers[0], unvalidated; pointers[1 .. nr - 1] are those wanted next.  The pointers
- * that follow are only believed when they are consecutive and below limit; pointers[0] must be.
- * The block is good until the next call.  Returns 0 or a positive errno. */
+/* Gets block pointers[0], unvalidated; pointers[1 .. nr - 1] are those wanted next.  pointers[0]
+ * must be below limit; the others are used only as far as they are consecutive and below limit.
+ * The block is valid until the next call.  Returns 0 or a positive errno. */
 int read_ahead_get(struct read_ahead *ahead, const struct le64 *pointers, uint32_t nr,
 		   uint64_t limit,
 		   struct blk_ro *blk) must_check;

@@ -16,7 +16,7 @@ int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight)
 
 	*build = (struct era_build){
 		.rep = dev->rep, .path = dev->path, .tight = tight, .exists = true, .dev = *dev};
-	r = blk_staging_open(&build->staging, min_u64(SPACE_MAP_MAX_BLOCKS, dev->nr_blocks),
+	r = blk_staging_open(&build->staging, space_map_limit(dev->nr_blocks),
 			     dev->rep);
 	if (r)
 		era_build_close(build);
@@ -153,10 +153,10 @@ static int find_size(struct era_build *build, uint64_t *nr_blocks)
 	uint64_t needed = era_size_with_spare(used, build->sb.nr_blocks);
 
 	if (!build->exists) {
-		*nr_blocks = min_u64(needed, SPACE_MAP_MAX_BLOCKS);
+		*nr_blocks = space_map_limit(needed);
 		return 0;
 	}
-	*nr_blocks = min_u64(build->dev.nr_blocks, SPACE_MAP_MAX_BLOCKS);
+	*nr_blocks = space_map_limit(build->dev.nr_blocks);
 	if (build->tight)
 		needed = used + space_map_blocks(*nr_blocks);
 	return needed > *nr_blocks ? too_small(build, needed) : 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Building new metadata from a stream of events, and putting them on a device.
+ * Building new metadata from a stream of events, and writing them to a device.
  *
- * The stream fills a staging file (block/staging.h).  The device is opened before, so that a busy or small
- * one is refused early, and written only by era_build_commit(): the old superblock is made invalid,
- * the blocks are written, then the new superblock, each step flushed before the next.  Stopped
- * anywhere, the device holds the old metadata, none, or the new.
+ * The stream fills a staging file (block/staging.h).  The device is opened first, so that a busy
+ * or small one is refused early, and is written only by era_build_commit(): the old superblock is
+ * invalidated, the blocks are written, then the new superblock; each step is flushed before the
+ * next.  If it is stopped at any point, the device has the old metadata, none, or the new.
  */
 #ifndef ERA_BUILD_BUILD_H
 #define ERA_BUILD_BUILD_H
@@ -28,25 +28,25 @@ struct era_build {
 	uint32_t era, nr_bits;    /* of the writeset being built */
 };
 
-/* path: a device or file; one that doesn't exist is created by the commit, with room for the
+/* path: a device or file.  The commit creates a file that doesn't exist, with enough space for the
  * kernel to work.  tight: an existing one need only hold the metadata.  path and rep must outlive
  * the build. */
 int era_build_open(struct era_build *build, const char *path, bool tight,
 		   const struct report *rep) must_check;
 
-/* The same on an open device, which the build takes over; it is closed when that fails, too. */
+/* The same on an open device, which the build takes over; it is closed on failure, too. */
 int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight) must_check;
 
-/* The calls that feed it. */
+/* The stream that feeds the build. */
 struct era_stream era_build_stream(struct era_build *build);
 
-/* Once the stream has ended: writes it all to the device. */
+/* To be called when the stream has ended: writes everything to the device. */
 int era_build_commit(struct era_build *build) must_check;
 
-/* Frees all; without a commit before, the device is as it was. */
+/* Frees everything; without a previous commit, the device is as it was. */
 void era_build_close(struct era_build *build);
 
-/* All of that: opens, has the stream fed by produce, and commits when it returns 0. */
+/* All of this: opens, lets produce feed the stream, and commits if it returns 0. */
 int era_build_all(const char *path, bool tight,
 		  int (*produce)(void *ctx, const struct era_stream *to), void *ctx,
 		  const struct report *rep) must_check;

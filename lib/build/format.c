@@ -61,10 +61,10 @@ static int build(struct blk_staging *staging, struct superblock *sb, uint64_t nr
 	return r ? r : space_map_build(staging, nr_blocks, &space_map_just_superblock, &sb->sm);
 }
 
-int era_format(struct blk_dev *dev, uint32_t block_sectors)
+int era_format(struct blk_dev *dev, uint32_t block_sectors, uint32_t era)
 {
-	uint64_t nr_blocks = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
-	struct superblock sb = {.data_block_size = block_sectors};
+	uint64_t nr_blocks = space_map_limit(dev->nr_blocks);
+	struct superblock sb = {.data_block_size = block_sectors, .current_era = era};
 	struct blk_staging staging;
 	int r = blk_staging_open(&staging, nr_blocks, dev->rep);
 

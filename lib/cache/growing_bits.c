@@ -9,7 +9,7 @@
 
 #define FIRST_BITS 4096u
 
-/* A new piece of memory, since pages of it that are never written to take none. */
+/* Not by realloc(): new pages that are never written to take no memory. */
 static bool grow(struct growing_bits *bits, uint64_t wanted, uint64_t limit)
 {
 	uint64_t nr_bits = bits->nr_bits ? bits->nr_bits : FIRST_BITS, *words;

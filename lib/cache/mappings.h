@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads what cache_dump prints, the metadata of a dm-cache as XML, strictly, as a stream. */
+/* Reads the output of cache_dump, the metadata of a dm-cache as XML, strictly, as a stream. */
 #ifndef ERA_CACHE_MAPPINGS_H
 #define ERA_CACHE_MAPPINGS_H
 
@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 #include "base/source.h"
 
-/* Texts are good during the call only. */
+/* Texts are valid only during the call. */
 struct cache_header {
 	const char *uuid, *policy;
 	uint32_t block_size; /* sectors */
@@ -33,9 +33,10 @@ struct cache_stream {
 	int (*end)(void *ctx);
 };
 
-/* What comes is checked: sizes are whole sectors, a cache block is in the cache and is mapped once,
- * and there is a list of mappings.  Errors are reported; those of the stream are its own to report.
- * Discards are left out.  Takes one bit of memory for each cache block up to the last one that is mapped. */
+/* The input is checked: sizes are whole sectors, a cache block is in the cache and is mapped once,
+ * and there is a list of mappings.  Errors are reported, except those of the stream, which reports
+ * its own.  Discards are left out.  Takes one bit of memory per cache block up to the last one that
+ * is mapped. */
 int cache_read(struct source *source, const struct cache_stream *to) must_check;
 
 #endif

@@ -15,7 +15,7 @@
 
 #define BUFFER_BLOCKS 64u
 
-/* Mappings have the look of the words of a bitset, and hints that of eras. */
+/* Mappings have the format of the words of a bitset, and hints that of eras. */
 #define BLOCK_OF_MAPPINGS BLOCK_BITSET
 #define BLOCK_OF_HINTS BLOCK_ERA
 #define NODE_OF_ARRAY BLOCK_BITSET_NODE
@@ -29,7 +29,7 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 	return walk_visit_once(metadata->seen, pointer, p);
 }
 
-/* Told as an error, since these are not the metadata that problems are told of. */
+/* Reported as an error, since problems are those of dm-era's metadata. */
 static int on_problem(void *ctx, const struct problem *p)
 {
 	struct cache_metadata *metadata = ctx;
@@ -100,7 +100,7 @@ void cache_metadata_close(struct cache_metadata *metadata)
 	blk_dev_close(&metadata->dev);
 }
 
-/* Moves on to the part that has that entry, or to the end when there is no such entry. */
+/* Moves on to the part that has this entry, or to the end if there is none. */
 static int find_part(struct array_iter *it, struct array_part *part, uint64_t entry)
 {
 	int r = 1;
@@ -147,7 +147,7 @@ static int is_dirty(struct cache_metadata *metadata, uint64_t value)
 	return bits >> metadata->next % BITS_PER_WORD & 1;
 }
 
-/* Both arrays must end where they should. */
+/* Neither array may have more blocks than it needs. */
 static int end_mappings(struct cache_metadata *metadata)
 {
 	int r = find_part(&metadata->mappings, &metadata->values, UINT64_MAX);
@@ -186,12 +186,12 @@ int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *m
 
 struct hint_reader {
 	struct cache_metadata *metadata;
-	void *block; /* NULL: hints are not wanted */
+	void *block; /* NULL: blocks of the array are not read */
 	int (*hint)(void *ctx, uint32_t cache_block, const char *data);
 	void *ctx;
 };
 
-/* In base64, which cache_dump prints. */
+/* In base64, as cache_dump prints it. */
 static void encode_hint(const uint8_t *hint, char *text)
 {
 	static const char digits[] =
@@ -210,11 +210,13 @@ static int tell_hints(const struct hint_reader *reader, uint64_t index)
 {
 	const struct array_block_disk *array = reader->block;
 	const uint8_t *values = array_values(reader->block);
-	uint64_t first = index * ARRAY_MAX_ENTRIES(CACHE_HINT_BYTES);
+	uint64_t first = min_u64(index, UINT32_MAX) * ARRAY_MAX_ENTRIES(CACHE_HINT_BYTES);
+	uint64_t end = reader->metadata->sb.nr_cache_blocks;
 	uint32_t nr = le32_get(array->nr_entries);
 	int r = 0;
 
-	for (uint32_t i = 0; i < nr && first + i < reader->metadata->sb.nr_cache_blocks && !r; i++) {
+	nr = (uint32_t)min_u64(nr, first < end ? end - first : 0);
+	for (uint32_t i = 0; i < nr && !r; i++) {
 		char text[9];
 
 		encode_hint(values + (size_t)i * CACHE_HINT_BYTES, text);
@@ -223,7 +225,7 @@ static int tell_hints(const struct hint_reader *reader, uint64_t index)
 	return r;
 }
 
-/* Follows the pointer to an array block, and reads it when its hints are wanted. */
+/* Visits an array block, and reads it if its hints are wanted. */
 static int read_array_block(const struct hint_reader *reader, const struct btree_iter *it,
 			    const struct btree_leaf *leaf, uint32_t i)
 {
@@ -244,7 +246,7 @@ static int read_array_block(const struct hint_reader *reader, const struct btree
 	return r || !reader->block ? r : tell_hints(reader, pointer.index);
 }
 
-/* Follows all pointers of an array whose length doesn't matter. */
+/* Visits all blocks of an array that may have any length. */
 static int read_array(const struct hint_reader *reader, uint64_t root, const char *name)
 {
 	struct btree_iter it;
@@ -280,7 +282,7 @@ int cache_metadata_finish(struct cache_metadata *metadata,
 	return r ? r : cache_space_map_compare(&metadata->walk, &metadata->sb.sm, metadata->seen);
 }
 
-/* Of mappings and hints on their way; those of blocks that map nothing are left out. */
+/* A stream that leaves out the hints of cache blocks that are not mapped. */
 struct passing {
 	const struct cache_stream *to;
 	struct growing_bits mapped;

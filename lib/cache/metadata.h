@@ -2,11 +2,13 @@
 /*
  * The metadata of a dm-cache, read from its metadata device.
  *
- * They are read as strictly as those of dm-era: a block is believed only after its checksum, its own
- * number, its kind and its counts, and the whole only after its space map has been recomputed, so that no
- * pointer has been lost.  The kernel shares no blocks within them: every count is 1 or 0.
+ * They are read as strictly as those of dm-era.  Each block is validated: checksum, own number,
+ * type, counts.  The reference counts are recomputed and compared with the space map, so that a
+ * lost pointer is noticed; since no block is shared, each of them is 0 or 1.
  *
- * Memory is two bits for each metadata block, and what a reader of mappings keeps.
+ * Version 1 has a dirty flag in each mapping; version 2 has a separate bitset.
+ *
+ * Reading takes two bits of memory per metadata block, and a few buffers.
  */
 #ifndef ERA_CACHE_METADATA_H
 #define ERA_CACHE_METADATA_H
@@ -24,8 +26,8 @@
 
 struct cache_superblock {
 	bool is_clean;    /* stopped cleanly, so that the dirty bits are right */
-	bool needs_check; /* a commit has failed: the kernel starts it no more before cache_check */
-	bool has_dirty_bits; /* version 2: apart from the mappings */
+	bool needs_check; /* a commit has failed: the next start needs a cache_check */
+	bool has_dirty_bits; /* version 2 */
 	uint32_t block_size; /* sectors */
 	uint32_t nr_cache_blocks;
 	char policy[CACHE_POLICY_BYTES + 1];
@@ -33,34 +35,35 @@ struct cache_superblock {
 	struct space_map_root sm;
 };
 
-/* Of this only `sb` is for its users.  It must stay where it is while it is open. */
+/* Users read only `sb`.  It must not be moved while it is open. */
 struct cache_metadata {
 	struct cache_superblock sb;
 	struct blk_dev dev;
 	struct walk walk;
-	uint64_t *seen; /* one bit per metadata block: a pointer leads to it */
+	uint64_t *seen; /* one bit per metadata block: it has been reached */
 	struct array_iter mappings, dirty;
-	struct array_part values, words; /* what the iterators are at */
+	struct array_part values, words; /* the current parts of the iterators */
 	uint64_t next;                   /* cache block */
 };
 
-/* Opens a device or file that nobody writes to, and reads its superblock.  Errors are reported; rep must
- * live as long as *metadata, which is to be closed only after success. */
+/* Opens a device or file that nothing writes to, and reads its superblock.  Errors are reported.
+ * rep must live until *metadata is closed; after an error there is nothing to close. */
 int cache_metadata_open(struct cache_metadata *metadata, const char *path, const struct report *rep)
 	must_check;
 void cache_metadata_close(struct cache_metadata *metadata);
 
-/* The next mapping, in the order of cache blocks.  1, 0 at the end, or an error, which is reported.  None
- * of them may be relied on before cache_metadata_finish() has returned 0. */
+/* Gets the next mapping, in the order of cache blocks.  Returns 1, 0 at the end, or an error, which
+ * is reported.  No mapping is reliable before cache_metadata_finish() has returned 0. */
 int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *mapping) must_check;
 
-/* After the last mapping, once: reads all else, and compares what was reached with the space map.
- * Hints go to `hint`, which may be NULL, also those of cache blocks that map nothing. */
+/* To be called once after the last mapping: reads the rest, and compares the space map with the
+ * blocks that were reached.  Hints go to `hint`, including those of cache blocks that are not
+ * mapped; if it is NULL, their blocks are not read. */
 int cache_metadata_finish(struct cache_metadata *metadata,
 			  int (*hint)(void *ctx, uint32_t cache_block, const char *data), void *ctx)
 	must_check;
 
-/* Reads all of them, as cache_read() reads what cache_dump printed of them. */
+/* Reads everything into a stream, as cache_read() does with the output of cache_dump. */
 int cache_metadata_read(struct cache_metadata *metadata, const struct cache_stream *to) must_check;
 
 #endif

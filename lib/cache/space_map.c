@@ -36,7 +36,7 @@ static int on_count(struct comparison *c, uint64_t block, uint32_t count)
 	return 0;
 }
 
-/* What the index says of its free blocks may be too much, as the kernel leaves it, but not too little. */
+/* nr_free may be too high, as the kernel leaves it, but not too low. */
 static int check_entry(const struct comparison *c, const struct space_map_part *part,
 		       uint32_t nr_free, uint32_t first_free)
 {
@@ -85,7 +85,7 @@ static int on_index(void *ctx, const struct index_disk *index)
 	return 0;
 }
 
-/* Only of blocks that are counted more often. */
+/* The tree has the counts above 2, and there are none. */
 static int on_tree_count(void *ctx, uint64_t leaf, uint64_t block, uint32_t count)
 {
 	const struct comparison *c = ctx;
@@ -94,7 +94,7 @@ static int on_tree_count(void *ctx, uint64_t leaf, uint64_t block, uint32_t coun
 	return count_problem(c, PROBLEM_REF_TREE_STRAY, leaf, block, 0);
 }
 
-/* cache_restore 0.9 leaves the root of an empty tree in metadata of version 1: with it nothing is lost. */
+/* cache_restore 0.9 leaks the root of an empty tree in version 1: nothing is lost with it. */
 static int check_leak(const struct comparison *c, uint64_t block, void *data)
 {
 	struct problem p;

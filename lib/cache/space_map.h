@@ -9,9 +9,10 @@
 #include "pdata/space_map.h"
 #include "pdata/walk.h"
 
-/* seen has the blocks that all other pointers lead to; those of the space map are added.  Each must be
- * counted once, and no other at all but the root of an empty tree: a count without a pointer may be of a
- * pointer that was lost.  Problems go to the walk, which stops with the first. */
+/* Walks the space map and compares its counts with the blocks that were reached: `seen`, which the
+ * visits of the walk set.  Each of these must have count 1, all others 0, since a count without a
+ * pointer may be the trace of a lost one; only the root of an empty tree is excepted.  Problems go
+ * to the walk, which must stop at the first. */
 int cache_space_map_compare(struct walk *walk, const struct space_map_root *root,
 			    const uint64_t *seen) must_check;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The mappings are streamed.  What is remembered of them is one bit per cache block; the XML of those
- * that stay waits in a nameless temporary file until the last one has been read.
+ * The mappings are streamed.  What is remembered of them is one bit per cache block; the XML of
+ * those that stay waits in a nameless temporary file until the last one has been read.
  *
- * Where there are mappings as XML and metadata, both are read side by side, each in the order of cache
- * blocks, and must be the same.
+ * If there is both XML and the cache's metadata, they are read side by side in the order of cache
+ * blocks and compared.
  */
 #include "cache/stale.h"
 
@@ -26,7 +26,7 @@ struct cache_job {
 	uint64_t block_size; /* of the cache, bytes */
 	uint32_t nr_cache_blocks;
 	struct growing_bits stale;
-	struct cache_metadata *other; /* to compare mappings with, or NULL */
+	struct cache_metadata *other; /* that the mappings are compared with, or NULL */
 	uint64_t nr_dirty;
 	struct sink spool; /* of the XML that stays */
 	bool has_hints;
@@ -131,7 +131,7 @@ static void mapping_text(const struct cache_mapping *mapping, char *text, size_t
 		 mapping->cache_block, mapping->origin_block, mapping->dirty ? ", dirty" : "");
 }
 
-/* NULL: no more mappings. */
+/* NULL stands for the end of the mappings. */
 static int not_the_same(const struct cache_job *job, const struct cache_mapping *found,
 			const struct cache_mapping *wanted)
 {
@@ -146,8 +146,8 @@ static int not_the_same(const struct cache_job *job, const struct cache_mapping 
 			   texts[0], texts[1]);
 }
 
-/* Goes on in the metadata to this mapping, too, and takes from there whether it is dirty: of metadata of
- * version 2 not every cache_dump knows. */
+/* The next mapping in the metadata must be this one, too.  Whether it is dirty is taken from there,
+ * since not every release of cache_dump reads the dirty bits of version 2. */
 static int compare_mapping(const struct cache_job *job, struct cache_mapping *mapping)
 {
 	struct cache_mapping own;
@@ -205,7 +205,7 @@ static int on_hint(void *ctx, uint32_t cache_block, const char *data)
 	return sink_failed(&job->spool);
 }
 
-/* Of the metadata that are compared with: they must have no more mappings, and be sound. */
+/* The metadata must have no more mappings, and be sound. */
 static int end_comparison(const struct cache_job *job)
 {
 	struct cache_mapping own;

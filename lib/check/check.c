@@ -16,8 +16,12 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "block/dev.h"
 #include "check/check_internal.h"
-#include "metadata/cursor.h"
+#include "metadata/limits.h"
+#include "metadata/recognise.h"
+#include "metadata/rules.h"
+#include "metadata/superblocks.h"
 #include "metadata/writeset_tree.h"
 #include "ondisk/era_disk.h"
 #include "pdata/space_map_read.h"
@@ -33,7 +37,7 @@ static bool is_array_block(enum block_type type)
 static bool is_of_pointer(enum problem_code code)
 {
 	return code == PROBLEM_POINTER || code == PROBLEM_SM_SHORT || code == PROBLEM_TYPE ||
-	       code == PROBLEM_TWICE;
+	       code == PROBLEM_MULTIPLY_CLAIMED;
 }
 
 /* A block of an array holds no pointers, and what only says when something was written hides none.  Of a
@@ -133,7 +137,7 @@ static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct prob
 		return ERA_DAMAGED;
 	}
 	if (info->flags & check->seen) {
-		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		problem_set(p, PROBLEM_MULTIPLY_CLAIMED, pointer->block, 0, 0);
 		return ERA_DAMAGED;
 	}
 	info->flags |= (uint8_t)check->seen;
@@ -368,8 +372,8 @@ static int check_still_held(struct check *check)
 	int r;
 
 	check->dev->rep = &counting;
-	r = era_snapshot_settle(check->dev, &result->live.sb, &result->snapshot.sb,
-				result->nr_fatal ? ERA_DAMAGED : 0);
+	r = era_snapshot_revalidate(check->dev, &result->live.sb, &result->snapshot.sb,
+				    result->nr_fatal ? ERA_DAMAGED : 0);
 	check->dev->rep = rep;
 	return r == ERA_DAMAGED || (r == ERA_SYS && result->nr_read_errors) ? 0 : r;
 }

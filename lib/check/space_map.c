@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
-#include "metadata/view.h"
+#include "block/dev.h"
+#include "metadata/superblocks.h"
 #include "ondisk/era_disk.h"
 #include "pdata/space_map_read.h"
 

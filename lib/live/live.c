@@ -13,7 +13,8 @@
 #include "base/checked.h"
 #include "build/size.h"
 #include "live/free_blocks.h"
-#include "metadata/view.h"
+#include "metadata/recognise.h"
+#include "metadata/superblocks.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 
@@ -89,9 +90,9 @@ int era_live_roll_back(struct era_live *live)
 	return r ? r : era_live_count_shared(live);
 }
 
-bool era_live_is_spoiled(const struct era_live *live)
+bool era_live_is_aborted(const struct era_live *live)
 {
-	return live->txn.spoiled;
+	return live->txn.aborted;
 }
 
 bool era_live_is_changed(const struct era_live *live)

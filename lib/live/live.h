@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Metadata of a running target: each call does one thing that the kernel's target does to them, in
- * the transaction that is under way; era_live_commit() makes it last.
+ * Metadata of an active target: each call does one thing that the kernel's target does to them, in
+ * the current transaction; era_live_commit() makes it durable.
  *
- * Whatever is committed, and wherever it is stopped, the metadata are such that the kernel resumes
- * them.  Errors are reported.  A call that fails leaves a transaction that can't be committed any
- * more (pdata/txn.h), unless it says something else.  After ERA_NO_SPACE era_live_roll_back() opens
- * another one.  One thread at a time.
- * Source in the kernel: drivers/md/dm-era-target.c.
+ * Whatever is committed, and whenever it is stopped, the kernel can resume the metadata.  Errors
+ * are reported.  A call that fails leaves a transaction that can't be committed any more
+ * (pdata/txn.h), unless its comment says otherwise.  After ERA_NO_SPACE, era_live_roll_back()
+ * opens another one.  One thread at a time. Source in the kernel: drivers/md/dm-era-target.c.
  */
 #ifndef ERA_LIVE_LIVE_H
 #define ERA_LIVE_LIVE_H
@@ -32,8 +31,8 @@ struct era_digest {
 	uint64_t words[ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)];
 };
 
-/* How many blocks of the live trees the snapshot holds, too, when the transactions had copied `at` such
- * blocks.  Not too low. */
+/* How many blocks of the live trees the snapshot also holds, as of when the transactions had
+ * copied `at` such blocks.  Never too low. */
 struct era_shared {
 	uint64_t nr, at;
 };
@@ -43,7 +42,7 @@ struct era_live {
 	struct txn txn;
 	struct superblock sb; /* as the next commit will write it */
 	struct superblock committed; /* as the last one did */
-	bool is_secured; /* the superblock has been written since the opening */
+	bool is_secured; /* the superblock has been written since it was opened */
 	struct era_shared shared;
 	struct era_digest digest;
 	uint64_t nr_commits, nr_flushes, nr_digested;
@@ -54,31 +53,32 @@ struct era_live {
 /* Reads and validates the superblock and the space map of metadata on dev, which must outlive it.
  * capacity: blocks kept in memory. */
 int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t capacity) must_check;
-/* What isn't committed is lost.  Also a zeroed one. */
+/* Uncommitted changes are lost.  A zeroed struct is legal. */
 void era_live_close(struct era_live *live);
 
 int era_live_commit(struct era_live *live) must_check;
 
-/* Back to the last commit, which is on the device whole: after ERA_NO_SPACE, when nothing else has
- * failed.  When this fails, too, only era_live_close() makes sense. */
+/* Returns to the last commit, which is intact on the device: after ERA_NO_SPACE, if nothing else
+ * has failed.  If this fails, too, only era_live_close() may be called. */
 int era_live_roll_back(struct era_live *live) must_check;
 
 /* Has a change failed, so that there will be no commit? */
-bool era_live_is_spoiled(const struct era_live *live);
+bool era_live_is_aborted(const struct era_live *live);
 
 /* Is there anything to commit? */
 bool era_live_is_changed(const struct era_live *live);
 
-/* Are there blocks for a rollover, with a snapshot taken in it, so that marks and digestion have theirs
- * afterwards (live/free_blocks.h)?  1 or 0, or an error.  Commits when that gives blocks which are lacking. */
+/* Are there enough blocks for a rollover, with a snapshot taken in it, so that marks and digestion
+ * have theirs afterwards (live/free_blocks.h)?  Returns 1 or 0, or an error.  Commits if that
+ * frees blocks that are needed. */
 int era_live_can_roll_over(struct era_live *live, bool with_snapshot) must_check;
 
-/* How many more blocks may be taken before a rollover has too few. */
+/* How many more blocks may be used before there are too few for a rollover. */
 uint64_t era_live_spare_blocks(const struct era_live *live);
 
 /* Begins an era on an origin of nr_blocks and commits: archives a writeset that a crash left,
- * gives the era array its length, rolls over.  New entries get the era that begins.  Digests before,
- * with commits, where there are too few free blocks; ERA_NO_SPACE when there still is. */
+ * resizes the era array, rolls over.  New entries get the era that begins.  If there are too few
+ * free blocks, it first digests, with commits; ERA_NO_SPACE if there still are. */
 int era_live_resume(struct era_live *live, uint64_t nr_blocks) must_check;
 
 /* Archives the current writeset and begins the next era with an empty one. */
@@ -87,8 +87,8 @@ int era_live_roll_over(struct era_live *live) must_check;
 /* Archives the current writeset, if there is one: its root becomes 0. */
 int era_live_archive(struct era_live *live) must_check;
 
-/* Sets bits first .. first + nr - 1 of the current writeset; nr is at least 1.  Commits where there is
- * room for a part only; when there is none at all, ERA_NO_SPACE leaves the transaction as it is. */
+/* Sets bits first .. first + nr - 1 of the current writeset; nr is at least 1.  Commits if there
+ * is space for only a part; if there is none at all, ERA_NO_SPACE leaves the transaction as it is. */
 int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr) must_check;
 
 /* Which block of a bitset has the bit of a data block. */
@@ -97,32 +97,32 @@ static inline uint64_t era_live_bitset_block(uint64_t block)
 	return block / (ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * UINT64_C(64));
 }
 
-/* That a flush of the origin has failed: all that was written in the era before the current one and since
- * may be lost.  It stands in the metadata from the next commit on, over rollovers and openings, until
- * it is cleared.  When it does, *since is the first such era. */
+/* Records that a flush of the origin has failed: everything written in the era before the current
+ * one and since may be lost.  The metadata hold this from the next commit on, across rollovers and
+ * openings, until it is cleared.  If they do, *since is the first such era. */
 void era_live_set_unflushed(struct era_live *live);
 void era_live_clear_unflushed(struct era_live *live);
 bool era_live_is_unflushed(const struct era_live *live, uint32_t *since) must_check;
 
-/* Holds what is live as the metadata snapshot; there must be none.  And gives it back; there must be
- * one, and when its clone can't be read nothing has changed.  To begin an era before is the caller's
- * business. */
+/* Holds the live state as the metadata snapshot, of which there must be none; and drops the
+ * snapshot: there must be one, and if its clone can't be read, nothing has changed.  The caller
+ * begins an era first. */
 int era_live_take_snapshot(struct era_live *live) must_check;
 int era_live_drop_snapshot(struct era_live *live) must_check;
 
 enum era_digest_result {
 	ERA_DIGEST_DONE = 0, /* no writeset is left */
 	ERA_DIGEST_MORE = 1,
-	ERA_DIGEST_STUCK = 2, /* no room to go on */
+	ERA_DIGEST_STUCK = 2, /* no space to continue */
 };
 
 /* Writes a part of the oldest archived writeset into the era array, so small that others need not
- * wait long; when it has all of it, removes it from the tree.  Commits only to get room.
- * Returns an enum era_digest_result or an error. */
+ * wait long; after the last part, removes it from the tree.  Commits only to free blocks.  Returns
+ * an enum era_digest_result or an error. */
 int era_live_digest(struct era_live *live) must_check;
 
-/* Counts the writesets in the tree, once, with nothing uncommitted; from then on they are counted as they
- * come and go. */
+/* Counts the writesets in the tree, once, with nothing uncommitted; from then on the number is
+ * kept up to date. */
 int era_live_count_writesets(struct era_live *live) must_check;
 
 /* Which blocks were written since an era, read in steps; between two of them the metadata may
@@ -137,8 +137,8 @@ struct era_live_changes {
 
 void era_live_changes_init(struct era_live_changes *changes, uint32_t since, uint64_t *bits);
 
-/* Reads up to nr blocks, which must be few since they stay in memory meanwhile.  1 when there is more to
- * read, 0 when that was all, or an error. */
+/* Reads up to nr blocks, which must be few since they stay in memory meanwhile.  Returns 1 if
+ * there is more to read, 0 if that was all, or an error. */
 int era_live_changes_step(struct era_live *live, struct era_live_changes *changes, uint32_t nr)
 	must_check;
 

@@ -9,6 +9,7 @@
 #include "base/le.h"
 #include "metadata/map.h"
 #include "metadata/unknown_ranges.h"
+#include "metadata/view_internal.h"
 
 int era_changes_allowed(struct era_view *view, uint32_t since)
 {
@@ -46,41 +47,70 @@ static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
 	return word;
 }
 
-static void add_chunk(const struct era_chunk *chunk, uint32_t since, uint64_t *bits,
-		      struct unknown_ranges *ranges)
+struct reading {
+	struct era_changes *changes;
+	struct unknown_ranges ranges;
+	uint32_t since;
+	uint64_t nr_blocks;
+};
+
+/* Most answers have none, and need no second set of bits. */
+static int add_unknown(struct reading *reading, uint64_t first, uint64_t word, uint32_t nr)
 {
-	uint64_t *to = bits + chunk->first / BITS_PER_WORD;
-	uint64_t unknown[1];
+	struct era_changes *changes = reading->changes;
 
-	for (uint32_t done = 0; done < chunk->nr; done += BITS_PER_WORD, to++) {
-		uint32_t nr = chunk->nr - done < BITS_PER_WORD ? chunk->nr - done : BITS_PER_WORD;
-
-		*to = changed_word(chunk->eras + done, since) & bits_last_mask(nr);
-		unknown[0] = *to & chunk->lost[done / BITS_PER_WORD];
-		if (unknown[0])
-			unknown_ranges_add_bits(ranges, chunk->first + done, unknown, nr);
-	}
+	if (!changes->unknown)
+		changes->unknown = bits_alloc(reading->nr_blocks);
+	if (!changes->unknown)
+		return report_nomem(reading->ranges.rep);
+	changes->unknown[first / BITS_PER_WORD] = word;
+	unknown_ranges_add_bits(&reading->ranges, first, &word, nr);
+	return 0;
 }
 
-static int read_map(struct era_view *view, uint32_t since, struct era_changes *changes)
+static int add_chunk(struct reading *reading, const struct era_chunk *chunk)
 {
-	struct unknown_ranges ranges;
+	uint64_t *to = reading->changes->bits + chunk->first / BITS_PER_WORD;
+	int r = 0;
+
+	for (uint32_t done = 0; done < chunk->nr && !r; done += BITS_PER_WORD, to++) {
+		uint32_t nr = chunk->nr - done < BITS_PER_WORD ? chunk->nr - done : BITS_PER_WORD;
+		uint64_t unknown;
+
+		*to = changed_word(chunk->eras + done, reading->since) & bits_last_mask(nr);
+		unknown = *to & chunk->lost[done / BITS_PER_WORD];
+		if (unknown)
+			r = add_unknown(reading, chunk->first + done, unknown, nr);
+	}
+	return r;
+}
+
+static int read_map(struct era_view *view, struct reading *reading)
+{
 	struct era_chunk chunk;
 	struct era_map *map;
 	int r = era_map_open(&map, view);
 
 	if (r)
 		return r;
-	unknown_ranges_init(&ranges, view->dev.rep, "era map");
-	while ((r = era_map_next(map, &chunk)) > 0)
-		add_chunk(&chunk, since, changes->bits, &ranges);
-	changes->nr_unknown = unknown_ranges_end(&ranges);
+	unknown_ranges_init(&reading->ranges, view->dev.rep, "era map");
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		r = add_chunk(reading, &chunk);
+		if (r)
+			break;
+	}
+	reading->changes->nr_unknown = unknown_ranges_end(&reading->ranges);
 	era_map_close(map);
 	return r;
 }
 
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
 {
+	struct reading reading = {
+		.changes = changes,
+		.since = since,
+		.nr_blocks = view->sb.nr_blocks,
+	};
 	int r;
 
 	*changes = (struct era_changes){
@@ -88,7 +118,7 @@ int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *
 	};
 	if (!changes->bits)
 		return report_nomem(view->dev.rep);
-	r = read_map(view, since, changes);
+	r = read_map(view, &reading);
 	if (r)
 		era_changes_free(changes);
 	return r;
@@ -97,5 +127,6 @@ int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *
 void era_changes_free(struct era_changes *changes)
 {
 	free(changes->bits);
-	changes->bits = NULL;
+	free(changes->unknown);
+	changes->bits = changes->unknown = NULL;
 }

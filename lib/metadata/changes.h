@@ -9,16 +9,17 @@
 #include "metadata/view.h"
 
 struct era_changes {
-	uint64_t *bits;      /* a bit a data block of the view */
-	uint64_t nr_unknown; /* listed because their era is unknown */
+	uint64_t *bits;      /* one bit per data block of the view */
+	uint64_t *unknown;   /* the same: blocks listed because their era is unknown; NULL when none is */
+	uint64_t nr_unknown; /* how many of these */
 };
 
-/* Is `since` an era that the view can answer for?  0, or ERA_NO_ANSWER, reported: it must be at
- * most one past the current era, and for a snapshot at most the era of its clone. */
+/* Can the view answer for `since`?  Returns 0, or ERA_NO_ANSWER, reported: it must be at most one
+ * past the current era, and for a snapshot at most the era of its clone. */
 int era_changes_allowed(struct era_view *view, uint32_t since) must_check;
 
 /* Reads the whole view, and sets the bit of every block that was written in era `since` or later.
- * Ranges that are listed because they could not be read are reported as notes. */
+ * Stretches that are listed because they could not be read are reported as notes. */
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
 	must_check;
 void era_changes_free(struct era_changes *changes);

@@ -18,7 +18,8 @@
 #include "base/buffer.h"
 #include "base/checked.h"
 #include "base/scratch.h"
-#include "metadata/cursor.h"
+#include "metadata/cursor_internal.h"
+#include "metadata/view_internal.h"
 
 #define CHUNK_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
 

@@ -3,11 +3,12 @@
  * The era map: in which era was each data block last written?
  *
  * It streams over data blocks 0 .. nr_blocks - 1 in chunks, moving one cursor over the era array
- * and one over every writeset, the current one included.  A block's era is the highest of all
- * that name it.  (In what the kernel writes, a writeset's era is never below the array's value;
- * taking the highest also keeps the answer safe where it is.)
+ * and one over each writeset, including the current one.  A block's era is the highest of all that
+ * contain it. (In metadata written by the kernel, a writeset's era is never below the array's
+ * value; taking the highest keeps the answer safe even where it is.)
  *
- * Memory depends on neither the number of blocks nor, past some hundreds, that of writesets.
+ * Memory depends neither on the number of blocks nor, past some hundreds, on the number of
+ * writesets.
  */
 #ifndef ERA_METADATA_MAP_H
 #define ERA_METADATA_MAP_H
@@ -17,12 +18,12 @@
 #include "base/compiler.h"
 #include "metadata/view.h"
 
-/* A multiple of 64 blocks, but at the end of the device. */
+/* A multiple of 64 blocks, except at the end of the device. */
 struct era_chunk {
 	uint64_t first;
 	uint32_t nr;
 	const uint32_t *eras;
-	/* A bit a block: its era could not be read, and eras[] has the highest it can be. */
+	/* One bit per block: its era could not be read, and eras[] has the highest possible one. */
 	const uint64_t *lost;
 };
 
@@ -32,8 +33,8 @@ struct era_map;
 int era_map_open(struct era_map **map, struct era_view *view) must_check;
 void era_map_close(struct era_map *map);
 
-/* Gets the next chunk, good until the next call.  1, 0 at the end (all has been read and found
- * sound, or passed over with repair), or an error. */
+/* Gets the next chunk, valid until the next call.  Returns 1, 0 at the end (everything has been
+ * read and found sound, or passed over with repair), or an error. */
 int era_map_next(struct era_map *map, struct era_chunk *chunk) must_check;
 
 #endif

@@ -6,14 +6,16 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "metadata/cursor.h"
+#include "metadata/cursor_internal.h"
 #include "metadata/map.h"
+#include "metadata/rules.h"
 #include "metadata/unknown_ranges.h"
+#include "metadata/view_internal.h"
 
 #define BUFFER_BLOCKS 256u
 #define PIECE_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
 
-static void make_header(const struct superblock *sb, struct era_header *header)
+void era_header_of(const struct superblock *sb, struct era_header *header)
 {
 	*header = (struct era_header){
 		.data_block_size = sb->data_block_size,
@@ -361,7 +363,7 @@ static int stream_view(struct era_view *view, const struct era_stream *to,
 	struct era_header header;
 	int r;
 
-	make_header(&view->sb, &header);
+	era_header_of(&view->sb, &header);
 	r = to->begin(to->ctx, &header);
 	if (!r)
 		r = stream_writesets(view, to, unknown, losses);
@@ -388,7 +390,7 @@ int era_stream_logical(struct era_view *view, const struct era_stream *to,
 	int r;
 
 	*losses = (struct era_losses){0, 0};
-	make_header(&view->sb, &header);
+	era_header_of(&view->sb, &header);
 	r = to->begin(to->ctx, &header);
 	return r ? r : stream_array(view, to, stream_map, losses);
 }

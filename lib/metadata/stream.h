@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Metadata as a stream of events: what a dump writes, what XML says, and what a build of new
- * metadata takes.
+ * Metadata as a stream of events: the contents of a dump, and the input of a build.
  *
- * Order: begin; for each writeset, eras ascending: writeset_begin, words ..., writeset_end; then
- * array_begin, eras ..., array_end; end.  The words of a writeset are bits_words(nr_bits) in all,
- * with bits past nr_bits clear; the eras are nr_blocks in all; in pieces of any size.
+ * The order is: begin; for each writeset, in ascending order of eras, writeset_begin, words ...,
+ * writeset_end; then array_begin, eras ..., array_end; end.  A writeset has bits_words(nr_bits)
+ * words in all, with bits past nr_bits clear; the array has nr_blocks eras in all.  They come in
+ * pieces of any size.
  *
- * Each call returns 0 or a negative enum era_err, which ends the stream.  Producers see to it that
- * what they give is consistent: ascending, in range, complete.
+ * Each call returns 0 or a negative enum era_err, which ends the stream.  Producers ensure that
+ * their events are consistent: ascending, in range, complete.
  */
 #ifndef ERA_METADATA_STREAM_H
 #define ERA_METADATA_STREAM_H
@@ -18,13 +18,17 @@
 #include "base/compiler.h"
 
 struct era_view;
+struct superblock;
 
-/* No uuid: the kernel clears it, and no tool of dm-era keeps it. */
+/* There is no uuid: the kernel clears it, and no tool for dm-era keeps it. */
 struct era_header {
 	uint32_t data_block_size; /* sectors */
 	uint32_t nr_blocks;
 	uint32_t current_era;
 };
+
+/* Fills the header from a superblock. */
+void era_header_of(const struct superblock *sb, struct era_header *header);
 
 struct era_stream {
 	void *ctx;
@@ -44,8 +48,8 @@ struct era_losses {
 };
 
 /* Streams a view as it is: each writeset (the current one as the writeset of the current era;
- * several of one era as one), then the array.  Each range that could not be read is reported as
- * a note, and counted. */
+ * several of one era as one), then the array.  Each range that could not be read is reported as a
+ * note, and counted. */
 int era_stream_view(struct era_view *view, const struct era_stream *to,
 		    struct era_losses *losses) must_check;
 

@@ -6,8 +6,14 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "block/dev.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
+
+uint64_t superblock_block_bytes(const struct superblock *sb)
+{
+	return (uint64_t)sb->data_block_size * SECTOR_SIZE;
+}
 
 static void decode(const struct superblock_disk *disk, struct superblock *sb)
 {
@@ -117,7 +123,8 @@ bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since)
 void superblock_set_unflushed(struct superblock *sb, uint32_t nr)
 {
 	sb->flags = nr ? ERA_FLAG_ORIGIN_UNFLUSHED |
-				 (uint32_t)min_u64(nr, ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT
+				 (uint32_t)min_u64(nr,
+						   ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT
 		       : 0;
 }
 

@@ -12,12 +12,12 @@
 struct writeset_entry {
 	uint64_t era;
 	uint32_t nr_bits;
-	struct btree_root root; /* of its bitset; its holder is the leaf that the entry stands in */
+	struct btree_root root; /* of its bitset; the holder is the leaf with the entry */
 	bool after_damage;      /* a part of the tree before it could not be read */
 };
 
-/* Calls each for every entry; what it returns below 0 ends the walk, as does 1, which is no error.
- * *damaged becomes true when a part of the tree could not be read (and the walk went on). */
+/* Calls each for every entry.  A negative result ends the walk, and so does 1, which is not an
+ * error. *damaged becomes true if a part of the tree could not be read (and the walk continued). */
 int writeset_tree_read(struct walk *walk, struct btree_root root, const char *name,
 		       int (*each)(void *ctx, const struct writeset_entry *entry), void *ctx,
 		       bool *damaged) must_check;

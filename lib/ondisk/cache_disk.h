@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The metadata of dm-cache as they lie on disk, where they differ from those of dm-era: nodes, arrays and
- * the space map are the same.
+ * The metadata of dm-cache on disk.  Nodes, arrays and the space map are those of dm-era.
  * Source in the kernel: drivers/md/dm-cache-metadata.c.
  */
 #ifndef ERA_ONDISK_CACHE_DISK_H
@@ -31,11 +30,11 @@ struct cache_superblock_disk {
 	struct le64 magic;
 	struct le32 version;
 	uint8_t policy_name[CACHE_POLICY_BYTES];
-	struct le32 policy_hint_size; /* 4, or 0 before there are any; cache_restore 0.9 leaves it 0 */
+	struct le32 policy_hint_size; /* 4, or 0 before the first; cache_restore 0.9 leaves it 0 */
 	struct space_map_root_disk sm;
 	uint8_t sm_unused[96];
 	struct le64 mapping_root; /* an array of mappings, one for each cache block */
-	struct le64 hint_root;    /* an array, which may be shorter or longer; 0: none was written yet */
+	struct le64 hint_root;    /* an array, perhaps of another length; 0: no hints yet */
 	struct le64 discard_root; /* a bitset */
 	struct le64 discard_block_size;
 	struct le64 discard_nr_blocks;
@@ -59,8 +58,8 @@ _Static_assert(offsetof(struct cache_superblock_disk, cache_blocks) == 240, "cac
 _Static_assert(offsetof(struct cache_superblock_disk, incompat_flags) == 252, "incompat_flags");
 _Static_assert(offsetof(struct cache_superblock_disk, dirty_root) == 284, "dirty_root");
 
-/* An entry of the array of mappings is the origin block, shifted, and flags.  An entry that maps nothing
- * is 0.  Of those the bits of version 2 mean nothing: cache_restore 0.9 sets them. */
+/* An entry of the array of mappings is the origin block, shifted, and flags; it is 0 if the cache
+ * block is not mapped.  Then its dirty bit of version 2 has no meaning: cache_restore 0.9 sets it. */
 #define CACHE_MAPPING_VALID 1u
 #define CACHE_MAPPING_DIRTY 2u
 #define CACHE_MAPPING_FLAGS UINT64_C(0xffff)

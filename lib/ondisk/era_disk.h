@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dm-era's metadata as they lie on disk.
+ * dm-era's metadata as stored on disk.
  *
- * Sources in the kernel: drivers/md/dm-era-target.c (superblock, writeset), and of
+ * Sources in the kernel: drivers/md/dm-era-target.c (superblock, writeset), and in
  * drivers/md/persistent-data dm-btree-internal.h (node), dm-array.c (array block),
  * dm-space-map-common.h (space map).  doc/format.md explains them.
  *
- * Every structure is made of byte-array integers, so it has alignment 1 and no padding.
+ * Every structure consists of byte-array integers, so it has alignment 1 and no padding.
  */
 #ifndef ERA_ONDISK_ERA_DISK_H
 #define ERA_ONDISK_ERA_DISK_H
@@ -30,11 +30,11 @@
 #define ERA_MAGIC UINT64_C(2126579579)
 #define ERA_VERSION 1u
 #define ERA_FLAG_CLEAN_SHUTDOWN 1u /* set by tools, cleared by the kernel */
-#define ERA_FLAG_ORIGIN_UNFLUSHED 2u /* set by our target; then bits 8 to 31 are a number of eras */
+#define ERA_FLAG_ORIGIN_UNFLUSHED 2u /* the userspace target sets it; bits 8 to 31 count eras */
 #define ERA_UNFLUSHED_ERAS_SHIFT 8
 #define ERA_UNFLUSHED_ERAS_MAX ((UINT32_C(1) << 24) - 1)
 #define ERA_MAX_BLOCKS ((UINT64_C(1) << 31) - 1)
-#define DATA_BLOCK_MIN_SECTORS 8u /* and every data block size is a multiple of it */
+#define DATA_BLOCK_MIN_SECTORS 8u /* every data block size is a multiple of it */
 
 struct space_map_root_disk {
 	struct le64 nr_blocks;
@@ -76,7 +76,7 @@ _Static_assert(offsetof(struct superblock_disk, data_block_size) == 172, "data_b
 _Static_assert(offsetof(struct superblock_disk, current_writeset) == 188, "current_writeset");
 _Static_assert(offsetof(struct superblock_disk, metadata_snap) == 216, "metadata_snap");
 
-/* Behind the header: le64 keys[max_entries], then max_entries values of value_size bytes. */
+/* After the header: le64 keys[max_entries], then max_entries values of value_size bytes. */
 #define NODE_INTERNAL 1u
 #define NODE_LEAF 2u
 
@@ -136,7 +136,7 @@ struct index_disk {
 
 _Static_assert(sizeof(struct index_disk) == META_BLOCK_SIZE, "index");
 
-/* Two bits a block: of entry e, bit 2e of the words is the high bit and bit 2e + 1 the low one. */
+/* Two bits per block: for entry e, bit 2e of the words is the high bit and bit 2e + 1 the low bit. */
 #define BITMAP_BYTES (META_BLOCK_SIZE - 16u)
 #define BITMAP_ENTRIES (BITMAP_BYTES * 4u)
 #define BITMAP_ENTRIES_PER_WORD 32u

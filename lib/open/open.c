@@ -28,6 +28,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "block/dev.h"
 #include "block/validate.h"
 #include "check/check.h"
 #include "salvage/salvage.h"
@@ -229,7 +230,8 @@ static bool find_reason(const struct findings *f, const struct era_superblocks *
 			 "blocks tell of eras after %" PRIu32 ": the superblock is an older one, or "
 			 "they are left of other metadata", sbs->view.current_era);
 	else if (f->is_unflushed)
-		snprintf(text, size, "a flush of the origin has failed, and what was written since era %" PRIu32
+		snprintf(text, size,
+			 "a flush of the origin has failed, and what was written since era %" PRIu32
 			 " may be gone from it", f->unflushed_since);
 	else if (f->contradicts)
 		snprintf(text, size,
@@ -347,7 +349,7 @@ static int repair(struct findings *f, struct era_superblocks *sbs, unsigned *fla
 	return r || (proven && !f->is_unflushed) ? r : doubt(f, sbs, flags);
 }
 
-int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags)
+int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flags)
 {
 	struct era_superblocks sbs;
 	struct findings f = {.dev = dev};
@@ -364,13 +366,12 @@ int era_view_open_dev(struct era_view *view, struct blk_dev *dev, unsigned flags
 		blk_dev_close(dev);
 		return r;
 	}
-	r = era_view_begin(view, dev, &sbs, flags);
-	if (!r && wants_repair)
-		view->nr_problems += f.result.nr_fatal + f.result.nr_non_fatal;
-	return r;
+	return era_view_begin(view, dev, &sbs, flags,
+			      wants_repair ? f.result.nr_fatal + f.result.nr_non_fatal : 0);
 }
 
-int era_view_open(struct era_view *view, const char *path, unsigned flags, const struct report *rep)
+int era_view_open(struct era_view **view, const char *path, unsigned flags,
+		  const struct report *rep)
 {
 	struct blk_dev dev;
 	int r = blk_dev_open(&dev, path, flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ,

@@ -15,15 +15,15 @@ enum change_unit {
 };
 
 struct changes {
-	const uint64_t *bits; /* a bit a block: changed */
+	const uint64_t *bits; /* one bit per block: changed */
 	uint32_t nr_blocks;
 	uint64_t block_size;  /* bytes */
-	uint64_t device_size; /* bytes, or 0: not known; nothing listed lies past it */
+	uint64_t device_size; /* bytes, or 0 if unknown; nothing listed lies past it */
 	enum change_unit unit; /* for the formats that have one */
 	uint32_t since, current_era;
 	bool from_snapshot;
 	uint32_t snapshot_era;
-	uint64_t nr_unknown; /* blocks among them that are listed since their era is unknown */
+	uint64_t nr_unknown; /* blocks that are listed because their era is unknown */
 };
 
 struct change_format {
@@ -32,10 +32,10 @@ struct change_format {
 	void (*write)(struct sink *sink, const struct changes *changes);
 };
 
-/* NULL when there is none of that name. */
+/* NULL if there is none of that name. */
 const struct change_format *change_format_find(const char *name);
 
-/* Do all figures of this format fit?  0, or ERA_DAMAGED when the block size is out of reason. */
+/* Do all numbers of this format fit?  Returns 0, or ERA_DAMAGED if the block size is unreasonable. */
 int changes_check(const struct changes *changes, const struct change_format *format,
 		  const struct report *rep) must_check;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writing JSON to a sink: commas and escapes are seen to, nesting is the caller's business. */
+/* Writing JSON to a sink, with commas and escapes; the caller ensures correct nesting. */
 #ifndef ERA_OUTPUT_JSON_H
 #define ERA_OUTPUT_JSON_H
 
@@ -22,8 +22,9 @@ void json_begin_array(struct json *json, const char *key);
 void json_end_array(struct json *json);
 void json_number(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
-/* text NULL is null.  Control characters are escaped as \uXXXX, and a byte XX that is no part of
- * UTF-8 as the lone surrogate \udcXX, which no UTF-8 has: so the bytes can be told from the string. */
+/* text NULL is null.  Control characters are escaped as \uXXXX, and a byte XX that is not part of
+ * UTF-8 becomes the lone surrogate \udcXX, which UTF-8 never contains, so that the bytes can be
+ * recovered. */
 void json_string(struct json *json, const char *key, const char *text);
 /* Starts a new line before the next value. */
 void json_newline(struct json *json);

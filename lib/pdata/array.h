@@ -3,10 +3,9 @@
  * Reading an array, block by block.
  *
  * An array of nr_entries values is a btree from the index of an array block to its block number;
- * all blocks but the last are full.  The iterator yields parts that together cover exactly
- * entries 0 .. nr_entries - 1, in order: what is damaged or missing comes as an unknown part, when
- * the walk goes on after it.
- * Source in the kernel: drivers/md/persistent-data/dm-array.c.
+ * all blocks but the last are full.  The iterator yields parts that together cover exactly entries
+ * 0 .. nr_entries - 1, in order.  Damaged or missing entries are yielded as an unknown part, if
+ * the walk continues after them. Source in the kernel: drivers/md/persistent-data/dm-array.c.
  */
 #ifndef ERA_PDATA_ARRAY_H
 #define ERA_PDATA_ARRAY_H
@@ -23,10 +22,10 @@ enum array_part_state {
 struct array_part {
 	enum array_part_state state;
 	uint64_t first, len;   /* entries */
-	uint64_t index, block; /* of the array block; block is 0 when it is missing */
-	bool miscounted;       /* unknown because a sound block has another number of entries */
-	bool excess;           /* and it has too many */
-	const uint8_t *values; /* of a known part; good until the next call */
+	uint64_t index, block; /* of the array block; block is 0 if it is missing */
+	bool miscounted;       /* unknown because a sound block has a wrong number of entries */
+	bool excess;           /* and too many */
+	const uint8_t *values; /* of a known part; valid until the next call */
 };
 
 struct array_iter {
@@ -37,21 +36,21 @@ struct array_iter {
 	uint32_t per_block;
 	struct btree_leaf leaf;
 	uint32_t leaf_pos;
-	uint64_t nr_found;    /* array blocks that the tree has, those past the end included */
-	uint64_t damage_told; /* nodes that were left out and are told of already */
+	uint64_t nr_found;    /* array blocks in the tree, including those past the end */
+	uint64_t damage_told; /* nodes that were left out and have been reported */
 	bool overlong;        /* the tree has blocks past the end */
 };
 
-/* type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  Of up to capacity blocks is the buffer that
- * it reads them through, allocated with the first read. */
+/* type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  capacity is the most blocks in
+ * the buffer that they are read through, which is allocated with the first read. */
 void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
 		     struct btree_root root, uint64_t nr_entries, uint32_t capacity, const char *name);
 void array_iter_free(struct array_iter *it);
 
-/* 1, 0 at the end, or what the walk stopped with. */
+/* Returns 1, 0 at the end, or the error that the walk stopped with. */
 int array_iter_next(struct array_iter *it, struct array_part *part) must_check;
 
-/* Hands a problem with the array block of that index to the walk; returns what the walk does. */
+/* Passes a problem with the array block of that index to the walk; returns the walk's answer. */
 int array_problem(struct array_iter *it, uint64_t index, struct problem *p) must_check;
 
 #endif

@@ -60,7 +60,7 @@ static inline uint64_t node_child(const void *node, uint32_t i)
 	return le64_get(((const struct le64 *)(const void *)node_values(node))[i]);
 }
 
-/* What stands behind an array block's header. */
+/* The values after an array block's header. */
 static inline const uint8_t *array_values(const void *block)
 {
 	return (const uint8_t *)((const struct array_block_disk *)block + 1);
@@ -68,12 +68,12 @@ static inline const uint8_t *array_values(const void *block)
 
 /* The pointers that a block of some type holds, each counted by the space map. */
 struct blk_pointers {
-	enum block_type type; /* of what they point to; BLOCK_NONE when there are none */
+	enum block_type type; /* of their targets; BLOCK_NONE if there are none */
 	uint32_t nr, stride;
 	const uint8_t *first;
 };
 
-/* The space map's own bitmaps and the roots in a superblock aren't among them. */
+/* Without the space map's own bitmaps, and without the roots in a superblock. */
 struct blk_pointers blk_pointers(const void *data, enum block_type type);
 
 static inline uint64_t blk_pointer(const struct blk_pointers *pointers, uint32_t i)
@@ -84,8 +84,8 @@ static inline uint64_t blk_pointer(const struct blk_pointers *pointers, uint32_t
 	return le64_get(pointer);
 }
 
-/* How many blocks nr of them, array blocks or leaves, take with the nodes above them.  The nodes are at
- * least half full, as those are that were split. */
+/* How many blocks a tree takes that has nr array blocks or leaves, including these.  The nodes
+ * above them are at least half full, as nodes that were split are. */
 uint64_t node_tree_blocks(uint64_t nr);
 
 #endif

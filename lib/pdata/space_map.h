@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The space map: a count of references for each metadata block.
- * Source in the kernel: drivers/md/persistent-data/dm-space-map-common.c. */
+/* The space map: a reference count for each metadata block. Source in the kernel:
+ * drivers/md/persistent-data/dm-space-map-common.c. */
 #ifndef ERA_PDATA_SPACE_MAP_H
 #define ERA_PDATA_SPACE_MAP_H
 
@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/space_map_root.h"
 #include "ondisk/era_disk.h"
 
-struct space_map_root {
-	uint64_t nr_blocks, nr_allocated;
-	uint64_t index;    /* block of the index */
-	uint64_t ref_tree; /* root of the ref-count tree */
-};
+/* How many of a device's blocks it can count, and metadata can use. */
+static inline uint64_t space_map_limit(uint64_t nr_blocks)
+{
+	return min_u64(nr_blocks, SPACE_MAP_MAX_BLOCKS);
+}
 
 /* How many blocks a space map for nr_blocks takes: bitmaps, index, an empty ref-count tree. */
 static inline uint64_t space_map_blocks(uint64_t nr_blocks)
@@ -22,8 +23,8 @@ static inline uint64_t space_map_blocks(uint64_t nr_blocks)
 	return div_up(nr_blocks, BITMAP_ENTRIES) + 2;
 }
 
-/* What a bitmap says of its block e: 0 .. BITMAP_LOOK_IN_TREE.  The low bit of a count is the higher
- * one of its pair. */
+/* The count of block e in a bitmap: 0 .. BITMAP_LOOK_IN_TREE.  The low bit of a count is the
+ * higher one of its pair. */
 static inline uint32_t bitmap_get_count(const struct bitmap_disk *bitmap, uint32_t e)
 {
 	const uint8_t *bytes = (const uint8_t *)bitmap->words;
@@ -32,7 +33,7 @@ static inline uint32_t bitmap_get_count(const struct bitmap_disk *bitmap, uint32
 	return (bits & 1) << 1 | bits >> 1;
 }
 
-/* The first of its blocks from e on whose count isn't 0; BITMAP_ENTRIES when there is none. */
+/* The first block of a bitmap, from e on, whose count isn't 0; BITMAP_ENTRIES if there is none. */
 static inline uint32_t bitmap_next_used(const struct bitmap_disk *bitmap, uint32_t e)
 {
 	while (e < BITMAP_ENTRIES && !bitmap_get_count(bitmap, e))
@@ -42,7 +43,7 @@ static inline uint32_t bitmap_next_used(const struct bitmap_disk *bitmap, uint32
 	return e;
 }
 
-/* Puts a count, which may be larger, into a bitmap. */
+/* Stores a count, which may be larger than a bitmap can hold. */
 static inline void bitmap_set_count(struct bitmap_disk *bitmap, uint32_t e, uint32_t count)
 {
 	uint32_t bits = count < BITMAP_LOOK_IN_TREE ? count : BITMAP_LOOK_IN_TREE;
@@ -52,9 +53,9 @@ static inline void bitmap_set_count(struct bitmap_disk *bitmap, uint32_t e, uint
 	*byte = (uint8_t)((*byte & ~(3u << shift)) | (bits >> 1 | (bits & 1) << 1) << shift);
 }
 
-/* Fills the bitmap of nr blocks with these counts, and all of its entry in the index but blocknr.
- * nr_free is as the kernel counts it: as if a last, partial bitmap were a full one.  Returns how many
- * are in use. */
+/* Fills the bitmap of nr blocks with these counts, and its entry in the index except blocknr.
+ * nr_free is as the kernel computes it: as if a last, partial bitmap were a full one.  Returns how
+ * many blocks are in use. */
 static inline uint32_t bitmap_encode(struct bitmap_disk *bitmap, const uint8_t *counts, uint32_t nr,
 				     struct index_entry_disk *entry)
 {

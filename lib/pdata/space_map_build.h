@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Building a space map: the last blocks of a staging, in which they count themselves, too. */
+/* Building a space map: the last blocks of a staging file, in which they count themselves, too. */
 #ifndef ERA_PDATA_SPACE_MAP_BUILD_H
 #define ERA_PDATA_SPACE_MAP_BUILD_H
 
@@ -9,17 +9,17 @@
 #include "block/staging.h"
 #include "pdata/space_map.h"
 
-/* The references to each block that does not lie in the staging; those in it have one each. */
+/* The reference counts of blocks outside the staging file; those inside have one each. */
 struct space_map_counts {
 	void *ctx;
 	uint32_t (*get)(void *ctx, uint64_t block);
 };
 
-/* Nothing outside the staging file is in use but block 0. */
+/* Nothing outside the staging file is in use except block 0. */
 extern const struct space_map_counts space_map_just_superblock;
 
-/* Appends a space map for nr_blocks and sets *sm.  A staging file that outgrows its limit is no error here:
- * staging->next tells how much it would have needed. */
+/* Appends a space map for nr_blocks and sets *sm.  A staging file that outgrows its limit is not
+ * an error here: staging->next says how many blocks are needed. */
 int space_map_build(struct blk_staging *staging, uint64_t nr_blocks,
 		    const struct space_map_counts *counts, struct space_map_root *sm) must_check;
 

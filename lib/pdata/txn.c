@@ -37,8 +37,8 @@ void txn_close(struct txn *txn)
 
 int txn_result(struct txn *txn, int r)
 {
-	if (r < 0 && !txn->spoiled)
-		txn->spoiled = r;
+	if (r < 0 && !txn->aborted)
+		txn->aborted = r;
 	return r;
 }
 
@@ -104,8 +104,8 @@ static int new_block(struct txn *txn, enum block_type type, struct blk_rw *blk)
 {
 	uint64_t nr_free = txn->committing ? txn->counts.nr_free : txn_free_blocks(txn);
 
-	if (txn->spoiled)
-		return txn->spoiled;
+	if (txn->aborted)
+		return txn->aborted;
 	if (!nr_free)
 		return full(txn);
 	return blk_cache_new(&txn->cache, counts_allocate(&txn->counts), type, blk);
@@ -120,8 +120,8 @@ int txn_inc(struct txn *txn, uint64_t nr)
 {
 	struct problem p;
 
-	if (txn->spoiled)
-		return txn->spoiled;
+	if (txn->aborted)
+		return txn->aborted;
 	if (!check_pointer(txn, nr, &p) && counts_inc(&txn->counts, nr))
 		return 0;
 	problem_set(&p, PROBLEM_REF_HIGH, nr, COUNTS_MAX, 1);
@@ -131,9 +131,9 @@ int txn_inc(struct txn *txn, uint64_t nr)
 int txn_release(struct txn *txn, uint64_t nr)
 {
 	struct problem p;
-	int r = txn->spoiled ? txn->spoiled : check_pointer(txn, nr, &p);
+	int r = txn->aborted ? txn->aborted : check_pointer(txn, nr, &p);
 
-	if (txn->spoiled)
+	if (txn->aborted)
 		return r;
 	if (r)
 		return txn_result(txn, txn_problem(txn, &p, "space map"));
@@ -170,7 +170,7 @@ static int copy(struct txn *txn, const struct blk_ro *old, enum block_type type,
 int txn_shadow(struct txn *txn, uint64_t nr, enum block_type type, struct blk_rw *blk)
 {
 	struct blk_ro old;
-	int r = txn->spoiled ? txn->spoiled : txn_read(txn, nr, type, &old);
+	int r = txn->aborted ? txn->aborted : txn_read(txn, nr, type, &old);
 
 	if (r)
 		return txn_result(txn, r);
@@ -242,7 +242,7 @@ static int drop(struct txn *txn, uint64_t nr, enum block_type type, unsigned dep
 
 int txn_drop(struct txn *txn, uint64_t nr, enum block_type type)
 {
-	return txn_result(txn, txn->spoiled ? txn->spoiled : drop(txn, nr, type, 0, NULL));
+	return txn_result(txn, txn->aborted ? txn->aborted : drop(txn, nr, type, 0, NULL));
 }
 
 struct sharing {
@@ -294,7 +294,7 @@ bool txn_is_changed(const struct txn *txn)
 int txn_commit(struct txn *txn, int (*write_super)(void *ctx, const struct space_map_root *sm),
 	       void *ctx)
 {
-	int r = txn->spoiled;
+	int r = txn->aborted;
 
 	txn->committing = true;
 	if (!r)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What txn.c needs of the space map's own blocks (txn_space_map.c). */
+/* The parts of txn_space_map.c that txn.c uses: the space map's own blocks. */
 #ifndef ERA_PDATA_TXN_INTERNAL_H
 #define ERA_PDATA_TXN_INTERNAL_H
 
@@ -15,7 +15,7 @@ int txn_load_space_map(struct txn *txn) must_check;
 /* Puts new bitmaps, index and ref-count tree into the cache and sets txn->sm. */
 int txn_store_space_map(struct txn *txn) must_check;
 
-/* How many blocks that may take. */
+/* The most blocks that this takes. */
 uint64_t txn_kept_back(const struct txn *txn);
 
 #endif

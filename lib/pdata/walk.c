@@ -26,7 +26,7 @@ int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *po
 int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct problem *p)
 {
 	if (bits_test(seen, pointer->block)) {
-		problem_set(p, PROBLEM_TWICE, pointer->block, 0, 0);
+		problem_set(p, PROBLEM_MULTIPLY_CLAIMED, pointer->block, 0, 0);
 		return ERA_DAMAGED;
 	}
 	bits_set(seen, pointer->block);

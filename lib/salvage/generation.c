@@ -11,7 +11,7 @@
  * of the ref-count tree, it has no pointers, so all still adds up and only what it held is lost.  As the
  * index, the bitmap is found without it.  As anything else it leaves blocks that nothing points to.
  */
-#include "salvage/generation.h"
+#include "salvage/generation_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -15,7 +15,7 @@
  * is no lie, as it says it with newer bits or eras; but it proves nothing about when they were
  * archived.
  */
-#include "salvage/generation.h"
+#include "salvage/generation_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
  * that can't be in use in a whole generation is counted as wrong while it is, so what is damaged in one
  * generation needs no undoing.
  */
-#include "salvage/replay.h"
+#include "salvage/replay_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

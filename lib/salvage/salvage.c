@@ -8,6 +8,8 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "metadata/map.h"
+#include "metadata/recognise.h"
+#include "metadata/superblocks.h"
 #include "metadata/view.h"
 #include "ondisk/era_disk.h"
 #include "salvage/salvage_internal.h"
@@ -249,11 +251,17 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 	return r ? r : deduce(s, hints);
 }
 
-int era_salvage_open(struct era_salvage *s, struct blk_dev *dev,
+int era_salvage_open(struct era_salvage **out, struct blk_dev *dev,
 		     const struct era_salvage_hints *hints)
 {
+	struct era_salvage *s = malloc(sizeof(*s));
 	int r;
 
+	if (!s) {
+		r = report_nomem(dev->rep);
+		blk_dev_close(dev);
+		return r;
+	}
 	*s = (struct era_salvage){.dev = *dev};
 	r = scan_open(&s->scan, &s->dev);
 	if (!r)
@@ -263,29 +271,41 @@ int era_salvage_open(struct era_salvage *s, struct blk_dev *dev,
 	generations_close(&s->generations);
 	if (r)
 		era_salvage_close(s);
+	else
+		*out = s;
 	return r;
 }
 
 void era_salvage_close(struct era_salvage *s)
 {
+	if (!s)
+		return;
 	free(s->found);
-	s->found = NULL;
 	scan_close(&s->scan);
 	blk_dev_close(&s->dev);
+	free(s);
+}
+
+const struct era_header *era_salvage_header(const struct era_salvage *s)
+{
+	return &s->header;
+}
+
+const struct era_salvage_result *era_salvage_result(const struct era_salvage *s)
+{
+	return &s->result;
 }
 
 struct source {
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
-	bool is_open;
 };
 
 static void close_sources(struct source *sources, size_t nr)
 {
 	for (size_t i = 0; sources && i < nr; i++) {
 		era_map_close(sources[i].map);
-		if (sources[i].is_open)
-			era_view_close(&sources[i].view);
+		era_view_close(sources[i].view);
 	}
 	free(sources);
 }
@@ -297,9 +317,8 @@ static int open_sources(struct era_salvage *s, struct source *sources)
 	for (size_t i = 0; i < s->nr_found && !r; i++) {
 		r = era_view_open_as(&sources[i].view, &s->dev, &s->found[i].sb,
 				     s->scan.hole ? ERA_VIEW_REPAIR : 0);
-		sources[i].is_open = !r;
 		if (!r)
-			r = era_map_open(&sources[i].map, &sources[i].view);
+			r = era_map_open(&sources[i].map, sources[i].view);
 	}
 	return r;
 }

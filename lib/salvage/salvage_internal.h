@@ -7,8 +7,21 @@
 #endif
 
 #include "base/compiler.h"
+#include "block/dev.h"
+#include "salvage/generation_internal.h"
 #include "salvage/salvage.h"
 #include "salvage/vouch.h"
+
+struct era_salvage {
+	struct blk_dev dev;
+	struct scan scan;
+	struct generations generations; /* while they are looked for */
+	struct generation *found; /* what may have been the newest generation */
+	size_t nr_found, capacity;    /* none found: nothing is proven */
+	uint64_t *whole;          /* while they are looked for: bitmaps of whole generations */
+	struct era_header header;
+	struct era_salvage_result result;
+};
 
 /* What a superblock says, as a generation that no other can supersede. */
 struct generation salvage_generation_of(const struct superblock *sb);

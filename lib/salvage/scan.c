@@ -3,7 +3,7 @@
  * A block is read once.  What stays in memory is eight bytes a block, and four for each pointer
  * of a node: block numbers of a metadata device fit 32 bits.
  */
-#include "salvage/scan.h"
+#include "salvage/scan_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
 #include "pdata/node.h"
+#include "pdata/space_map.h"
 
 #define RUN_BLOCKS BUFFER_SIZE(256u, 16u)
 #define NO_INDEX UINT32_MAX
@@ -239,7 +240,7 @@ static void measure_leaves(struct scan *scan)
 
 int scan_open(struct scan *scan, struct blk_dev *dev)
 {
-	uint64_t limit = min_u64(dev->nr_blocks, SPACE_MAP_MAX_BLOCKS);
+	uint64_t limit = space_map_limit(dev->nr_blocks);
 	uint8_t *data = blk_alloc(RUN_BLOCKS);
 	int r = 0;
 

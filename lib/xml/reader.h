@@ -2,10 +2,11 @@
 /*
  * Reads metadata from XML, strictly, as a stream of events.
  *
- * Refused, with line and column: elements and attributes that are unknown, missing or given twice;
- * numbers that aren't plain decimals in range; bits, marked runs, blocks and writesets that don't
- * ascend, or lack one; an era after the current one; text; a document type.  So the stream is
- * consistent as metadata/stream.h wants it, in memory that doesn't depend on the input.
+ * These are refused, with line and column: elements and attributes that are unknown, missing or
+ * repeated; numbers that aren't plain decimals in range; bits, marked runs, blocks and writesets
+ * that are not ascending, or not complete; an era after the current one; text; a document type.
+ * So the stream is consistent as metadata/stream.h requires, in memory that doesn't depend on the
+ * input.
  */
 #ifndef ERA_XML_READER_H
 #define ERA_XML_READER_H
@@ -16,10 +17,10 @@
 
 enum xml_read_how {
 	XML_READ_FAST,
-	XML_READ_PLAIN, /* all of it by expat: the same result, slowly; for tests */
+	XML_READ_PLAIN, /* everything by expat: the same result, slowly; for tests */
 };
 
-/* Errors are reported.  When it fails, the stream has ended somewhere before `end`. */
+/* Errors are reported.  On failure, the stream has stopped somewhere before `end`. */
 int xml_read(struct source *source, const struct era_stream *to, enum xml_read_how how) must_check;
 
 #endif

@@ -17,16 +17,16 @@
 #define XML_PIECE_BYTES 32u
 #define XML_NR_ENDS 64u
 
-/* Text that is moved as XML_PIECE_BYTES bytes, of which len count. */
+/* Text that is copied as XML_PIECE_BYTES bytes, of which len count. */
 struct xml_piece {
 	char text[XML_PIECE_BYTES];
 	uint32_t len;
 };
 
-/* What follows the number of a block that was last written in that era. */
+/* The text after the number of a block that was last written in that era. */
 struct xml_era_end {
 	uint32_t era;
-	struct xml_piece piece; /* of length 0 when there is none yet */
+	struct xml_piece piece; /* of length 0 if there is none yet */
 };
 
 struct xml_writer {

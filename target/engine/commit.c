@@ -43,7 +43,7 @@ int engine_give_up(struct engine *e, int r)
 	if (r != ERA_NO_SPACE)
 		return fail(e, r);
 	e->uncommitted_steps = 0;
-	if (era_live_is_spoiled(&e->live))
+	if (era_live_is_aborted(&e->live))
 		back = era_live_roll_back(&e->live);
 	if (back)
 		return fail(e, back);

@@ -125,7 +125,8 @@ static int format_if_blank(struct engine *e, const struct engine_config *config)
 		return report_fail(&e->rep, ERA_SYS, "%s: the size of a data block must be given to make "
 				   "metadata", e->dev.path);
 	if (config->format)
-		return era_format(&e->dev, config->block_sectors);
+		return era_format(&e->dev, config->block_sectors,
+				  config->first_era ? config->first_era - 1 : 0);
 	return report_fail(&e->rep, ERA_SYS,
 			   "%s: has no metadata, its first block is zero, and formatting was not asked for",
 			   e->dev.path);

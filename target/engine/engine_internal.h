@@ -55,7 +55,7 @@ struct engine {
 	_Atomic uint32_t era; /* 0: nothing may be marked */
 	_Atomic bool paused;      /* new requests are held back; pause.c */
 	_Atomic uint32_t draining; /* threads that wait for requests in flight */
-	_Atomic uint64_t *marked; /* a bit a data block: committed in the current era */
+	_Atomic uint64_t *marked; /* one bit per data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
 	unsigned tells;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How long something took, counted by classes.  Locking is the owner's business. */
+/* Durations, counted by classes.  The owner is responsible for locking. */
 #ifndef ERA_TARGET_HISTOGRAM_H
 #define ERA_TARGET_HISTOGRAM_H
 

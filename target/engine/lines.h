@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The lines of status and table in the words of the kernel's target, without a newline. */
+/* The lines of status and table, in the form of the kernel's target, without a newline. */
 #ifndef ERA_TARGET_ENGINE_LINES_H
 #define ERA_TARGET_ENGINE_LINES_H
 
@@ -8,10 +8,10 @@
 
 #define ENGINE_LINE_MAX 1024
 
-/* What a status tells of the metadata, as of their last commit. */
+/* What a status says about the metadata, as of their last commit. */
 struct engine_figures {
 	uint64_t used, total; /* metadata blocks */
-	uint64_t spare;       /* of these, to be taken before no era can be begun; the lines don't tell it */
+	uint64_t spare;       /* of these, usable before no era can begin; not in the lines */
 	uint64_t snapshot;    /* its block, or 0 */
 	uint32_t era;
 };

@@ -123,7 +123,7 @@ static int drop_snapshot(struct engine *e)
 	if (!e->live.sb.metadata_snap)
 		return report_fail(&e->rep, ERA_SYS, "no metadata snapshot is held");
 	r = era_live_drop_snapshot(&e->live);
-	if (r && !era_live_is_spoiled(&e->live))
+	if (r && !era_live_is_aborted(&e->live))
 		return r;
 	return r ? engine_give_up(e, r) : engine_commit(e);
 }

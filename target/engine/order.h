@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The order in which a thread takes the engine's locks: each only when it has none of the same or a
- * later place.  The devel build ends the program where that is broken, or where a function is called
- * without the lock that it needs.
+ * The order in which a thread takes the engine's locks: each only if it holds none of the same or
+ * a later place.  The devel build aborts if this is violated, or if a function is called without
+ * the lock that it needs.
  */
 #ifndef ERA_TARGET_ORDER_H
 #define ERA_TARGET_ORDER_H
@@ -12,7 +12,7 @@ enum order { ORDER_MESSAGES, ORDER_TURN, ORDER_LOCK };
 #ifdef ERA_ASSERTS
 #include <assert.h>
 
-extern _Thread_local unsigned order_held; /* a bit a lock of this thread's */
+extern _Thread_local unsigned order_held; /* one bit per lock that this thread holds */
 
 static inline void order_take(enum order place)
 {

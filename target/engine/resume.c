@@ -5,7 +5,7 @@
 #include "base/checked.h"
 #include "target/engine/engine_internal.h"
 
-/* A bit a data block, all clear. */
+/* One bit per data block, all clear. */
 static int allocate_marks(struct engine *e, uint64_t nr_blocks)
 {
 	_Atomic uint64_t *marked = calloc((size_t)bits_words(nr_blocks) + 1, sizeof(*marked));

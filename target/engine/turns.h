@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A lock that is given in the order of asking, so that a thread that takes it for many short times in a
- * row keeps no other thread out for longer than one of them.  Giving it wakes one thread: the next.
+ * A lock that is granted in the order of asking: a thread that takes it repeatedly for short times
+ * keeps no other thread out for longer than one of these.  Releasing it wakes one thread: the
+ * next.
  */
 #ifndef ERA_TARGET_TURNS_H
 #define ERA_TARGET_TURNS_H
@@ -14,7 +15,7 @@ struct turns_waiter;
 struct turns {
 	pthread_mutex_t lock;
 	bool is_taken;
-	struct turns_waiter *first, *last; /* those that wait, in the order of asking */
+	struct turns_waiter *first, *last; /* waiting threads, in the order of asking */
 };
 
 void turns_init(struct turns *turns);

@@ -4,8 +4,8 @@
  * again, and then all of it stays.  Of the blocks that stay where nothing was changed, those are stale
  * whose bytes were; the others are stale either way.
  *
- * Input: a seed for where to cut (4 bytes), flags (1: dirty blocks are allowed), which origin blocks
- * were changed (8 bytes, one bit per block), then the text.
+ * Input: a seed for where to cut (4 bytes), flags (1: dirty blocks are allowed), which origin
+ * blocks were changed (8 bytes, one bit per block), then the text.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The metadata of a cache, with patches; every block gets its checksum again.  They are on a device in
- * memory, which the linker puts in the place of what blk_dev_open() opens (--wrap).
+ * The metadata of a cache, with patches; every block gets its checksum again.  They are on a device
+ * in memory, which the linker puts in the place of what blk_dev_open() opens (--wrap).
  *
- * Each mapping has a place in the answer: its block is named by the messages or stays in the XML.  What
- * stays must agree with the metadata, and the metadata without patches are known.
+ * If no block is stale, the XML has all mappings and must agree with the metadata that it is from.
+ * The answer for metadata without patches is known.
  *
  * Input: flags (1: version 1), then patches of 7 bytes: block (1), offset (2), value (4).
  */
@@ -184,11 +184,15 @@ static void seal(void)
 		blk_seal((struct blk_rw){i, image[i]}, types[i]);
 }
 
-/* The answer as text, which is to be freed, or NULL.  xml, unless it is NULL, are the mappings of it. */
+/* The answer as text, free() it; NULL if there is none.  xml is mappings as XML, or NULL. */
 static char *answer(enum cache_format format, bool allow_dirty, const char *xml, int *r)
 {
 	static const uint64_t none;
-	const struct changes changes = {.bits = &none, .nr_blocks = 1, .block_size = UINT64_C(1) << 62};
+	const struct changes changes = {
+		.bits = &none,
+		.nr_blocks = 1,
+		.block_size = UINT64_C(1) << 62,
+	};
 	struct told told;
 	const struct report rep = fuzz_report(&told);
 	struct cache_metadata metadata;
@@ -208,7 +212,7 @@ static char *answer(enum cache_format format, bool allow_dirty, const char *xml,
 	memfile_open(&file, NULL, 0);
 	must(!sink_open(&sink, file.path, &rep));
 	if (xml)
-		text_source_open(&source, (struct input){(const uint8_t *)xml, strlen(xml)}, 0, &rep);
+		text_source_open(&source, (struct input){(const void *)xml, strlen(xml)}, 0, &rep);
 	*r = cache_metadata_open(&metadata, "cache", &rep);
 	if (!*r) {
 		*r = cache_write_stale(xml ? &source : NULL, &question, &sink);

@@ -117,18 +117,18 @@ static int on_mark(void *ctx)
 	return 0;
 }
 
-static int open_as_it_is(struct era_view *view, struct blk_dev *dev)
+static int open_as_it_is(struct era_view **view, struct blk_dev *dev)
 {
 	struct era_superblocks sbs;
 	int r = era_read_superblocks(dev, 0, &sbs);
 
 	if (!r)
-		return era_view_begin(view, dev, &sbs, 0);
+		return era_view_begin(view, dev, &sbs, 0, 0);
 	blk_dev_close(dev);
 	return r;
 }
 
-static int open_view(struct memdev *mem, unsigned flags, struct era_view *view,
+static int open_view(struct memdev *mem, unsigned flags, struct era_view **view,
 		     const struct report *rep)
 {
 	struct blk_dev dev;
@@ -157,16 +157,16 @@ static void dump(struct memdev *mem, unsigned flags, stream_fn stream, struct du
 	const struct era_stream to = {d,       on_begin, on_writeset, on_words, on_mark,
 				      on_mark, on_eras,  on_mark,     on_mark};
 	struct era_losses losses = {0, 0};
-	struct era_view view;
+	struct era_view *view;
 	struct told told;
 	const struct report rep = fuzz_report(&told);
 
 	*d = (struct dumped){0};
 	d->r = open_view(mem, flags, &view, &rep);
 	if (!d->r) {
-		d->r = era_view_settle(&view, stream(&view, &to, &losses));
-		d->nr_problems = view.nr_problems;
-		era_view_close(&view);
+		d->r = era_view_revalidate(view, stream(view, &to, &losses));
+		d->nr_problems = era_view_nr_problems(view);
+		era_view_close(view);
 	}
 	d->nr_unknown = losses.nr_bits + losses.nr_eras;
 	must_be_told(d->r, &told);
@@ -197,18 +197,18 @@ static uint32_t part_of(uint32_t era, uint8_t part)
 static void ask(struct memdev *mem, unsigned flags, uint8_t part, const uint32_t *true_era,
 		struct answer *a)
 {
-	struct era_view view;
+	struct era_view *view;
 	struct told told;
 	const struct report rep = fuzz_report(&told);
 
 	*a = (struct answer){.r = open_view(mem, flags, &view, &rep)};
 	if (!a->r) {
-		a->sb = view.sb;
-		a->since = part_of(true_era ? *true_era : view.sb.current_era, part);
-		must(!era_changes_allowed(&view, a->since));
-		a->r = era_view_settle(&view, era_changes_read(&view, a->since, &a->changes));
-		a->nr_problems = view.nr_problems;
-		era_view_close(&view);
+		a->sb = *era_view_sb(view);
+		a->since = part_of(true_era ? *true_era : era_view_sb(view)->current_era, part);
+		must(!era_changes_allowed(view, a->since));
+		a->r = era_view_revalidate(view, era_changes_read(view, a->since, &a->changes));
+		a->nr_problems = era_view_nr_problems(view);
+		era_view_close(view);
 	}
 	must_be_told(a->r, &told);
 	if (!a->r && a->changes.nr_unknown)
@@ -238,11 +238,11 @@ static void must_be_as_dumped(struct memdev *mem, unsigned flags, const struct a
 	struct model model;
 	const struct era_stream to = model_stream(&model);
 	struct era_losses losses;
-	struct era_view view;
+	struct era_view *view;
 
 	must(!open_view(mem, flags, &view, NULL));
-	must(!era_stream_view(&view, &to, &losses));
-	era_view_close(&view);
+	must(!era_stream_view(view, &to, &losses));
+	era_view_close(view);
 	must_be_list(&model, a->since, a->changes.bits);
 	model_free(&model);
 }
@@ -296,7 +296,7 @@ static void write_format(const struct answer *a, uint8_t choice)
 }
 
 struct view_stream {
-	struct era_view view;
+	struct era_view *view;
 	struct era_losses losses;
 };
 
@@ -304,7 +304,7 @@ static int produce(void *ctx, const struct era_stream *to)
 {
 	struct view_stream *s = ctx;
 
-	return era_stream_view(&s->view, to, &s->losses);
+	return era_stream_view(s->view, to, &s->losses);
 }
 
 static void must_be_sound(struct memdev *mem, const struct dumped *wanted)
@@ -369,14 +369,14 @@ static void write_xml(struct memdev *mem, bool compact, const struct memfile *xm
 	struct xml_writer writer;
 	struct era_losses losses;
 	struct era_stream stream;
-	struct era_view view;
+	struct era_view *view;
 	struct sink sink;
 
 	must(!sink_open(&sink, xml->path, NULL));
 	stream = xml_writer_stream(&writer, &sink, compact);
 	must(!open_view(mem, 0, &view, NULL));
-	must(!era_stream_view(&view, &stream, &losses));
-	era_view_close(&view);
+	must(!era_stream_view(view, &stream, &losses));
+	era_view_close(view);
 	must(!sink_finish(&sink));
 	sink_close(&sink);
 }
@@ -417,10 +417,10 @@ static void must_not_report_less(struct trial *trial)
 	answer_free(&truth);
 }
 
-static void open_map(struct memdev *mem, struct era_view *view, struct era_map **map)
+static void open_map(struct memdev *mem, struct era_view **view, struct era_map **map)
 {
 	must(!open_view(mem, 0, view, NULL));
-	must(!era_map_open(map, view));
+	must(!era_map_open(map, *view));
 }
 
 /* No block of the image as it was has a later era there. */
@@ -428,7 +428,7 @@ static void must_not_be_earlier(const struct image *image, struct memdev *made)
 {
 	struct memdev mem = original(image);
 	struct era_chunk now, then;
-	struct era_view view, true_view;
+	struct era_view *view, *true_view;
 	struct era_map *map, *true_map;
 
 	open_map(&mem, &true_view, &true_map);
@@ -440,8 +440,8 @@ static void must_not_be_earlier(const struct image *image, struct memdev *made)
 	}
 	era_map_close(map);
 	era_map_close(true_map);
-	era_view_close(&view);
-	era_view_close(&true_view);
+	era_view_close(view);
+	era_view_close(true_view);
 }
 
 static size_t used_bytes(const uint8_t *data, size_t len)
@@ -587,7 +587,7 @@ static void try_repair(struct trial *trial)
 	open_output(trial->image, &repaired);
 	must(!open_view(&trial->mem, flags, &s.view, &rep));
 	must(!build(&repaired, produce, &s, &rep));
-	era_view_close(&s.view);
+	era_view_close(s.view);
 	must_be_sound(&repaired, &wanted);
 	if (trial->image->evident)
 		must_not_be_earlier(trial->image, &repaired);
@@ -624,7 +624,7 @@ static void try_salvage(struct trial *trial)
 {
 	const struct era_salvage_hints hints = know(trial);
 	struct era_check_result result;
-	struct era_salvage s;
+	struct era_salvage *s;
 	struct memdev salvaged;
 	struct blk_dev dev;
 	struct told told;
@@ -637,8 +637,8 @@ static void try_salvage(struct trial *trial)
 	if (r)
 		return;
 	open_output(trial->image, &salvaged);
-	must(!build(&salvaged, produce_salvage, &s, &rep));
-	era_salvage_close(&s);
+	must(!build(&salvaged, produce_salvage, s, &rep));
+	era_salvage_close(s);
 	must(!check(&salvaged, ERA_CHECK_ALL, NULL, &result));
 	must(!result.nr_fatal && !result.nr_non_fatal);
 	if (trial->image->evident && ends_as_before(trial->image))

@@ -126,17 +126,17 @@ static int tell_changes(struct target *t)
 static void must_name_marks(struct memdev *mem, const struct target *t)
 {
 	struct era_changes changes;
-	struct era_view view;
+	struct era_view *view;
 	struct blk_dev dev;
 
 	memdev_open(mem, &dev, NULL);
 	if (era_view_open_dev(&view, &dev, 0))
 		return;
-	if (!era_changes_read(&view, t->since, &changes)) {
+	if (!era_changes_read(view, t->since, &changes)) {
 		must_be_set(t, changes.bits);
 		era_changes_free(&changes);
 	}
-	era_view_close(&view);
+	era_view_close(view);
 }
 
 void target_run(struct memdev *mem, uint32_t seed)

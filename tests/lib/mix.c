@@ -262,14 +262,14 @@ static void judge_salvage(const struct era_salvage_hints *hints)
 	static struct answer a;
 	struct fold fold = { .a = &a };
 	struct era_stream to = fold_stream(&fold);
-	struct era_salvage s;
+	struct era_salvage *s;
 	struct blk_dev dev;
 
 	if (blk_dev_open(&dev, path, BLK_READ, &quiet) || era_salvage_open(&s, &dev, hints))
 		return;
-	if (!era_salvage_stream(&s, &to) && !covers(&a, &truth[0].map))
+	if (!era_salvage_stream(s, &to) && !covers(&a, &truth[0].map))
 		failed("what is salvaged is short");
-	era_salvage_close(&s);
+	era_salvage_close(s);
 }
 
 /* Without its superblock, and with another block that looks right and is not, an older state can be all that

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "block/dev.h"
 #include "check/check.h"
 #include "layout.h"
 #include "metadata/map.h"
@@ -114,7 +115,7 @@ static void read_map(struct era_view *view, struct answer *a)
 	struct era_chunk chunk;
 	struct era_map *map;
 
-	make_room(a, view->sb.nr_blocks);
+	make_room(a, era_view_sb(view)->nr_blocks);
 	a->r = era_map_open(&map, view);
 	if (a->r)
 		return;
@@ -204,16 +205,16 @@ static void read_stream(struct era_view *view, struct answer *a)
 
 static void ask(unsigned flags, void (*read)(struct era_view *, struct answer *), struct answer *a)
 {
-	struct era_view view;
+	struct era_view *view;
 
 	a->nr = 0;
 	a->nr_problems = 0;
 	a->r = era_view_open(&view, path, flags, &quiet);
 	if (a->r)
 		return;
-	read(&view, a);
-	a->nr_problems = view.nr_problems;
-	era_view_close(&view);
+	read(view, a);
+	a->nr_problems = era_view_nr_problems(view);
+	era_view_close(view);
 }
 
 static void look(unsigned flags, struct look *l)

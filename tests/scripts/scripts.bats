@@ -83,8 +83,8 @@ function_of() {
 
 @test "the compiler refuses it where it comes through another header" {
 	local got
-	[ -e "$abs_top_builddir/rooms/xml/metadata/view.h" ]
-	got=$(compile xml metadata/view.h) && return 1
+	[ -e "$abs_top_builddir/rooms/xml/metadata/rules.h" ]
+	got=$(compile xml metadata/rules.h) && return 1
 	grep -E '(block|pdata)/[a-z]*\.h: No such file or directory' <<<"$got"
 }
 
@@ -227,4 +227,33 @@ can_fail() {
 	local got
 	got=$(statements 'if a; then' 'b')
 	[[ $got == "not ok"*"# tests/a.bats: its blocks are not understood"* ]]
+}
+
+# format_tree: a source that is laid out as the tree is, and one that isn't, in a tree of their own.
+format_tree() {
+	need clang-format
+	mkdir scripts
+	cp "$abs_top_srcdir/scripts/format" scripts
+	cp "$abs_top_srcdir/.clang-format" .
+	printf 'int one(int a)\n{\n\treturn a;\n}\n' >lib/base/good.c
+	sed 's/^\t/    /' lib/base/good.c >lib/base/bad.c
+	cp lib/base/bad.c bad
+}
+
+@test "format --check names the files that would change, and changes none" {
+	format_tree
+	status_is 1 scripts/format --check >got
+	cmp got <(echo "$PWD/lib/base/bad.c: 2")
+	cmp lib/base/bad.c bad
+	status_is 0 scripts/format --check lib/base/good.c >got
+	[ ! -s got ]
+}
+
+@test "format changes what is laid out otherwise, and nothing else" {
+	format_tree
+	cp lib/base/good.c good
+	scripts/format
+	cmp lib/base/bad.c good
+	cmp lib/base/good.c good
+	scripts/format --check
 }

@@ -10,7 +10,7 @@ setup() {
 	need_target
 	scratch
 	truncate -s 1M disk
-	parameters=(era-block-size=64k era-format=yes)
+	parameters=(era-block-size=64k era-format=yes era-first=1)
 }
 
 refuses() {

@@ -19,7 +19,7 @@ uri() {
 }
 
 start() {
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl
+	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
 }
 
 # changed_mib N: what is listed since era N, in MiB.
@@ -152,7 +152,7 @@ blocks_since() {
 	need qemu-nbd
 	truncate -s 64M disk
 	target_start nbd command=qemu-nbd arg=-f arg=raw arg="$PWD/disk" era-metadata=meta \
-		era-block-size=64k era-format=yes era-socket=ctl
+		era-block-size=64k era-format=yes era-first=1 era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	qemu-io -f raw -c 'write -P 7 1M 64k' -c 'write -z 3M 128k' "$(uri '')" >/dev/null
 	printf '%s\n' "16 1" "48 2" | diff - <(blocks_since 2)

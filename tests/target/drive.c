@@ -71,7 +71,7 @@ static int look(struct drive *d)
 {
 	struct blk_dev dev;
 	struct era_superblocks sbs;
-	struct era_view view;
+	struct era_view *view;
 	int r = blk_dev_open(&dev, d->metadata, BLK_READ_SHARED, &report);
 
 	if (r)
@@ -88,13 +88,14 @@ static int look(struct drive *d)
 		blk_dev_close(&dev);
 		return r;
 	}
-	r = era_view_begin(&view, &dev, &sbs, 0);
+	r = era_view_begin(&view, &dev, &sbs, 0, 0);
 	if (r)
 		return r;
-	d->nr_blocks = view.sb.nr_blocks;
-	d->held = view.sb.metadata_snap;
-	d->oldest = view.nr_writesets ? view.writesets[0].era : view.sb.current_era + 1;
-	era_view_close(&view);
+	d->nr_blocks = era_view_sb(view)->nr_blocks;
+	d->held = era_view_sb(view)->metadata_snap;
+	d->oldest = era_view_nr_writesets(view) ? era_view_writeset(view, 0).era
+						: era_view_sb(view)->current_era + 1;
+	era_view_close(view);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ setup() {
 	truncate -s 1M meta
 }
 
-tracked=(file disk era-metadata=meta era-block-size=1M era-format=yes era-socket=ctl)
+tracked=(file disk era-metadata=meta era-block-size=1M era-format=yes era-first=1 era-socket=ctl)
 
 uri() {
 	echo "nbd+unix:///$1?socket=nbd"
@@ -146,23 +146,23 @@ refused() {
 
 @test "what is refused at the start" {
 	refused "era-metadata is missing" era-block-size=64k
-	refused "era-block-size is missing" era-metadata=meta era-format=yes
+	refused "era-block-size is missing" era-metadata=meta era-format=yes era-first=1
 	refused "multiple of 4096" era-metadata=meta era-block-size=6k
 	refused "multiple of 4096" era-metadata=meta era-block-size=0
 	refused "parse" era-metadata=meta era-block-size=x
 	refused "exports of another kind" era-metadata=meta era-block-size=64k era-export=since=2
 	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-socket=ctl
-	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-format=yes
+	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-format=yes era-first=1
 	refused "formatting was not asked for" era-metadata=meta era-block-size=64k
 	refused "era-metadata is given twice" era-metadata=meta era-block-size=64k era-metadata=meta
 	refused "era-block-size is given twice" era-metadata=meta era-block-size=64k era-block-size=128k
 	refused 'no\\n\\x1b\[31m: ' era-metadata=$'no\n\e[31m' era-block-size=64k
 	refused 'found since=\\x1b, but' era-metadata=meta era-block-size=64k era-export=$'since=\e'
 	refused "No such file" era-metadata=none era-block-size=64k
-	refused "No such file" era-metadata=none/none era-block-size=64k era-format=yes
+	refused "No such file" era-metadata=none/none era-block-size=64k era-format=yes era-first=1
 	head -c 1M /dev/urandom >noise
 	cp noise noise.before
-	refused "bad checksum" era-metadata=noise era-block-size=64k era-format=yes
+	refused "bad checksum" era-metadata=noise era-block-size=64k era-format=yes era-first=1
 	cmp noise noise.before
 	[ ! -e ctl ]
 

@@ -60,7 +60,7 @@ assert h.pread(512, 0)'
 	local n
 	need prlimit
 	truncate -s 2M meta
-	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes era-socket=ctl
+	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes era-first=1 era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	write 1 2 3
 	for ((n = 0; n < 3; n++)); do
@@ -86,7 +86,7 @@ assert h.pread(512, 0)'
 
 @test "metadata too small for the origin: the server does not start" {
 	truncate -s 64k meta
-	target_fails file disk era-metadata=meta era-block-size=4k era-format=yes
+	target_fails file disk era-metadata=meta era-block-size=4k era-format=yes era-first=1
 	grep -q "meta: found 65536 bytes, wanted $(era_metadata_size --block-size 4k --device-size 64M \
 		--unit bytes) at least" said
 	blank 64

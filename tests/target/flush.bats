@@ -42,7 +42,7 @@ setup() {
 @test "a layer that cannot flush, or is known to ignore it, is said" {
 	truncate -s 1M disk
 	target_start eval get_size='echo 1048576' pread='head -c $3 /dev/zero' pwrite='cat >/dev/null' \
-		can_write='exit 0' can_flush='exit 3' era-metadata=meta era-block-size=64k era-format=yes
+		can_write='exit 0' can_flush='exit 3' era-metadata=meta era-block-size=64k era-format=yes era-first=1
 	nbdinfo --list "$uri" | grep "cannot be flushed below"
 	target_stop
 	grep "the layer below cannot flush" log
@@ -63,7 +63,7 @@ fail_flush() {
 	rm -f meta fails
 	target_start eval get_size='echo 1048576' pread='dd if=disk bs=65536 count=1 2>/dev/null | head -c $3' \
 		pwrite='cat >/dev/null' can_write='exit 0' can_flush='exit 0' flush='[ ! -e fails ]' \
-		era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl
+		era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ] || return
 	qemu-io -f raw "$uri" -c "write 0 4k" || return
 	[ "$(era_ctl ctl checkpoint)" = 3 ] || return

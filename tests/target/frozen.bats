@@ -12,7 +12,7 @@ setup() {
 	truncate -s 2M meta
 }
 
-tracked=(file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl)
+tracked=(file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl)
 
 uri() {
 	echo "nbd+unix:///$1?socket=nbd"
@@ -115,7 +115,7 @@ assert h.pread(65536, 0) == old and nr > 10, nr'
 
 # refused WORDS ARGUMENT...
 refused() {
-	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes "${@:2}"
+	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 "${@:2}"
 	grep -q -- "$1" said && return
 	cat said
 	return 1

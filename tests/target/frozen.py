@@ -97,7 +97,7 @@ def start(seed, below=()):
     with open("disk", "wb") as disk:
         disk.write(random.Random(seed).randbytes(SIZE))
     resize("meta", 4 << 20)
-    target = Server(BLOCK, ["era-format=yes", "era-cow=cow", *below],
+    target = Server(BLOCK, ["era-format=yes", "era-first=1", "era-cow=cow", *below],
                     below=["delay"] if below else ())
     target.start()
     return target
@@ -270,7 +270,7 @@ def since(seed, generations):
 
 
 def full():
-    target = Server(BLOCK, ["era-format=yes", "era-cow=cow"], plugin=("memory", "64M"))
+    target = Server(BLOCK, ["era-format=yes", "era-first=1", "era-cow=cow"], plugin=("memory", "64M"))
     resize("meta", 1 << 20)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, hard))

@@ -21,7 +21,7 @@ class History:
         extra = {"nozero": ("zeromode=emulate",), "fua": ("fuamode=emulate",),
                  "blocksize": ("maxdata=64k", "maxlen=1M")}
         parameters = [p for name in {*above, *below} for p in extra.get(name, ())]
-        self.target = Target(self.block, ["era-format=yes", *parameters], above, below)
+        self.target = Target(self.block, ["era-format=yes", "era-first=1", *parameters], above, below)
         for name in ("disk", "meta", "log"):
             if os.path.exists(name):
                 os.unlink(name)

@@ -15,7 +15,7 @@ NAMES = ("since=", "since=-1", "since=1x", "since=1,zer", "since=1,zero,", "sinc
 class Hostile:
     def __init__(self, seed):
         self.dice = random.Random(seed)
-        self.target = Target(65536, ["era-format=yes"])
+        self.target = Target(65536, ["era-format=yes", "era-first=1"])
 
     def noise(self):
         return self.dice.randbytes(self.dice.choice((0, 1, 7, 63, 64, 65, 66, 200, 5000)))

@@ -70,7 +70,7 @@ def main(rounds, seed):
     dice = random.Random(seed)
     resize("disk", NR_BLOCKS * BLOCK)
     resize("meta", 1 << 20)
-    target = Target(BLOCK, ["era-format=yes", f"wdelay={DELAY_MS}ms"], below=["delay"])
+    target = Target(BLOCK, ["era-format=yes", "era-first=1", f"wdelay={DELAY_MS}ms"], below=["delay"])
     target.start()
     handle = target.connect()
     messages = Messages(target, rounds, random.Random(seed + 1))
@@ -99,7 +99,7 @@ class SlowWrite:
     """A target below which a write takes SLOW_MS, and one that is in flight."""
 
     def __init__(self):
-        self.target = Target(BLOCK, ["era-format=yes", f"wdelay={SLOW_MS}ms"], below=["delay"])
+        self.target = Target(BLOCK, ["era-format=yes", "era-first=1", f"wdelay={SLOW_MS}ms"], below=["delay"])
         self.target.start()
         self.handle = self.target.connect()
         self.era, self.completed = self.target.era(), []

@@ -96,7 +96,7 @@ def main(count, seed):
     dice = random.Random(seed)
     resize("disk", SIZE)
     resize("meta", 8 << 20)
-    target = Target(BLOCK, ["era-format=yes"])
+    target = Target(BLOCK, ["era-format=yes", "era-first=1"])
     target.start()
     target.stop()
     blocks = eras = 0

@@ -90,7 +90,7 @@ def some_messages(target, copies, dice):
 
 
 def new_target(layer):
-    return Target(BLOCK, ["era-format=yes", *layer], plugin=(LOSSY, "durable=disk"))
+    return Target(BLOCK, ["era-format=yes", "era-first=1", *layer], plugin=(LOSSY, "durable=disk"))
 
 
 def kill_soon(target, dice):
@@ -210,7 +210,7 @@ def fail_round(target, layer, copies, dice, ask):
 def fail_flushes(rounds, seed, parameters):
     dice = random.Random(seed)
     copies = Copies()
-    target = Target(BLOCK, ["era-format=yes"], plugin=("nbd", "socket=layer"))
+    target = Target(BLOCK, ["era-format=yes", "era-first=1"], plugin=("nbd", "socket=layer"))
     layer = Layer(parameters)
     for number in range(rounds):
         ask = [by_message, by_client, by_fua, by_closing][number % 4]
@@ -244,7 +244,7 @@ def fail_flushes(rounds, seed, parameters):
 def leave(rounds, seed, parameters):
     dice = random.Random(seed)
     copies = Copies()
-    target = Target(BLOCK, ["era-format=yes"], plugin=("nbd", "socket=layer"))
+    target = Target(BLOCK, ["era-format=yes", "era-first=1"], plugin=("nbd", "socket=layer"))
     layer = Layer(parameters)
     for _ in range(rounds):
         layer.start()

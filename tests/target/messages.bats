@@ -14,7 +14,7 @@ setup() {
 }
 
 start() {
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl "$@"
+	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl "$@"
 }
 
 # fails_with STATUS WORDS COMMAND...
@@ -69,7 +69,7 @@ fails_with() {
 }
 
 @test "what is no dead socket is left alone" {
-	local parameters=(file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl)
+	local parameters=(file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl)
 	echo precious >ctl
 	target_fails "${parameters[@]}"
 	grep -q "is no socket" said
@@ -86,7 +86,7 @@ fails_with() {
 
 	start
 	truncate -s 1M meta2
-	target_fails file disk era-metadata=meta2 era-block-size=64k era-format=yes \
+	target_fails file disk era-metadata=meta2 era-block-size=64k era-format=yes era-first=1 \
 		era-socket=ctl
 	grep -q "is in use" said
 	era_ctl ctl status

@@ -47,7 +47,7 @@ def one_after_the_other():
 
 
 def count_torn(begin_eras, rounds):
-    targets = [Target(BLOCK, ["era-format=yes"], name=name) for name in "AB"]
+    targets = [Target(BLOCK, ["era-format=yes", "era-first=1"], name=name) for name in "AB"]
     for name, target in zip("AB", targets):
         for path, size in (("disk", NR_BLOCKS * BLOCK), ("meta", 16 << 20)):
             resize(path + name, 0)

@@ -65,7 +65,7 @@ def started(name="", *below):
     resize("disk" + name, 1 << 20)
     resize("meta" + name, 0)
     resize("meta" + name, 1 << 20)
-    target = Target(BLOCK, ["era-format=yes", *below[1:]], below=below[:1], name=name)
+    target = Target(BLOCK, ["era-format=yes", "era-first=1", *below[1:]], below=below[:1], name=name)
     target.start()
     return target
 

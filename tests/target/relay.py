@@ -51,7 +51,7 @@ def main(sectors, block, end, seed):
         os.symlink("metadata", "meta")
     era, eras = read_truth("truth")
     resize("disk", sectors * 512)
-    target = Target(block * 512, ["era-format=yes"])
+    target = Target(block * 512, ["era-format=yes", "era-first=1"])
     target.start()
     if target.era() != era + 1:
         fail(f"resumed in era {target.era()} after {era}")

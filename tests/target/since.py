@@ -75,7 +75,7 @@ class Law:
                 self.since.append(era)
 
     def run(self):
-        target = Target(BLOCK, ["era-format=yes"], plugin=("memory", str(self.size)))
+        target = Target(BLOCK, ["era-format=yes", "era-first=1"], plugin=("memory", str(self.size)))
         resize("meta", 8 << 20)
         target.start()
         work = [(self.write, (target, n)) for n in range(4)]

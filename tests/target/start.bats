@@ -12,7 +12,7 @@ setup() {
 	scratch
 	truncate -s 64M disk
 	truncate -s 1M meta
-	parameters=(era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl)
+	parameters=(era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl)
 }
 
 # starts ARGUMENT...: nbdkit with our filter; what it says goes to the file said.

@@ -23,9 +23,9 @@ h.pwrite(b"x" * int(sys.argv[2]), int(sys.argv[1]))
 h.shutdown()' "$@"
 }
 
-@test "era-format=yes makes the file, of the size that is recommended, and all its blocks" {
+@test "era-format=yes era-first=1 makes the file, of the size that is recommended, and all its blocks" {
 	local bytes
-	target_start file disk era-metadata=meta era-block-size=4k era-format=yes era-socket=ctl
+	target_start file disk era-metadata=meta era-block-size=4k era-format=yes era-first=1 era-socket=ctl
 	bytes=$(era_metadata_size --block-size 4k --device-size 64M --unit bytes)
 	[ "$(stat -c %s meta)" = "$bytes" ]
 	[ "$(($(stat -c %b meta) * 512))" -ge "$bytes" ]
@@ -42,23 +42,23 @@ h.shutdown()' "$@"
 }
 
 @test "a file that was made for a server that does not start is removed" {
-	target_fails nbd socket=nowhere era-metadata=meta era-block-size=4k era-format=yes
+	target_fails nbd socket=nowhere era-metadata=meta era-block-size=4k era-format=yes era-first=1
 	[ ! -e meta ]
 	truncate -s 64k meta
-	target_fails file disk era-metadata=meta era-block-size=4k era-format=yes
+	target_fails file disk era-metadata=meta era-block-size=4k era-format=yes era-first=1
 	[ "$(stat -c %s meta)" = 65536 ]
 	cmp meta <(head -c 65536 /dev/zero)
 }
 
 @test "a metadata file with holes gets its blocks at the start" {
 	truncate -s 1M meta
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes
+	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1
 	[ "$(($(stat -c %b meta) * 512))" -ge 1048576 ]
 	target_stop
 }
 
 @test "-r begins no era, writes nothing, and tells what was written" {
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl
+	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	write 65536 512
 	target_stop
@@ -84,7 +84,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 
 @test "-D era.*: marks, commits and digestion are told when asked for" {
 	target_start -v -D era.marks=1 -D era.commits=1 -D era.digestion=1 file disk era-metadata=meta \
-		era-block-size=64k era-format=yes era-socket=ctl
+		era-block-size=64k era-format=yes era-first=1 era-socket=ctl
 	write 65536 512
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	target_stop
@@ -105,7 +105,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	cd "$(mktemp -d)" || return
 	chmod 777 .
 	truncate -s 64M disk
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes
+	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1
 	target_stop
 	chmod 600 meta
 	chmod 666 disk
@@ -132,7 +132,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	local above
 	for above in --filter=exitlast --filter=limit; do
 		rm -f meta
-		target_start file disk era-metadata=meta era-block-size=64k era-format=yes
+		target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1
 		write 0 512
 		[ "$above" = --filter=exitlast ] || write 0 512
 		[ "$above" = --filter=exitlast ] || { target_stop && continue; }
@@ -150,7 +150,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	local size
 	for size in 1 511 513 4097 1000001; do
 		rm -f meta
-		target_start memory "$size" era-metadata=meta era-block-size=4k era-format=yes era-socket=ctl
+		target_start memory "$size" era-metadata=meta era-block-size=4k era-format=yes era-first=1 era-socket=ctl
 		write $((size - 1)) 1
 		[ "$(era_ctl ctl checkpoint)" = 2 ]
 		write 0 1
@@ -159,7 +159,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 		[ "$(era_invalidate --written-since 2 --format ranges --unit blocks meta)" = "0 1" ]
 	done
 	rm -f meta
-	target_fails null 9223372036854775807 era-metadata=meta era-block-size=64k era-format=yes
+	target_fails null 9223372036854775807 era-metadata=meta era-block-size=64k era-format=yes era-first=1
 	grep -q "take larger" said
 	[ ! -e meta ]
 }
@@ -167,7 +167,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 @test "the same error is told once a second, however often it comes" {
 	local begin
 	need prlimit
-	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes
+	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes era-first=1
 	[ "$(nbdinfo --size "$uri")" = 67108864 ]
 	prlimit --pid "$target_pid" --fsize=4096:
 	begin=$SECONDS

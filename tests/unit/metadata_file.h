@@ -59,15 +59,15 @@ static inline void metadata_are_sound(const char *path)
 /* The era of each of nr blocks, as the live view or the snapshot's has it. */
 static inline void metadata_eras(const char *path, unsigned flags, uint32_t *eras, uint32_t nr)
 {
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	struct era_chunk chunk;
 	uint32_t done = 0;
 	int r;
 
 	assert_int_equal(era_view_open(&view, path, flags, &loud), 0);
-	assert_int_equal(view.sb.nr_blocks, nr);
-	assert_int_equal(era_map_open(&map, &view), 0);
+	assert_int_equal(era_view_sb(view)->nr_blocks, nr);
+	assert_int_equal(era_map_open(&map, view), 0);
 	while ((r = era_map_next(map, &chunk)) > 0) {
 		memcpy(eras + chunk.first, chunk.eras, chunk.nr * sizeof(*eras));
 		done += chunk.nr;
@@ -75,7 +75,7 @@ static inline void metadata_eras(const char *path, unsigned flags, uint32_t *era
 	assert_int_equal(r, 0);
 	assert_int_equal(done, nr);
 	era_map_close(map);
-	era_view_close(&view);
+	era_view_close(view);
 }
 
 #endif

@@ -25,13 +25,13 @@ static inline int repair_view(void *ctx, const struct era_stream *to)
 static inline int repair_salvage(struct blk_dev *from, const char *to,
 				 const struct era_salvage_hints *hints)
 {
-	struct era_salvage s;
+	struct era_salvage *s;
 	int r = era_salvage_open(&s, from, hints);
 
 	if (r)
 		return r;
-	r = era_build_all(to, false, repair_salvaged, &s, NULL);
-	era_salvage_close(&s);
+	r = era_build_all(to, false, repair_salvaged, s, NULL);
+	era_salvage_close(s);
 	return r;
 }
 
@@ -39,7 +39,7 @@ static inline int repair_salvage(struct blk_dev *from, const char *to,
 static inline int repair_metadata(const char *from, const char *to,
 				  const struct era_salvage_hints *hints)
 {
-	struct era_view view;
+	struct era_view *view;
 	struct blk_dev dev;
 	int r = blk_dev_open(&dev, from, BLK_READ, NULL);
 
@@ -56,8 +56,8 @@ static inline int repair_metadata(const char *from, const char *to,
 	r = era_view_open_dev(&view, &dev, ERA_VIEW_REPAIR);
 	if (r)
 		return r;
-	r = era_build_all(to, false, repair_view, &view, NULL);
-	era_view_close(&view);
+	r = era_build_all(to, false, repair_view, view, NULL);
+	era_view_close(view);
 	return r;
 }
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/block_type.h"
 #include "base/checked.h"
 #include "base/decimal.h"
 #include "base/problem.h"
-#include "base/block_type.h"
 
 #define NR_BITS 300u
 

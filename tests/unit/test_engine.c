@@ -108,7 +108,7 @@ static void resume(struct history *h, uint64_t origin_bytes)
 static void compare_view(struct history *h, unsigned flags, const struct eras *eras)
 {
 	static uint32_t found[MAX_BLOCKS];
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	struct era_chunk chunk;
 	struct blk_dev dev;
@@ -116,9 +116,9 @@ static void compare_view(struct history *h, unsigned flags, const struct eras *e
 
 	assert_int_equal(simdev_dev(&h->sim, &dev, &loud), 0);
 	assert_int_equal(era_view_open_dev(&view, &dev, flags), 0);
-	assert_int_equal(view.sb.nr_blocks, eras->nr_blocks);
-	assert_int_equal(view.sb.current_era, eras->era);
-	assert_int_equal(era_map_open(&map, &view), 0);
+	assert_int_equal(era_view_sb(view)->nr_blocks, eras->nr_blocks);
+	assert_int_equal(era_view_sb(view)->current_era, eras->era);
+	assert_int_equal(era_map_open(&map, view), 0);
 	while ((r = era_map_next(map, &chunk)) > 0)
 		memcpy(found + chunk.first, chunk.eras, chunk.nr * sizeof(*found));
 	assert_int_equal(r, 0);
@@ -126,7 +126,7 @@ static void compare_view(struct history *h, unsigned flags, const struct eras *e
 		if (found[i] != eras->last[i])
 			fail_msg("block %u: era %u, not %u", i, found[i], eras->last[i]);
 	era_map_close(map);
-	era_view_close(&view);
+	era_view_close(view);
 }
 
 /* What is on the device, as anybody would find it who came now. */
@@ -391,7 +391,7 @@ static void test_growth_leaves_no_old_bits(void **state)
 {
 	struct history *h = calloc(1, sizeof(*h));
 	struct engine_request req;
-	struct era_view view;
+	struct era_view *view;
 	struct blk_dev dev;
 
 	(void)state;
@@ -410,9 +410,10 @@ static void test_growth_leaves_no_old_bits(void **state)
 
 	assert_int_equal(simdev_dev(&h->sim, &dev, NULL), 0);
 	assert_int_equal(era_view_open_dev(&view, &dev, 0), 0);
-	for (size_t i = 0; i < view.nr_writesets; i++)
-		assert_true(view.writesets[i].is_current || view.writesets[i].nr_bits <= 50);
-	era_view_close(&view);
+	for (size_t i = 0; i < era_view_nr_writesets(view); i++)
+		assert_true(era_view_writeset(view, i).is_current ||
+			    era_view_writeset(view, i).nr_bits <= 50);
+	era_view_close(view);
 	simdev_close(&h->sim);
 	free(h);
 }

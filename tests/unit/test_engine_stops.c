@@ -256,7 +256,7 @@ static void end_run(struct run *run)
 static bool view_is(struct simdev *image, unsigned flags, const struct eras *eras)
 {
 	static uint32_t found[MAX_BLOCKS];
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	struct era_chunk chunk;
 	struct blk_dev dev;
@@ -265,15 +265,15 @@ static bool view_is(struct simdev *image, unsigned flags, const struct eras *era
 
 	if (simdev_dev(image, &dev, NULL) || era_view_open_dev(&view, &dev, flags))
 		return false;
-	same = view.sb.nr_blocks == eras->nr_blocks && view.sb.current_era == eras->era;
+	same = era_view_sb(view)->nr_blocks == eras->nr_blocks && era_view_sb(view)->current_era == eras->era;
 	if (same) {
-		assert_int_equal(era_map_open(&map, &view), 0);
+		assert_int_equal(era_map_open(&map, view), 0);
 		while ((r = era_map_next(map, &chunk)) > 0)
 			memcpy(found + chunk.first, chunk.eras, chunk.nr * sizeof(*found));
 		same = !r && !memcmp(found, eras->last, eras->nr_blocks * sizeof(*found));
 		era_map_close(map);
 	}
-	era_view_close(&view);
+	era_view_close(view);
 	return same;
 }
 
@@ -615,20 +615,20 @@ static int is_unflushed(struct simdev *image)
 static bool has_marked_again(struct simdev *image, const uint32_t *blocks, size_t nr)
 {
 	struct era_changes changes;
-	struct era_view view;
+	struct era_view *view;
 	struct blk_dev dev;
 	bool all = true;
 
 	if (simdev_dev(image, &dev, NULL) || era_view_open_dev(&view, &dev, 0))
 		return false;
-	if (era_changes_read(&view, view.sb.current_era, &changes)) {
-		era_view_close(&view);
+	if (era_changes_read(view, era_view_sb(view)->current_era, &changes)) {
+		era_view_close(view);
 		return false;
 	}
 	for (size_t i = 0; i < nr; i++)
 		all = all && bits_test(changes.bits, blocks[i]);
 	era_changes_free(&changes);
-	era_view_close(&view);
+	era_view_close(view);
 	return all;
 }
 

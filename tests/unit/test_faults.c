@@ -141,7 +141,7 @@ static int read_eras(struct era_view *view, struct answer *answer)
 
 	if (r)
 		return r;
-	answer->eras = calloc(view->sb.nr_blocks + 1u, sizeof(*answer->eras));
+	answer->eras = calloc(era_view_sb(view)->nr_blocks + 1u, sizeof(*answer->eras));
 	assert_non_null(answer->eras);
 	while ((r = era_map_next(map, &chunk)) > 0) {
 		memcpy(answer->eras + chunk.first, chunk.eras, chunk.nr * sizeof(*chunk.eras));
@@ -154,16 +154,16 @@ static int read_eras(struct era_view *view, struct answer *answer)
 static struct answer ask(struct simdev *sim, unsigned flags)
 {
 	struct answer answer = {0};
-	struct era_view view;
+	struct era_view *view;
 	struct blk_dev dev;
 
 	open_dev(sim, &dev, NULL);
 	answer.r = era_view_open_dev(&view, &dev, flags);
 	if (answer.r)
 		return answer;
-	answer.r = era_view_settle(&view, read_eras(&view, &answer));
-	answer.nr_problems = view.nr_problems;
-	era_view_close(&view);
+	answer.r = era_view_revalidate(view, read_eras(view, &answer));
+	answer.nr_problems = era_view_nr_problems(view);
+	era_view_close(view);
 	return answer;
 }
 

@@ -197,11 +197,11 @@ static void check_stream(const struct model *model)
 					  on_words, on_writeset_end, on_array_begin,
 					  on_eras,  on_array_end,    on_end};
 	struct era_losses losses;
-	struct era_view view;
+	struct era_view *view;
 
 	assert_int_equal(era_view_open(&view, path, 0, NULL), 0);
-	assert_int_equal(era_stream_view(&view, &stream, &losses), 0);
-	era_view_close(&view);
+	assert_int_equal(era_stream_view(view, &stream, &losses), 0);
+	era_view_close(view);
 	assert_true(c.ended);
 	assert_int_equal(c.writeset, model->nr_writesets);
 }
@@ -209,12 +209,12 @@ static void check_stream(const struct model *model)
 static void check_map(const struct model *model)
 {
 	struct era_chunk chunk;
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	uint32_t next = 0;
 
 	assert_int_equal(era_view_open(&view, path, 0, NULL), 0);
-	assert_int_equal(era_map_open(&map, &view), 0);
+	assert_int_equal(era_map_open(&map, view), 0);
 	while (era_map_next(map, &chunk) == 1) {
 		assert_int_equal(chunk.first, next);
 		for (uint32_t i = 0; i < chunk.nr; i++, next++)
@@ -223,20 +223,20 @@ static void check_map(const struct model *model)
 	}
 	assert_int_equal(next, model->header.nr_blocks);
 	era_map_close(map);
-	era_view_close(&view);
+	era_view_close(view);
 }
 
 static void check_changes(const struct model *model, uint32_t since)
 {
 	struct era_changes changes;
-	struct era_view view;
+	struct era_view *view;
 
 	assert_int_equal(era_view_open(&view, path, 0, NULL), 0);
-	assert_int_equal(era_changes_read(&view, since, &changes), 0);
+	assert_int_equal(era_changes_read(view, since, &changes), 0);
 	for (uint32_t i = 0; i < model->header.nr_blocks; i++)
 		assert_int_equal(bits_test(changes.bits, i), model_era(model, i) >= since);
 	era_changes_free(&changes);
-	era_view_close(&view);
+	era_view_close(view);
 }
 
 static void check_file(const struct model *model)
@@ -319,7 +319,7 @@ static void no_descriptor_is_left_by_passes_that_fail(void **state)
 {
 	struct model *model = calloc(1, sizeof(*model));
 	struct rlimit before, few;
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	uint64_t seed = 8;
 	int lowest;
@@ -335,11 +335,11 @@ static void no_descriptor_is_left_by_passes_that_fail(void **state)
 		few = before;
 		few.rlim_cur = (rlim_t)lowest + room;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-		assert_int_equal(era_map_open(&map, &view), ERA_SYS);
+		assert_int_equal(era_map_open(&map, view), ERA_SYS);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 		assert_int_equal(lowest_free_descriptor(), lowest);
 	}
-	era_view_close(&view);
+	era_view_close(view);
 	free(model->eras);
 	free(model);
 }

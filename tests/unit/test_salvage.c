@@ -29,6 +29,8 @@
 #include "metadata/map.h"
 #include "ondisk/era_disk.h"
 #include "open/open.h"
+#define ROOM_SALVAGE
+#include "salvage/generation_internal.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
 #define MAX_IMAGES 1000u
@@ -319,16 +321,16 @@ static double percent_exact(const struct tally *tally)
 static uint64_t compare(const struct image *image, struct tally *tally)
 {
 	struct era_chunk chunk;
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	uint64_t nr_lower = 0, nr = 0;
 
 	assert_int_equal(era_view_open(&view, repaired, 0, NULL), 0);
-	assert_int_equal(era_map_open(&map, &view), 0);
+	assert_int_equal(era_map_open(&map, view), 0);
 	while (era_map_next(map, &chunk) > 0)
 		for (uint32_t i = 0; i < chunk.nr && nr < image->nr_blocks; i++, nr++) {
 			uint32_t truth = image->eras[nr], era = chunk.eras[i];
-			bool both = truth == image->current_era && era == view.sb.current_era;
+			bool both = truth == image->current_era && era == era_view_sb(view)->current_era;
 
 			nr_lower += era < truth;
 			tally->nr_exact += era == truth || both;
@@ -336,7 +338,7 @@ static uint64_t compare(const struct image *image, struct tally *tally)
 	tally->nr_blocks += image->nr_blocks;
 	nr_lower += image->nr_blocks - nr;
 	era_map_close(map);
-	era_view_close(&view);
+	era_view_close(view);
 	return nr_lower;
 }
 
@@ -485,19 +487,19 @@ static bool says_the_truth(struct blk_dev *dev, const struct generation *g,
 {
 	struct superblock sb = g->sb;
 	struct era_chunk chunk;
-	struct era_view view;
+	struct era_view *view;
 	struct era_map *map;
 	uint64_t nr = 0;
 	bool truth = true;
 
 	sb.current_era = UINT32_MAX;
 	assert_int_equal(era_view_open_as(&view, dev, &sb, 0), 0);
-	assert_int_equal(era_map_open(&map, &view), 0);
+	assert_int_equal(era_map_open(&map, view), 0);
 	while (era_map_next(map, &chunk) > 0)
 		for (uint32_t i = 0; i < chunk.nr && nr < image->nr_blocks; i++, nr++)
 			truth = truth && chunk.eras[i] >= image->eras[nr];
 	era_map_close(map);
-	era_view_close(&view);
+	era_view_close(view);
 	return truth && nr == image->nr_blocks;
 }
 

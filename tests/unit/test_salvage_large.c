@@ -121,7 +121,7 @@ static void forget(struct history *h)
 static void start(const char *path)
 {
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
-	assert_int_equal(era_format(&dev, 8), 0);
+	assert_int_equal(era_format(&dev, 8, 0), 0);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	assert_int_equal(era_live_resume(&live, NR_DATA), 0);
 	assert_int_equal(era_live_roll_over(&live), 0);

@@ -141,7 +141,7 @@ static int restore(struct simdev *sim, const struct content *c, const struct rep
 static int repair(struct simdev *sim, const struct content *c, const struct report *rep)
 {
 	struct era_losses losses;
-	struct era_view view;
+	struct era_view *view;
 	struct simdev other;
 	struct blk_dev dev;
 	struct build_run run;
@@ -152,9 +152,9 @@ static int repair(struct simdev *sim, const struct content *c, const struct repo
 	assert_int_equal(simdev_dev(&other, &dev, NULL), 0);
 	assert_int_equal(era_view_open_dev(&view, &dev, ERA_VIEW_REPAIR), 0);
 	begin(&run, sim, rep);
-	assert_int_equal(era_stream_view(&view, &run.stream, &losses), 0);
+	assert_int_equal(era_stream_view(view, &run.stream, &losses), 0);
 	r = end(&run);
-	era_view_close(&view);
+	era_view_close(view);
 	simdev_close(&other);
 	return r;
 }
@@ -174,7 +174,7 @@ static bool has_eras(struct era_view *view, const struct content *c)
 {
 	struct era_chunk chunk;
 	struct era_map *map;
-	bool same = view->sb.nr_blocks == c->nr_blocks && view->sb.current_era == c->current_era;
+	bool same = era_view_sb(view)->nr_blocks == c->nr_blocks && era_view_sb(view)->current_era == c->current_era;
 	uint32_t next = 0;
 
 	assert_int_equal(era_map_open(&map, view), 0);
@@ -189,7 +189,7 @@ static bool has_eras(struct era_view *view, const struct content *c)
 static bool holds(struct simdev *image, const struct content *c)
 {
 	struct era_superblocks sbs;
-	struct era_view view;
+	struct era_view *view;
 	struct blk_dev dev;
 	bool same;
 
@@ -198,10 +198,10 @@ static bool holds(struct simdev *image, const struct content *c)
 		blk_dev_close(&dev);
 		return false;
 	}
-	if (era_view_begin(&view, &dev, &sbs, 0))
+	if (era_view_begin(&view, &dev, &sbs, 0, 0))
 		return false;
-	same = has_eras(&view, c);
-	era_view_close(&view);
+	same = has_eras(view, c);
+	era_view_close(view);
 	return same;
 }
 

@@ -42,7 +42,7 @@ static void format_fixture(struct fixture *f, uint64_t nr_blocks)
 	metadata_create(path, nr_blocks);
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
 	assert_int_equal(era_is_blank(&dev), 1);
-	assert_int_equal(era_format(&dev, 8), 0);
+	assert_int_equal(era_format(&dev, 8, 0), 0);
 	assert_int_equal(era_is_blank(&dev), 0);
 	blk_dev_close(&dev);
 	metadata_are_sound(path);
@@ -370,7 +370,7 @@ static void test_counts(void **state)
 	unlink(path);
 }
 
-/* Out of space: the change fails, says so, and spoils the transaction; the commit before stays. */
+/* Out of space: the change fails, says so, and aborts the transaction; the commit before stays. */
 static void test_full(void **state)
 {
 	struct le32 fill = le32_make(0);

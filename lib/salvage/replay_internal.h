@@ -3,15 +3,19 @@
  * The space map of one generation after the other: what each counts, against the pointers of the
  * blocks that it says are in use.
  */
-#ifndef ERA_SALVAGE_REPLAY_H
-#define ERA_SALVAGE_REPLAY_H
+#ifndef ERA_SALVAGE_REPLAY_INTERNAL_H
+#define ERA_SALVAGE_REPLAY_INTERNAL_H
+
+#ifndef ROOM_SALVAGE
+#error "for lib/salvage alone"
+#endif
 
 #include <stdint.h>
 
 #include "base/compiler.h"
 #include "metadata/superblock.h"
 #include "ondisk/era_disk.h"
-#include "salvage/scan.h"
+#include "salvage/scan_internal.h"
 
 /* Index, ref-count tree, writeset tree, era array, current writeset, and the clone. */
 #define REPLAY_MAX_ROOTS 6u

@@ -3,16 +3,20 @@
  * Generations: what one commit left on the device, found by its space map instead of its
  * superblock.
  */
-#ifndef ERA_SALVAGE_GENERATION_H
-#define ERA_SALVAGE_GENERATION_H
+#ifndef ERA_SALVAGE_GENERATION_INTERNAL_H
+#define ERA_SALVAGE_GENERATION_INTERNAL_H
+
+#ifndef ROOM_SALVAGE
+#error "for lib/salvage alone"
+#endif
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
 #include "metadata/superblock.h"
-#include "salvage/replay.h"
-#include "salvage/scan.h"
+#include "salvage/replay_internal.h"
+#include "salvage/scan_internal.h"
 
 struct generation {
 	/* The superblock that it must have had, but for current_era, flags, and data_block_size when no

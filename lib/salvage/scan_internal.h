@@ -6,8 +6,12 @@
  * Free space is full of older copies of what is in use, and they look as good: what a scan finds
  * says nothing of what is true.
  */
-#ifndef ERA_SALVAGE_SCAN_H
-#define ERA_SALVAGE_SCAN_H
+#ifndef ERA_SALVAGE_SCAN_INTERNAL_H
+#define ERA_SALVAGE_SCAN_INTERNAL_H
+
+#ifndef ROOM_SALVAGE
+#error "for lib/salvage alone"
+#endif
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "metadata/changes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "dmera/dmera_internal.h"
+#include "dmera/own.h"
+
+struct dmera_changes {
+	struct era_changes found;
+	struct dmera_totals totals;
+	uint64_t block_size; /* bytes; 0 when those of the device are too many to be counted */
+	uint64_t end;        /* where the device ends, in bytes */
+};
+
+void dmera_set_device_size(struct dmera *era, uint64_t bytes)
+{
+	era->device_size = bytes;
+}
+
+void dmera_set_old_size(struct dmera *era, uint64_t bytes)
+{
+	era->old_size = bytes;
+}
+
+void dmera_set_snapshot_era(struct dmera *era, uint64_t snapshot_era)
+{
+	era->snapshot_era = snapshot_era;
+}
+
+static int check_snapshot(struct dmera *era)
+{
+	uint32_t found = era_view_sb(era->view)->current_era;
+	uint32_t live = era_view_live_sb(era->view)->current_era;
+	uint64_t wanted = era->snapshot_era;
+
+	if (!(era->flags & DMERA_SNAPSHOT))
+		return 0;
+	if (wanted != DMERA_ANY_ERA && wanted != found)
+		return report_fail(&era->report, ERA_NO_ANSWER,
+				   "%s: the metadata snapshot is of era %" PRIu32
+				   ", wanted one of era %" PRIu64, era->device, found, wanted);
+	if (live > found)
+		report_note(&era->report, "%s: the metadata snapshot is of era %" PRIu32
+			    ", the live metadata are in era %" PRIu32, era->device, found,
+			    live);
+	return 0;
+}
+
+static int check_size(struct dmera *era)
+{
+	const struct superblock *sb = era_view_sb(era->view);
+
+	if (!era->device_size ||
+	    div_up(era->device_size, superblock_block_bytes(sb)) == sb->nr_blocks)
+		return 0;
+	return report_fail(&era->report, ERA_NO_ANSWER,
+			   "%s: the device has %" PRIu64 " bytes, but the metadata track %" PRIu32
+			   " blocks of %" PRIu64 " bytes", era->device, era->device_size,
+			   sb->nr_blocks, superblock_block_bytes(sb));
+}
+
+/* A view is read from its beginning to its end, once.  When it can't begin anew it is closed. */
+static int rewind_view(struct dmera *era)
+{
+	int r = 0;
+
+	if (era->was_read) {
+		r = era_view_restart(era->view, &era->report);
+		if (r)
+			dmera_close(era);
+	}
+	era->was_read = true;
+	return r;
+}
+
+static int read_view(struct dmera *era, uint32_t since, struct era_changes *found)
+{
+	int r = check_snapshot(era);
+
+	if (!r)
+		r = check_size(era);
+	if (!r)
+		r = era_changes_allowed(era->view, since);
+	if (!r)
+		r = rewind_view(era);
+	return r ? r : era_changes_read(era->view, since, found);
+}
+
+/* Also when the reading has failed: what was read of a snapshot that is gone meant nothing. */
+static int settle(struct dmera *era, int r, struct era_changes *found)
+{
+	int settled = era->is_open && era->was_read ? era_view_revalidate(era->view, r) : r;
+
+	if (settled && !r)
+		era_changes_free(found);
+	return settled;
+}
+
+static void add_grown(const struct dmera *era, struct era_changes *found)
+{
+	const struct superblock *sb = era_view_sb(era->view);
+	uint64_t first = era->old_size / superblock_block_bytes(sb);
+
+	if (first < sb->nr_blocks)
+		bits_set_range(found->bits, first, sb->nr_blocks - first);
+}
+
+/* Sets `end`, or makes the size of a block 0. */
+static void measure(const struct dmera *era, struct dmera_changes *changes)
+{
+	const struct superblock *sb = era_view_sb(era->view);
+
+	changes->block_size = superblock_block_bytes(sb);
+	if (!checked_mul(sb->nr_blocks, changes->block_size, &changes->end) || changes->end > INT64_MAX)
+		changes->block_size = 0;
+	else if (era->device_size)
+		changes->end = era->device_size;
+}
+
+static void complete(struct dmera *era, struct dmera_changes *changes)
+{
+	uint64_t nr_blocks = era_view_sb(era->view)->nr_blocks;
+
+	add_grown(era, &changes->found);
+	measure(era, changes);
+	changes->totals = (struct dmera_totals){
+		.nr_blocks = nr_blocks,
+		.nr_changed = bits_count(changes->found.bits, nr_blocks),
+		.nr_unknown = changes->found.nr_unknown,
+		.nr_problems = era_view_nr_problems(era->view),
+	};
+}
+
+int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_changes **changes)
+{
+	struct dmera_changes *answer;
+	int r;
+
+	dmera_begin(era, era->is_open ? era->device : NULL);
+	if (!era->is_open)
+		return dmera_misused(era, "dmera_changes_since: no metadata are open");
+	answer = calloc(1, sizeof(*answer));
+	if (!answer)
+		return dmera_end(era, report_nomem(&era->report));
+	r = read_view(era, since, &answer->found);
+	r = settle(era, r, &answer->found);
+	if (r) {
+		free(answer);
+		return dmera_end(era, r);
+	}
+	complete(era, answer);
+	*changes = answer;
+	return dmera_end(era, 0);
+}
+
+int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes **changes)
+{
+	struct dmera_changes *answer;
+	int r = dmera_changes_in_blocks(era, since, &answer);
+
+	if (r)
+		return r;
+	if (answer->block_size) {
+		*changes = answer;
+		return 0;
+	}
+	dmera_changes_free(answer);
+	return dmera_end(era, report_fail(&era->report, ERA_DAMAGED,
+					  "%s: %" PRIu32 " blocks of %" PRIu64
+					  " bytes are more than 63 bits can count", era->device,
+					  era_view_sb(era->view)->nr_blocks,
+					  superblock_block_bytes(era_view_sb(era->view))));
+}
+
+void dmera_changes_free(struct dmera_changes *changes)
+{
+	if (!changes)
+		return;
+	era_changes_free(&changes->found);
+	free(changes);
+}
+
+void dmera_changes_get_totals(const struct dmera_changes *changes, struct dmera_totals *totals,
+			      size_t size)
+{
+	dmera_copy_out(totals, size, &changes->totals, sizeof(changes->totals));
+}
+
+const uint64_t *dmera_changes_bits(const struct dmera_changes *changes)
+{
+	return changes->found.bits;
+}
+
+/* Where the run from first to end stops being known, or unknown, as it begins. */
+static uint64_t end_of_kind(const struct era_changes *found, uint64_t first, uint64_t end,
+			    bool *is_unknown)
+{
+	*is_unknown = found->unknown && bits_test(found->unknown, first);
+	if (!found->unknown)
+		return end;
+	return *is_unknown ? bits_next_clear(found->unknown, first, end)
+			   : bits_next_set(found->unknown, first, end);
+}
+
+int dmera_changes_next(const struct dmera_changes *changes, struct dmera_run *run)
+{
+	uint64_t nr = changes->totals.nr_blocks, first, end;
+	bool is_unknown;
+
+	if (run->block >= nr || run->nr_blocks >= nr - run->block)
+		return 0;
+	first = bits_next_set(changes->found.bits, run->block + run->nr_blocks, nr);
+	if (first == nr)
+		return 0;
+	end = bits_next_clear(changes->found.bits, first, nr);
+	end = end_of_kind(&changes->found, first, end, &is_unknown);
+	*run = (struct dmera_run){
+		.block = first,
+		.nr_blocks = end - first,
+		.offset = first * changes->block_size,
+		.length = min_u64(end * changes->block_size, changes->end) -
+			  first * changes->block_size,
+		.flags = is_unknown ? DMERA_RUN_UNKNOWN : 0,
+	};
+	return 1;
+}
+
+/* Bytes of words that lie in memory as this machine has it. */
+static void copy_bytes(const uint64_t *words, uint64_t first, uint8_t *to, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		to[i] = (uint8_t)(words[(first + i) / 8] >> (first + i) % 8 * 8);
+}
+
+size_t dmera_changes_bitmap(const struct dmera_changes *changes, enum dmera_bitmap which,
+			    uint64_t first, void *bits, size_t size)
+{
+	const uint64_t *words = which == DMERA_UNKNOWN ? changes->found.unknown : changes->found.bits;
+	uint64_t end = div_up(changes->totals.nr_blocks, 8);
+	size_t nr;
+
+	if (first >= end)
+		return 0;
+	nr = (size_t)min_u64(end - first, size);
+	if (words)
+		copy_bytes(words, first, bits, nr);
+	else
+		memset(bits, 0, nr);
+	return nr;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the handles of libdmera hold.  What each call promises is in dmera.h. */
+#ifndef ERA_DMERA_DMERA_INTERNAL_H
+#define ERA_DMERA_DMERA_INTERNAL_H
+
+#ifndef ROOM_DMERA
+#error "for lib/dmera alone"
+#endif
+
+#include <stdbool.h>
+
+#include "base/report.h"
+#include "dmera.h"
+#include "metadata/view.h"
+
+#define ERROR_MAX_BYTES 4096u
+
+struct dmera {
+	struct report report; /* given to all that is called; its ctx is this handle */
+	dmera_error_fn on_error;
+	dmera_note_fn on_note;
+	dmera_problem_fn on_problem;
+	dmera_progress_fn on_progress;
+	void *error_ctx, *note_ctx, *problem_ctx, *progress_ctx;
+
+	uint64_t device_size;  /* bytes, or 0 */
+	uint64_t old_size;     /* bytes, or UINT64_MAX */
+	uint64_t snapshot_era; /* or DMERA_ANY_ERA */
+
+	bool is_open;
+	bool was_read; /* the view has to begin anew before it is read again */
+	unsigned flags;
+	char *device; /* its path */
+	struct era_view *view;
+
+	const char *path; /* of the call that is running */
+	char error[ERROR_MAX_BYTES];
+};
+
+/* To be called first by each call that can fail.  path: what it works on, or NULL. */
+void dmera_begin(struct dmera *era, const char *path);
+
+/* What a call returns that came to r, 0 or a negative enum era_err. */
+int dmera_end(struct dmera *era, int r);
+
+/* Returns DMERA_INVALID, for the reason in text. */
+int dmera_misused(struct dmera *era, const char *text);
+
+/* Copies a structure of `has` bytes to one of `size` bytes; what is missing becomes 0. */
+void dmera_copy_out(void *to, size_t size, const void *from, size_t has);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What our own programs want of an answer beyond dmera.h, and no other program can have. */
+#ifndef ERA_DMERA_OWN_H
+#define ERA_DMERA_OWN_H
+
+#include <stdint.h>
+
+#include "dmera.h"
+
+/* dmera_changes_since(), also for a tracked device whose size in bytes 63 bits cannot hold.  Offsets and
+ * lengths of runs are 0 then. */
+int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_changes **changes)
+	DMERA_MUST_CHECK;
+
+/* One bit per data block, as in base/bits.h; good until the answer is freed. */
+const uint64_t *dmera_changes_bits(const struct dmera_changes *changes);
+
+#endif

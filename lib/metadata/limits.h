@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The block numbers that may be followed. */
+#ifndef ERA_METADATA_LIMITS_H
+#define ERA_METADATA_LIMITS_H
+
+#include <stdint.h>
+
+#include "metadata/superblock.h"
+
+struct blk_dev;
+
+/* The highest block number that may be followed, plus one: blocks that both the device and the
+ * space map of its superblock have.  If the space map's size is impossible, the device alone
+ * decides. */
+uint64_t era_block_limit(const struct blk_dev *dev, const struct superblock *live);
+
+#endif

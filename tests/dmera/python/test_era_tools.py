@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The module era_tools on metadata that a kernel wrote, of which it is known what is true."""
+
+import ctypes
+import gzip
+import os
+import re
+import tempfile
+import threading
+import unittest
+
+import era_tools
+from era_tools import _library
+
+IMAGES = os.environ["ERA_TOOLS_IMAGES"]
+HEADER = os.environ["ERA_TOOLS_HEADER"]
+
+
+def image(name):
+    with gzip.open(os.path.join(IMAGES, name, "image.gz")) as file:
+        return file.read()
+
+
+def truth(name, part="truth"):
+    """The era of each block."""
+    eras = []
+    with open(os.path.join(IMAGES, name, part), encoding="ascii") as file:
+        for line in file:
+            if not line.startswith("#"):
+                first, last, era = map(int, line.split())
+                eras.extend([era] * (last - first + 1))
+    return eras
+
+
+class OnImages(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def put(self, name, change=None):
+        data = bytearray(image(name))
+        if change is not None:
+            data[change] ^= 0xFF
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+
+class TestAnswers(OnImages):
+    def listed(self, changes):
+        blocks = set()
+        for run in changes:
+            self.assertEqual(run.offset, run.block * 4096)
+            self.assertEqual(run.length, run.nr_blocks * 4096)
+            blocks.update(range(run.block, run.block + run.nr_blocks))
+        return blocks
+
+    def test_the_truth_for_each_era(self):
+        eras = truth("002-crash")
+        with era_tools.open(self.put("002-crash")) as era:
+            for since in range(era.facts.era + 2):
+                wanted = {block for block, e in enumerate(eras) if e >= since}
+                changes = era.changes(since)
+                self.assertEqual(self.listed(changes), wanted)
+                self.assertEqual(len(changes), len(wanted))
+                self.assertEqual(bool(changes), bool(wanted))
+                bits = int.from_bytes(changes.bitmap(), "little")
+                self.assertEqual({b for b in range(len(eras)) if bits >> b & 1}, wanted)
+                self.assertFalse(any(changes.bitmap(unknown=True)))
+            with self.assertRaises(era_tools.NoAnswer):
+                era.changes(era.facts.era + 2)
+
+    def test_snapshot(self):
+        notes = []
+        path = self.put("022-snapshot-moved-on")
+        with era_tools.open(path, snapshot=True, on_note=notes.append) as era:
+            facts = era.facts
+            eras = truth("022-snapshot-moved-on", "truth.snap")
+            self.assertTrue(facts.is_snapshot and facts.has_snapshot)
+            self.assertIsNone(facts.era_to_remember)
+            self.assertLess(facts.era, facts.live_era)
+            wanted = {block for block, e in enumerate(eras) if e >= facts.era}
+            self.assertEqual(self.listed(era.changes(facts.era)), wanted)
+            self.assertTrue(notes)
+        with era_tools.open(path, snapshot=True, snapshot_era=facts.era + 1) as era:
+            with self.assertRaises(era_tools.NoAnswer):
+                era.changes(0)
+        with self.assertRaises(era_tools.NoAnswer):
+            era_tools.open(self.put("002-crash"), snapshot=True)
+
+    def test_sizes(self):
+        path = self.put("002-crash")
+        size = 4096 * 4096
+        with era_tools.open(path, device_size=size - 512, old_size=size - 4096) as era:
+            *_, last = era.changes(3)
+            self.assertEqual(last.offset + last.length, size - 512)
+        with era_tools.open(path, device_size=size + 1) as era:
+            with self.assertRaises(era_tools.NoAnswer):
+                era.changes(3)
+
+    def test_an_answer_outlives_its_metadata(self):
+        with era_tools.open(self.put("002-crash")) as era:
+            changes = era.changes(3)
+        self.assertEqual(len(self.listed(changes)), 9)
+        with self.assertRaises(ValueError):
+            era.changes(3)
+        era.close()
+
+    def test_numbers_are_not_cut_off(self):
+        path = self.put("002-crash")
+        with era_tools.open(path) as era:
+            for since in (-1, 2**32, 2**32 + 3):
+                with self.assertRaises(ValueError):
+                    era.changes(since)
+        with self.assertRaises(ValueError):
+            era_tools.open(path, snapshot=True, snapshot_era=2**32)
+        with self.assertRaises(ValueError):
+            era_tools.open(path, device_size=-1)
+
+    def test_threads(self):
+        wrong = []
+
+        def ask(path):
+            for _ in range(20):
+                with era_tools.open(path) as era:
+                    if len(era.changes(3)) != 9:
+                        wrong.append(path)
+
+        path = self.put("002-crash")
+        threads = [threading.Thread(target=ask, args=(path,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertFalse(wrong)
+
+
+class TestDamage(OnImages):
+    def test_damage_gives_the_truth_or_no_answer(self):
+        wanted = sum(era >= 3 for era in truth("002-crash"))
+        refused = 0
+        for block in range(1, 64):
+            path = self.put("002-crash", block * 4096 + 99)
+            try:
+                with era_tools.open(path) as era:
+                    self.assertEqual(len(era.changes(3)), wanted)
+            except era_tools.Damaged as error:
+                refused += 1
+                self.assertIn(path, str(error))
+                self.assertTrue(error.problems)
+                self.assertTrue(all(p.name and p.text for p in error.problems))
+        self.assertGreater(refused, 5)
+
+    def test_repair_lists_no_less(self):
+        eras = truth("002-crash")
+        marked = 0
+        for block in range(1, 64):
+            with era_tools.open(self.put("002-crash", block * 4096 + 99), repair=True) as era:
+                changes = era.changes(3)
+                listed = changes.bitmap()
+                unknown = sum(run.nr_blocks for run in changes if run.unknown)
+            self.assertEqual(unknown, changes.nr_unknown)
+            self.assertTrue(changes.nr_problems or not unknown)
+            marked += unknown
+            for number, era in enumerate(eras):
+                self.assertTrue(era < 3 or listed[number // 8] >> number % 8 & 1)
+        self.assertTrue(marked)
+
+    def test_check(self):
+        self.assertTrue(era_tools.check(self.put("002-crash")).is_sound)
+        result = era_tools.check(self.put("002-crash", 99))
+        self.assertFalse(result.is_sound)
+        self.assertEqual([p.name for p in result.problems], ["checksum"])
+        self.assertEqual(result.problems[0].severity, era_tools.Severity.FATAL)
+        self.assertEqual(result.problems[0].block, 0)
+        with self.assertRaises(era_tools.NoAnswer):
+            era_tools.check(self.put("002-crash"), era_tools.Scope.SNAPSHOT)
+        with self.assertRaises(era_tools.SystemRefused):
+            era_tools.check(os.path.join(self.folder, "nothing"))
+
+    def test_what_a_callback_raises_ends_the_call(self):
+        class Enough(Exception):
+            pass
+
+        def raise_it(*_):
+            raise Enough
+
+        with self.assertRaises(Enough):
+            era_tools.open(self.put("002-crash"), on_progress=raise_it)
+        with self.assertRaises(Enough):
+            era_tools.check(self.put("002-crash", 99), on_problem=raise_it)
+
+    def test_exceptions_are_of_one_family(self):
+        for name in ("Damaged", "SystemRefused", "NoAnswer", "Invalid"):
+            self.assertTrue(issubclass(getattr(era_tools, name), era_tools.EraError))
+
+
+class TestDeclarations(unittest.TestCase):
+    """What is declared for ctypes is what the header says."""
+
+    C_TYPES = {
+        "uint32_t": ctypes.c_uint32,
+        "uint64_t": ctypes.c_uint64,
+        "const char *": ctypes.c_char_p,
+    }
+    STRUCTURES = {
+        "dmera_problem": _library.Problem,
+        "dmera_facts": _library.Facts,
+        "dmera_totals": _library.Totals,
+        "dmera_run": _library.Run,
+        "dmera_check": _library.Check,
+    }
+
+    def setUp(self):
+        with open(HEADER, encoding="ascii") as file:
+            self.header = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+
+    def test_structures(self):
+        found = re.findall(r"struct (\w+) \{(.*?)\n\};", self.header, flags=re.S)
+        self.assertEqual(dict(found).keys(), self.STRUCTURES.keys())
+        for name, body in found:
+            fields = []
+            for kind, names in re.findall(r"(const char \*|uint\d\d_t )([\w, ]+);", body):
+                for field in names.split(","):
+                    fields.append((field.strip(), self.C_TYPES[kind.strip()]))
+            self.assertEqual(fields, self.STRUCTURES[name]._fields_, name)
+
+    def test_functions(self):
+        found = re.findall(
+            r"^(?!typedef)[^\n#(]*?\b(dmera_\w+)\(([^)]*)\)", self.header, flags=re.M
+        )
+        self.assertEqual({name for name, _ in found}, set(_library.PROTOTYPES))
+        for name, arguments in found:
+            count = 0 if arguments == "void" else len(arguments.split(","))
+            self.assertEqual(count, len(_library.PROTOTYPES[name][1]), name)
+
+    def test_values(self):
+        for name, value in re.findall(r"\bDMERA_(\w+) = (-?\d+)", self.header):
+            if hasattr(_library, name):
+                self.assertEqual(getattr(_library, name), int(value), name)
+
+    def test_version(self):
+        self.assertRegex(era_tools.version(), r"^\d+\.\d+")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The first era of metadata that the target makes: above all that may be remembered, with every block
+# written in it.
+
+load ../lib/common
+load target
+
+setup() {
+	need_target
+	scratch
+	truncate -s 1M disk
+}
+
+# begins ARGUMENT...: the era that new metadata begin with these.
+begins() {
+	target_start file disk era-metadata=meta era-block-size=64k era-socket=ctl "$@" || return
+	nbdinfo --size "$uri" >/dev/null || return
+	era_ctl ctl status | awk '{ print $3 }'
+	target_stop
+}
+
+@test "it is the clock's, and every block is written in it" {
+	local before era
+	before=$(date +%s)
+	era=$(begins era-format=yes)
+	[ "$era" -ge "$before" ]
+	[ "$era" -le "$(date +%s)" ]
+	[ "$(era_invalidate --written-since "$era" --format ranges meta)" = "0 1048576" ]
+	[ "$(era_invalidate --written-since 7 --format ranges meta)" = "0 1048576" ]
+	# The next start goes on.
+	[ "$(begins era-format=yes)" = $((era + 1)) ]
+}
+
+@test "where the device tells of higher eras it is a million above these" {
+	truncate -s 1M meta
+	[ "$(begins era-format=yes era-first=3000000000)" = 3000000000 ]
+	# All else tells of it still.
+	dd if=/dev/zero of=meta bs=4k count=1 conv=notrunc status=none
+	[ "$(begins era-format=yes)" = 3001000000 ]
+	rm meta
+	[ "$(begins era-format=yes)" -lt 3000000000 ]
+}
+
+@test "eras that leave too few are refused" {
+	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes era-first=4194967296
+	grep "era-first: found 4194967296, wanted 1 to 4194967295" said
+	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes era-first=0
+	grep "era-first: found 0" said
+	target_fails file disk era-metadata=meta era-block-size=64k era-first=5
+	grep "era-first needs era-format=yes" said
+	truncate -s 1M meta
+	[ "$(begins era-format=yes era-first=4194967295)" = 4194967295 ]
+	dd if=/dev/zero of=meta bs=4k count=1 conv=notrunc status=none
+	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes
+	grep "was used up to era 4194967295" said
+}
+
+@test "a clock that can't be right is refused, and says what to do" {
+	local time
+	need faketime
+	for time in "2019-01-01 00:00:00" "2104-01-01 00:00:00"; do
+		fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 faketime -f "$time" nbdkit -f -U nbd.refused \
+			--filter="$ERA_FILTER" file disk era-metadata=meta era-block-size=64k era-format=yes \
+			>said 2>&1
+		grep "the clock says .* set the clock, or say the era" said
+		[ ! -e meta ]
+	done
+}

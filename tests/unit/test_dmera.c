@@ -1,0 +1,737 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libdmera, by its public header alone.
+ *
+ * Answers are held against what is known to be true of metadata that a kernel wrote (tests/images), and
+ * every block of them is damaged: strict there is the whole truth or no answer, with DMERA_REPAIR never
+ * less than the truth.  tests/dmera/dmera.bats compiles this once more, against the installed library and
+ * with the thread sanitizer.
+ */
+#include "unit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "dmera_abi.h"
+#include <dmera.h>
+
+#define BLOCK_BYTES 4096u
+#define IMAGE_MAX_BYTES (1u << 21)
+#define MAX_BLOCKS 32768u
+#define NR_THREADS 2u
+#define SUPERBLOCK_CSUM_XOR 146538381u /* of the kernel's target */
+
+struct image {
+	const char *name;
+	uint8_t data[IMAGE_MAX_BYTES];
+	size_t size;
+	uint64_t block_size, nr_blocks;
+	uint32_t era;
+	uint32_t eras[MAX_BLOCKS]; /* of each data block */
+	char path[UNIT_PATH_MAX];
+};
+
+static FILE *open_part(const char *image, const char *part, char path[UNIT_PATH_MAX])
+{
+	const char *top = getenv("abs_top_srcdir");
+
+	snprintf(path, UNIT_PATH_MAX, "%s/tests/images/%s/%s", top ? top : ".", image, part);
+	return fopen(path, "r");
+}
+
+static void read_truth(struct image *image, const char *part)
+{
+	uint64_t sectors, first, last;
+	char path[UNIT_PATH_MAX];
+	FILE *file = open_part(image->name, part, path);
+	uint32_t era;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "# sectors %" SCNu64 " block %" SCNu64 " nr_blocks %" SCNu64
+				" era %" SCNu32, &sectors, &image->block_size, &image->nr_blocks,
+				&image->era), 4);
+	image->block_size *= 512;
+	assert_true(image->nr_blocks <= MAX_BLOCKS);
+	while (fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu32, &first, &last, &era) == 3)
+		for (uint64_t b = first; b <= last; b++)
+			image->eras[b] = era;
+	fclose(file);
+}
+
+/* In this test's own file, which is there until the process ends. */
+static void write_image(const struct image *image, const void *data, size_t size)
+{
+	FILE *file = fopen(image->path, "r+");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void read_image(const char *name, uint8_t *data, size_t *size)
+{
+	char path[UNIT_PATH_MAX];
+	FILE *file = open_part(name, "image.gz", path);
+	gzFile gz = gzopen(path, "rb");
+	int n;
+
+	assert_non_null(file);
+	fclose(file);
+	assert_non_null(gz);
+	n = gzread(gz, data, IMAGE_MAX_BYTES);
+	assert_true(n > 0 && gzeof(gz));
+	*size = (size_t)n;
+	gzclose(gz);
+}
+
+/* truth: "truth", or "truth.snap" for the metadata snapshot. */
+static struct image *load(const char *name, const char *truth)
+{
+	struct image *image = calloc(1, sizeof(*image));
+	int fd;
+
+	assert_non_null(image);
+	image->name = name;
+	read_image(name, image->data, &image->size);
+	read_truth(image, truth);
+	unit_temporary(image->path, "dmera");
+	fd = mkstemp(image->path);
+	assert_true(fd >= 0);
+	close(fd);
+	write_image(image, image->data, image->size);
+	return image;
+}
+
+static void unload(struct image *image)
+{
+	unlink(image->path);
+	free(image);
+}
+
+static struct dmera *create(void)
+{
+	struct dmera *era = dmera_create();
+
+	assert_non_null(era);
+	return era;
+}
+
+static struct dmera *open_sound(const struct image *image, unsigned flags)
+{
+	struct dmera *era = create();
+
+	assert_int_equal(dmera_open(era, image->path, flags), 0);
+	assert_string_equal(dmera_error(era), "");
+	return era;
+}
+
+static bool is_set(const uint8_t *bits, uint64_t block)
+{
+	return bits[block / 8] >> block % 8 & 1;
+}
+
+/* Runs and both bitmaps tell the same, and add up to the totals. */
+static void tells_one_thing(const struct image *image, const struct dmera_changes *changes)
+{
+	static uint8_t changed[MAX_BLOCKS / 8], unknown[MAX_BLOCKS / 8];
+	size_t size = (size_t)(image->nr_blocks + 7) / 8;
+	uint64_t nr_changed = 0, nr_unknown = 0, at = 0;
+	struct dmera_totals totals;
+	struct dmera_run run = {0};
+
+	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, 0, changed, sizeof(changed)), size);
+	assert_int_equal(dmera_changes_bitmap(changes, DMERA_UNKNOWN, 0, unknown, sizeof(unknown)), size);
+	while (dmera_changes_next(changes, &run)) {
+		assert_true(run.nr_blocks && run.block >= at);
+		for (; at < run.block; at++)
+			assert_false(is_set(changed, at) || is_set(unknown, at));
+		for (; at < run.block + run.nr_blocks; at++) {
+			assert_true(is_set(changed, at));
+			assert_int_equal(is_set(unknown, at), run.flags == DMERA_RUN_UNKNOWN);
+		}
+		assert_int_equal(run.offset, run.block * image->block_size);
+		assert_int_equal(run.length, run.nr_blocks * image->block_size);
+		nr_changed += run.nr_blocks;
+		nr_unknown += run.flags ? run.nr_blocks : 0;
+	}
+	for (; at < size * 8; at++)
+		assert_false(is_set(changed, at));
+	dmera_changes_get_totals(changes, &totals, sizeof(totals));
+	assert_int_equal(totals.nr_blocks, image->nr_blocks);
+	assert_int_equal(totals.nr_changed, nr_changed);
+	assert_int_equal(totals.nr_unknown, nr_unknown);
+}
+
+static bool lists(const struct dmera_changes *changes, uint64_t block)
+{
+	uint8_t byte = 0;
+
+	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, block / 8, &byte, 1), 1);
+	return byte >> block % 8 & 1;
+}
+
+static void is_truth(const struct image *image, uint32_t since, const struct dmera_changes *changes)
+{
+	for (uint64_t b = 0; b < image->nr_blocks; b++)
+		assert_int_equal(lists(changes, b), image->eras[b] >= since);
+}
+
+static void is_no_less(const struct image *image, uint32_t since, const struct dmera_changes *changes)
+{
+	for (uint64_t b = 0; b < image->nr_blocks; b++)
+		assert_true(lists(changes, b) || image->eras[b] < since);
+}
+
+static void asks_for_each_era(const struct image *image, unsigned flags)
+{
+	struct dmera *era = open_sound(image, flags);
+	uint32_t last = image->era + (flags & DMERA_SNAPSHOT ? 0 : 1);
+	struct dmera_changes *changes, *none = NULL;
+
+	for (uint32_t since = 0; since <= last; since++) {
+		assert_int_equal(dmera_changes_since(era, since, &changes), 0);
+		tells_one_thing(image, changes);
+		is_truth(image, since, changes);
+		dmera_changes_free(changes);
+	}
+	assert_int_equal(dmera_changes_since(era, last + 1, &none), DMERA_NO_ANSWER);
+	assert_null(none);
+	dmera_destroy(era);
+}
+
+static void test_truth(void **state)
+{
+	static const char *const names[] = {"002-crash", "008-unaligned", "017-shrunk-pending",
+					    "005-digested"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct image *image = load(names[i], "truth");
+
+		asks_for_each_era(image, 0);
+		asks_for_each_era(image, DMERA_REPAIR);
+		unload(image);
+	}
+}
+
+static void test_snapshot(void **state)
+{
+	struct image *image = load("022-snapshot-moved-on", "truth.snap");
+
+	(void)state;
+	asks_for_each_era(image, DMERA_SNAPSHOT);
+	unload(image);
+}
+
+static void test_facts(void **state)
+{
+	struct image *image = load("022-snapshot-moved-on", "truth");
+	struct image *snapshot = load("022-snapshot-moved-on", "truth.snap");
+	struct dmera *live = open_sound(image, 0), *held = open_sound(snapshot, DMERA_SNAPSHOT);
+	struct dmera_facts facts;
+	uint64_t more[32];
+
+	(void)state;
+	assert_int_equal(dmera_get_facts(live, &facts, sizeof(facts)), 0);
+	assert_int_equal(facts.block_size, image->block_size);
+	assert_int_equal(facts.nr_blocks, image->nr_blocks);
+	assert_int_equal(facts.era, image->era);
+	assert_int_equal(facts.live_era, image->era);
+	assert_int_equal(facts.era_to_remember, image->era + 1);
+	assert_int_equal(facts.flags & (DMERA_IS_SNAPSHOT | DMERA_HAS_SNAPSHOT), DMERA_HAS_SNAPSHOT);
+	assert_int_equal(dmera_get_facts(held, &facts, sizeof(facts)), 0);
+	assert_int_equal(facts.era, snapshot->era);
+	assert_int_equal(facts.live_era, image->era);
+	assert_int_equal(facts.era_to_remember, 0);
+	assert_true(facts.flags & DMERA_IS_SNAPSHOT);
+
+	/* Of a caller that knows other members. */
+	memset(more, 0xff, sizeof(more));
+	assert_int_equal(dmera_get_facts(live, (void *)more, sizeof(more)), 0);
+	assert_int_equal(more[0], image->block_size);
+	assert_int_equal(more[31], 0);
+	memset(more, 0xff, sizeof(more));
+	assert_int_equal(dmera_get_facts(live, (void *)more, sizeof(*more)), 0);
+	assert_int_equal(more[0], image->block_size);
+	assert_true(more[1] == UINT64_MAX);
+	dmera_destroy(live);
+	dmera_destroy(held);
+	unload(image);
+	unload(snapshot);
+}
+
+static void test_clean(void **state)
+{
+	static const struct {
+		const char *name;
+		bool clean;
+	} rows[] = {{"001-clean-stop", true}, {"002-crash", false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct image *image = load(rows[i].name, "truth");
+		struct dmera *era = open_sound(image, 0);
+		struct dmera_facts facts;
+
+		assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), 0);
+		assert_int_equal(!!(facts.flags & DMERA_IS_CLEAN), rows[i].clean);
+		assert_false(facts.flags & DMERA_IS_UNFLUSHED);
+		dmera_destroy(era);
+		unload(image);
+	}
+}
+
+/* What was said while a call worked. */
+struct heard {
+	unsigned nr_problems, nr_errors, nr_notes, nr_progress;
+	char error[256], problem[64], text[256];
+};
+
+static void on_error(void *ctx, const char *text)
+{
+	struct heard *heard = ctx;
+
+	heard->nr_errors++;
+	snprintf(heard->error, sizeof(heard->error), "%s", text);
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	struct heard *heard = ctx;
+
+	assert_true(*text);
+	heard->nr_notes++;
+}
+
+static void on_problem(void *ctx, const struct dmera_problem *p)
+{
+	struct heard *heard = ctx;
+
+	assert_true(p->severity <= DMERA_NOTE && p->repairable <= 1 && p->nr_blocks);
+	assert_non_null(strstr(p->text, p->what));
+	assert_non_null(strstr(p->text, p->where));
+	assert_non_null(strstr(p->text, p->found));
+	assert_non_null(strstr(p->text, p->wanted));
+	heard->nr_problems++;
+	snprintf(heard->problem, sizeof(heard->problem), "%s", p->name);
+	snprintf(heard->text, sizeof(heard->text), "%s", p->text);
+}
+
+static void on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct heard *heard = ctx;
+
+	(void)done;
+	(void)total;
+	heard->nr_progress++;
+}
+
+static struct dmera *create_listening(struct heard *heard)
+{
+	struct dmera *era = create();
+
+	*heard = (struct heard){0};
+	dmera_set_error_callback(era, on_error, heard);
+	dmera_set_note_callback(era, on_note, heard);
+	dmera_set_problem_callback(era, on_problem, heard);
+	dmera_set_progress_callback(era, on_progress, heard);
+	return era;
+}
+
+/* Asks once by a handle of its own. */
+static int ask(const struct image *image, unsigned flags, uint32_t since, struct heard *heard,
+	       struct dmera_changes **changes)
+{
+	struct dmera *era = create_listening(heard);
+	int r = dmera_open(era, image->path, flags);
+
+	if (!r)
+		r = dmera_changes_since(era, since, changes);
+	assert_int_equal(!*dmera_error(era), !r);
+	if (heard->nr_errors)
+		assert_string_equal(heard->error, dmera_error(era));
+	dmera_destroy(era);
+	return r;
+}
+
+/* A byte of one block is another one. */
+static void damage(const struct image *image, uint64_t block)
+{
+	static uint8_t data[IMAGE_MAX_BYTES];
+
+	memcpy(data, image->data, image->size);
+	data[block * BLOCK_BYTES + 100] ^= 0x10;
+	write_image(image, data, image->size);
+}
+
+static bool repairs(const struct image *image, uint32_t since)
+{
+	struct dmera_changes *changes = NULL;
+	struct dmera_totals totals;
+	struct heard heard;
+	int r = ask(image, DMERA_REPAIR, since, &heard, &changes);
+
+	if (r) {
+		assert_int_equal(r, DMERA_DAMAGED);
+		assert_null(changes);
+		return false;
+	}
+	tells_one_thing(image, changes);
+	is_no_less(image, since, changes);
+	dmera_changes_get_totals(changes, &totals, sizeof(totals));
+	assert_int_equal(!totals.nr_problems, !heard.nr_problems);
+	if (totals.nr_unknown)
+		assert_true(totals.nr_problems && heard.nr_notes);
+	else if (!totals.nr_problems)
+		is_truth(image, since, changes);
+	dmera_changes_free(changes);
+	return totals.nr_unknown;
+}
+
+static uint32_t crc32c(const uint8_t *data, size_t size)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < size; i++) {
+		crc ^= data[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0x82f63b78) : 0);
+	}
+	return crc;
+}
+
+static void put_le32(uint8_t *to, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* A flush of the origin has failed in the last nr eras. */
+static void make_unflushed(struct image *image, uint32_t nr)
+{
+	put_le32(image->data + 4, 2 | nr << 8);
+	put_le32(image->data, crc32c(image->data + 4, BLOCK_BYTES - 4) ^ SUPERBLOCK_CSUM_XOR);
+	write_image(image, image->data, image->size);
+}
+
+static void test_unflushed(void **state)
+{
+	struct image *image = load("001-clean-stop", "truth");
+	struct dmera_changes *changes = NULL;
+	struct dmera_totals totals;
+	struct dmera_facts facts;
+	struct dmera *era = create();
+
+	(void)state;
+	make_unflushed(image, 1);
+	assert_int_equal(dmera_open(era, image->path, 0), DMERA_DAMAGED);
+	assert_int_equal(dmera_open(era, image->path, DMERA_REPAIR), 0);
+	assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), 0);
+	assert_true(facts.flags & DMERA_IS_UNFLUSHED);
+	assert_int_equal(facts.unflushed_since, image->era - 1);
+	assert_int_equal(facts.era_to_remember, 0);
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
+	dmera_changes_get_totals(changes, &totals, sizeof(totals));
+	assert_int_equal(totals.nr_changed, image->nr_blocks);
+	assert_int_equal(totals.nr_unknown, image->nr_blocks);
+	dmera_changes_free(changes);
+	dmera_destroy(era);
+	unload(image);
+}
+
+static void test_damage(void **state)
+{
+	struct image *image = load("002-crash", "truth");
+	unsigned nr_refused = 0, nr_unknown = 0;
+	uint32_t since = image->era;
+
+	(void)state;
+	for (uint64_t block = 0; block < image->size / BLOCK_BYTES; block++) {
+		struct dmera_changes *changes = NULL;
+		struct heard heard;
+		int r;
+
+		damage(image, block);
+		r = ask(image, 0, since, &heard, &changes);
+		if (r) {
+			nr_refused++;
+			assert_int_equal(r, DMERA_DAMAGED);
+			assert_null(changes);
+			assert_true(heard.nr_problems);
+		} else {
+			is_truth(image, since, changes);
+		}
+		dmera_changes_free(changes);
+		nr_unknown += repairs(image, since);
+	}
+	assert_true(nr_refused > 5 && nr_unknown > 1);
+	unload(image);
+}
+
+/* What lies in the blocks of arrays is read last, and is still no part of an answer when it is wrong. */
+static void test_nothing_before_the_end(void **state)
+{
+	struct image *image = load("002-crash", "truth");
+	unsigned nr_late = 0;
+
+	(void)state;
+	for (uint64_t block = 0; block < image->size / BLOCK_BYTES; block++) {
+		struct dmera_changes *changes = NULL;
+		struct dmera *era = create();
+
+		damage(image, block);
+		if (!dmera_open(era, image->path, 0) && dmera_changes_since(era, 0, &changes)) {
+			nr_late++;
+			assert_null(changes);
+			assert_non_null(strstr(dmera_error(era), image->path));
+			/* Nor when it is asked for once more. */
+			assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_DAMAGED);
+			assert_null(changes);
+		}
+		dmera_changes_free(changes);
+		dmera_destroy(era);
+	}
+	assert_true(nr_late > 0);
+	unload(image);
+}
+
+static void test_snapshot_that_goes(void **state)
+{
+	struct image *image = load("020-snapshot-held", "truth.snap");
+	struct dmera *era = open_sound(image, DMERA_SNAPSHOT);
+	struct dmera_changes *changes = NULL;
+	static uint8_t data[IMAGE_MAX_BYTES];
+	size_t size;
+
+	(void)state;
+	read_image("021-snapshot-dropped", data, &size);
+	assert_int_equal(size, image->size);
+	write_image(image, data, size);
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), DMERA_NO_ANSWER);
+	assert_null(changes);
+	assert_true(*dmera_error(era));
+	dmera_close(era);
+	assert_int_equal(dmera_open(era, image->path, DMERA_SNAPSHOT), DMERA_NO_ANSWER);
+	dmera_destroy(era);
+	unload(image);
+}
+
+static void test_settings(void **state)
+{
+	struct image *image = load("022-snapshot-moved-on", "truth.snap");
+	struct dmera *era = open_sound(image, DMERA_SNAPSHOT);
+	uint64_t size = image->nr_blocks * image->block_size;
+	struct dmera_changes *changes = NULL;
+	struct dmera_run run = {0};
+
+	(void)state;
+	dmera_set_snapshot_era(era, image->era + 1);
+	assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_NO_ANSWER);
+	dmera_set_snapshot_era(era, 0);
+	assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_NO_ANSWER);
+	dmera_set_snapshot_era(era, image->era);
+	dmera_set_device_size(era, size + 1);
+	assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_NO_ANSWER);
+	dmera_set_device_size(era, size - image->block_size);
+	assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_NO_ANSWER);
+	assert_null(changes);
+
+	/* The last block need not be whole, and what has grown is listed. */
+	dmera_set_device_size(era, size - 512);
+	dmera_set_old_size(era, size - image->block_size - 1);
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
+	while (dmera_changes_next(changes, &run))
+		;
+	assert_int_equal(run.block + run.nr_blocks, image->nr_blocks);
+	assert_int_equal(run.offset + run.length, size - 512);
+	assert_true(run.nr_blocks >= 2);
+	dmera_changes_free(changes);
+	dmera_destroy(era);
+	unload(image);
+}
+
+static void test_places(void **state)
+{
+	struct image *image = load("002-crash", "truth");
+	struct dmera *era = open_sound(image, 0);
+	struct dmera_changes *changes;
+	struct dmera_run run = {.block = 3001};
+	uint8_t bits[4] = {0xaa, 0xaa, 0xaa, 0xaa};
+
+	(void)state;
+	assert_int_equal(dmera_changes_since(era, 3, &changes), 0);
+	dmera_destroy(era); /* the answer stays */
+	assert_int_equal(dmera_changes_next(changes, &run), 1);
+	assert_int_equal(run.block, 3001);
+	assert_int_equal(run.nr_blocks, 6);
+	assert_int_equal(dmera_changes_next(changes, &run), 0);
+	assert_int_equal(run.block, 3001);
+	run = (struct dmera_run){.block = 1, .nr_blocks = UINT64_MAX};
+	assert_int_equal(dmera_changes_next(changes, &run), 0);
+	run = (struct dmera_run){.block = UINT64_MAX, .nr_blocks = UINT64_MAX};
+	assert_int_equal(dmera_changes_next(changes, &run), 0);
+
+	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, 1, bits, 3), 3);
+	assert_memory_equal(bits, "\x03\x00\x00\xaa", 4);
+	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, 511, bits, 4), 1);
+	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, 512, bits, 4), 0);
+	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, UINT64_MAX, bits, 4), 0);
+	dmera_changes_free(changes);
+	unload(image);
+}
+
+static void test_check(void **state)
+{
+	struct image *image = load("022-snapshot-moved-on", "truth");
+	struct dmera_check check;
+	struct heard heard;
+	struct dmera *era = create_listening(&heard);
+
+	(void)state;
+	for (unsigned scope = DMERA_CHECK_ALL; scope <= DMERA_CHECK_SNAPSHOT; scope++)
+		assert_int_equal(dmera_check(era, image->path, (enum dmera_check_scope)scope, NULL, 0), 0);
+	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, &check, sizeof(check)), 0);
+	assert_int_equal(check.device_blocks, image->size / BLOCK_BYTES);
+	assert_int_equal(check.allocated_blocks, check.reachable_blocks);
+	assert_true(check.reachable_blocks > 5 && check.space_map_blocks >= check.reachable_blocks);
+	assert_false(check.nr_fatal || check.nr_non_fatal || check.nr_refusals);
+	assert_true(heard.nr_progress && !heard.nr_errors);
+
+	damage(image, 0);
+	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, &check, sizeof(check)),
+			 DMERA_DAMAGED);
+	assert_true(check.nr_fatal && heard.nr_problems && heard.nr_errors);
+	assert_string_equal(heard.problem, "checksum");
+	assert_string_equal(heard.error, dmera_error(era));
+	assert_int_equal(dmera_check(era, "/nowhere/metadata", DMERA_CHECK_ALL, &check, sizeof(check)),
+			 DMERA_SYSTEM);
+	assert_int_equal(check.nr_fatal, 0);
+	assert_non_null(strstr(dmera_error(era), "/nowhere/metadata"));
+	dmera_destroy(era);
+	unload(image);
+}
+
+static void test_misuse(void **state)
+{
+	struct image *image = load("002-crash", "truth");
+	struct dmera_changes *changes = NULL;
+	struct dmera_facts facts;
+	struct dmera *era = create();
+
+	(void)state;
+	assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_INVALID);
+	assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), DMERA_INVALID);
+	assert_int_equal(dmera_open(era, image->path, 64), DMERA_INVALID);
+	assert_int_equal(dmera_open(era, NULL, 0), DMERA_INVALID);
+	assert_int_equal(dmera_check(era, NULL, DMERA_CHECK_ALL, NULL, 0), DMERA_INVALID);
+	assert_int_equal(dmera_check(era, image->path, (enum dmera_check_scope)3, NULL, 0),
+			 DMERA_INVALID);
+	assert_true(*dmera_error(era));
+	assert_int_equal(dmera_open(era, image->path, 0), 0);
+	assert_string_equal(dmera_error(era), "");
+	assert_int_equal(dmera_open(era, image->path, 0), DMERA_INVALID);
+	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, NULL, 0), DMERA_INVALID);
+	assert_int_equal(dmera_changes_since(era, 0, &changes), 0);
+	dmera_changes_free(changes);
+	dmera_close(era);
+	dmera_close(era);
+	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, NULL, 0), 0);
+	dmera_destroy(era);
+	dmera_destroy(NULL);
+	dmera_changes_free(NULL);
+	unload(image);
+}
+
+/* By a handle of its own, sound and damaged, over and over; and by an answer that all share. */
+struct asker {
+	const struct image *sound, *damaged;
+	const struct dmera_changes *shared;
+	uint64_t nr_changed;
+	unsigned nr_wrong;
+};
+
+static uint64_t count(const struct dmera_changes *changes)
+{
+	struct dmera_run run = {0};
+	uint64_t nr = 0;
+
+	while (dmera_changes_next(changes, &run))
+		nr += run.nr_blocks;
+	return nr;
+}
+
+static void *keep_asking(void *arg)
+{
+	struct dmera_changes *changes;
+	struct asker *asker = arg;
+	struct heard heard;
+
+	for (unsigned i = 0; i < 20; i++) {
+		asker->nr_wrong += count(asker->shared) != asker->nr_changed;
+		if (ask(asker->sound, 0, 3, &heard, &changes)) {
+			asker->nr_wrong++;
+		} else {
+			asker->nr_wrong += count(changes) != asker->nr_changed;
+			dmera_changes_free(changes);
+		}
+		asker->nr_wrong += ask(asker->damaged, 0, 3, &heard, &changes) != DMERA_DAMAGED;
+		if (ask(asker->damaged, DMERA_REPAIR, 3, &heard, &changes))
+			asker->nr_wrong++;
+		else
+			dmera_changes_free(changes);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct image *sound = load("002-crash", "truth"), *damaged = load("002-crash", "truth");
+	struct asker askers[NR_THREADS];
+	pthread_t threads[NR_THREADS];
+	struct dmera_changes *shared;
+	struct heard heard;
+	uint64_t block = 1;
+
+	(void)state;
+	assert_int_equal(ask(sound, 0, 3, &heard, &shared), 0);
+	do {
+		damage(damaged, block++);
+	} while (!repairs(damaged, 3));
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		askers[i] = (struct asker){sound, damaged, shared, count(shared), 0};
+		assert_int_equal(pthread_create(&threads[i], NULL, keep_asking, &askers[i]), 0);
+	}
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(askers[i].nr_wrong, 0);
+	}
+	dmera_changes_free(shared);
+	unload(sound);
+	unload(damaged);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_truth),
+		cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_unflushed),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_nothing_before_the_end),
+		cmocka_unit_test(test_snapshot_that_goes),
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_misuse),
+		cmocka_unit_test(test_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
