@@ -523,3 +523,41 @@ boot_forward() {
 	cache_remove
 	era_remove
 }
+
+# fast_create SECTORS: the cache's data device, so much of it.
+fast_create() {
+	dmsetup create fast --noudevsync --table "0 $1 linear $whole_data 0" && dmsetup mknodes
+	cache_data=/dev/mapper/fast
+}
+
+# A cache over the disk itself grows and shrinks, drops what is discarded, and changes its modes.
+boot_sizes() {
+	cache_modules
+	lower=$disk whole_data=$cache_data
+	for sectors in 2048 6144 1024 4096; do
+		fast_create $sectors
+		cache_create writeback
+		put_blocks $((sectors / 64)) 20
+		blkdiscard -o $((sectors * 512 + (2 << 15))) -l $((3 << 15)) /dev/mapper/cache
+		put_blocks 0 5
+		cache_mode writethrough
+		get_blocks 10 30
+		cache_mode writethrough cleaner
+		clean_up
+		cache_remove
+		dmsetup remove --noudevsync fast
+		dump_mappings
+	done
+
+	# The power fails after it has grown: its hints are fewer than its blocks.
+	fast_create 6144
+	cache_create writethrough
+	put_blocks 50 10
+	get_blocks 10 30
+	fail_power
+}
+
+boot_sizes_after() {
+	cache_modules
+	dump_mappings
+}
