@@ -146,10 +146,13 @@ as_arguments() {
 		END { flush() }'
 }
 
-# random_metadata_agree SEED: metadata made of cache.xml, where the kernel has blocks of that size.
+# random_metadata_agree SEED: metadata made of cache.xml, where the kernel has blocks of that size. Version
+# 1.1 of cache_restore wants mappings in order.
 random_metadata_agree() {
 	local version
 	[ $(($(cut -d ' ' -f 2 sizes) % 64)) = 0 ] && [ -x "$PEER_DIR/cache_restore" ] || return 0
+	{ head -n 2 cache.xml; grep '<mapping ' cache.xml | sort -t '"' -k 2,2n; tail -n 2 cache.xml; } >sorted.xml
+	mv sorted.xml cache.xml
 	for version in 1 2; do
 		rm -f meta
 		cache_metadata meta --metadata-version $version || return
@@ -574,7 +577,8 @@ tells() {
 metadata_are_read() {
 	local dirty given
 	rm -f clean
-	size=4M cache_metadata clean --metadata-version "$1" || return
+	size=4M cache_metadata clean --metadata-version "$1" || [ "$2" = 0 ] || return
+	[ -n "$(head -c 1 clean | tr -d '\0')" ] || return 0 # cache_restore 1.1 makes no empty caches
 	status_is 0 all_of clean >got && same "all mappings, version $1, $2" cache.xml got || return
 	[ "$2" = 0 ] && return # which cache_dump 0.9 calls damaged
 	dumps clean cache.xml || return
