@@ -5,8 +5,7 @@
 #include "base/compiler.h"
 #include "check/check.h"
 #include "report_json.h"
-#include "tools/options.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 struct options {
 	const char *path;
@@ -14,18 +13,18 @@ struct options {
 };
 
 static const struct option_row rows[] = {
-	{"quiet", 'q', NULL, "Print nothing, only return the exit status", OPTION_FLAG,
+	{"quiet", 'q', NULL, "Print nothing; only return the exit status", OPTION_FLAG,
 	 offsetof(struct options, quiet), 0, NULL, false},
 	{"super-block-only", 0, NULL, "Check the superblock alone", OPTION_FLAG,
 	 offsetof(struct options, superblock_only), 0, NULL, false},
 	{"ignore-non-fatal-errors", 0, NULL,
-	 "Succeed when no problem is fatal (leaks, counts that are too high)", OPTION_FLAG,
+	 "Succeed if all problems are non-fatal (leaks, counts that are too high)", OPTION_FLAG,
 	 offsetof(struct options, ignore_non_fatal), 0, NULL, false},
 	{"metadata-snapshot", 'm', NULL,
 	 "Check only what the metadata snapshot reaches; the device may be in use", OPTION_FLAG,
 	 offsetof(struct options, snapshot), 0, NULL, false},
 	{"auto-repair", 0, NULL,
-	 "If no more than reference counts is wrong, write a new space map with the right ones",
+	 "If nothing but reference counts is wrong, write a new space map with the right ones",
 	 OPTION_FLAG, offsetof(struct options, auto_repair), 0, NULL, false},
 	{"json", 0, NULL, "Print problems and a summary as JSON on standard output", OPTION_FLAG,
 	 offsetof(struct options, json), 0, NULL, false},
@@ -49,10 +48,14 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "DEV",
-	.doc = "Checks the dm-era metadata on DEV, a device or a file: all that is reachable, the metadata "
-	       "snapshot, and every reference count.\v"
-	       "Exit status: 0 sound or repaired, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
-	       "held.",
+	.doc = "Checks the dm-era metadata on DEV, a device or a file: everything that can be "
+	       "reached, including the metadata snapshot, and every reference count.",
+	.statuses = {
+		[STATUS_OK] = "sound or repaired",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_SYSTEM] = "system error",
+		[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+	},
 	.check = check_options,
 };
 
@@ -114,30 +117,35 @@ static enum era_check_scope find_scope(const struct options *options)
 	return options->auto_repair ? ERA_CHECK_REPAIR : ERA_CHECK_ALL;
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
-	struct options options = {0};
+	const struct options *options = arg;
 	struct era_check_result result;
 	struct json_report json = {0};
 	enum exit_status status;
-	struct tool tool;
 	int r;
 
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.path;
-	tool.quiet = options.quiet;
-	r = options.json ? json_report_begin(&json, options.path, &tool) : 0;
+	tool->path = options->path;
+	tool->quiet = options->quiet;
+	r = options->json ? json_report_begin(&json, options->path, tool) : 0;
 	if (r)
-		return (int)status_of(r);
-	json.auto_repair = options.auto_repair;
-	r = era_check(options.path, find_scope(&options), &tool.report, &result);
-	status = find_status(r, &result, &options);
-	tool_end(&tool);
-	say_summary(&tool, &result, &options, status);
-	if (options.json && json_report_end(&json, &result, status, &tool))
+		return status_of(r);
+	json.auto_repair = options->auto_repair;
+	r = era_check(options->path, find_scope(options), &tool->report, &result);
+	status = find_status(r, &result, options);
+	tool_end(tool);
+	say_summary(tool, &result, options, status);
+	if (options->json && json_report_end(&json, &result, status, tool))
 		status = STATUS_SYSTEM;
-	if (tool_close_stdout(&tool) && status == STATUS_OK)
+	if (tool_close_stdout(tool) && status == STATUS_OK)
 		status = STATUS_SYSTEM;
-	return (int)status;
+	return status;
 }
+
+const struct program program_check = {
+	.name = "check",
+	.summary = "check dm-era metadata",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

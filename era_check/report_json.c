@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "report_json.h"
+#include "era_check/report_json.h"
 
 #include <stdio.h>
 

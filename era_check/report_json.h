@@ -10,14 +10,14 @@
 struct json_report {
 	struct sink sink;
 	struct json json;
-	bool auto_repair; /* say what was repaired */
-	char error[1024]; /* the first; empty when there was none */
+	bool auto_repair; /* report what was repaired */
+	char error[1024]; /* the first error; empty if there was none */
 };
 
-/* Opens standard output and hooks itself into the tool's messages. */
+/* Opens standard output and receives the tool's messages from now on. */
 int json_report_begin(struct json_report *report, const char *path, struct tool *tool) must_check;
 
-/* Writes the summary and closes; returns 0 or an error. */
+/* Writes the summary and closes.  Returns 0 or an error. */
 int json_report_end(struct json_report *report, const struct era_check_result *result,
 		    enum exit_status status, const struct tool *tool) must_check;
 

@@ -7,8 +7,7 @@
 #include "base/checked.h"
 #include "era_ctl/moment.h"
 #include "era_ctl/peer.h"
-#include "tools/options.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 /* A pause of the target is at most so long. */
 #define MAX_PAUSE_S 60u
@@ -30,7 +29,7 @@ static const char *const requests[] = {
 static const struct option_row rows[] = {
 	{.name = "timeout",
 	 .arg = "SECONDS",
-	 .help = "Give up after so long, and take the message back",
+	 .help = "Give up after SECONDS, and withdraw the message",
 	 .form = OPTION_U32,
 	 .value = offsetof(struct options, timeout),
 	 .given = offsetof(struct options, has_timeout)},
@@ -79,16 +78,20 @@ static const struct option_table table = {
 	.devices = offsetof(struct options, sockets),
 	.check = check_options,
 	.args_doc = "SOCKET... REQUEST",
-	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. REQUEST is one "
-	       "of status, table, stats, checkpoint, take_metadata_snap, drop_metadata_snap, freeze and "
-	       "thaw.\v"
-	       "checkpoint and take_metadata_snap print the era that they have begun, when all that "
-	       "was written in the eras before it is in the device.\n\n"
-	       "freeze begins an era, too, and from then on the export \"frozen\" shows the device as it was "
-	       "at that moment, until thaw.\n\n"
-	       "checkpoint with several sockets begins an era on all of these targets at one moment, for which "
-	       "they are paused, and prints the socket and the era of each.\n\n"
-	       "Exit status: 0 done, 2 wrong usage, 3 no target answers there, not in time, or it refused.",
+	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. "
+	       "REQUEST is one of status, table, stats, checkpoint, take_metadata_snap, "
+	       "drop_metadata_snap, freeze and thaw.\v"
+	       "checkpoint and take_metadata_snap print the era that they have begun, when "
+	       "everything that was written in earlier eras is on the device.\n\n"
+	       "freeze begins an era, too; from then on, the export \"frozen\" shows the device "
+	       "as it was at that moment, until thaw.\n\n"
+	       "checkpoint with several sockets begins an era on all of these targets at one "
+	       "moment, during which they are paused, and prints the socket and the era of each.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_SYSTEM] = "no target is listening there, it did not reply in "
+				  "time, or it refused",
+	},
 };
 
 static enum exit_status ask(struct tool *tool, const struct options *options)
@@ -115,16 +118,20 @@ static enum exit_status ask(struct tool *tool, const struct options *options)
 	return status;
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
-	struct options options = {0};
-	struct tool tool;
+	const struct options *options = arg;
 
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.path;
-	if (options.sockets.nr == 1)
-		return (int)ask(&tool, &options);
-	return (int)moment_checkpoint(&tool, options.sockets.paths, options.sockets.nr,
-				      options.timeout);
+	tool->path = options->path;
+	if (options->sockets.nr == 1)
+		return ask(tool, options);
+	return moment_checkpoint(tool, options->sockets.paths, options->sockets.nr, options->timeout);
 }
+
+const struct program program_ctl = {
+	.name = "ctl",
+	.summary = "send a message to an era target in userspace",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -6,9 +6,8 @@
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
-#include "tools/options.h"
+#include "tools/program.h"
 #include "tools/salvage.h"
-#include "tools/tool.h"
 #include "xml/writer.h"
 
 struct options {
@@ -22,11 +21,11 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, repair), 0, NULL, false},
 	{"logical", 'l', NULL, "Fold all writesets into the era array", OPTION_FLAG,
 	 offsetof(struct options, logical), 0, NULL, false},
-	{"compact", 'c', NULL, "Print runs of set bits instead of each bit", OPTION_FLAG,
+	{"compact", 'c', NULL, "Print runs of set bits instead of every bit", OPTION_FLAG,
 	 offsetof(struct options, compact), 0, NULL, false},
 	{"metadata-snapshot", 'm', NULL, "Dump the metadata snapshot; the device may be in use",
 	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
-	{"output", 'o', "FILE", "Write to FILE, not to standard output", OPTION_TEXT,
+	{"output", 'o', "FILE", "Write to FILE instead of standard output", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, false},
 	SALVAGE_OPTION_ROWS(struct options, salvage),
 };
@@ -47,9 +46,14 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "DEV",
-	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.\v"
-	       "Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no metadata snapshot is "
-	       "held, 5 done but something was unknown (--repair).",
+	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_SYSTEM] = "system error",
+		[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+		[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
+	},
 	.check = check_options,
 };
 
@@ -124,12 +128,15 @@ static enum exit_status dump_salvaged(const struct options *options, struct blk_
 	return status;
 }
 
-static enum exit_status dump(const struct options *options, struct tool *tool)
+static enum exit_status run(struct tool *tool, void *arg)
 {
+	const struct options *options = arg;
 	struct blk_dev dev;
-	int r = blk_dev_open(&dev, options->path, options->snapshot ? BLK_READ_SHARED : BLK_READ,
-			     &tool->report);
+	int r;
 
+	tool->path = options->path;
+	r = blk_dev_open(&dev, options->path, options->snapshot ? BLK_READ_SHARED : BLK_READ,
+			 &tool->report);
 	if (r)
 		return status_of(r);
 	if (options->repair && !options->snapshot)
@@ -141,16 +148,10 @@ static enum exit_status dump(const struct options *options, struct tool *tool)
 	return r ? dump_salvaged(options, &dev, tool) : dump_view(options, &dev, tool);
 }
 
-int main(int argc, char **argv)
-{
-	struct options options = {0};
-	struct tool tool;
-	enum exit_status status;
-
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.path;
-	status = dump(&options, &tool);
-	tool_end(&tool);
-	return (int)status;
-}
+const struct program program_dump = {
+	.name = "dump",
+	.summary = "print dm-era metadata as XML",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

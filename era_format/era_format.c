@@ -4,8 +4,7 @@
 
 #include "base/checked.h"
 #include "build/build.h"
-#include "tools/options.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 #define PIECE_BLOCKS 4096u
 
@@ -39,13 +38,16 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "--block-size SIZE --device-size SIZE DEV",
-	.doc = "Makes new dm-era metadata on DEV, a device or a file, for a device to be tracked.  What was "
-	       "on DEV is lost.\v"
-	       "Metadata made anew know nothing of eras that were remembered before.  With an ERA past all "
-	       "of them, each gets the safe answer: all blocks.\n\n"
-	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, T.  A file "
-	       "that does not exist is created.\n\n"
-	       "Exit status: 0 done, 2 wrong usage, 3 system error, or DEV is too small.",
+	.doc = "Creates dm-era metadata on DEV, a device or a file, for a device to be tracked. "
+	       "The previous contents of DEV are lost.\v"
+	       "New metadata know nothing of eras that were recorded before.  If ERA is after all "
+	       "of them, a question about any of them gets the safe answer: all blocks.\n\n"
+	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, "
+	       "T.  A file that does not exist is created.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_SYSTEM] = "system error, or DEV is too small",
+	},
 	.check = check_options,
 };
 
@@ -74,17 +76,19 @@ static int feed(void *ctx, const struct era_stream *to)
 	return r ? r : to->end(to->ctx);
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
-	struct options options = {0};
-	struct tool tool;
-	int r;
+	const struct options *options = arg;
 
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.path;
-	tool.quiet = options.quiet;
-	r = era_build_all(options.path, false, feed, &options, &tool.report);
-	tool_end(&tool);
-	return (int)status_of(r);
+	tool->path = options->path;
+	tool->quiet = options->quiet;
+	return status_of(era_build_all(options->path, false, feed, arg, &tool->report));
 }
+
+const struct program program_format = {
+	.name = "format",
+	.summary = "create new dm-era metadata",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

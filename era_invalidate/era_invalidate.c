@@ -10,7 +10,7 @@
 #include "dmera/own.h"
 #include "options.h"
 #include "output/changes.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 /* The device's size must be one that has just these blocks. */
 static bool size_fits(const struct dmera_facts *facts, const struct options *options, struct tool *tool)
@@ -25,15 +25,15 @@ static bool size_fits(const struct dmera_facts *facts, const struct options *opt
 }
 
 /* Messages are for a cache that the kernel starts as it was stopped; XML can be made of any. */
-static int check_cache(const struct options *options, const struct cache_superblock *sb,
+static int check_cache(const struct options *options, const struct cache_facts *cache,
 		       const struct report *rep)
 {
-	if (sb->needs_check)
+	if (cache->needs_check)
 		return report_fail(rep, ERA_NO_ANSWER,
 				   "%s: the cache could not write its metadata: the kernel does "
 				   "not start it before cache_check has cleared needs_check",
 				   options->cache_metadata);
-	if (sb->is_clean)
+	if (cache->is_clean)
 		return 0;
 	if (options->cache_format == CACHE_MESSAGES)
 		return report_fail(rep, ERA_NO_ANSWER,
@@ -65,12 +65,11 @@ static int write_stale(const struct cache_question *question, const struct optio
 static int write_cache(const struct changes *changes, const struct options *options,
 		       struct sink *sink, const struct report *rep)
 {
-	struct cache_metadata metadata;
+	struct cache_metadata *metadata;
 	struct cache_question question = {
 		.changes = changes,
 		.format = options->cache_format,
 		.allow_dirty = options->allow_dirty,
-		.metadata = options->cache_metadata ? &metadata : NULL,
 		.rep = rep,
 	};
 	int r;
@@ -83,10 +82,11 @@ static int write_cache(const struct changes *changes, const struct options *opti
 	r = cache_metadata_open(&metadata, options->cache_metadata, rep);
 	if (r)
 		return r;
-	r = check_cache(options, &metadata.sb, rep);
+	question.metadata = metadata;
+	r = check_cache(options, cache_metadata_facts(metadata), rep);
 	if (!r)
 		r = write_stale(&question, options, sink);
-	cache_metadata_close(&metadata);
+	cache_metadata_close(metadata);
 	return r;
 }
 
@@ -150,29 +150,32 @@ static enum exit_status invalidate(struct dmera *era, const struct options *opti
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
+	const struct options *options = arg;
 	enum exit_status status;
-	struct options options;
-	struct dmera *era;
-	struct tool tool;
+	struct dmera *era = dmera_create();
 	int r;
 
-	tool_start(&tool);
-	options_parse(&options, argc, argv);
-	tool.path = options.path;
-	era = dmera_create();
+	tool->path = options->path;
 	if (!era)
-		return (int)status_of(report_nomem(&tool.report));
-	tool_listen(&tool, era);
-	if (options.has_old_size)
-		dmera_set_old_size(era, options.old_size);
-	if (options.has_snapshot_era)
-		dmera_set_snapshot_era(era, options.snapshot_era);
-	r = dmera_open(era, options.path, (options.snapshot ? DMERA_SNAPSHOT : 0) |
-					  (options.repair ? DMERA_REPAIR : 0));
-	status = r ? status_of(r) : invalidate(era, &options, &tool);
+		return status_of(report_nomem(&tool->report));
+	tool_listen(tool, era);
+	if (options->has_old_size)
+		dmera_set_old_size(era, options->old_size);
+	if (options->has_snapshot_era)
+		dmera_set_snapshot_era(era, options->snapshot_era);
+	r = dmera_open(era, options->path, (options->snapshot ? DMERA_SNAPSHOT : 0) |
+						   (options->repair ? DMERA_REPAIR : 0));
+	status = r ? status_of(r) : invalidate(era, options, tool);
 	dmera_destroy(era);
-	tool_end(&tool);
-	return (int)status;
+	return status;
 }
+
+const struct program program_invalidate = {
+	.name = "invalidate",
+	.summary = "list the blocks written since an era",
+	.options = &invalidate_options,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

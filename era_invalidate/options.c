@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "options.h"
+#include "era_invalidate/options.h"
 
 #include <string.h>
 
 #include "base/compiler.h"
-#include "tools/options.h"
 
 static const char *const format_names[] = {
 	"xml", "json", "ranges", "bitmap", "dm-cache", "cache-xml", NULL,
@@ -29,14 +28,15 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, repair), 0, NULL, false},
 	{"format", 0, "FORMAT", "xml (default), json, ranges, bitmap, dm-cache or cache-xml",
 	 OPTION_CHOICE, offsetof(struct options, format_index), 0, format_names, false},
-	{"unit", 0, "UNIT", "Of --format ranges: bytes (default), sectors or blocks", OPTION_CHOICE,
+	{"unit", 0, "UNIT", "For --format ranges: bytes (default), sectors or blocks", OPTION_CHOICE,
 	 offsetof(struct options, unit), offsetof(struct options, has_unit), unit_names, false},
 	{"device-size", 0, "SIZE", "Size of the tracked device: its last block may be partial",
 	 OPTION_SIZE, offsetof(struct options, device_size),
 	 offsetof(struct options, has_device_size), NULL, false},
 	{"old-size", 0, "SIZE",
-	 "The smallest size that the tracked device has had since ERA: list all behind it", OPTION_SIZE,
-	 offsetof(struct options, old_size), offsetof(struct options, has_old_size), NULL, false},
+	 "The smallest size that the tracked device has had since ERA: list everything past it",
+	 OPTION_SIZE, offsetof(struct options, old_size), offsetof(struct options, has_old_size),
+	 NULL, false},
 	{"cache-mappings", 0, "FILE",
 	 "For dm-cache and cache-xml: the output of cache_dump ('-': standard input)", OPTION_TEXT,
 	 offsetof(struct options, cache_mappings), 0, NULL, false},
@@ -46,7 +46,7 @@ static const struct option_row rows[] = {
 	{"allow-dirty", 0, NULL,
 	 "For dm-cache and cache-xml: drop dirty cache blocks, and what was written to them",
 	 OPTION_FLAG, offsetof(struct options, allow_dirty), 0, NULL, false},
-	{"output", 'o', "FILE", "Write to FILE, not to standard output", OPTION_TEXT,
+	{"output", 'o', "FILE", "Write to FILE instead of standard output", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, false},
 };
 
@@ -91,22 +91,23 @@ static void check_options(void *input)
 	check_outputs(options);
 }
 
-static const struct option_table table = {
+const struct option_table invalidate_options = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "--written-since ERA DEV",
-	.doc = "Lists the blocks that were written in ERA or later, as the dm-era metadata on DEV, a device "
-	       "or a file, tell.\v"
-	       "Nothing is printed before all that the answer depends on has been read and is sound.\n\n"
-	       "Exit status: 0 done, 1 damaged, 2 wrong usage, 3 system error, 4 no safe answer: no such "
-	       "snapshot, or ERA is too late: take every block as written; or the cache holds writes that "
-	       "dm-era has not seen, 5 done but something was unknown and is listed (--repair).",
+	.doc = "Lists the blocks that were written in ERA or later, according to the dm-era "
+	       "metadata on DEV, a device or a file.\v"
+	       "Nothing is printed before everything that the answer depends on has been read and "
+	       "found sound.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_SYSTEM] = "system error",
+		[STATUS_NO_ANSWER] = "no safe answer: no such snapshot, or ERA is too late: treat "
+				     "every block as written; or the cache holds writes that "
+				     "dm-era has not seen",
+		[STATUS_UNKNOWN] = "done but something was unknown and is listed (--repair)",
+	},
 	.check = check_options,
 };
-
-void options_parse(struct options *options, int argc, char **argv)
-{
-	*options = (struct options){0};
-	options_parse_table(&table, argc, argv, options);
-}

@@ -7,6 +7,7 @@
 
 #include "cache/stale.h"
 #include "output/changes.h"
+#include "tools/options.h"
 
 struct options {
 	const char *path, *output;
@@ -22,7 +23,7 @@ struct options {
 	const char *cache_mappings, *cache_metadata;
 };
 
-/* Ends the program when the command line is wrong. */
-void options_parse(struct options *options, int argc, char **argv);
+/* Fills a struct options. */
+extern const struct option_table invalidate_options;
 
 #endif

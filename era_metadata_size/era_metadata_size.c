@@ -5,8 +5,7 @@
 
 #include "base/checked.h"
 #include "build/size.h"
-#include "tools/options.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 
 #define META_BLOCK_BYTES 4096u
 #define DEFAULT_WRITESETS 2u
@@ -15,7 +14,7 @@
 struct options {
 	uint32_t block_sectors, nr_blocks, nr_writesets;
 	uint64_t device_size;
-	bool has_block_size, has_device_size;
+	bool has_block_size, has_device_size, has_writesets;
 	unsigned unit;
 };
 
@@ -28,8 +27,8 @@ static const struct option_row rows[] = {
 	{"device-size", 0, "SIZE", "Size of the tracked device (required)", OPTION_SIZE,
 	 offsetof(struct options, device_size), offsetof(struct options, has_device_size), NULL, true},
 	{"writesets", 0, "N",
-	 "Writesets that wait to be digested, the current one among them (default: 2)", OPTION_U32,
-	 offsetof(struct options, nr_writesets), 0, NULL, false},
+	 "Writesets that wait to be digested, including the current one (default: 2)", OPTION_U32,
+	 offsetof(struct options, nr_writesets), offsetof(struct options, has_writesets), NULL, false},
 	{"unit", 0, "UNIT", "Print in sectors (default), bytes, k, M or G, rounded up", OPTION_CHOICE,
 	 offsetof(struct options, unit), 0, unit_names, false},
 };
@@ -39,36 +38,46 @@ static void check_options(void *input)
 	struct options *options = input;
 
 	options->nr_blocks = options_count_blocks(options->device_size, options->block_sectors);
+	if (!options->has_writesets)
+		options->nr_writesets = DEFAULT_WRITESETS;
 }
 
 static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "--block-size SIZE --device-size SIZE",
-	.doc = "Prints how large a metadata device dm-era needs to track a device, with room to digest all "
-	       "writesets while a metadata snapshot is held.\v"
-	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, T.\n\n"
-	       "Exit status: 0 done, 2 wrong usage, 3 more than dm-era can use.",
+	.doc = "Prints how large a metadata device dm-era needs to track a device, with enough "
+	       "space to digest all writesets while a metadata snapshot is held.\v"
+	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, "
+	       "T.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_SYSTEM] = "more than dm-era can use",
+	},
 	.check = check_options,
 };
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
-	struct options options = {.nr_writesets = DEFAULT_WRITESETS};
-	struct tool tool;
-	uint64_t used, nr;
+	const struct options *options = arg;
+	uint64_t used = era_size_used(options->nr_blocks, NR_VIEWS * (uint64_t)options->nr_writesets);
+	uint64_t nr = era_size_with_spare(used, options->nr_blocks);
 
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	used = era_size_used(options.nr_blocks, NR_VIEWS * (uint64_t)options.nr_writesets);
-	nr = era_size_with_spare(used, options.nr_blocks);
 	if (nr > ERA_SIZE_MAX_BLOCKS) {
-		tool_say(&tool,
+		tool_say(tool,
 			 "needs %" PRIu64 " blocks of %u bytes, more than the %" PRIu64
 			 " that dm-era can use; take larger data blocks",
 			 nr, META_BLOCK_BYTES, ERA_SIZE_MAX_BLOCKS);
 		return STATUS_SYSTEM;
 	}
-	printf("%" PRIu64 "\n", div_up(nr * META_BLOCK_BYTES, unit_bytes[options.unit]));
-	return tool_close_stdout(&tool);
+	printf("%" PRIu64 "\n", div_up(nr * META_BLOCK_BYTES, unit_bytes[options->unit]));
+	return tool_close_stdout(tool);
 }
+
+const struct program program_metadata_size = {
+	.name = "metadata_size",
+	.summary = "print how large a metadata device dm-era needs",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -5,15 +5,15 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/sink.h"
+#include "block/dev.h"
 #include "build/build.h"
 #include "metadata/map.h"
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
 #include "output/json.h"
-#include "tools/options.h"
+#include "tools/program.h"
 #include "tools/salvage.h"
-#include "tools/tool.h"
 
 struct options {
 	const char *input, *output;
@@ -49,12 +49,17 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "-i DAMAGED -o DEV",
-	.doc = "Reads what is sound of the dm-era metadata on DAMAGED and makes new metadata on DEV.\v"
-	       "What cannot be read counts as written: unknown bits of a writeset as set, all else as "
-	       "written in the current era.  When the superblock is destroyed, what the metadata were is "
-	       "looked for among all blocks; what cannot be proven counts as written.\n\n"
-	       "Exit status: 0 done and all was known, 1 too little is left, 2 wrong usage, 3 system "
-	       "error, or DEV is too small, 5 done but something was unknown.",
+	.doc = "Reads the sound parts of the dm-era metadata on DAMAGED and writes new metadata "
+	       "to DEV.\v"
+	       "What cannot be read counts as written: unknown bits of a writeset as set, "
+	       "anything else as written in the current era.  If the superblock is destroyed, all "
+	       "blocks are searched for the newest state; what cannot be proven counts as written.",
+	.statuses = {
+		[STATUS_OK] = "done and everything was known",
+		[STATUS_DAMAGED] = "too little is left",
+		[STATUS_SYSTEM] = "system error, or DEV is too small",
+		[STATUS_UNKNOWN] = "done but something was unknown",
+	},
 	.check = check_options,
 };
 
@@ -196,13 +201,17 @@ static enum exit_status repair(const struct options *options, struct blk_dev *de
 	return tool_repair_status(tool, nr_unknown, nr_problems, "bits and eras");
 }
 
-static enum exit_status repair_or_salvage(const struct options *options, struct tool *tool)
+static enum exit_status run(struct tool *tool, void *arg)
 {
+	const struct options *options = arg;
 	struct outcome outcome = {.superblock_lost = false};
 	enum exit_status status;
 	struct blk_dev dev;
-	int r = blk_dev_open(&dev, options->input, BLK_READ, &tool->report);
+	int r;
 
+	tool->path = options->input;
+	tool->quiet = options->quiet;
+	r = blk_dev_open(&dev, options->input, BLK_READ, &tool->report);
 	if (r)
 		return status_of(r);
 	r = era_salvage_is_needed(&dev);
@@ -219,17 +228,10 @@ static enum exit_status repair_or_salvage(const struct options *options, struct 
 	return r ? status_of(r) : status;
 }
 
-int main(int argc, char **argv)
-{
-	struct options options = {0};
-	struct tool tool;
-	enum exit_status status;
-
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.input;
-	tool.quiet = options.quiet;
-	status = repair_or_salvage(&options, &tool);
-	tool_end(&tool);
-	return (int)status;
-}
+const struct program program_repair = {
+	.name = "repair",
+	.summary = "create sound dm-era metadata from damaged metadata",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

@@ -3,8 +3,7 @@
 #include "base/compiler.h"
 #include "base/source.h"
 #include "build/build.h"
-#include "tools/options.h"
-#include "tools/tool.h"
+#include "tools/program.h"
 #include "xml/reader.h"
 
 struct options {
@@ -18,13 +17,13 @@ struct input {
 };
 
 static const struct option_row rows[] = {
-	{"input", 'i', "XML", "Read XML, plain or compressed with gzip ('-': standard input)",
+	{"input", 'i', "XML", "Read XML, plain or compressed by gzip ('-': standard input)",
 	 OPTION_TEXT, offsetof(struct options, input), 0, NULL, true},
 	{"output", 'o', "DEV", "Write the metadata to DEV, a device or a file", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, true},
 	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
 	 false},
-	{"tight", 't', NULL, "Accept a DEV that has no room for the kernel to work", OPTION_FLAG,
+	{"tight", 't', NULL, "Accept a DEV that is too small for the kernel to work on", OPTION_FLAG,
 	 offsetof(struct options, tight), 0, NULL, false},
 };
 
@@ -39,10 +38,14 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "-i XML -o DEV",
-	.doc = "Makes dm-era metadata on DEV from XML that era_dump has printed.\v"
-	       "DEV is written only when all of XML has been read and is valid; a file that does not exist "
-	       "is created.\n\n"
-	       "Exit status: 0 done, 1 invalid XML, 2 wrong usage, 3 system error, or DEV is too small.",
+	.doc = "Creates dm-era metadata on DEV from XML printed by " ERA_PROGRAM " dump.\v"
+	       "DEV is written only after all of XML has been read and found valid; a file that "
+	       "does not exist is created.",
+	.statuses = {
+		[STATUS_OK] = "done",
+		[STATUS_DAMAGED] = "invalid XML",
+		[STATUS_SYSTEM] = "system error, or DEV is too small",
+	},
 	.check = check_options,
 };
 
@@ -60,19 +63,20 @@ static int read_xml(void *ctx, const struct era_stream *to)
 	return r;
 }
 
-int main(int argc, char **argv)
+static enum exit_status run(struct tool *tool, void *arg)
 {
-	struct options options = {0};
-	struct input input;
-	struct tool tool;
-	int r;
+	const struct options *options = arg;
+	struct input input = {options->input, &tool->report};
 
-	tool_start(&tool);
-	options_parse_table(&table, argc, argv, &options);
-	tool.path = options.output;
-	tool.quiet = options.quiet;
-	input = (struct input){options.input, &tool.report};
-	r = era_build_all(options.output, options.tight, read_xml, &input, &tool.report);
-	tool_end(&tool);
-	return (int)status_of(r);
+	tool->path = options->output;
+	tool->quiet = options->quiet;
+	return status_of(era_build_all(options->output, options->tight, read_xml, &input, &tool->report));
 }
+
+const struct program program_restore = {
+	.name = "restore",
+	.summary = "create dm-era metadata from XML",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

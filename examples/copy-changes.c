@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* copy-changes METADATA ERA FROM TO: copies what was written in ERA or later, and prints the next ERA. */
+/* copy-changes METADATA ERA FROM TO: copies what was written since ERA, and prints the next ERA. */
 #define _FILE_OFFSET_BITS 64
 #include <dmera.h>
 #include <err.h>

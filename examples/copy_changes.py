@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""copy_changes METADATA ERA FROM TO: copies what was written in ERA or later, prints the next ERA."""
+"""copy_changes METADATA ERA FROM TO: copies what was written since ERA, and prints the next ERA."""
 
 import os
 import sys

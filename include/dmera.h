@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libdmera reads the metadata of dm-era, the device-mapper target of Linux 
- * (drivers/md/dm-era-target.c) that records for each block of a device the era in which it was
- * last written.
+ * libdmera reads the metadata of dm-era, the device-mapper target of Linux (drivers/md/dm-era-
+ * target.c) that records for each block of a device the era in which it was last written.
  *
  *	struct dmera *era = dmera_create();
  *	struct dmera_changes *changes;
@@ -15,31 +14,30 @@
  *	}
  *	dmera_destroy(era);
  *
- * The promise: a block that was written is never missing from an answer.  No part of an answer is
- * handed out before everything it depends on has been read, and compared with whatever on the
- * device could contradict it.  A call that fails gives no answer at all: treat every block as
- * written.
+ * The promise: a block that was written is never missing from an answer.  An answer is returned
+ * only after everything it depends on has been read, and compared with whatever on the device could
+ * contradict it.  A call that fails returns no part of an answer: treat every block as written.
  *
- * Results.  Calls that can fail return 0 or a negative enum dmera_result; some return a count or a
- * truth value, and say so.  A call that fails leaves its outputs as they were, unless it says
+ * Results.  Calls that can fail return 0 or a negative enum dmera_result.  Those that return a
+ * count or a truth value say so.  A call that fails does not change its outputs, unless stated
  * otherwise.
  *
  * Units.  A data block is what dm-era tracks: dmera_facts.block_size bytes of the tracked device.
  * A metadata block is 4096 bytes of the metadata device.  Offsets, lengths and sizes are in bytes.
- * An era is a 32-bit number that only rises; block 0 is the first.
+ * An era is a 32-bit number that only rises.  The first block is block 0.
  *
  * Ownership.  The caller owns what dmera_create() and dmera_changes_since() return, and frees it
  * with dmera_destroy() and dmera_changes_free().  Strings that the library passes or returns belong
- * to the library, and are good as long as is said there.  Strings that the caller passes are
+ * to the library; the comments say how long they are valid.  Strings that the caller passes are
  * copied.
  *
- * Threads.  The library has no state of its own: threads that use different handles do not disturb
- * each other.  A handle is used by one thread at a time.  A struct dmera_changes is never changed,
- * so any number of threads may read it.
+ * Threads.  The library has no global state: threads may use different handles at the same time.  A
+ * handle must not be used by two threads at the same time.  A struct dmera_changes is never
+ * modified, so any number of threads may read it.
  *
  * The library does not print, does not end the process, installs no signal handler and starts no
  * thread.  With more than 512 writesets, reading needs a temporary file without a name (in $TMPDIR,
- * else in /var/tmp); a process that has a limit on the size of files should ignore SIGXFSZ.
+ * else in /var/tmp); a process with a limit on the size of files should ignore SIGXFSZ.
  *
  * Compatibility.  Names, values and structures of this header stay as they are while the library's
  * soname is libdmera.so.0.  Structures that are passed with their size may get more members at
@@ -91,26 +89,28 @@ struct dmera *dmera_create(void) DMERA_MUST_CHECK;
 /* Closes what is open, and frees the handle.  NULL is allowed. */
 void dmera_destroy(struct dmera *era);
 
-/* Why the last call with this handle failed, as one line without newline: "PATH: WHAT: found X,
- * wanted Y"; "" when it did not fail.  PATH is as it was passed, whatever bytes it has.  Good
- * until the next call with the handle. */
+/* Why the last call with this handle failed: "PATH: WHAT: found X, wanted Y", without a newline at
+ * the end.  "" if it did not fail.  PATH is as it was passed, with all of its bytes: escape them
+ * before they are printed.  Valid until the next call with the handle. */
 const char *dmera_error(const struct dmera *era);
 
 /*
- * ---- What is said while a call works ----
+ * ---- Callbacks ----
  *
  * A callback is called by the thread that called the library, with the ctx that was set with it.
- * It must not call the library with the same handle, and must return.  What it is passed is good
- * until it returns.  NULL in the place of a function switches a callback off, as at first.
+ * It must not call the library with the same handle, and it must return.  What is passed to it is
+ * valid until it returns.  NULL instead of a function switches a callback off, which is the
+ * default.
  */
 
-/* The call fails, for the reason in text: the same as dmera_error() says afterwards.  For damage
- * that ends a call there may be problems (below) and no text here. */
+/* The call fails, for the reason in text, which dmera_error() returns afterwards.  If damage
+ * ends a call, the problem callback may be the only one to be called; dmera_error() returns the
+ * problem. */
 typedef void (*dmera_error_fn)(void *ctx, const char *text);
 void dmera_set_error_callback(struct dmera *era, dmera_error_fn fn, void *ctx);
 
-/* Nothing fails, but a user wants to know: the metadata snapshot is of an earlier era than the live
- * metadata; what DMERA_REPAIR counts as written. */
+/* Nothing fails, but users may want to know: that the metadata snapshot is of an earlier era
+ * than the live metadata, or what DMERA_REPAIR counts as written. */
 typedef void (*dmera_note_fn)(void *ctx, const char *text);
 void dmera_set_note_callback(struct dmera *era, dmera_note_fn fn, void *ctx);
 
@@ -140,7 +140,7 @@ typedef void (*dmera_problem_fn)(void *ctx, const struct dmera_problem *problem)
 void dmera_set_problem_callback(struct dmera *era, dmera_problem_fn fn, void *ctx);
 
 /* Metadata blocks were read: `done` of about `total`, or of an unknown number when that is 0.  A
- * call may read the metadata several times, and then begins with 0 again. */
+ * call may read blocks more than once, so `done` may pass `total`. */
 typedef void (*dmera_progress_fn)(void *ctx, uint64_t done, uint64_t total);
 void dmera_set_progress_callback(struct dmera *era, dmera_progress_fn fn, void *ctx);
 
@@ -156,30 +156,32 @@ enum dmera_open_flags {
 };
 
 /*
- * Opens the metadata on `path`, a block device or a regular file, and checks all of them. flags:
+ * Opens the metadata on `path`, a block device or a regular file, and checks all of them.  flags:
  * enum dmera_open_flags, or 0.
  *
- * Without DMERA_REPAIR, anything that is wrong, but for what is proven to have lost nothing, is
- * told as a problem and ends the call with DMERA_DAMAGED, or DMERA_SYSTEM for what cannot be read.
- * With DMERA_REPAIR problems are told and counted (dmera_facts.nr_problems).  Only a damaged
- * superblock still ends it: without block size, number of blocks and era there is no answer.
+ * Without DMERA_REPAIR, anything that is wrong is reported as a problem, and the call fails with
+ * DMERA_DAMAGED, or with DMERA_SYSTEM if blocks cannot be read.  The only exceptions are problems
+ * that are proven to have lost nothing.  With DMERA_REPAIR, problems are reported and counted
+ * (dmera_facts.nr_problems); the call still fails if the superblock is damaged, since without block
+ * size, number of blocks and era there is no answer.
  *
- * DMERA_NO_ANSWER: there is no metadata snapshot.  DMERA_INVALID: unknown flags, or metadata are
- * open.
+ * DMERA_NO_ANSWER: there is no metadata snapshot.  DMERA_INVALID: unknown flags, no path, or
+ * metadata are open already.
  */
 int dmera_open(struct dmera *era, const char *path, unsigned flags) DMERA_MUST_CHECK;
 
-/* Closes what is open, if anything is.  Settings and callbacks stay. */
+/* Closes the metadata, if any are open.  Settings and callbacks remain. */
 void dmera_close(struct dmera *era);
 
 enum dmera_fact_flags {
 	DMERA_IS_SNAPSHOT = 1,  /* what is open is the metadata snapshot */
 	DMERA_HAS_SNAPSHOT = 2, /* the target holds a metadata snapshot */
-	/* The live metadata have no current writeset: the target was stopped cleanly, or nothing
-	 * was written yet.  Not set for a target that runs, and after a crash. */
+	/* The live metadata have no current writeset: the target was stopped cleanly, or was never
+	 * active.  Not set while a target is active, nor after a crash. */
 	DMERA_IS_CLEAN = 4,
-	/* A flush of the origin has failed under the target of era-tools: what was written may be gone
-	 * from the origin's disk.  Only DMERA_REPAIR opens such metadata, and lists every block. */
+	/* A flush of the origin has failed under the target of era-tools: what was written may
+	 * be gone from the origin's disk.  Only DMERA_REPAIR opens such metadata, and lists
+	 * every block. */
 	DMERA_IS_UNFLUSHED = 8,
 };
 
@@ -188,15 +190,16 @@ struct dmera_facts {
 	uint64_t nr_blocks;   /* data blocks that are tracked */
 	uint64_t nr_problems; /* that DMERA_REPAIR has passed over so far */
 	uint32_t flags;       /* enum dmera_fact_flags */
-	/* The current era of what is open.  With DMERA_REPAIR, where the true one is not known, it is
-	 * one that is far above all that were found. */
+	/* The current era of what is open.  With DMERA_REPAIR, if the true one is not known, an
+	 * era far above all that were found. */
 	uint32_t era;
 	uint32_t live_era; /* that of the live metadata; another one only for a metadata snapshot */
-	/* The era to ask for next time, where what the device holds now is copied before its target is
-	 * active again.  0 where the metadata cannot tell: of a metadata snapshot (the target's status
-	 * tells, see era-tools(7)), and when anything is in doubt. */
+	/* The era to ask for next time, if the tracked device is copied as it is now, before its
+	 * target is active again.  0 if the metadata cannot tell: for a metadata snapshot, where
+	 * the target's status does (era-tools(7)), and if anything is in doubt.  To ask for 0 is
+	 * safe: it lists every block. */
 	uint32_t era_to_remember;
-	uint32_t unflushed_since; /* the first era of DMERA_IS_UNFLUSHED; 0 for all, and without it */
+	uint32_t unflushed_since; /* with DMERA_IS_UNFLUSHED: since this era, else 0 */
 	uint32_t reserved;        /* 0 */
 };
 
@@ -207,36 +210,40 @@ int dmera_get_facts(struct dmera *era, struct dmera_facts *facts, size_t size) D
 /* ---- Changes ---- */
 
 /*
- * What the caller knows and the metadata don't.  These hold for calls of dmera_changes_since() that
- * follow.
+ * What the caller knows and the metadata do not.  These settings apply to later calls of
+ * dmera_changes_since().
  */
 
-/* The size of the tracked device in bytes, or 0: not known, as at first.  Where it is known, no
- * run goes past it, and a size that does not have the number of blocks that are tracked is
- * DMERA_NO_ANSWER. */
+/* The size of the tracked device in bytes, or 0 if it is not known, which is the default.  No
+ * run goes past this size.  If a device of this size does not have as many blocks as are
+ * tracked, dmera_changes_since() fails with DMERA_NO_ANSWER. */
 void dmera_set_device_size(struct dmera *era, uint64_t bytes);
 
 /* The smallest size in bytes that the tracked device has had since the era that is asked for.
- * Linux gives the blocks that a device grows by era 0, whatever they held; so all blocks past
- * this size are listed.  UINT64_MAX, as at first: the device did not grow. */
+ * Linux gives era 0 to blocks that are added when a device grows, whatever they contain, so all
+ * blocks past this size are listed.  UINT64_MAX, the default: the device did not grow. */
 void dmera_set_old_size(struct dmera *era, uint64_t bytes);
 
-/* Take only a metadata snapshot of this era; any other one is DMERA_NO_ANSWER.  DMERA_ANY_ERA, as at
- * first: take whichever is held. */
+/* The era that the metadata snapshot must have; with any other, dmera_changes_since() fails with
+ * DMERA_NO_ANSWER.  DMERA_ANY_ERA, the default, accepts whichever snapshot is held. */
 #define DMERA_ANY_ERA UINT64_MAX
 void dmera_set_snapshot_era(struct dmera *era, uint64_t snapshot_era);
 
-/* An answer: one bit per data block, and another one when something is unknown. */
+/* An answer: one bit per data block, and a second one if anything is unknown. */
 struct dmera_changes;
 
 /*
- * Which blocks were written in era `since` or later? Reads all that is open, and sets *changes,
- * which does not depend on the handle any more. 0 lists every block.  It may be asked any number of
- * times.
+ * Lists the blocks that were written in era `since` or later; 0 lists every block.  Reads all of
+ * the metadata that are open, and sets *changes, which remains valid when the handle is closed or
+ * destroyed.  May be called any number of times.
  *
- * When anything is wrong there is no answer (DMERA_DAMAGED, DMERA_SYSTEM); with DMERA_REPAIR every
- * block whose era is unknown is listed, and marked as unknown.  DMERA_NO_ANSWER: see there; `since`
- * may be the current era plus one at most, for a metadata snapshot its era.
+ * Without DMERA_REPAIR, if anything is wrong, there is no answer (DMERA_DAMAGED, DMERA_SYSTEM).
+ * With it, every block whose era is unknown is listed, and marked as unknown.  DMERA_DAMAGED, too,
+ * if 63 bits cannot hold the size of the device in bytes.
+ *
+ * DMERA_NO_ANSWER: `since` is above the current era plus one, or for a metadata snapshot above its
+ * era; a setting contradicts the metadata; or the metadata snapshot was dropped or replaced
+ * meanwhile.
  */
 int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes **changes)
 	DMERA_MUST_CHECK;
@@ -245,10 +252,10 @@ int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes 
 void dmera_changes_free(struct dmera_changes *changes);
 
 struct dmera_totals {
-	uint64_t nr_blocks;  /* that are tracked */
-	uint64_t nr_changed; /* that are listed */
-	uint64_t nr_unknown; /* of these, the ones that are listed because their era is unknown */
-	uint64_t nr_problems; /* that DMERA_REPAIR passed over; what they hid is listed */
+	uint64_t nr_blocks;   /* that are tracked */
+	uint64_t nr_changed;  /* that are listed */
+	uint64_t nr_unknown;  /* of these, blocks that are listed because their era is unknown */
+	uint64_t nr_problems; /* that DMERA_REPAIR passed over; what they may hide is listed */
 };
 
 /* Fills in *totals, of `size` bytes: sizeof(*totals).  Members that this library does not know
@@ -257,10 +264,10 @@ void dmera_changes_get_totals(const struct dmera_changes *changes, struct dmera_
 			      size_t size);
 
 enum dmera_run_flags {
-	DMERA_RUN_UNKNOWN = 1, /* listed because it is unknown when it was written */
+	DMERA_RUN_UNKNOWN = 1, /* listed because its era is unknown */
 };
 
-/* Changed blocks that lie side by side. */
+/* Adjacent blocks that are listed. */
 struct dmera_run {
 	uint64_t block, nr_blocks; /* in data blocks */
 	uint64_t offset, length;   /* in bytes of the tracked device */
@@ -268,21 +275,20 @@ struct dmera_run {
 	uint32_t reserved;         /* 0 */
 };
 
-/* Makes *run the first run behind it, and returns 1; returns 0, and leaves *run alone, when
- * there is none.  All zeroes stand before the first.  Runs ascend and do not overlap; where
- * known and unknown blocks meet, one run ends and another begins.  To start elsewhere, set
- * `block` to where, and nr_blocks to 0. */
+/* Replaces *run by the next run, and returns 1; at the end, leaves *run as it is and returns 0.
+ * Begin with a run of all zeroes.  Runs ascend and do not overlap.  A run is either known or
+ * unknown as a whole.  To begin elsewhere, set `block` to the first block, and `nr_blocks` to 0. */
 int dmera_changes_next(const struct dmera_changes *changes, struct dmera_run *run) DMERA_MUST_CHECK;
 
 enum dmera_bitmap {
 	DMERA_CHANGED = 0, /* the block is listed */
-	DMERA_UNKNOWN = 1, /* the block is listed because it is unknown when it was written */
+	DMERA_UNKNOWN = 1, /* the block is listed because its era is unknown */
 };
 
-/* Copies bytes `first` to first + size - 1 of a bitmap to `bits`.  Block n is bit n % 8, counted
- * from the least significant one, of byte n / 8.  Bits past the last block are 0.  Returns how
- * many bytes were copied: fewer than `size` at the end of the bitmap, which has (nr_blocks + 7)
- * / 8. */
+/* Copies bytes `first` to first + size - 1 of a bitmap to `bits`.  Block n is bit n % 8 of byte
+ * n / 8, where bit 0 is the least significant.  The bitmap has (nr_blocks + 7) / 8 bytes, and
+ * its bits past the last block are 0.  Returns the number of bytes copied, fewer than `size` at
+ * the end. */
 size_t dmera_changes_bitmap(const struct dmera_changes *changes, enum dmera_bitmap which,
 			    uint64_t first, void *bits, size_t size) DMERA_MUST_CHECK;
 
@@ -298,20 +304,20 @@ struct dmera_check {
 	uint64_t nr_fatal, nr_non_fatal, nr_notes; /* problems */
 	uint64_t nr_read_errors; /* of the fatal ones, metadata blocks that cannot be read */
 	uint64_t nr_refusals;    /* problems for which dmera_open() without DMERA_REPAIR refuses */
-	/* In metadata blocks; 0 where it was not found out. */
+	/* In metadata blocks; 0 if not determined. */
 	uint64_t device_blocks; /* of the device */
 	uint64_t space_map_blocks, allocated_blocks; /* as the space map says */
 	uint64_t reachable_blocks; /* in use, as counted; for DMERA_CHECK_ALL */
 };
 
 /*
- * Checks the metadata on `path`; nothing may be open.  Each problem goes to the problem callback,
- * and the check goes on.  Returns 0 when all is sound (notes do not count); DMERA_DAMAGED for any
- * problem, DMERA_SYSTEM when blocks cannot be read, or for another error; DMERA_NO_ANSWER: there is
- * no metadata snapshot, or it was dropped meanwhile.
+ * Checks the metadata on `path`; the handle must have nothing open.  Each problem is passed to the
+ * problem callback, and the check goes on.  Returns 0 if the metadata are sound; notes do not
+ * count.  DMERA_DAMAGED: there are problems.  DMERA_SYSTEM: blocks cannot be read, or another error
+ * of the system.  DMERA_NO_ANSWER: there is no metadata snapshot, or it was dropped meanwhile.
  *
- * *check, of `size` bytes, sizeof(*check), is filled in always; it is all zeroes when the check
- * could not begin.  NULL and 0 are allowed.
+ * Fills in *check, of `size` bytes: sizeof(*check).  That is done on failure, too, with all zeroes
+ * if the check could not begin. check may be NULL.
  */
 int dmera_check(struct dmera *era, const char *path, enum dmera_check_scope scope,
 		struct dmera_check *check, size_t size) DMERA_MUST_CHECK;

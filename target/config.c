@@ -16,14 +16,14 @@
 #define BLOCK_UNIT_BYTES 4096u
 
 const char config_help[] =
-	"era-metadata=PATH   (required) device or file that holds the metadata.\n"
-	"era-block-size=SIZE of a data block, a multiple of 4k: to make metadata.\n"
-	"era-socket=PATH     where era_ctl(8) reaches the target.\n"
-	"era-format=yes      make metadata, and their file, where there are none.\n"
-	"era-first=ERA       that new metadata begin (default: by the clock).\n"
-	"era-export=NAME     the export that is tracked (default: \"\").\n"
-	"era-snapshot=yes    read-only, from a metadata snapshot.\n"
-	"era-cow=FILE        scratch, for the exports frozen.";
+	"era-metadata=PATH   (required) the device or file with the metadata.\n"
+	"era-block-size=SIZE size of a data block, a multiple of 4k, to create metadata.\n"
+	"era-socket=PATH     the socket for " ERA_PROGRAM "-ctl(8).\n"
+	"era-format=yes      create metadata, and their file, if there are none.\n"
+	"era-first=ERA       first era of new metadata (default: by the clock).\n"
+	"era-export=NAME     the export to track (default: \"\").\n"
+	"era-snapshot=yes    serve read-only, from a metadata snapshot.\n"
+	"era-cow=FILE        scratch file for the exports frozen.";
 
 static int set_path(char **path, const char *value)
 {

@@ -12,6 +12,7 @@
 #include "build/format.h"
 #include "build/size.h"
 #include "live/live.h"
+#include "ondisk/era_disk.h"
 #include "target/log.h"
 
 #define FILE_MODE 0600

@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/utf8.h"
 #include "tools/status.h"
 #include "tools/tool.h"
 
 #define SECTOR_BYTES 512u
 #define BLOCK_UNIT_BYTES 4096u
+#define NAME_MAX_BYTES 512u
 
 enum keys {
 	KEY_USAGE = 0x100,
@@ -222,19 +224,41 @@ static _Noreturn void end_after_printing(void)
 	exit((int)tool_close_stdout(&tool));
 }
 
+/* With the statuses at the end; NULL, which is a help without words, when memory is short. */
+static char *make_doc(const struct option_table *table)
+{
+	char *doc = NULL;
+	size_t size;
+	FILE *to = open_memstream(&doc, &size);
+
+	if (!to)
+		return NULL;
+	fprintf(to, "%s%sExit status:", table->doc, strchr(table->doc, '\v') ? "\n\n" : "\v");
+	for (unsigned i = 0; i < NR_STATUSES; i++)
+		if (i == STATUS_USAGE)
+			fprintf(to, ", %u wrong usage", i);
+		else if (table->statuses[i])
+			fprintf(to, "%s %u %s", i ? "," : "", i, table->statuses[i]);
+	fprintf(to, ".");
+	fclose(to);
+	return doc;
+}
+
 static _Noreturn void print_help(struct parse *parse, unsigned flags)
 {
 	const struct option_table *table = parse->table;
-	const struct argp argp = {.options = parse->help, .args_doc = table->args_doc, .doc = table->doc};
+	char *doc = make_doc(table), name[NAME_MAX_BYTES];
+	const struct argp argp = {.options = parse->help, .args_doc = table->args_doc, .doc = doc};
 
-	argp_help(&argp, stdout, flags, program_invocation_short_name);
+	utf8_escape(program_invocation_short_name, name, sizeof(name));
+	argp_help(&argp, stdout, flags, name);
+	free(doc);
 	end_after_printing();
 }
 
-static _Noreturn void print_version(void)
+void options_print_version(void)
 {
-	printf("%s (%s) %s\n", program_invocation_short_name, PACKAGE, VERSION);
-	end_after_printing();
+	tool_print("%s (%s) %s", program_invocation_short_name, PACKAGE, VERSION);
 }
 
 static int row_key(const struct option_table *table, size_t i)
@@ -289,7 +313,8 @@ static void parse_option(struct parse *parse, int key, char *const *argv)
 	case KEY_USAGE:
 		print_help(parse, ARGP_HELP_USAGE);
 	case 'V':
-		print_version();
+		options_print_version();
+		end_after_printing();
 	case ':':
 	case '?':
 		bad_option(parse, key, argv);
@@ -328,7 +353,7 @@ static void make_forms(struct parse *parse)
 	}
 }
 
-void options_parse_table(const struct option_table *table, int argc, char **argv, void *options)
+void options_parse(const struct option_table *table, int argc, char **argv, void *options)
 {
 	struct parse parse = {.table = table, .options = options};
 	int key;

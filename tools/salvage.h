@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the programs share that can go on without a superblock: the options that say what it held,
- * and what they tell the user.
+ * The parts shared by the commands that can continue without a superblock: the options that say
+ * what it held, and their messages.
  */
 #ifndef ERA_TOOLS_SALVAGE_H
 #define ERA_TOOLS_SALVAGE_H
@@ -30,18 +30,18 @@ struct salvage_options {
 	 "later one", OPTION_U32, offsetof(type, member.hints.current_era), \
 	 offsetof(type, member.has_current_era), NULL, false}
 
-/* To be called by the table's check. */
+/* To be called by the option table's check. */
 void salvage_check_options(const struct salvage_options *options);
 bool salvage_has_options(const struct salvage_options *options);
 
-/* era_salvage_open(), and a word when too little is known. */
+/* Calls era_salvage_open(), and adds a message if too little is known. */
 int salvage_open(struct era_salvage **s, struct blk_dev *dev, const struct salvage_options *options,
 		 struct tool *tool) must_check;
 
-/* A producer of what era_build_all() and others take: ctx is a struct era_salvage. */
+/* A producer for era_build_all() and others; ctx is a struct era_salvage. */
 int salvage_produce(void *ctx, const struct era_stream *to) must_check;
 
-/* The status of a program that has streamed all of s, and its line. */
+/* The status of a command that has streamed all of s; prints its line. */
 enum exit_status salvage_status(const struct era_salvage *s, struct tool *tool);
 
 #endif

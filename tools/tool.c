@@ -204,9 +204,18 @@ void tool_start(struct tool *tool)
 		tool->report.progress = on_progress;
 }
 
+/* glibc's own variable, so that what argp prints begins so, too; it is not written through. */
+void tool_set_name(const char *name)
+{
+	program_invocation_short_name = (char *)name;
+}
+
 void tool_end(struct tool *tool)
 {
 	clear_bar(tool);
+	if (tool->ended)
+		return;
+	tool->ended = true;
 	if (tool->nr_problems > TOOL_MAX_PROBLEMS)
 		tool_say(tool, "%s: %" PRIu64 " more problems are not shown (only the first %u are)",
 			 tool->path, tool->nr_problems - TOOL_MAX_PROBLEMS, TOOL_MAX_PROBLEMS);

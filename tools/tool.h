@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What all programs share: start, messages, progress, exit statuses.
+ * The parts that all commands share: start, messages, progress, exit statuses.
  *
- * Messages go to stderr, a line each, as "program: text"; problems with the metadata's path before
- * them.  Quiet, none is printed but what tool_always() says.
+ * Messages go to stderr, one per line, as "program: text"; problems are preceded by the path of
+ * the metadata.  With quiet, only those of tool_always() are printed.
  *
- * A name may hold anything.  Whatever is printed is one line of UTF-8 without control characters, on a
- * terminal as elsewhere: see utf8_escape().
+ * A name may contain anything.  Whatever is printed is one line of UTF-8 without control
+ * characters, on a terminal or not: see utf8_escape().
  */
 #ifndef ERA_TOOLS_TOOL_H
 #define ERA_TOOLS_TOOL_H
@@ -20,7 +20,7 @@
 #include "dmera.h"
 #include "tools/status.h"
 
-/* So many problems are printed; the others are only counted. */
+/* The most problems that are printed; the others are only counted. */
 #define TOOL_MAX_PROBLEMS 1000u
 
 struct tool {
@@ -28,37 +28,44 @@ struct tool {
 	bool quiet;
 	uint64_t nr_problems;
 	struct report report; /* give this to the library */
-	/* When not NULL, called for each problem that is printed, and for errors. */
+	/* If not NULL, called for each problem that is printed, and for errors. */
 	void (*on_problem)(void *ctx, const struct problem *p);
 	void (*on_error)(void *ctx, const char *text);
 	void *ctx;
 	uint64_t started, shown; /* milliseconds, for the progress bar */
-	bool bar_drawn;
+	bool bar_drawn, ended;
 };
 
-/* To be called first: descriptors 0 to 2 are open, SIGPIPE is ignored. */
+/* To be called first: opens descriptors 0 to 2 if they are closed, and ignores SIGPIPE. */
 void tool_start(struct tool *tool);
 
-/* Lets libdmera say what it has to say in the tool's words, as the library does by tool->report. */
+/* Lets libdmera report through the tool, as the library does through tool->report. */
 void tool_listen(struct tool *tool, struct dmera *era);
 
-/* Says how many problems weren't printed, and clears the progress bar. */
+/* Sets the beginning of messages, instead of the name of the file that is run.  The string must
+ * stay valid. */
+void tool_set_name(const char *name);
+
+/* Prints how many problems weren't printed, and clears the progress bar.  Further calls do
+ * nothing. */
 void tool_end(struct tool *tool);
 
-/* To be called when all is printed with stdio: 0, or STATUS_SYSTEM when it could not be written. */
+/* To be called when everything has been printed with stdio.  Returns 0, or STATUS_SYSTEM if it
+ * could not be written. */
 enum exit_status tool_close_stdout(struct tool *tool);
 
-/* Prints "program: text", quiet or not. */
+/* tool_always() prints "program: text"; tool_say() does, too, unless quiet. */
 void tool_always(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
 void tool_say(struct tool *tool, const char *fmt, ...) format_printf(2, 3);
 
-/* Prints a line on standard output, without the program's name.  How it went tool_close_stdout() says. */
+/* Prints a line on standard output, without the program's name.  tool_close_stdout() reports
+ * errors. */
 void tool_print(const char *fmt, ...) format_printf(1, 2);
 
-/* What is wrong with the command line, and where help is. */
+/* Prints what is wrong with the command line, and where to find help. */
 void tool_usage_error(const char *fmt, va_list args) format_printf(1, 0);
 
-/* The status of a program that reads with repair: 5, and its line, when something was unknown. */
+/* The status of a command that reads with repair: 5, with a line, if anything was unknown. */
 enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint64_t nr_problems,
 				    const char *what);
 

@@ -3,39 +3,79 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/checked.h"
+#include "block/dev.h"
+#include "block/staging.h"
 #include "build/size.h"
+#include "metadata/superblock.h"
 #include "ondisk/era_disk.h"
+#include "pdata/bulk.h"
+#include "pdata/space_map.h"
 #include "pdata/space_map_build.h"
 
-int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight)
-{
-	int r;
+struct era_build {
+	const struct report *rep;
+	const char *path;
+	bool tight, exists;
+	struct blk_dev dev;
+	struct blk_staging staging;
+	struct superblock sb;
+	struct btree_build writesets;
+	struct array_build array; /* the writeset or era array being built */
+	uint32_t era, nr_bits;    /* of the writeset being built */
+};
 
-	*build = (struct era_build){
-		.rep = dev->rep, .path = dev->path, .tight = tight, .exists = true, .dev = *dev};
-	r = blk_staging_open(&build->staging, space_map_limit(dev->nr_blocks),
-			     dev->rep);
+/* Gives out a build that was begun with r, or closes it. */
+static int begun(struct era_build **out, struct era_build *build, int r)
+{
 	if (r)
 		era_build_close(build);
+	else
+		*out = build;
 	return r;
 }
 
-int era_build_open(struct era_build *build, const char *path, bool tight, const struct report *rep)
+int era_build_open_dev(struct era_build **out, struct blk_dev *dev, bool tight)
+{
+	struct era_build *build = malloc(sizeof(*build));
+	int r;
+
+	if (!build) {
+		r = report_nomem(dev->rep);
+		blk_dev_close(dev);
+		return r;
+	}
+	*build = (struct era_build){
+		.rep = dev->rep, .path = dev->path, .tight = tight, .exists = true, .dev = *dev};
+	r = blk_staging_open(&build->staging, space_map_limit(dev->nr_blocks), dev->rep);
+	return begun(out, build, r);
+}
+
+/* There is no such file yet. */
+static int open_new(struct era_build **out, const char *path, bool tight, const struct report *rep)
+{
+	struct era_build *build = malloc(sizeof(*build));
+
+	if (!build)
+		return report_nomem(rep);
+	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
+	return begun(out, build, blk_staging_open(&build->staging, SPACE_MAP_MAX_BLOCKS, rep));
+}
+
+int era_build_open(struct era_build **out, const char *path, bool tight, const struct report *rep)
 {
 	struct blk_dev dev;
 	struct stat st;
 	int r;
 
-	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
 	if (stat(path, &st))
-		return errno == ENOENT ? blk_staging_open(&build->staging, SPACE_MAP_MAX_BLOCKS,
-							  rep)
+		return errno == ENOENT ? open_new(out, path, tight, rep)
 				       : report_errno(rep, path, "cannot open");
 	r = blk_dev_open(&dev, path, BLK_WRITE, rep);
-	return r ? r : era_build_open_dev(build, &dev, tight);
+	return r ? r : era_build_open_dev(out, &dev, tight);
 }
 
 static int on_begin(void *ctx, const struct era_header *header)
@@ -202,26 +242,29 @@ int era_build_commit(struct era_build *build)
 
 void era_build_close(struct era_build *build)
 {
+	if (!build)
+		return;
 	blk_dev_close(&build->dev);
 	blk_staging_close(&build->staging);
 	btree_build_free(&build->writesets);
 	array_build_free(&build->array);
+	free(build);
 }
 
 int era_build_all(const char *path, bool tight,
 		  int (*produce)(void *ctx, const struct era_stream *to), void *ctx,
 		  const struct report *rep)
 {
-	struct era_build build;
+	struct era_build *build;
 	struct era_stream stream;
 	int r = era_build_open(&build, path, tight, rep);
 
 	if (r)
 		return r;
-	stream = era_build_stream(&build);
+	stream = era_build_stream(build);
 	r = produce(ctx, &stream);
 	if (!r)
-		r = era_build_commit(&build);
-	era_build_close(&build);
+		r = era_build_commit(build);
+	era_build_close(build);
 	return r;
 }

@@ -12,30 +12,21 @@
 
 #include <stdbool.h>
 
+#include "base/compiler.h"
+#include "base/report.h"
 #include "metadata/stream.h"
-#include "metadata/superblock.h"
-#include "pdata/bulk.h"
 
-struct era_build {
-	const struct report *rep;
-	const char *path;
-	bool tight, exists;
-	struct blk_dev dev;
-	struct blk_staging staging;
-	struct superblock sb;
-	struct btree_build writesets;
-	struct array_build array; /* the writeset or era array being built */
-	uint32_t era, nr_bits;    /* of the writeset being built */
-};
+struct blk_dev;
+struct era_build;
 
 /* path: a device or file.  The commit creates a file that doesn't exist, with enough space for the
  * kernel to work.  tight: an existing one need only hold the metadata.  path and rep must outlive
  * the build. */
-int era_build_open(struct era_build *build, const char *path, bool tight,
+int era_build_open(struct era_build **build, const char *path, bool tight,
 		   const struct report *rep) must_check;
 
 /* The same on an open device, which the build takes over; it is closed on failure, too. */
-int era_build_open_dev(struct era_build *build, struct blk_dev *dev, bool tight) must_check;
+int era_build_open_dev(struct era_build **build, struct blk_dev *dev, bool tight) must_check;
 
 /* The stream that feeds the build. */
 struct era_stream era_build_stream(struct era_build *build);
@@ -43,7 +34,7 @@ struct era_stream era_build_stream(struct era_build *build);
 /* To be called when the stream has ended: writes everything to the device. */
 int era_build_commit(struct era_build *build) must_check;
 
-/* Frees everything; without a previous commit, the device is as it was. */
+/* Frees everything; without a previous commit, the device is as it was.  NULL is legal. */
 void era_build_close(struct era_build *build);
 
 /* All of this: opens, lets produce feed the stream, and commits if it returns 0. */

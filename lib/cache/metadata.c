@@ -11,6 +11,7 @@
 #include "cache/growing_bits.h"
 #include "cache/space_map.h"
 #include "cache/superblock.h"
+#include "pdata/array.h"
 #include "pdata/node.h"
 
 #define BUFFER_BLOCKS 64u
@@ -21,6 +22,16 @@
 #define NODE_OF_ARRAY BLOCK_BITSET_NODE
 
 _Static_assert(CACHE_HINT_BYTES == ERA_VALUE_SIZE, "hints");
+
+struct cache_metadata {
+	struct cache_superblock sb;
+	struct blk_dev dev;
+	struct walk walk;
+	uint64_t *seen; /* one bit per metadata block: it has been reached */
+	struct array_iter mappings, dirty;
+	struct array_part values, words; /* the current parts of the iterators */
+	uint64_t next;                   /* cache block */
+};
 
 static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)
 {
@@ -70,18 +81,16 @@ static int prepare(struct cache_metadata *metadata)
 	bits_set(metadata->seen, 0);
 	metadata->walk = (struct walk){&metadata->dev, limit, metadata, on_pointer, on_problem};
 	array_iter_init(&metadata->mappings, &metadata->walk, BLOCK_OF_MAPPINGS, mappings,
-			sb->nr_cache_blocks, BUFFER_BLOCKS, "mappings");
+			sb->facts.nr_cache_blocks, BUFFER_BLOCKS, "mappings");
 	array_iter_init(&metadata->dirty, &metadata->walk, BLOCK_BITSET, dirty,
-			bits_words(sb->nr_cache_blocks), 1, "dirty bits");
+			bits_words(sb->facts.nr_cache_blocks), 1, "dirty bits");
 	return 0;
 }
 
-int cache_metadata_open(struct cache_metadata *metadata, const char *path, const struct report *rep)
+static int open_device(struct cache_metadata *metadata, const char *path, const struct report *rep)
 {
-	int r;
+	int r = blk_dev_open(&metadata->dev, path, BLK_READ, rep);
 
-	*metadata = (struct cache_metadata){0};
-	r = blk_dev_open(&metadata->dev, path, BLK_READ, rep);
 	if (r)
 		return r;
 	r = read_superblock(metadata);
@@ -92,12 +101,33 @@ int cache_metadata_open(struct cache_metadata *metadata, const char *path, const
 	return r;
 }
 
+int cache_metadata_open(struct cache_metadata **metadata, const char *path,
+			const struct report *rep)
+{
+	struct cache_metadata *opened = calloc(1, sizeof(*opened));
+	int r = opened ? open_device(opened, path, rep) : report_nomem(rep);
+
+	if (r)
+		free(opened);
+	else
+		*metadata = opened;
+	return r;
+}
+
 void cache_metadata_close(struct cache_metadata *metadata)
 {
+	if (!metadata)
+		return;
 	array_iter_free(&metadata->mappings);
 	array_iter_free(&metadata->dirty);
 	free(metadata->seen);
 	blk_dev_close(&metadata->dev);
+	free(metadata);
+}
+
+const struct cache_facts *cache_metadata_facts(const struct cache_metadata *metadata)
+{
+	return &metadata->sb.facts;
 }
 
 /* Moves on to the part that has this entry, or to the end if there is none. */
@@ -138,7 +168,7 @@ static int is_dirty(struct cache_metadata *metadata, uint64_t value)
 
 	if (value & CACHE_MAPPING_DIRTY)
 		return 1;
-	if (!metadata->sb.has_dirty_bits)
+	if (!metadata->sb.facts.has_dirty_bits)
 		return 0;
 	r = find_part(&metadata->dirty, &metadata->words, word);
 	if (r)
@@ -152,14 +182,14 @@ static int end_mappings(struct cache_metadata *metadata)
 {
 	int r = find_part(&metadata->mappings, &metadata->values, UINT64_MAX);
 
-	if (!r && metadata->sb.has_dirty_bits)
+	if (!r && metadata->sb.facts.has_dirty_bits)
 		r = find_part(&metadata->dirty, &metadata->words, UINT64_MAX);
 	return r;
 }
 
 int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *mapping)
 {
-	for (; metadata->next < metadata->sb.nr_cache_blocks; metadata->next++) {
+	for (; metadata->next < metadata->sb.facts.nr_cache_blocks; metadata->next++) {
 		int r = find_part(&metadata->mappings, &metadata->values, metadata->next), dirty;
 		uint64_t value;
 
@@ -211,7 +241,7 @@ static int tell_hints(const struct hint_reader *reader, uint64_t index)
 	const struct array_block_disk *array = reader->block;
 	const uint8_t *values = array_values(reader->block);
 	uint64_t first = min_u64(index, UINT32_MAX) * ARRAY_MAX_ENTRIES(CACHE_HINT_BYTES);
-	uint64_t end = reader->metadata->sb.nr_cache_blocks;
+	uint64_t end = reader->metadata->sb.facts.nr_cache_blocks;
 	uint32_t nr = le32_get(array->nr_entries);
 	int r = 0;
 
@@ -307,7 +337,7 @@ static int pass_mappings(struct cache_metadata *metadata, struct passing *passin
 		r = to->mapping(to->ctx, &mapping);
 		if (!r && to->hint &&
 		    !growing_bits_set(&passing->mapped, mapping.cache_block,
-				      metadata->sb.nr_cache_blocks))
+				      metadata->sb.facts.nr_cache_blocks))
 			r = report_nomem(metadata->dev.rep);
 		if (r)
 			break;
@@ -320,8 +350,8 @@ int cache_metadata_read(struct cache_metadata *metadata, const struct cache_stre
 	const struct cache_header header = {
 		.uuid = "",
 		.policy = metadata->sb.policy,
-		.block_size = metadata->sb.block_size,
-		.nr_cache_blocks = metadata->sb.nr_cache_blocks,
+		.block_size = metadata->sb.facts.block_size,
+		.nr_cache_blocks = metadata->sb.facts.nr_cache_blocks,
 		.hint_width = CACHE_HINT_BYTES,
 	};
 	struct passing passing = {.to = to};

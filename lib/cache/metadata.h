@@ -18,39 +18,26 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
-#include "block/dev.h"
 #include "cache/mappings.h"
-#include "ondisk/cache_disk.h"
-#include "pdata/array.h"
-#include "pdata/space_map.h"
 
-struct cache_superblock {
+struct cache_facts {
 	bool is_clean;    /* stopped cleanly, so that the dirty bits are right */
 	bool needs_check; /* a commit has failed: the next start needs a cache_check */
 	bool has_dirty_bits; /* version 2 */
 	uint32_t block_size; /* sectors */
 	uint32_t nr_cache_blocks;
-	char policy[CACHE_POLICY_BYTES + 1];
-	uint64_t mapping_root, hint_root, discard_root, dirty_root;
-	struct space_map_root sm;
 };
 
-/* Users read only `sb`.  It must not be moved while it is open. */
-struct cache_metadata {
-	struct cache_superblock sb;
-	struct blk_dev dev;
-	struct walk walk;
-	uint64_t *seen; /* one bit per metadata block: it has been reached */
-	struct array_iter mappings, dirty;
-	struct array_part values, words; /* the current parts of the iterators */
-	uint64_t next;                   /* cache block */
-};
+struct cache_metadata;
 
 /* Opens a device or file that nothing writes to, and reads its superblock.  Errors are reported.
  * rep must live until *metadata is closed; after an error there is nothing to close. */
-int cache_metadata_open(struct cache_metadata *metadata, const char *path, const struct report *rep)
-	must_check;
+int cache_metadata_open(struct cache_metadata **metadata, const char *path,
+			const struct report *rep) must_check;
 void cache_metadata_close(struct cache_metadata *metadata);
+
+/* What the superblock says; valid until the end. */
+const struct cache_facts *cache_metadata_facts(const struct cache_metadata *metadata);
 
 /* Gets the next mapping, in the order of cache blocks.  Returns 1, 0 at the end, or an error, which
  * is reported.  No mapping is reliable before cache_metadata_finish() has returned 0. */

@@ -63,17 +63,17 @@ static void put_escaped(struct sink *sink, const char *text)
 
 static int check_sizes(const struct cache_job *job, const struct cache_header *header)
 {
-	const struct cache_superblock *sb = job->other ? &job->other->sb : NULL;
+	const struct cache_facts *facts = job->other ? cache_metadata_facts(job->other) : NULL;
 
-	if (!sb || (sb->block_size == header->block_size &&
-		    sb->nr_cache_blocks == header->nr_cache_blocks))
+	if (!facts || (facts->block_size == header->block_size &&
+		       facts->nr_cache_blocks == header->nr_cache_blocks))
 		return 0;
 	return report_fail(job->question->rep, ERA_NO_ANSWER,
 			   "the mappings are of a cache of %" PRIu32 " blocks of %" PRIu32
 			   " sectors, the cache metadata of one of %" PRIu32 " blocks of %" PRIu32
 			   " sectors",
-			   header->nr_cache_blocks, header->block_size, sb->nr_cache_blocks,
-			   sb->block_size);
+			   header->nr_cache_blocks, header->block_size, facts->nr_cache_blocks,
+			   facts->block_size);
 }
 
 static int on_begin(void *ctx, const struct cache_header *header)
@@ -150,6 +150,7 @@ static int not_the_same(const struct cache_job *job, const struct cache_mapping 
  * since not every release of cache_dump reads the dirty bits of version 2. */
 static int compare_mapping(const struct cache_job *job, struct cache_mapping *mapping)
 {
+	bool own_bits = cache_metadata_facts(job->other)->has_dirty_bits;
 	struct cache_mapping own;
 	int r = cache_metadata_next(job->other, &own);
 
@@ -158,7 +159,7 @@ static int compare_mapping(const struct cache_job *job, struct cache_mapping *ma
 	if (!r)
 		return not_the_same(job, mapping, NULL);
 	if (own.cache_block != mapping->cache_block || own.origin_block != mapping->origin_block ||
-	    (own.dirty != mapping->dirty && !(own.dirty && job->other->sb.has_dirty_bits)))
+	    (own.dirty != mapping->dirty && !(own.dirty && own_bits)))
 		return not_the_same(job, mapping, &own);
 	mapping->dirty = own.dirty;
 	return 0;

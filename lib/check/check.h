@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checking metadata: all that is reachable, both views of it, and the space map.
+ * Checking metadata: everything that can be reached, in both views, and the space map.
  *
- * Each problem goes to the report; the check goes on after it.
+ * Each problem is reported, and the check continues after it.
  */
 #ifndef ERA_CHECK_CHECK_H
 #define ERA_CHECK_CHECK_H
@@ -17,24 +17,24 @@
 enum era_check_scope {
 	ERA_CHECK_ALL,
 	ERA_CHECK_SUPERBLOCK, /* block 0 alone */
-	ERA_CHECK_SNAPSHOT,   /* what the clone reaches; the device may be live */
-	ERA_CHECK_REPAIR,     /* all; and if no more than counts are wrong, makes them right */
+	ERA_CHECK_SNAPSHOT,   /* what the clone reaches; the device may be active */
+	ERA_CHECK_REPAIR,     /* everything; if only counts are wrong, corrects them */
 };
 
-/* What was found besides problems. */
+/* What was found, apart from problems. */
 struct era_check_view {
 	bool present; /* sb could be read */
-	bool walked;  /* the figures below are set */
-	bool tree_damaged; /* that of the writesets: a part of it could not be read */
+	bool walked;  /* the fields below are set */
+	bool tree_damaged; /* a part of the writeset tree could not be read */
 	struct superblock sb;
 	uint64_t nr_writesets; /* archived ones */
-	uint32_t oldest_writeset, newest_writeset; /* eras; when there are any */
-	uint32_t most_bits; /* that a writeset has, the current one included */
+	uint32_t oldest_writeset, newest_writeset; /* eras, if there are any */
+	uint32_t most_bits; /* of any writeset, including the current one */
 };
 
 struct era_check_repair {
 	bool done;
-	uint64_t nr_problems;             /* that it did away with */
+	uint64_t nr_problems;             /* that the repair removed */
 	uint64_t nr_written;              /* blocks of the new space map */
 	uint64_t old_allocated, allocated; /* blocks in use, as the superblock says */
 };
@@ -45,26 +45,27 @@ struct era_check_result {
 	uint64_t nr_reachable; /* metadata blocks in use, as counted; only for ERA_CHECK_ALL */
 	uint64_t nr_fatal, nr_non_fatal, nr_notes;
 	uint64_t nr_read_errors; /* of the fatal ones */
-	uint64_t nr_of_counts; /* no more than wrong figures of the space map, notes included */
+	uint64_t nr_of_counts; /* only wrong numbers in the space map, notes included */
 	uint64_t nr_others;    /* all but these and notes */
-	uint64_t nr_refusals;  /* problems that the views can't be answered with: all but notes, and
-				* those that are proven to have lost nothing */
-	bool space_map_lost;   /* it can't be read as a whole */
-	bool pointers_hidden;  /* something that is damaged may have held some: what the space map has
-				* more than was found proves nothing */
-	struct era_check_repair repair; /* the problems counted above are those from before it */
+	uint64_t nr_refusals;  /* problems that prevent an answer: all but notes, and what is
+				* proven to have lost nothing */
+	bool space_map_lost;   /* not all of it can be read */
+	bool pointers_hidden;  /* damaged blocks may have held pointers, so counts that are too high
+				* prove nothing */
+	struct era_check_repair repair; /* the problems counted above are from before it */
 };
 
-/* Returns 0 when the check came to its end, whatever it found; ERA_SYS, or ERA_NO_ANSWER when
- * the snapshot isn't held, or not to the end.  Errors are reported.
+/* Returns 0 if the check was completed, whatever it found; ERA_SYS, or ERA_NO_ANSWER if the
+ * snapshot isn't held, or was dropped or replaced meanwhile.  Errors are reported.
  *
  * A repair that isn't possible, because more is wrong, is reported as a note.  It writes to blocks
- * that nothing uses, flushes, and then writes the superblock: stopped anywhere, the device holds the
- * old state or the new.  With too few such blocks it is ERA_SYS, and nothing is written. */
+ * that nothing uses, flushes, and then writes the superblock: if it is stopped at any point, the
+ * device has the old state or the new.  If there are too few such blocks it is ERA_SYS, and
+ * nothing is written. */
 int era_check(const char *path, enum era_check_scope scope, const struct report *rep,
 	      struct era_check_result *result) must_check;
 
-/* The same of a device that is open, for a repair with BLK_WRITE. */
+/* The same for an open device; a repair needs BLK_WRITE. */
 int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
 		  struct era_check_result *result) must_check;
 
@@ -72,12 +73,13 @@ int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct 
 int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct report *rep,
 		 struct era_check_result *result) must_check;
 
-/* What a reader of one view asks before it begins: all that the whole check finds but in the blocks of the
- * view's own arrays, which the reader looks at itself, so that nothing is read twice but nodes. */
+/* The check that precedes the reading of one view: the whole check, without the blocks of the
+ * view's own arrays, which the reader reads itself, so that only nodes are read twice. */
 int era_check_before_reading(struct blk_dev *dev, bool snapshot, const struct report *rep,
 			     struct era_check_result *result) must_check;
 
-/* Does it find nothing then but notes?  1, 0, or an error.  Nobody is told of problems. */
+/* Does a check with this superblock find nothing but notes?  Returns 1, 0, or an error.  Problems
+ * are not reported. */
 int era_check_is_sound(struct blk_dev *dev, const struct superblock *sb) must_check;
 
 #endif

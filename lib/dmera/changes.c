@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "dmera/dmera_internal.h"
 #include "dmera/own.h"
+#include "metadata/superblock.h"
 
 struct dmera_changes {
 	struct era_changes found;
@@ -38,16 +39,15 @@ static int check_snapshot(struct dmera *era)
 	uint32_t live = era_view_live_sb(era->view)->current_era;
 	uint64_t wanted = era->snapshot_era;
 
-	if (!(era->flags & DMERA_SNAPSHOT))
+	if (!era->is_snapshot)
 		return 0;
 	if (wanted != DMERA_ANY_ERA && wanted != found)
 		return report_fail(&era->report, ERA_NO_ANSWER,
 				   "%s: the metadata snapshot is of era %" PRIu32
-				   ", wanted one of era %" PRIu64, era->device, found, wanted);
+				   ", wanted one of era %" PRIu64, era->path, found, wanted);
 	if (live > found)
 		report_note(&era->report, "%s: the metadata snapshot is of era %" PRIu32
-			    ", the live metadata are in era %" PRIu32, era->device, found,
-			    live);
+			    ", the live metadata are in era %" PRIu32, era->path, found, live);
 	return 0;
 }
 
@@ -60,20 +60,15 @@ static int check_size(struct dmera *era)
 		return 0;
 	return report_fail(&era->report, ERA_NO_ANSWER,
 			   "%s: the device has %" PRIu64 " bytes, but the metadata track %" PRIu32
-			   " blocks of %" PRIu64 " bytes", era->device, era->device_size,
+			   " blocks of %" PRIu64 " bytes", era->path, era->device_size,
 			   sb->nr_blocks, superblock_block_bytes(sb));
 }
 
-/* A view is read from its beginning to its end, once.  When it can't begin anew it is closed. */
+/* A view is read from its beginning to its end, once. */
 static int rewind_view(struct dmera *era)
 {
-	int r = 0;
+	int r = era->was_read ? era_view_restart(era->view, &era->report) : 0;
 
-	if (era->was_read) {
-		r = era_view_restart(era->view, &era->report);
-		if (r)
-			dmera_close(era);
-	}
 	era->was_read = true;
 	return r;
 }
@@ -86,19 +81,20 @@ static int read_view(struct dmera *era, uint32_t since, struct era_changes *foun
 		r = check_size(era);
 	if (!r)
 		r = era_changes_allowed(era->view, since);
-	if (!r)
-		r = rewind_view(era);
+	if (r)
+		return r;
+	r = rewind_view(era);
 	return r ? r : era_changes_read(era->view, since, found);
 }
 
 /* Also when the reading has failed: what was read of a snapshot that is gone meant nothing. */
-static int settle(struct dmera *era, int r, struct era_changes *found)
+static int revalidate(struct dmera *era, int r, struct era_changes *found)
 {
-	int settled = era->is_open && era->was_read ? era_view_revalidate(era->view, r) : r;
+	int valid = era_view_revalidate(era->view, r);
 
-	if (settled && !r)
+	if (valid && !r)
 		era_changes_free(found);
-	return settled;
+	return valid;
 }
 
 static void add_grown(const struct dmera *era, struct era_changes *found)
@@ -116,7 +112,8 @@ static void measure(const struct dmera *era, struct dmera_changes *changes)
 	const struct superblock *sb = era_view_sb(era->view);
 
 	changes->block_size = superblock_block_bytes(sb);
-	if (!checked_mul(sb->nr_blocks, changes->block_size, &changes->end) || changes->end > INT64_MAX)
+	if (!checked_mul(sb->nr_blocks, changes->block_size, &changes->end) ||
+	    changes->end > INT64_MAX)
 		changes->block_size = 0;
 	else if (era->device_size)
 		changes->end = era->device_size;
@@ -124,7 +121,7 @@ static void measure(const struct dmera *era, struct dmera_changes *changes)
 
 static void complete(struct dmera *era, struct dmera_changes *changes)
 {
-	uint64_t nr_blocks = era_view_sb(era->view)->nr_blocks;
+	uint32_t nr_blocks = era_view_sb(era->view)->nr_blocks;
 
 	add_grown(era, &changes->found);
 	measure(era, changes);
@@ -141,14 +138,14 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 	struct dmera_changes *answer;
 	int r;
 
-	dmera_begin(era, era->is_open ? era->device : NULL);
-	if (!era->is_open)
+	dmera_begin(era, era->view_path);
+	if (!era->view)
 		return dmera_misused(era, "dmera_changes_since: no metadata are open");
 	answer = calloc(1, sizeof(*answer));
 	if (!answer)
 		return dmera_end(era, report_nomem(&era->report));
 	r = read_view(era, since, &answer->found);
-	r = settle(era, r, &answer->found);
+	r = revalidate(era, r, &answer->found);
 	if (r) {
 		free(answer);
 		return dmera_end(era, r);
@@ -160,6 +157,7 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 
 int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes **changes)
 {
+	const struct superblock *sb;
 	struct dmera_changes *answer;
 	int r = dmera_changes_in_blocks(era, since, &answer);
 
@@ -170,11 +168,11 @@ int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes 
 		return 0;
 	}
 	dmera_changes_free(answer);
+	sb = era_view_sb(era->view);
 	return dmera_end(era, report_fail(&era->report, ERA_DAMAGED,
 					  "%s: %" PRIu32 " blocks of %" PRIu64
-					  " bytes are more than 63 bits can count", era->device,
-					  era_view_sb(era->view)->nr_blocks,
-					  superblock_block_bytes(era_view_sb(era->view))));
+					  " bytes are more than 63 bits can count", era->view_path,
+					  sb->nr_blocks, superblock_block_bytes(sb)));
 }
 
 void dmera_changes_free(struct dmera_changes *changes)
@@ -240,7 +238,8 @@ static void copy_bytes(const uint64_t *words, uint64_t first, uint8_t *to, size_
 size_t dmera_changes_bitmap(const struct dmera_changes *changes, enum dmera_bitmap which,
 			    uint64_t first, void *bits, size_t size)
 {
-	const uint64_t *words = which == DMERA_UNKNOWN ? changes->found.unknown : changes->found.bits;
+	const struct era_changes *found = &changes->found;
+	const uint64_t *words = which == DMERA_UNKNOWN ? found->unknown : found->bits;
 	uint64_t end = div_up(changes->totals.nr_blocks, 8);
 	size_t nr;
 

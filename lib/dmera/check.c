@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "dmera/dmera_internal.h"
@@ -44,12 +45,14 @@ int dmera_check(struct dmera *era, const char *path, enum dmera_check_scope scop
 	struct dmera_check found;
 	int r;
 
+	if (check)
+		memset(check, 0, size);
 	dmera_begin(era, path);
 	if ((unsigned)scope >= ARRAY_SIZE(scopes))
 		return dmera_misused(era, "dmera_check: unknown scope");
 	if (!path)
 		return dmera_misused(era, "dmera_check: no path");
-	if (era->is_open)
+	if (era->view)
 		return dmera_misused(era, "dmera_check: metadata are open");
 	r = era_check(path, scopes[scope], &era->report, &result);
 	if (!r)

@@ -27,11 +27,10 @@ struct dmera {
 	uint64_t old_size;     /* bytes, or UINT64_MAX */
 	uint64_t snapshot_era; /* or DMERA_ANY_ERA */
 
-	bool is_open;
+	struct era_view *view; /* NULL when nothing is open */
+	char *view_path;
+	bool is_snapshot;
 	bool was_read; /* the view has to begin anew before it is read again */
-	unsigned flags;
-	char *device; /* its path */
-	struct era_view *view;
 
 	const char *path; /* of the call that is running */
 	char error[ERROR_MAX_BYTES];

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "open/open.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "dmera/dmera_internal.h"
-#include "open/open.h"
+#include "metadata/superblock.h"
 
 #define KNOWN_FLAGS (DMERA_SNAPSHOT | DMERA_REPAIR)
 
@@ -13,55 +15,62 @@ static unsigned view_flags(unsigned flags)
 	       (flags & DMERA_REPAIR ? ERA_VIEW_REPAIR : 0);
 }
 
-int dmera_open(struct dmera *era, const char *path, unsigned flags)
+static int open_view(struct dmera *era, const char *path, unsigned flags)
 {
+	struct era_view *view;
 	int r;
 
+	era->view_path = strdup(path);
+	if (!era->view_path)
+		return report_nomem(&era->report);
+	r = era_view_open(&view, path, view_flags(flags), &era->report);
+	if (r) {
+		dmera_close(era);
+		return r;
+	}
+	era->view = view;
+	era->is_snapshot = flags & DMERA_SNAPSHOT;
+	era->was_read = false;
+	return 0;
+}
+
+int dmera_open(struct dmera *era, const char *path, unsigned flags)
+{
 	dmera_begin(era, path);
 	if (flags & ~(unsigned)KNOWN_FLAGS)
 		return dmera_misused(era, "dmera_open: unknown flags");
 	if (!path)
 		return dmera_misused(era, "dmera_open: no path");
-	if (era->is_open)
+	if (era->view)
 		return dmera_misused(era, "dmera_open: metadata are open already");
-	era->device = strdup(path);
-	r = era->device ? era_view_open(&era->view, path, view_flags(flags), &era->report)
-			: report_nomem(&era->report);
-	era->is_open = !r;
-	era->was_read = false;
-	era->flags = flags;
-	if (r)
-		dmera_close(era);
-	return dmera_end(era, r);
+	return dmera_end(era, open_view(era, path, flags));
 }
 
 void dmera_close(struct dmera *era)
 {
 	era_view_close(era->view);
-	free(era->device);
+	free(era->view_path);
 	era->view = NULL;
-	era->device = NULL;
-	era->is_open = false;
+	era->view_path = NULL;
 }
 
 static uint32_t fact_flags(const struct dmera *era, bool is_unflushed)
 {
 	const struct superblock *live = era_view_live_sb(era->view);
 
-	return (era->flags & DMERA_SNAPSHOT ? DMERA_IS_SNAPSHOT : 0) |
+	return (era->is_snapshot ? DMERA_IS_SNAPSHOT : 0) |
 	       (live->metadata_snap ? DMERA_HAS_SNAPSHOT : 0) |
 	       (live->current_root ? 0 : DMERA_IS_CLEAN) |
 	       (is_unflushed ? DMERA_IS_UNFLUSHED : 0);
 }
 
-/* A target that runs begins eras at any time, and where anything is in doubt the current era may be higher
- * than the one that goes on. */
-static uint32_t era_to_remember(const struct dmera *era)
+/* A target that runs begins eras at any time, and where anything is in doubt the current era may
+ * be higher than the one that goes on. */
+static uint32_t era_to_remember(const struct dmera *era, bool is_unflushed)
 {
 	uint32_t current = era_view_sb(era->view)->current_era;
 
-	if (era->flags & DMERA_SNAPSHOT || era_view_is_all_lost(era->view) ||
-	    era_view_nr_problems(era->view))
+	if (era->is_snapshot || is_unflushed || era_view_nr_problems(era->view))
 		return 0;
 	return current + (current < UINT32_MAX);
 }
@@ -74,7 +83,7 @@ int dmera_get_facts(struct dmera *era, struct dmera_facts *facts, size_t size)
 	bool is_unflushed;
 
 	dmera_begin(era, NULL);
-	if (!era->is_open)
+	if (!era->view)
 		return dmera_misused(era, "dmera_get_facts: no metadata are open");
 	sb = era_view_sb(era->view);
 	live = era_view_live_sb(era->view);
@@ -86,7 +95,7 @@ int dmera_get_facts(struct dmera *era, struct dmera_facts *facts, size_t size)
 		.flags = fact_flags(era, is_unflushed),
 		.era = sb->current_era,
 		.live_era = live->current_era,
-		.era_to_remember = era_to_remember(era),
+		.era_to_remember = era_to_remember(era, is_unflushed),
 		.unflushed_since = since,
 	};
 	dmera_copy_out(facts, size, &found, sizeof(found));

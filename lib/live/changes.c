@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/bits.h"
 #include "base/checked.h"
-#include "live/live.h"
+#include "live/live_internal.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 

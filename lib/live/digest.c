@@ -10,7 +10,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
-#include "live/free_blocks.h"
+#include "live/live_internal.h"
 #include "pdata/array_edit.h"
 #include "pdata/btree_edit.h"
 

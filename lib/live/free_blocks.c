@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "live/free_blocks.h"
+#include "live/live_internal.h"
 
 #include "base/bits.h"
 #include "base/checked.h"

@@ -7,12 +7,13 @@
 #include "live/live.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
 #include "build/size.h"
-#include "live/free_blocks.h"
+#include "live/live_internal.h"
 #include "metadata/recognise.h"
 #include "metadata/superblocks.h"
 #include "pdata/array_edit.h"
@@ -32,14 +33,17 @@ static int read_superblock(struct era_live *live)
 	return problem_error(&p);
 }
 
-int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t capacity)
+uint64_t era_live_bitset_block(uint64_t block)
 {
-	int r;
+	return block / (ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * UINT64_C(64));
+}
 
-	*live = (struct era_live){.dev = dev};
-	r = read_superblock(live);
+static int open_live(struct era_live *live, uint32_t capacity)
+{
+	int r = read_superblock(live);
+
 	if (!r)
-		r = txn_open(&live->txn, dev, &live->sb.sm, capacity);
+		r = txn_open(&live->txn, live->dev, &live->sb.sm, capacity);
 	if (!r)
 		r = era_live_count_shared(live);
 	if (!(live->sb.flags & ERA_FLAG_ORIGIN_UNFLUSHED))
@@ -49,9 +53,44 @@ int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t capacity)
 	return r;
 }
 
+int era_live_open(struct era_live **out, struct blk_dev *dev, uint32_t capacity)
+{
+	struct era_live *live = malloc(sizeof(*live));
+	int r;
+
+	if (!live)
+		return report_nomem(dev->rep);
+	*live = (struct era_live){.dev = dev};
+	r = open_live(live, capacity);
+	if (r)
+		era_live_close(live);
+	else
+		*out = live;
+	return r;
+}
+
 void era_live_close(struct era_live *live)
 {
+	if (!live)
+		return;
 	txn_close(&live->txn);
+	free(live);
+}
+
+const struct superblock *era_live_sb(const struct era_live *live)
+{
+	return &live->sb;
+}
+
+struct era_live_counters era_live_counters(const struct era_live *live)
+{
+	return (struct era_live_counters){
+		.nr_commits = live->nr_commits,
+		.nr_flushes = live->nr_flushes,
+		.nr_written = live->txn.cache.nr_written + live->nr_commits,
+		.nr_digested = live->nr_digested,
+		.nr_writesets = live->nr_writesets,
+	};
 }
 
 static int write_super(void *ctx, const struct space_map_root *sm)
@@ -309,8 +348,9 @@ static int check_roots(struct era_live *live)
 		if (!root || root > last) {
 			problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, root, last);
 			report_note(live->dev->rep,
-				    "%s: the writeset of era %" PRIu64 " is lost; era_repair "
-				    "makes sound metadata, on another device", live->dev->path, era);
+				    "%s: the writeset of era %" PRIu64 " is lost; " ERA_PROGRAM
+				    " repair makes sound metadata, on another device",
+				    live->dev->path, era);
 			return txn_problem(&live->txn, &p, "root of a writeset");
 		}
 		era++;

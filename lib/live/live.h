@@ -16,45 +16,29 @@
 
 #include "base/compiler.h"
 #include "metadata/superblock.h"
-#include "ondisk/era_disk.h"
-#include "pdata/txn.h"
 
-/* How far the oldest writeset has been written into the era array. */
-struct era_digest {
-	bool active;
-	uint32_t era;
-	uint32_t nr_bits;
-	uint64_t root;      /* of its bitset */
-	uint64_t next, end; /* data blocks */
-	uint64_t index;     /* of the bitset's block that is in words */
-	bool has_words;
-	uint64_t words[ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)];
-};
+struct blk_dev;
 
-/* How many blocks of the live trees the snapshot also holds, as of when the transactions had
- * copied `at` such blocks.  Never too low. */
-struct era_shared {
-	uint64_t nr, at;
-};
-
-struct era_live {
-	struct blk_dev *dev;
-	struct txn txn;
-	struct superblock sb; /* as the next commit will write it */
-	struct superblock committed; /* as the last one did */
-	bool is_secured; /* the superblock has been written since it was opened */
-	struct era_shared shared;
-	struct era_digest digest;
-	uint64_t nr_commits, nr_flushes, nr_digested;
-	uint64_t nr_writesets;           /* not digested yet; see era_live_count_writesets() */
-	uint64_t nr_committed_writesets; /* as of the last commit */
-};
+struct era_live;
 
 /* Reads and validates the superblock and the space map of metadata on dev, which must outlive it.
  * capacity: blocks kept in memory. */
-int era_live_open(struct era_live *live, struct blk_dev *dev, uint32_t capacity) must_check;
-/* Uncommitted changes are lost.  A zeroed struct is legal. */
+int era_live_open(struct era_live **live, struct blk_dev *dev, uint32_t capacity) must_check;
+/* Uncommitted changes are lost.  NULL is legal. */
 void era_live_close(struct era_live *live);
+
+/* The superblock as the next commit will write it. */
+const struct superblock *era_live_sb(const struct era_live *live);
+
+struct era_live_counters {
+	uint64_t nr_commits, nr_flushes;
+	uint64_t nr_written;   /* metadata blocks */
+	uint64_t nr_digested;  /* data blocks of writesets */
+	uint64_t nr_writesets; /* not digested yet; see era_live_count_writesets() */
+};
+
+/* Since it was opened. */
+struct era_live_counters era_live_counters(const struct era_live *live);
 
 int era_live_commit(struct era_live *live) must_check;
 
@@ -69,7 +53,7 @@ bool era_live_is_aborted(const struct era_live *live);
 bool era_live_is_changed(const struct era_live *live);
 
 /* Are there enough blocks for a rollover, with a snapshot taken in it, so that marks and digestion
- * have theirs afterwards (live/free_blocks.h)?  Returns 1 or 0, or an error.  Commits if that
+ * have theirs afterwards (live/live_internal.h)?  Returns 1 or 0, or an error.  Commits if that
  * frees blocks that are needed. */
 int era_live_can_roll_over(struct era_live *live, bool with_snapshot) must_check;
 
@@ -92,10 +76,7 @@ int era_live_archive(struct era_live *live) must_check;
 int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr) must_check;
 
 /* Which block of a bitset has the bit of a data block. */
-static inline uint64_t era_live_bitset_block(uint64_t block)
-{
-	return block / (ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * UINT64_C(64));
-}
+uint64_t era_live_bitset_block(uint64_t block);
 
 /* Records that a flush of the origin has failed: everything written in the era before the current
  * one and since may be lost.  The metadata hold this from the next commit on, across rollovers and

@@ -82,6 +82,20 @@ static uint64_t end_mask(const struct writeset_cursor *c)
 	return bits_last_mask(c->ws.nr_bits);
 }
 
+/* Clears what is past the writeset's end of its last word; where the end is open it may have been set, which
+ * is the true that is returned. */
+static bool end_word(const struct writeset_cursor *c, uint64_t *word)
+{
+	uint64_t past = ~end_mask(c);
+
+	if (!c->ws.open_end) {
+		*word &= ~past;
+		return false;
+	}
+	*word |= past;
+	return past;
+}
+
 /* The next nr words of one part.  Returns the bits of *lost for them. */
 static uint64_t read_words(const struct writeset_cursor *c, uint32_t nr, uint64_t *words)
 {
@@ -94,33 +108,38 @@ static uint64_t read_words(const struct writeset_cursor *c, uint32_t nr, uint64_
 		copy_words(c, nr, words);
 	else
 		memset(words, 0, nr * sizeof(*words));
-	if (at_end && !c->ws.open_end) {
-		words[nr - 1] &= end_mask(c);
-	} else if (at_end && ~end_mask(c)) {
-		words[nr - 1] |= ~end_mask(c);
+	if (at_end && end_word(c, &words[nr - 1]))
 		lost |= word_mask(nr - 1, 1);
-	}
 	return lost;
+}
+
+/* How many of the next words, at most nr, come from one part, which is read when the last one has ended.
+ * Of a writeset of which nothing is known there are no parts.  Sets *n; 0 or an error. */
+static int find_part(struct writeset_cursor *c, uint32_t nr, uint32_t *n)
+{
+	*n = nr;
+	if (c->ws.lost)
+		return 0;
+	while (c->next_word == c->part.first + c->part.len) {
+		int r = next_part(c);
+
+		if (r)
+			return r;
+	}
+	*n = (uint32_t)min_u64(nr, c->part.first + c->part.len - c->next_word);
+	return 0;
 }
 
 int writeset_cursor_read(struct writeset_cursor *c, uint32_t nr_words, uint64_t *words,
 			 uint64_t *lost)
 {
-	uint32_t done = 0, n;
-
 	*lost = 0;
-	while (done < nr_words) {
-		while (!c->ws.lost && c->next_word == c->part.first + c->part.len) {
-			int r = next_part(c);
+	for (uint32_t done = 0, n; done < nr_words; done += n) {
+		int r = find_part(c, nr_words - done, &n);
 
-			if (r)
-				return r;
-		}
-		n = nr_words - done;
-		if (!c->ws.lost)
-			n = (uint32_t)min_u64(n, c->part.first + c->part.len - c->next_word);
+		if (r)
+			return r;
 		*lost |= read_words(c, n, words + done) << done;
-		done += n;
 		c->next_word += n;
 	}
 	return 0;
@@ -187,6 +206,14 @@ static void copy_eras(const struct era_cursor *c, uint32_t nr, uint32_t *eras)
 	le32_get_all(from + (c->next - c->part.first), nr, eras);
 }
 
+static void lose_eras(const struct era_cursor *c, uint32_t first, uint32_t nr, uint32_t *eras,
+		      uint64_t *lost)
+{
+	bits_set_range(lost, first, nr);
+	for (uint32_t i = first; i < first + nr; i++)
+		eras[i] = c->view->sb.current_era;
+}
+
 int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
 		    uint64_t lost[CURSOR_MAX_WORDS])
 {
@@ -201,13 +228,10 @@ int era_cursor_read(struct era_cursor *c, uint32_t nr, uint32_t *eras,
 				return r;
 		}
 		n = (uint32_t)min_u64(nr - done, c->part.first + c->part.len - c->next);
-		if (c->part.state == ARRAY_KNOWN) {
+		if (c->part.state == ARRAY_KNOWN)
 			copy_eras(c, n, eras + done);
-		} else {
-			bits_set_range(lost, done, n);
-			for (uint32_t i = 0; i < n; i++)
-				eras[done + i] = c->view->sb.current_era;
-		}
+		else
+			lose_eras(c, done, n, eras, lost);
 		done += n;
 		c->next += n;
 	}

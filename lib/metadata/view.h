@@ -50,7 +50,7 @@ int era_view_open_as(struct era_view **view, const struct blk_dev *dev, const st
 void era_view_close(struct era_view *view);
 
 /* Begins the view again, to be read once more, with reports to rep from then on.  After a failure
- * it can only be closed. */
+ * it can't be read, but begun again, revalidated and closed. */
 int era_view_restart(struct era_view *view, const struct report *rep) must_check;
 
 /* The result of reading the view, if the reading ended with r.  If the snapshot was dropped or

@@ -186,8 +186,8 @@ static int refuse(const struct findings *f)
 	if (!result->nr_refusals)
 		return refuse_unflushed(f, f->unflushed_since);
 	return report_fail(f->rep, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
-			   "%s: %" PRIu64 " problems: no answer is safe; era_repair makes sound metadata, "
-			   "--repair counts what is unknown as written%s", f->dev->path,
+			   "%s: %" PRIu64 " problems: no answer is safe; " ERA_PROGRAM " repair makes sound "
+			   "metadata, --repair counts what is unknown as written%s", f->dev->path,
 			   result->nr_refusals,
 			   result->live.sb.metadata_snap
 				   ? ", and where only the metadata snapshot is damaged it can be dropped"

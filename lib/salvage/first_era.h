@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The first era of metadata made anew.
+ * The first era of new metadata.
  *
- * Eras should hardly ever come twice: whoever remembers one of metadata that are gone, or were on this
- * device before, and asks the new ones for what was written since, must get all blocks.  So new metadata
- * begin in an era that is above all that may be remembered, with every block written in it: the seconds
- * since 1970, or where the device tells of higher eras a million above these.
+ * Eras should hardly ever be used twice: a question about an era that was recorded with metadata
+ * that are gone, or were on this device before, must be answered with all blocks.  So new metadata
+ * begin in an era above all that may have been recorded, with every block written in it: the
+ * seconds since 1970 or, if the device shows higher eras, a million above these.
  */
 #ifndef ERA_SALVAGE_FIRST_ERA_H
 #define ERA_SALVAGE_FIRST_ERA_H
@@ -15,12 +15,13 @@
 #include "base/compiler.h"
 #include "block/dev.h"
 
-/* Eras that must be left when metadata are made: three years of one a second. */
+/* Eras that must be left when metadata are created: three years with one per second. */
 #define FIRST_ERA_LEFT 100000000u
 #define FIRST_ERA_MAX (UINT32_MAX - FIRST_ERA_LEFT)
 
-/* Looks at every block of dev, and at the clock.  ERA_NO_ANSWER: the clock can't be right, or the device
- * tells of eras that leave too few; ERA_SYS.  All is reported; *era is set on success only. */
+/* Examines every block of dev, and the clock.  ERA_NO_ANSWER: the clock can't be right, or the
+ * eras on the device leave too few; or ERA_SYS.  All errors are reported; *era is set on success
+ * only. */
 int first_era(struct blk_dev *dev, uint32_t *era) must_check;
 
 #endif

@@ -292,21 +292,37 @@ static int find_all(struct finder *f)
 	return r > 0 ? find_snapshot(f) : r;
 }
 
-/* r: what the replay says of its space map. */
-static int find(struct generations *all, uint64_t index, int r, struct generation *g)
+/* Of the space map that was replayed. */
+static int find_whole(struct generations *all, uint64_t index, struct generation *g)
 {
 	struct finder f = {
 		.all = all,
 		.scan = all->scan,
 		.g = {.sb = {.sm = {.index = index}}},
 	};
+	int r = find_all(&f);
 
-	if (r != REPLAY_ADDS_UP)
-		return r == REPLAY_UNCLEAR ? GENERATION_UNCLEAR : r;
-	r = find_all(&f);
-	if (r > 0)
-		*g = f.g;
-	return r || !all->replay.nr_holes ? r : GENERATION_UNCLEAR;
+	if (r < 0)
+		return r;
+	if (!r)
+		return all->replay.nr_holes ? GENERATION_UNCLEAR : GENERATION_NONE;
+	*g = f.g;
+	return GENERATION_FOUND;
+}
+
+/* verdict: the replay's of its space map. */
+static int find(struct generations *all, uint64_t index, enum replay_verdict verdict,
+		struct generation *g)
+{
+	switch (verdict) {
+	case REPLAY_WRONG:
+		return GENERATION_NONE;
+	case REPLAY_UNCLEAR:
+		return GENERATION_UNCLEAR;
+	case REPLAY_ADDS_UP:
+		break;
+	}
+	return find_whole(all, index, g);
 }
 
 uint64_t generation_lowest_era(const struct generation *g)
@@ -329,10 +345,16 @@ void generations_close(struct generations *all)
 
 int generation_find(struct generations *all, uint64_t index, struct generation *g)
 {
-	return find(all, index, replay_turn_to(&all->replay, index), g);
+	enum replay_verdict verdict;
+	int r = replay_turn_to(&all->replay, index, &verdict);
+
+	return r ? r : find(all, index, verdict, g);
 }
 
 int generation_find_by_bitmap(struct generations *all, uint64_t bitmap, struct generation *g)
 {
-	return find(all, all->scan->hole, replay_turn_to_bitmap(&all->replay, bitmap), g);
+	enum replay_verdict verdict;
+	int r = replay_turn_to_bitmap(&all->replay, bitmap, &verdict);
+
+	return r ? r : find(all, all->scan->hole, verdict, g);
 }

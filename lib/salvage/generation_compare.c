@@ -82,36 +82,60 @@ static bool bits_covered(const struct compare *c, uint32_t nr)
 	return true;
 }
 
-/* Both have blocks of one type; the array of `other` is at least as long. */
-static int blocks_covered(struct compare *c, const uint32_t *a, uint64_t nr, const uint32_t *b,
-			  enum hole_rule rule,
-			  bool (*covered)(const struct compare *c, uint32_t nr))
+/* The blocks of two arrays of one type, of which b's is at least as long as a's, nr blocks. */
+struct arrays {
+	const uint32_t *a, *b;
+	uint64_t nr;
+	enum hole_rule rule;
+	bool (*covered)(const struct compare *c, uint32_t nr);
+};
+
+enum pair {
+	PAIR_COVERED,
+	PAIR_MISSES,
+	PAIR_TO_BE_READ,
+};
+
+/* What is known of a block in `a` and that in its place in `b` without reading them. */
+static enum pair know_pair(const struct compare *c, const struct arrays *arrays, uint64_t i)
 {
+	uint32_t a = arrays->a[i], b = arrays->b[i];
 	uint64_t hole = c->scan->hole;
 
-	for (uint64_t i = 0; i < nr; i++) {
-		uint32_t entries = c->scan->blocks[a[i]].nr;
-		int r;
+	if (a == b || (b == hole && arrays->rule != HOLE_IS_UNKNOWN) ||
+	    (a == hole && arrays->rule == HOLE_MAY_FIT))
+		return PAIR_COVERED;
+	if (a == hole)
+		return PAIR_MISSES;
+	if (!c->scan->blocks[a].value)
+		return PAIR_COVERED;
+	return c->scan->blocks[a].nr > c->scan->blocks[b].nr ? PAIR_MISSES : PAIR_TO_BE_READ;
+}
 
-		if (a[i] == b[i] || (b[i] == hole && rule != HOLE_IS_UNKNOWN) ||
-		    (a[i] == hole && rule == HOLE_MAY_FIT))
-			continue;
-		if (a[i] == hole)
-			return 0;
-		if (!c->scan->blocks[a[i]].value)
-			continue;
-		if (entries > c->scan->blocks[b[i]].nr)
-			return 0;
-		r = read_into(c, a[i], c->a);
-		if (!r)
-			r = read_into(c, b[i], c->b);
-		c->in_b = 0;
-		if (r)
-			return r;
-		if (!covered(c, entries))
-			return 0;
+static int compare_pair(struct compare *c, const struct arrays *arrays, uint64_t i)
+{
+	uint32_t a = arrays->a[i], b = arrays->b[i];
+	int r = read_into(c, a, c->a);
+
+	if (!r)
+		r = read_into(c, b, c->b);
+	c->in_b = 0;
+	return r ? r : arrays->covered(c, c->scan->blocks[a].nr);
+}
+
+static int arrays_covered(struct compare *c, const struct arrays *arrays)
+{
+	int r = 1;
+
+	for (uint64_t i = 0; i < arrays->nr && r > 0; i++) {
+		enum pair pair = know_pair(c, arrays, i);
+
+		if (pair == PAIR_MISSES)
+			r = 0;
+		else if (pair == PAIR_TO_BE_READ)
+			r = compare_pair(c, arrays, i);
 	}
-	return 1;
+	return r;
 }
 
 /* Are the bits of the bitset at root a also in that at root b? */
@@ -132,7 +156,8 @@ static int bitset_covered(struct compare *c, uint64_t a, uint64_t b, enum hole_r
 	else if (!list_b)
 		r = 0;
 	else
-		r = nr_a > nr_b ? 0 : blocks_covered(c, list_a, nr_a, list_b, rule, bits_covered);
+		r = nr_a > nr_b ? 0 : arrays_covered(c, &(struct arrays){list_a, list_b, nr_a, rule,
+								      bits_covered});
 	free(list_a);
 	free(list_b);
 	return r;
@@ -312,7 +337,8 @@ static int era_arrays_covered(struct compare *c)
 		return 0;
 	c->same_eras = c->nr_eras == c->nr_other_eras && (!c->nr_eras ||
 		       !memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras)));
-	return blocks_covered(c, c->eras, c->nr_eras, c->other_eras, c->rule, eras_covered);
+	return arrays_covered(c, &(struct arrays){c->eras, c->other_eras, c->nr_eras, c->rule,
+						  eras_covered});
 }
 
 /* What a commit makes of g's current writeset: it stays, is archived, or its bits get into the array. */

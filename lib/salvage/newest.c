@@ -365,24 +365,24 @@ static uint64_t last_index(const struct era_salvage *s)
 	return last;
 }
 
+/* Were the device once longer and its newest commits lost with its end, the newest one left would have the
+ * last index there is.  1 when that can't be, 0, or ERA_SYS. */
+static int was_not_cut_off(struct era_salvage *s, uint64_t last)
+{
+	int r = may_be_newest(s, last);
+
+	return r < 0 ? r : !r;
+}
+
 /* A commit takes free blocks upwards, its index last, or bitmaps that only the index's own place
- * changes.  So these are the last blocks before the zeroes.  Without zeroes, were the device once
- * longer and its newest commits lost with its end, the newest one left would have the last index there
- * is. */
+ * changes.  So these are the last blocks before the zeroes; without zeroes there may have been more. */
 static int ends_with_a_commit(struct era_salvage *s)
 {
 	const struct scan *scan = &s->scan;
 	uint64_t last = last_index(s);
-	int r;
+	bool ends_in_zeroes = scan->end < scan->limit;
+	int r = ends_in_zeroes ? has_bitmaps_behind(s, last) : was_not_cut_off(s, last);
 
-	if (scan->end < scan->limit)
-		r = has_bitmaps_behind(s, last);
-	else
-		r = may_be_newest(s, last);
-	if (r < 0)
-		return r;
-	if (scan->end == scan->limit)
-		r = !r;
 	if (!r)
 		report_note(s->dev.rep,
 			    "%s: what may have been written behind block %" PRIu64 " is not known",

@@ -73,33 +73,40 @@ static void add(struct replay *replay, uint64_t block, int32_t n)
 		set_open(replay, (uint32_t)block, is > 0);
 }
 
-/* n: 1 when the pointer comes into use, -1 when it goes out of it. */
-static void count_pointer(struct replay *replay, uint64_t block, int32_t n)
+/* n more, or n less. */
+static void tally(uint64_t *counter, uint64_t n, bool more)
+{
+	*counter = more ? *counter + n : *counter - n;
+}
+
+/* in_use: the block with the pointer comes into use; else it goes out of it. */
+static void count_pointer(struct replay *replay, uint64_t block, bool in_use)
 {
 	replay->scan->nr_looked_at++;
 	if (block && block < replay->scan->limit)
-		add(replay, block, -n);
+		add(replay, block, in_use ? -1 : 1);
 	else
-		replay->nr_wrong += (uint64_t)n;
+		tally(&replay->nr_wrong, 1, in_use);
 }
 
-static void count_clone(struct replay *replay, uint64_t block, int32_t n)
+static void count_clone(struct replay *replay, uint64_t block, bool in_use)
 {
 	struct superblock clone;
 	struct problem p;
 
 	replay->scan->nr_looked_at += META_BLOCK_SIZE / sizeof(struct le64);
-	replay->nr_clones += (uint64_t)n;
-	replay->sum_of_clones += (uint64_t)n * block;
+	tally(&replay->nr_clones, 1, in_use);
+	tally(&replay->sum_of_clones, block, in_use);
 	if (superblock_read(replay->scan->dev, block, BLOCK_SNAPSHOT, &clone, &p)) {
-		replay->nr_wrong += (uint64_t)n;
+		tally(&replay->nr_wrong, 1, in_use);
 		return;
 	}
-	count_pointer(replay, clone.writeset_tree_root, n);
-	count_pointer(replay, clone.era_array_root, n);
+	count_pointer(replay, clone.writeset_tree_root, in_use);
+	count_pointer(replay, clone.era_array_root, in_use);
 }
 
-static void count_pointers(struct replay *replay, uint64_t block, int32_t n)
+/* All that a block which comes into use, or goes out of it, says. */
+static void count_block(struct replay *replay, uint64_t block, bool in_use)
 {
 	const struct scan *scan = replay->scan;
 	const struct scan_block *b = &scan->blocks[block];
@@ -107,26 +114,26 @@ static void count_pointers(struct replay *replay, uint64_t block, int32_t n)
 	switch ((enum scan_type)b->type) {
 	case SCAN_DAMAGED:
 	case SCAN_ZERO:
-		*(block == scan->hole ? &replay->nr_holes : &replay->nr_wrong) += (uint64_t)n;
+		tally(block == scan->hole ? &replay->nr_holes : &replay->nr_wrong, 1, in_use);
 		break;
 	case SCAN_SUPERBLOCK:
-		count_clone(replay, block, n);
+		count_clone(replay, block, in_use);
 		break;
 	case SCAN_INDEX:
-		replay->nr_indexes += (uint64_t)n;
-		replay->sum_of_indexes += (uint64_t)n * block;
+		tally(&replay->nr_indexes, 1, in_use);
+		tally(&replay->sum_of_indexes, block, in_use);
 		break;
 	case SCAN_NODE:
 	case SCAN_ARRAY_LEAF:
 		for (uint32_t i = 0; i < b->nr; i++)
-			count_pointer(replay, scan_children(scan, block)[i], n);
+			count_pointer(replay, scan_children(scan, block)[i], in_use);
 		break;
 	case SCAN_WRITESETS:
 		for (uint32_t i = 0; i < b->nr; i++)
-			count_pointer(replay, scan_writeset(scan, block, i).root, n);
+			count_pointer(replay, scan_writeset(scan, block, i).root, in_use);
 		break;
 	case SCAN_REF_LEAF:
-		replay->nr_wrong += b->nr ? (uint64_t)n : 0;
+		tally(&replay->nr_wrong, b->nr > 0, in_use);
 		break;
 	case SCAN_BITMAP:
 	case SCAN_ERAS:
@@ -152,7 +159,7 @@ static void change(struct replay *replay, uint64_t block, uint32_t was, uint32_t
 		return;
 	add(replay, block, (int32_t)is - (int32_t)was);
 	if (!is != !was)
-		count_pointers(replay, block, is ? 1 : -1);
+		count_block(replay, block, is > 0);
 }
 
 static void change_word(struct replay *replay, uint64_t slot, uint32_t word)
@@ -176,9 +183,9 @@ static void put(struct replay *replay, uint64_t slot, uint64_t number)
 		if (memcmp(&old->words[i], &replay->next->words[i], sizeof(old->words[i])))
 			change_word(replay, slot, i);
 	if (replay->numbers[slot])
-		count_pointer(replay, replay->numbers[slot], -1);
+		count_pointer(replay, replay->numbers[slot], false);
 	if (number)
-		count_pointer(replay, number, 1);
+		count_pointer(replay, number, true);
 	replay->numbers[slot] = number;
 	replay->bitmaps[slot] = replay->next;
 	replay->next = old;
@@ -223,6 +230,7 @@ static enum replay_verdict read_index(struct replay *replay, uint64_t index)
 	return nr ? verdict : REPLAY_WRONG;
 }
 
+/* 1, 0 when a bitmap can't be read, or ERA_SYS. */
 static int turn_all(struct replay *replay)
 {
 	int r = 1;
@@ -267,18 +275,19 @@ static enum replay_verdict add_up(struct replay *replay, uint64_t nr_indexes,
 	return replay->nr_holes ? REPLAY_UNCLEAR : REPLAY_WRONG;
 }
 
-int replay_turn_to(struct replay *replay, uint64_t index)
+int replay_turn_to(struct replay *replay, uint64_t index, enum replay_verdict *verdict)
 {
-	enum replay_verdict verdict = read_index(replay, index);
 	int r;
 
-	if (verdict != REPLAY_ADDS_UP)
-		return verdict;
+	*verdict = read_index(replay, index);
+	if (*verdict != REPLAY_ADDS_UP)
+		return 0;
 	r = turn_all(replay);
-	return r > 0 ? (int)add_up(replay, 1, index) : r;
+	*verdict = r > 0 ? add_up(replay, 1, index) : REPLAY_WRONG;
+	return r < 0 ? r : 0;
 }
 
-int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap)
+int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap, enum replay_verdict *verdict)
 {
 	int r;
 
@@ -286,5 +295,6 @@ int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap)
 	replay->index->entry[0].blocknr = le64_make(bitmap);
 	replay->nr_bitmaps = 1;
 	r = turn_all(replay);
-	return r > 0 ? (int)(replay->nr_holes ? add_up(replay, 0, 0) : REPLAY_WRONG) : r;
+	*verdict = r > 0 && replay->nr_holes ? add_up(replay, 0, 0) : REPLAY_WRONG;
+	return r < 0 ? r : 0;
 }

@@ -52,11 +52,12 @@ enum replay_verdict {
 };
 
 /* Goes over to the space map of an index block.  It adds up when what it says is in use is there, and
- * each count is what the pointers add up to, but for the roots, which have one more.  An enum
- * replay_verdict, or ERA_SYS.  Takes time for what differs from the one before. */
-int replay_turn_to(struct replay *replay, uint64_t index) must_check;
+ * each count is what the pointers add up to, but for the roots, which have one more.  0, or ERA_SYS.
+ * Takes time for what differs from the one before. */
+int replay_turn_to(struct replay *replay, uint64_t index, enum replay_verdict *verdict) must_check;
 
 /* The same of a space map whose index was the hole, and had this bitmap alone. */
-int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap) must_check;
+int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap, enum replay_verdict *verdict)
+	must_check;
 
 #endif

@@ -323,49 +323,66 @@ static int open_sources(struct era_salvage *s, struct source *sources)
 	return r;
 }
 
-/* The highest era of all sources; blocks of which they don't agree are marked in doubt. */
+/* What one source says of nr blocks: as *chunk, of as many of them as it has. */
+static int read_source(const struct source *source, uint64_t first, uint32_t nr_blocks,
+		       struct era_chunk *chunk)
+{
+	int r;
+
+	*chunk = (struct era_chunk){.nr = 0};
+	if (first >= nr_blocks)
+		return 0;
+	r = era_map_next(source->map, chunk);
+	return r < 0 ? r : 0;
+}
+
+/* Lays one source over those before: the highest era, and `unsure` where its own is not known. */
+static void merge_source(struct era_salvage *s, const struct era_chunk *chunk, uint32_t nr, bool is_first,
+			 uint32_t *eras, uint64_t *unsure)
+{
+	for (uint32_t i = 0; i < nr; i++) {
+		bool is_known = i < chunk->nr;
+		uint32_t era = is_known ? chunk->eras[i] : s->header.current_era;
+
+		if (is_first)
+			eras[i] = era;
+		if (era != eras[i] || (is_known && bits_test(chunk->lost, i)))
+			bits_set(unsure, i);
+		raise_u32(&eras[i], era);
+	}
+}
+
+/* The highest era of all sources; blocks that they don't agree on are marked as unsure.  Without a source
+ * nothing is known. */
 static int merge_chunk(struct era_salvage *s, struct source *sources, uint64_t first, uint32_t nr,
-		       uint32_t *eras, uint64_t *doubt)
+		       uint32_t *eras, uint64_t *unsure)
 {
 	struct era_chunk chunk;
 
-	memset(doubt, 0, CHUNK_BLOCKS / 8);
+	memset(unsure, 0, CHUNK_BLOCKS / 8);
 	for (size_t i = 0; i < s->nr_found; i++) {
-		uint32_t known = 0;
+		int r = read_source(&sources[i], first, s->found[i].sb.nr_blocks, &chunk);
 
-		if (first < s->found[i].sb.nr_blocks) {
-			int r = era_map_next(sources[i].map, &chunk);
-
-			if (r < 0)
-				return r;
-			known = chunk.nr;
-		}
-		for (uint32_t j = 0; j < nr; j++) {
-			uint32_t era = j < known ? chunk.eras[j] : s->header.current_era;
-			bool is_lost = j < known && bits_test(chunk.lost, j);
-
-			if (is_lost || (i && era != eras[j]))
-				bits_set(doubt, j);
-			if (!i || era > eras[j])
-				eras[j] = era;
-		}
+		if (r)
+			return r;
+		merge_source(s, &chunk, nr, !i, eras, unsure);
 	}
-	for (uint32_t j = 0; j < nr && !s->nr_found; j++)
-		eras[j] = s->header.current_era;
+	for (uint32_t i = 0; i < nr && !s->nr_found; i++)
+		eras[i] = s->header.current_era;
 	return 0;
 }
 
 static void count_chunk(struct era_salvage *s, uint32_t nr, const uint32_t *eras,
-			const uint64_t *doubt)
+			const uint64_t *unsure)
 {
 	struct era_salvage_result *result = &s->result;
 
 	for (uint32_t j = 0; j < nr; j++) {
-		if (!s->nr_found || bits_test(doubt, j))
+		if (!s->nr_found || bits_test(unsure, j))
 			result->nr_written++;
 		else
 			result->nr_kept++;
-		if (s->nr_found && !bits_test(doubt, j) && eras[j] == s->header.current_era)
+		if (s->nr_found && !bits_test(unsure, j) && eras[j] == s->header.current_era)
 			result->nr_current++;
 	}
 }
@@ -373,16 +390,16 @@ static void count_chunk(struct era_salvage *s, uint32_t nr, const uint32_t *eras
 static int stream_eras(struct era_salvage *s, struct source *sources, const struct era_stream *to)
 {
 	uint32_t eras[CHUNK_BLOCKS];
-	uint64_t doubt[CHUNK_BLOCKS / BITS_PER_WORD];
+	uint64_t unsure[CHUNK_BLOCKS / BITS_PER_WORD];
 	int r = 0;
 
 	for (uint64_t first = 0; first < s->header.nr_blocks && !r; first += CHUNK_BLOCKS) {
 		uint32_t nr = (uint32_t)min_u64(CHUNK_BLOCKS, s->header.nr_blocks - first);
 
-		r = merge_chunk(s, sources, first, nr, eras, doubt);
+		r = merge_chunk(s, sources, first, nr, eras, unsure);
 		if (r)
 			break;
-		count_chunk(s, nr, eras, doubt);
+		count_chunk(s, nr, eras, unsure);
 		r = to->eras(to->ctx, eras, nr);
 	}
 	return r;

@@ -18,8 +18,8 @@ static int write_marks(struct engine *e, struct marker *batch)
 	for (struct marker *m = batch; m; m = m->next) {
 		if (engine_is_marked(e, m->first, m->end))
 			continue;
-		m->result = era_live_mark(&e->live, m->first, m->end - m->first);
-		if (m->result && (m->result != ERA_NO_SPACE || era_live_is_aborted(&e->live)))
+		m->result = era_live_mark(e->live, m->first, m->end - m->first);
+		if (m->result && (m->result != ERA_NO_SPACE || era_live_is_aborted(e->live)))
 			return engine_give_up(e, m->result);
 		any |= !m->result;
 	}

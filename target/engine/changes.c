@@ -18,7 +18,7 @@ static int refuse_future(struct engine *e, uint32_t since)
 	return report_fail(&e->rep, ERA_NO_ANSWER,
 			   "era %" PRIu32 " is after the current one, %" PRIu32
 			   ": these metadata can't have tracked it; treat every block as written",
-			   since, e->live.sb.current_era);
+			   since, era_live_sb(e->live)->current_era);
 }
 
 static uint64_t marked_word(const struct engine *e, uint64_t i)
@@ -30,7 +30,7 @@ static uint64_t marked_word(const struct engine *e, uint64_t i)
 static int copy_marks(struct engine *e, uint32_t since, uint64_t *bits)
 {
 	uint64_t nr_words = bits_words(e->nr_blocks);
-	uint32_t era = e->live.sb.current_era;
+	uint32_t era = era_live_sb(e->live)->current_era;
 
 	if (e->failed)
 		return engine_refuse(e);
@@ -47,7 +47,7 @@ static int read_some(struct engine *e, struct era_live_changes *changes)
 
 	turns_take(&e->turns);
 	r = e->failed ? engine_refuse(e)
-		      : era_live_changes_step(&e->live, changes, BLOCKS_A_TURN);
+		      : era_live_changes_step(e->live, changes, BLOCKS_A_TURN);
 	turns_give(&e->turns);
 	return r;
 }
@@ -60,7 +60,7 @@ int engine_read_changes(struct engine *e, uint32_t since, uint64_t *bits,
 
 	turns_take(&e->turns);
 	r = copy_marks(e, since, bits);
-	*era = e->live.sb.current_era;
+	*era = era_live_sb(e->live)->current_era;
 	turns_give(&e->turns);
 	era_live_changes_init(&changes, since, bits);
 	if (!r)
@@ -104,7 +104,7 @@ enum engine_added engine_add_marks(struct engine *e, uint32_t since, uint32_t er
 	enum engine_added r = ENGINE_OTHER_ERA;
 
 	turns_take(&e->turns);
-	if (!e->failed && e->live.sb.current_era == era)
+	if (!e->failed && era_live_sb(e->live)->current_era == era)
 		r = since > era ? ENGINE_ADDED : add_marks(e, bits, may_change);
 	turns_give(&e->turns);
 	return r;

@@ -8,21 +8,22 @@
 
 void engine_show(struct engine *e)
 {
-	const struct superblock *sb = &e->live.sb;
+	const struct superblock *sb = era_live_sb(e->live);
+	const struct era_live_counters counters = era_live_counters(e->live);
 
 	engine_lock(e);
 	e->figures = (struct engine_figures){
 		.used = sb->sm.nr_allocated,
 		.total = sb->sm.nr_blocks,
-		.spare = era_live_spare_blocks(&e->live),
+		.spare = era_live_spare_blocks(e->live),
 		.snapshot = sb->metadata_snap,
 		.era = sb->current_era,
 	};
-	e->stats.commits = e->live.nr_commits;
-	e->stats.flushes = e->live.nr_flushes;
-	e->stats.blocks_written = e->live.txn.cache.nr_written + e->live.nr_commits;
-	e->stats.digested = e->live.nr_digested;
-	e->stats.waiting = e->live.nr_writesets;
+	e->stats.commits = counters.nr_commits;
+	e->stats.flushes = counters.nr_flushes;
+	e->stats.blocks_written = counters.nr_written;
+	e->stats.digested = counters.nr_digested;
+	e->stats.waiting = counters.nr_writesets;
 	engine_unlock(e);
 }
 
@@ -43,8 +44,8 @@ int engine_give_up(struct engine *e, int r)
 	if (r != ERA_NO_SPACE)
 		return fail(e, r);
 	e->uncommitted_steps = 0;
-	if (era_live_is_aborted(&e->live))
-		back = era_live_roll_back(&e->live);
+	if (era_live_is_aborted(e->live))
+		back = era_live_roll_back(e->live);
 	if (back)
 		return fail(e, back);
 	engine_show(e);
@@ -77,7 +78,8 @@ static void tell_commit(const struct engine *e, uint64_t nr_written, uint64_t us
 {
 	if (e->tells & ENGINE_TELLS_COMMITS)
 		report_note(&e->rep, "commit %" PRIu64 ": %" PRIu64 " blocks in %" PRIu64 " us",
-			    e->live.nr_commits, e->stats.blocks_written - nr_written, us);
+			    era_live_counters(e->live).nr_commits,
+			    e->stats.blocks_written - nr_written, us);
 }
 
 int engine_commit(struct engine *e)
@@ -86,7 +88,7 @@ int engine_commit(struct engine *e)
 	int r;
 
 	order_must_have(ORDER_TURN);
-	r = era_live_commit(&e->live);
+	r = era_live_commit(e->live);
 	if (r)
 		return engine_give_up(e, r);
 	engine_show(e);

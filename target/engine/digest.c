@@ -24,29 +24,31 @@ static void tell_stuck(struct engine *e)
 
 static void tell_digested(const struct engine *e)
 {
+	const struct superblock *sb = era_live_sb(e->live);
+
 	if (e->tells & ENGINE_TELLS_DIGESTION)
 		report_note(&e->rep, "a writeset is digested; %" PRIu64 " wait; %" PRIu64 " of %" PRIu64
-			    " metadata blocks are in use", e->live.nr_writesets, e->live.sb.sm.nr_allocated,
-			    e->live.sb.sm.nr_blocks);
+			    " metadata blocks are in use", era_live_counters(e->live).nr_writesets,
+			    sb->sm.nr_allocated, sb->sm.nr_blocks);
 }
 
 /* With the turn.  *is_due: the digester is to commit what there is. */
 static int digest_step(struct engine *e, bool *is_due)
 {
-	uint64_t digested = e->live.nr_digested;
+	uint64_t digested = era_live_counters(e->live).nr_digested;
 	int result;
 
 	if (e->failed)
 		return engine_refuse(e);
-	result = era_live_digest(&e->live);
+	result = era_live_digest(e->live);
 	engine_show(e);
 	if (result < 0)
 		return engine_give_up(e, result);
 	if (result == ERA_DIGEST_STUCK)
 		tell_stuck(e);
-	if (e->live.nr_digested != digested)
+	if (era_live_counters(e->live).nr_digested != digested)
 		tell_digested(e);
-	*is_due = result != ERA_DIGEST_MORE || e->live.nr_digested != digested ||
+	*is_due = result != ERA_DIGEST_MORE || era_live_counters(e->live).nr_digested != digested ||
 		  ++e->uncommitted_steps == STEPS_A_COMMIT;
 	return result == ERA_DIGEST_MORE;
 }
@@ -57,7 +59,7 @@ static int commit_steps(struct engine *e)
 	if (e->failed)
 		return engine_refuse(e);
 	e->uncommitted_steps = 0;
-	return era_live_is_changed(&e->live) ? engine_commit(e) : 0;
+	return era_live_is_changed(e->live) ? engine_commit(e) : 0;
 }
 
 int engine_digest(struct engine *e)

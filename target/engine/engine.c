@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "build/format.h"
+#include "ondisk/era_disk.h"
 #include "target/engine/engine_internal.h"
 
 #define DEFAULT_CACHE_BLOCKS 2048u
@@ -97,7 +98,7 @@ void engine_close(struct engine *e)
 	if (!e)
 		return;
 	engine_stop_digester(e);
-	era_live_close(&e->live);
+	era_live_close(e->live);
 	blk_dev_close(&e->dev);
 	destroy_locks(e);
 	free(e->marked);
@@ -122,7 +123,8 @@ static int format_if_blank(struct engine *e, const struct engine_config *config)
 	if (blank <= 0)
 		return blank;
 	if (config->format && !config->block_sectors)
-		return report_fail(&e->rep, ERA_SYS, "%s: the size of a data block must be given to make "
+		return report_fail(&e->rep, ERA_SYS,
+				   "%s: the size of a data block must be given to make "
 				   "metadata", e->dev.path);
 	if (config->format)
 		return era_format(&e->dev, config->block_sectors,
@@ -144,12 +146,12 @@ static int load(struct engine *e, const struct engine_config *config)
 						       : DEFAULT_CACHE_BLOCKS);
 	if (r)
 		return r;
-	e->block_bytes = superblock_block_bytes(&e->live.sb);
-	if (!config->block_sectors || e->live.sb.data_block_size == config->block_sectors)
+	e->block_bytes = superblock_block_bytes(era_live_sb(e->live));
+	if (!config->block_sectors || era_live_sb(e->live)->data_block_size == config->block_sectors)
 		return 0;
 	return report_fail(&e->rep, ERA_SYS,
 			   "%s: data block size: found %" PRIu32 " sectors, wanted %" PRIu32,
-			   e->dev.path, e->live.sb.data_block_size, config->block_sectors);
+			   e->dev.path, era_live_sb(e->live)->data_block_size, config->block_sectors);
 }
 
 /* The device is e's already. */
@@ -220,7 +222,8 @@ bool engine_is_read_only(struct engine *e)
 
 void engine_table(struct engine *e, char *line, size_t size)
 {
-	engine_table_line(line, size, e->metadata_name, e->origin_name, e->block_bytes / SECTOR_SIZE);
+	engine_table_line(line, size, e->metadata_name, e->origin_name,
+			  e->block_bytes / SECTOR_SIZE);
 }
 
 const char *engine_metadata_name(const struct engine *e)

@@ -68,7 +68,7 @@ struct engine {
 
 	struct turns turns;
 	struct blk_dev dev;
-	struct era_live live;
+	struct era_live *live;
 	int failed;                 /* 0, or why the engine is read-only */
 	_Atomic bool is_unflushed;  /* a flush of the origin has failed */
 	bool told_stuck;            /* that there is no room to digest */

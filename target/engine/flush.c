@@ -27,7 +27,7 @@ static int remember_failed_flush(struct engine *e)
 	if (e->failed)
 		return engine_refuse(e);
 	for (int tries = 0; tries < 2 && r == ERA_NO_SPACE; tries++) {
-		era_live_set_unflushed(&e->live);
+		era_live_set_unflushed(e->live);
 		r = engine_commit(e);
 	}
 	return r;
@@ -50,7 +50,8 @@ void engine_flush_failed(struct engine *e)
 
 int engine_refuse_unflushed(struct engine *e)
 {
-	return report_fail(&e->rep, ERA_SYS, "a flush of the origin has failed: no era can be given out "
+	return report_fail(&e->rep, ERA_SYS,
+			   "a flush of the origin has failed: no era can be given out "
 			   "until the target is started again");
 }
 
@@ -74,7 +75,7 @@ static int mark_set_bits(struct engine *e, const uint64_t *bits)
 	while (first < e->nr_blocks && !r) {
 		uint64_t end = bits_next_clear(bits, first, e->nr_blocks);
 
-		r = era_live_mark(&e->live, first, end - first);
+		r = era_live_mark(e->live, first, end - first);
 		first = bits_next_set(bits, end, e->nr_blocks);
 	}
 	return r;
@@ -90,12 +91,12 @@ static int mark_all_since(struct engine *e, uint32_t since)
 		return report_nomem(&e->rep);
 	era_live_changes_init(&changes, since, bits);
 	do
-		r = era_live_changes_step(&e->live, &changes, BLOCKS_A_STEP);
+		r = era_live_changes_step(e->live, &changes, BLOCKS_A_STEP);
 	while (r > 0);
 	if (!r)
 		r = mark_set_bits(e, bits);
 	free(bits);
-	return r ? r : era_live_commit(&e->live);
+	return r ? r : era_live_commit(e->live);
 }
 
 int engine_mark_unflushed_again(struct engine *e)
@@ -103,17 +104,17 @@ int engine_mark_unflushed_again(struct engine *e)
 	uint32_t since;
 	int r;
 
-	if (!era_live_is_unflushed(&e->live, &since))
+	if (!era_live_is_unflushed(e->live, &since))
 		return 0;
 	r = mark_all_since(e, since);
 	if (r)
 		return r;
-	era_live_clear_unflushed(&e->live);
-	r = era_live_commit(&e->live);
+	era_live_clear_unflushed(e->live);
+	r = era_live_commit(e->live);
 	if (!r)
 		report_fail(e->user, ERA_SYS,
 			    "%s: a flush of the origin had failed: all that was written since era "
 			    "%" PRIu32 " counts as written again in era %" PRIu32
-			    "; make a full backup", e->dev.path, since, e->live.sb.current_era);
+			    "; make a full backup", e->dev.path, since, era_live_sb(e->live)->current_era);
 	return r;
 }

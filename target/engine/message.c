@@ -21,17 +21,17 @@ static int may_roll_over(struct engine *e, bool snapshot)
 		return engine_refuse(e);
 	if (atomic_load(&e->is_unflushed))
 		return engine_refuse_unflushed(e);
-	if (snapshot && e->live.sb.metadata_snap)
+	if (snapshot && era_live_sb(e->live)->metadata_snap)
 		return report_fail(&e->rep, ERA_SYS, "a metadata snapshot is held already");
-	if (e->live.sb.current_era == UINT32_MAX)
+	if (era_live_sb(e->live)->current_era == UINT32_MAX)
 		return report_fail(&e->rep, ERA_SYS, "era %" PRIu32 " is the last there is",
-				   e->live.sb.current_era);
+				   era_live_sb(e->live)->current_era);
 	return 0;
 }
 
 static int find_room(struct engine *e, bool snapshot)
 {
-	int r = era_live_can_roll_over(&e->live, snapshot);
+	int r = era_live_can_roll_over(e->live, snapshot);
 
 	engine_show(e);
 	if (r < 0)
@@ -41,16 +41,17 @@ static int find_room(struct engine *e, bool snapshot)
 
 static int roll_over(struct engine *e, bool snapshot)
 {
-	int r = era_live_roll_over(&e->live);
+	const struct superblock *sb = era_live_sb(e->live);
+	int r = era_live_roll_over(e->live);
 
 	if (!r && snapshot)
-		r = era_live_take_snapshot(&e->live);
+		r = era_live_take_snapshot(e->live);
 	r = r ? engine_give_up(e, r) : engine_commit(e);
 	if (r)
 		return r;
 	engine_publish_era(e);
 	report_note(&e->rep, "era %" PRIu32 " begins; %" PRIu64 " of %" PRIu64 " metadata blocks are in use",
-		    e->live.sb.current_era, e->live.sb.sm.nr_allocated, e->live.sb.sm.nr_blocks);
+		    sb->current_era, sb->sm.nr_allocated, sb->sm.nr_blocks);
 	return 0;
 }
 
@@ -65,7 +66,7 @@ static int try_to_roll_over(struct engine *e, bool snapshot, uint32_t *begun)
 		r = find_room(e, snapshot);
 	if (!r)
 		r = roll_over(e, snapshot);
-	*begun = e->live.sb.current_era;
+	*begun = era_live_sb(e->live)->current_era;
 	turns_give(&e->turns);
 	return r;
 }
@@ -120,10 +121,10 @@ static int drop_snapshot(struct engine *e)
 
 	if (e->failed)
 		return engine_refuse(e);
-	if (!e->live.sb.metadata_snap)
+	if (!era_live_sb(e->live)->metadata_snap)
 		return report_fail(&e->rep, ERA_SYS, "no metadata snapshot is held");
-	r = era_live_drop_snapshot(&e->live);
-	if (r && !era_live_is_aborted(&e->live))
+	r = era_live_drop_snapshot(e->live);
+	if (r && !era_live_is_aborted(e->live))
 		return r;
 	return r ? engine_give_up(e, r) : engine_commit(e);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "ondisk/era_disk.h"
 #include "target/engine/engine_internal.h"
 
 /* One bit per data block, all clear. */
@@ -19,10 +20,10 @@ static int allocate_marks(struct engine *e, uint64_t nr_blocks)
 
 static int resume_live(struct engine *e, uint64_t nr_blocks)
 {
-	int r = era_live_resume(&e->live, nr_blocks);
+	int r = era_live_resume(e->live, nr_blocks);
 
 	if (!r)
-		r = era_live_count_writesets(&e->live);
+		r = era_live_count_writesets(e->live);
 	if (!r)
 		r = engine_mark_unflushed_again(e);
 	if (r)
@@ -64,7 +65,7 @@ static int archive(struct engine *e)
 
 	if (e->failed)
 		return engine_refuse(e);
-	r = era_live_archive(&e->live);
+	r = era_live_archive(e->live);
 	return r ? engine_give_up(e, r) : engine_commit(e);
 }
 

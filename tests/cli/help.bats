@@ -1,26 +1,34 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
+# shellcheck disable=SC2086 # a program may be two words: era check
+#
 # What a program says of itself against its manual page, which is read as roff source, so nothing
-# is needed to format it; and the table of problems against the list of them in era_check(8).
+# is needed to format it; and the table of problems against the list of them in era-check(8).
 
 load ../lib/common
 
-# Every folder of a program: a new one without a manual page is noticed.
+# Every folder of a command, as its link and as a command of era: a new one without a manual page is
+# noticed.
 setup() {
-	local folder
+	local folder name
 	programs=()
+	commands=()
 	for folder in "$abs_top_srcdir"/era_*/; do
-		programs+=("$(basename "$folder")")
+		name=$(basename "$folder")
+		programs+=("$name")
+		name=${name#era_}
+		commands+=("era ${name//_/-}")
 	done
-	[ ${#programs[@]} -ge 5 ]
-	need_ours "${programs[@]}"
+	[ ${#programs[@]} -ge 8 ]
+	need_ours era "${programs[@]}"
 }
 
-# each FUNCTION: FUNCTION PROGRAM for all programs; all of them are tried.
+# each FUNCTION: FUNCTION PROGRAM for all programs, under both their names, which may be two words; all
+# of them are tried.
 each() {
 	local program bad=()
-	for program in "${programs[@]}"; do
+	for program in "${programs[@]}" "${commands[@]}"; do
 		"$1" "$program" || bad+=("$program")
 	done
 	[ ${#bad[@]} = 0 ] || echo "$1 fails for: ${bad[*]}"
@@ -28,7 +36,7 @@ each() {
 }
 
 page() {
-	echo "$abs_top_srcdir/man/$1.8"
+	echo "$abs_top_srcdir/man/$(tr ' _' - <<<"$1").8"
 }
 
 # The part of a page under a heading.
@@ -46,7 +54,7 @@ page_options() {
 # of it; that it works has a test of its own.
 help_options() {
 	{
-		"$1" --help | awk '
+		$1 --help | awk '
 			/^ +-/ {
 				for (i = 1; i <= NF && $i ~ /^-/; i++) {
 					sub(/[=\[,].*/, "", $i)
@@ -60,7 +68,7 @@ help_options() {
 # The options that the program's --usage names.
 usage_options() {
 	{
-		"$1" --usage | grep -o '\[-[^]]*\]' | tr -d '[]' | awk '
+		$1 --usage | grep -o '\[-[^]]*\]' | tr -d '[]' | awk '
 			/^--/ { sub(/=.*/, ""); print; next }
 			NF == 1 { for (i = 2; i <= length($0); i++) print "-" substr($0, i, 1); next }
 			{ print $1 }'
@@ -74,7 +82,7 @@ page_statuses() {
 
 # From "Exit status: 0 done, 1 damaged, ..." to the next empty line.
 help_statuses() {
-	"$1" --help | awk '/^Exit status:/ { inside = 1 } /^$/ { inside = 0 } inside' | tr '\n' ' ' |
+	$1 --help | awk '/^Exit status:/ { inside = 1 } /^$/ { inside = 0 } inside' | tr '\n' ' ' |
 		grep -Eo '(^Exit status:|,) *[0-9]' | grep -o '[0-9]' | sort -u
 }
 
@@ -89,12 +97,12 @@ answers() {
 
 help_is_help() {
 	local dir=$BATS_TEST_TMPDIR
-	answers "$dir/long" "$1" --help && answers "$dir/short" "$1" -h &&
+	answers "$dir/long" $1 --help && answers "$dir/short" $1 -h &&
 		cmp "$dir/long" "$dir/short" && grep -q "^Usage: $1 " "$dir/long"
 }
 
 usage_is_usage() {
-	answers "$BATS_TEST_TMPDIR/usage" "$1" --usage &&
+	answers "$BATS_TEST_TMPDIR/usage" $1 --usage &&
 		grep -q "^Usage: $1 " "$BATS_TEST_TMPDIR/usage"
 }
 
@@ -102,7 +110,7 @@ version_is_version() {
 	local dir=$BATS_TEST_TMPDIR version
 	version=$(sed -n 's/^AC_INIT(\[era-tools\], \[\(.*\)\])$/\1/p' "$abs_top_srcdir/configure.ac")
 	echo "$1 (era-tools) $version" >"$dir/want"
-	answers "$dir/long" "$1" --version && answers "$dir/short" "$1" -V &&
+	answers "$dir/long" $1 --version && answers "$dir/short" $1 -V &&
 		cmp "$dir/want" "$dir/long" && cmp "$dir/want" "$dir/short"
 }
 
@@ -145,21 +153,23 @@ statuses_agree() {
 }
 
 unknown_option_is_refused() {
-	local option
+	local option words
 	for option in --no-such-option -X; do
-		status_is 2 "$1" "$option" >"$BATS_TEST_TMPDIR/out" || return
+		status_is 2 $1 "$option" >"$BATS_TEST_TMPDIR/out" || return
 		[ ! -s "$BATS_TEST_TMPDIR/out" ] && grep -q "^$1: " "$stderr" || return
 	done
 	# By its path, too, a program tells its name alone, on every line.
+	words=($1)
+	words[0]=$(command -v "${words[0]}")
 	for option in --no-such-option -X --help=yes; do
-		status_is 2 "$(command -v "$1")" "$option" || return
+		status_is 2 "${words[@]}" "$option" || return
 		[ "$(grep -vc "^$1: " "$stderr")" = 0 ] || return
 	done
 }
 
 help_says_all_once() {
 	local dir=$BATS_TEST_TMPDIR
-	"$1" --help >"$dir/help"
+	$1 --help >"$dir/help"
 	[ "$(grep -c '^Exit status:' "$dir/help")" = 1 ] || return
 	! sed -n '1,/^$/s/^Usage: //p' "$dir/help" | grep -E ' (DEV|DEV .*) DEV$'
 }
@@ -225,7 +235,7 @@ example_files() {
 @test "the examples of the manual pages print what the pages say" {
 	local program
 	example_files
-	for program in "${programs[@]}"; do
+	for program in "${commands[@]}" era; do
 		rm -f copy repaired small
 		examples_are_real "$(page "$program")"
 	done
@@ -271,7 +281,7 @@ example_files() {
 	each unknown_option_is_refused
 }
 
-@test "era_check(8) lists every problem with its severity" {
+@test "era-check(8) lists every problem with its severity" {
 	local dir=$BATS_TEST_TMPDIR
 	tr '\n' ' ' <"$abs_top_srcdir/lib/base/problem.c" | grep -o '\[PROBLEM_[^=]*= {"[^}]*}' |
 		sed -E 's/.*= \{"([^"]*)".*PROBLEM_(FATAL|NON_FATAL|NOTE),.*/\1 \2/' |
@@ -281,11 +291,45 @@ example_files() {
 	diff -u "$dir/table" "$dir/page"
 }
 
+# Of era itself: what "each" asks of the commands.
+@test "era: its help, usage, version and statuses, and its page" {
+	local dir=$BATS_TEST_TMPDIR
+	help_is_help era
+	usage_is_usage era
+	unknown_option_is_refused era
+	page_statuses era >"$dir/page"
+	[ "$(tr '\n' ' ' <"$dir/page")" = "0 1 2 3 4 5 " ]
+	[ "$(page_options era | tr '\n' ' ')" = "$(printf '%s\n' -h --help --usage -V --version | sort | tr '\n' ' ')" ]
+}
+
+# What a page is about is said alike in its NAME, in the list of era(8) and in that of "era help".
+@test "era help and era(8) list every command, with the words of its page" {
+	local dir=$BATS_TEST_TMPDIR command
+	for command in "${commands[@]}"; do
+		echo "${command#era } $(sed -n 's/^\.Nd //p' "$(page "$command")")"
+	done | sort >"$dir/pages"
+	era help | sed -n 's/^  \([a-z-]*\)  */\1 /p' | sort >"$dir/help"
+	diff -u "$dir/pages" "$dir/help"
+	sed -n '/^\.It Cm /{s/^.It Cm //;N;N;s/; see\n.*//;s/\n/ /;p}' "$(page era)" | sort >"$dir/era"
+	diff -u "$dir/pages" "$dir/era"
+}
+
 @test "every manual page is installed" {
 	local program
-	for program in "${programs[@]}"; do
-		grep -q "man/$program.8" "$abs_top_srcdir/man/Makemodule.am"
+	for program in era era-tools "${commands[@]}"; do
+		grep -q "man/${program/ /-}.[78]" "$abs_top_srcdir/man/Makemodule.am"
 	done
+}
+
+# Links may be missing where another package has their names.
+@test "no text names a command by its link" {
+	local program bad
+	bad=$(grep -nE '\<era_(check|dump|invalidate|repair|restore)\>' "$abs_top_srcdir"/man/*.[178] || :)
+	for program in "${commands[@]}"; do
+		bad+=$($program --help | grep -E '\<era_(check|dump|invalidate|repair|restore)\>' || :)
+	done
+	echo "$bad"
+	[ -z "$bad" ]
 }
 
 # A test that cannot fail proves nothing: a page without one of its items is noticed.
@@ -296,8 +340,8 @@ example_files() {
 	abs_top_srcdir=$dir options_agree era_check
 	abs_top_srcdir=$dir statuses_agree era_check
 	abs_top_srcdir=$dir synopsis_agrees era_check
-	rm -f "$dir/man/era_check.8"
-	sed '/^\.It Fl -json/d; /^\.It 4$/d' "$(page era_check)" >"$dir/man/era_check.8"
+	rm -f "$dir/man/era-check.8"
+	sed '/^\.It Fl -json/d; /^\.It 4$/d' "$(page era_check)" >"$dir/man/era-check.8"
 	abs_top_srcdir=$dir fails options_agree era_check
 	abs_top_srcdir=$dir fails statuses_agree era_check
 	abs_top_srcdir=$dir fails synopsis_agrees era_check

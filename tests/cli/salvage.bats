@@ -238,7 +238,7 @@ root_case() {
 	exit_status era_invalidate --repair --written-since 1 damaged >out
 	one_of 1
 	[ ! -s out ]
-	says "only era_repair and era_dump --repair can tell what it held"
+	says "only era repair and era dump --repair can tell what it held"
 }
 
 @test "a root that leads to nothing of its kind is found by the space map" {

@@ -679,3 +679,19 @@ say_names() {
 	status_is 3 era_check $'a\n\e[1mb\\c\xc3\xa9\xe9'
 	says 'era_check: a\n\x1b[1mb\\c'$'\xc3\xa9''\xe9: cannot open: '
 }
+
+@test "of very many problems the first thousand are printed, and once how many there are besides" {
+	local i
+	truncate -s 128M large
+	era_format --block-size 4k --device-size 40G large
+	for ((i = 100; i < 10000; i += 30)); do
+		dd if=/dev/zero of=large bs=4k seek=$i count=5 conv=notrunc status=none
+	done
+	status_is 1 era_check --json large >out
+	[ "$(wc -l <"$stderr")" = 1003 ]
+	sed -n 1002p "$stderr" >line
+	grep -qx "era_check: large: [0-9]* more problems are not shown (only the first 1000 are)" line
+	[ "$(jq .problems_not_shown out)" = "$(grep -o ' [0-9]* more' line | tr -dc 0-9)" ]
+	[ "$(jq '.problems | length' out)" = 1000 ]
+	sed -n 1003p "$stderr" | grep -q "^era_check: large: [0-9]* fatal and "
+}

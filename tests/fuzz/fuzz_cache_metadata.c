@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "block/validate.h"
 #include "cache/stale.h"
+#include "ondisk/cache_disk.h"
 #include "pdata/node.h"
 #include "pdata/space_map.h"
 #include "tests/fuzz/fuzz.h"
@@ -195,12 +196,11 @@ static char *answer(enum cache_format format, bool allow_dirty, const char *xml,
 	};
 	struct told told;
 	const struct report rep = fuzz_report(&told);
-	struct cache_metadata metadata;
+	struct cache_metadata *metadata;
 	struct cache_question question = {
 		.changes = &changes,
 		.format = format,
 		.allow_dirty = allow_dirty,
-		.metadata = &metadata,
 		.rep = &rep,
 	};
 	struct memfile file;
@@ -215,8 +215,9 @@ static char *answer(enum cache_format format, bool allow_dirty, const char *xml,
 		text_source_open(&source, (struct input){(const void *)xml, strlen(xml)}, 0, &rep);
 	*r = cache_metadata_open(&metadata, "cache", &rep);
 	if (!*r) {
+		question.metadata = metadata;
 		*r = cache_write_stale(xml ? &source : NULL, &question, &sink);
-		cache_metadata_close(&metadata);
+		cache_metadata_close(metadata);
 	}
 	must_be_told(*r, &told);
 	if (!*r)

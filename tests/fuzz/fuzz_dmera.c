@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libdmera on an image with patches, as a program would use it.  The image is a device in memory, which
- * the linker puts in the place of what blk_dev_open() opens (--wrap).  What must hold besides ending at all:
+ * libdmera on an image with patches, as a program would use it.  The image is a device in memory,
+ * which the linker puts in the place of what blk_dev_open() opens (--wrap).  What must hold besides
+ * ending at all:
  *
- * - a call that fails says why, and leaves what it would have returned alone;
+ * - a call that fails says why, and returns nothing else;
  * - runs, bitmaps and totals of an answer tell the same;
  * - what the check finds sound is answered, and asking once more gives the same answer;
  * - an answer without repair is complete, and the same with it;
  * - with repair, damage that is evident never takes a block off the list.
  *
- * Input: the metadata snapshot's view (1) or the live one (0) (1 byte), the era asked for (1 byte, in parts
- * of the image's own), then the image (image.h).
+ * Input: the metadata snapshot's view (1) or the live one (0) (1 byte), the era asked for (1 byte,
+ * in parts of the image's own), then the image (image.h).
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "block/dev.h"
 #include "dmera.h"
-#include "metadata/superblock.h"
 #include "ondisk/era_disk.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/image.h"
@@ -48,7 +49,8 @@ static size_t bitmap_bytes(const struct answer *a)
 	return (size_t)((a->facts.nr_blocks + 7) / 8);
 }
 
-static uint8_t *bitmap(const struct answer *a, const struct dmera_changes *changes, enum dmera_bitmap which)
+static uint8_t *bitmap(const struct answer *a, const struct dmera_changes *changes,
+		       enum dmera_bitmap which)
 {
 	size_t size = bitmap_bytes(a);
 	uint8_t *bits = malloc(size + 1);
@@ -154,14 +156,18 @@ static bool lists_no_less(const struct answer *a, const struct answer *b)
 }
 
 /* What was true before the damage. */
-static void must_not_list_less(const struct image *image, uint32_t since, const struct answer *repaired)
+static void must_not_list_less(const struct image *image, uint32_t since,
+			       const struct answer *repaired)
 {
 	struct memdev damaged = mem;
 	struct answer truth;
 	size_t len;
 	const uint8_t *data = image_original(image, &len);
 
-	mem = (struct memdev){.data = (uint8_t *)(uintptr_t)data, .nr_blocks = len / META_BLOCK_SIZE};
+	mem = (struct memdev){
+		.data = (uint8_t *)(uintptr_t)data,
+		.nr_blocks = len / META_BLOCK_SIZE,
+	};
 	ask(0, since, &truth);
 	must(!truth.r && lists_no_less(&truth, repaired));
 	answer_free(&truth);
@@ -195,16 +201,12 @@ static uint32_t era_of_original(const struct image *image)
 /* Reading a live superblock that fails its checksum, of a snapshot, takes its time. */
 static bool is_slow(bool snapshot)
 {
-	struct problem p;
-	struct superblock sb;
-	struct blk_dev dev;
+	struct dmera *era = dmera_create();
 	int r;
 
-	if (!snapshot)
-		return false;
-	memdev_open(&mem, &dev, NULL);
-	r = superblock_read(&dev, 0, BLOCK_SUPERBLOCK, &sb, &p);
-	blk_dev_close(&dev);
+	must(era);
+	r = snapshot ? dmera_check(era, "image", DMERA_CHECK_SUPERBLOCK, NULL, 0) : 0;
+	dmera_destroy(era);
 	return r;
 }
 

@@ -349,18 +349,18 @@ static void open_copy(const struct trial *trial, struct memdev *mem)
 static int build(struct memdev *mem, int (*feed)(void *ctx, const struct era_stream *to),
 		 void *ctx, const struct report *rep)
 {
-	struct era_build build;
+	struct era_build *build;
 	struct era_stream stream;
 	struct blk_dev dev;
 	int r;
 
 	memdev_open(mem, &dev, rep);
 	must(!era_build_open_dev(&build, &dev, true));
-	stream = era_build_stream(&build);
+	stream = era_build_stream(build);
 	r = feed(ctx, &stream);
 	if (!r)
-		r = era_build_commit(&build);
-	era_build_close(&build);
+		r = era_build_commit(build);
+	era_build_close(build);
 	return r;
 }
 

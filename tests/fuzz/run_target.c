@@ -17,7 +17,7 @@
 
 /* A target on the metadata, and what it is asked to do. */
 struct target {
-	struct era_live live;
+	struct era_live *live;
 	uint32_t seed;
 	uint32_t since;          /* the era that it began */
 	uint64_t first[NR_STEPS], nr[NR_STEPS]; /* blocks that it marked */
@@ -32,7 +32,7 @@ static uint32_t choose(struct target *t, uint32_t n)
 
 static int mark(struct target *t)
 {
-	uint32_t nr_blocks = t->live.sb.nr_blocks;
+	uint32_t nr_blocks = era_live_sb(t->live)->nr_blocks;
 	uint64_t first, nr;
 	int r;
 
@@ -40,7 +40,7 @@ static int mark(struct target *t)
 		return 0;
 	first = choose(t, nr_blocks);
 	nr = 1 + choose(t, (uint32_t)min_u64(nr_blocks - first, 1u << choose(t, MAX_MARKED)));
-	r = era_live_mark(&t->live, first, nr);
+	r = era_live_mark(t->live, first, nr);
 	if (r)
 		return r;
 	t->first[t->nr_marks] = first;
@@ -50,34 +50,34 @@ static int mark(struct target *t)
 
 static int roll_over(struct target *t)
 {
-	int r = era_live_can_roll_over(&t->live, false);
+	int r = era_live_can_roll_over(t->live, false);
 
-	return r > 0 ? era_live_roll_over(&t->live) : r;
+	return r > 0 ? era_live_roll_over(t->live) : r;
 }
 
 static int take_or_drop(struct target *t)
 {
 	int r;
 
-	if (t->live.sb.metadata_snap)
-		return era_live_drop_snapshot(&t->live);
-	r = era_live_can_roll_over(&t->live, true);
+	if (era_live_sb(t->live)->metadata_snap)
+		return era_live_drop_snapshot(t->live);
+	r = era_live_can_roll_over(t->live, true);
 	if (r <= 0)
 		return r;
-	r = era_live_roll_over(&t->live);
-	return r ? r : era_live_take_snapshot(&t->live);
+	r = era_live_roll_over(t->live);
+	return r ? r : era_live_take_snapshot(t->live);
 }
 
 static int digest(struct target *t)
 {
-	int r = era_live_digest(&t->live);
+	int r = era_live_digest(t->live);
 
 	return r < 0 ? r : 0;
 }
 
 static int commit(struct target *t)
 {
-	return era_live_commit(&t->live);
+	return era_live_commit(t->live);
 }
 
 static int run(struct target *t)
@@ -85,15 +85,15 @@ static int run(struct target *t)
 	static int (*const steps[])(struct target *t) = {mark,   mark,         roll_over, digest,
 							 digest, take_or_drop, commit};
 	static const uint32_t sizes[] = {1, 1, 1, 2, 3};
-	uint64_t nr_blocks = t->live.sb.nr_blocks;
+	uint64_t nr_blocks = era_live_sb(t->live)->nr_blocks;
 	int r;
 
 	nr_blocks = nr_blocks * sizes[choose(t, ARRAY_SIZE(sizes))] / (1 + choose(t, 2));
-	r = era_live_resume(&t->live, min_u64(nr_blocks, ERA_MAX_BLOCKS));
-	t->since = t->live.sb.current_era;
+	r = era_live_resume(t->live, min_u64(nr_blocks, ERA_MAX_BLOCKS));
+	t->since = era_live_sb(t->live)->current_era;
 	for (unsigned i = 0; i < NR_STEPS && !r; i++)
 		r = steps[choose(t, ARRAY_SIZE(steps))](t);
-	return r ? r : era_live_commit(&t->live);
+	return r ? r : era_live_commit(t->live);
 }
 
 static void must_be_set(const struct target *t, const uint64_t *bits)
@@ -108,14 +108,14 @@ static int tell_changes(struct target *t)
 {
 	struct era_live_changes changes;
 	uint64_t *bits;
-	int r = era_live_archive(&t->live);
+	int r = era_live_archive(t->live);
 
 	if (r)
 		return r;
-	bits = bits_alloc(t->live.sb.nr_blocks);
+	bits = bits_alloc(era_live_sb(t->live)->nr_blocks);
 	must(bits);
 	era_live_changes_init(&changes, t->since, bits);
-	while ((r = era_live_changes_step(&t->live, &changes, 1)) > 0)
+	while ((r = era_live_changes_step(t->live, &changes, 1)) > 0)
 		;
 	if (!r)
 		must_be_set(t, bits);
@@ -155,7 +155,7 @@ void target_run(struct memdev *mem, uint32_t seed)
 		r = run(&t);
 	if (!r)
 		r = tell_changes(&t);
-	era_live_close(&t.live);
+	era_live_close(t.live);
 	blk_dev_close(&dev);
 	must_be_told(r, &told);
 	if (!r)

@@ -11,7 +11,7 @@
 
 abs_top_srcdir=${abs_top_srcdir:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
 abs_top_builddir=${abs_top_builddir:-$abs_top_srcdir}
-era_path=${ERA_BIN_DIR:-$(printf ':%s' "$abs_top_builddir"/era_*)}
+era_path=${ERA_BIN_DIR:-$(printf ':%s' "$abs_top_builddir"/era{,_*})}
 era_path=${era_path#:}
 set -o pipefail
 PATH=$era_path:$abs_top_builddir/tests/lib:$abs_top_builddir/tests/target:$PATH

@@ -25,9 +25,11 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "block/dev.h"
 #include "build/format.h"
 #include "live/live.h"
 #include "metadata/view.h"
+#include "ondisk/era_disk.h"
 #include "target/engine/engine.h"
 
 #define MAX_WORDS 8u

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What programs that were compiled with dmera.h rely on as long as the soname stays: sizes, places and
- * values.  A row may be added; one that has to be changed needs another soname.  Structures that are passed
- * with their size, or that only the library makes, may get longer, so their size is no less than it was.
+ * What programs that were compiled with dmera.h rely on as long as the soname stays: sizes, places
+ * and values.  A row may be added; one that has to be changed needs another soname.  Structures
+ * that are passed with their size, or that only the library makes, may get longer, so their size is
+ * no less than it was.
  */
 #ifndef ERA_TESTS_DMERA_ABI_H
 #define ERA_TESTS_DMERA_ABI_H
@@ -31,10 +32,11 @@ VALUE(DMERA_NO_BLOCK, UINT64_MAX);
 /* Offsets after the first member depend on the size of a pointer. */
 #define PTR sizeof(void *)
 #define AFTER_NAME (PTR == 8 ? 8 : 4)
+#define PADDING (PTR == 4 && _Alignof(struct dmera_run) == 8 ? 4 : 0)
 PLACE(dmera_problem, name, 0, PTR);
 PLACE(dmera_problem, severity, AFTER_NAME, 4);
 PLACE(dmera_problem, repairable, AFTER_NAME + 4, 4);
-PLACE(dmera_problem, block, AFTER_NAME + 8 + (_Alignof(struct dmera_run) == 8 && PTR == 4 ? 4 : 0), 8);
+PLACE(dmera_problem, block, AFTER_NAME + 8 + PADDING, 8);
 PLACE(dmera_problem, nr_blocks, offsetof(struct dmera_problem, block) + 8, 8);
 PLACE(dmera_problem, where, offsetof(struct dmera_problem, block) + 16, PTR);
 PLACE(dmera_problem, what, offsetof(struct dmera_problem, where) + PTR, PTR);
@@ -103,5 +105,6 @@ SIZE_AT_LEAST(dmera_check, 72);
 #undef PLACE
 #undef PTR
 #undef AFTER_NAME
+#undef PADDING
 
 #endif

@@ -10,10 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "block/dev.h"
 #include "check/check.h"
 #include "live/live.h"
 #include "metadata/changes.h"
 #include "metadata/map.h"
+#include "ondisk/era_disk.h"
 #include "open/open.h"
 
 static inline void print_problem(void *ctx, const struct problem *p)

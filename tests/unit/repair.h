@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "block/dev.h"
 #include "build/build.h"
 #include "open/open.h"
 #include "salvage/salvage.h"

@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "block/validate.h"
+#include "ondisk/era_disk.h"
 #include "target/engine/engine.h"
 #include "tests/sim/simdev.h"
 

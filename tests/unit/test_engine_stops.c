@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "metadata/changes.h"
+#include "ondisk/era_disk.h"
 #include "open/open.h"
 #include "target/engine/engine.h"
 #include "tests/sim/simdev.h"

@@ -105,15 +105,15 @@ static void feed(const struct model *model, const struct era_stream *to)
 
 static void build_file(const struct model *model)
 {
-	struct era_build build;
+	struct era_build *build;
 	struct era_stream stream;
 
 	unlink(path);
 	assert_int_equal(era_build_open(&build, path, false, NULL), 0);
-	stream = era_build_stream(&build);
+	stream = era_build_stream(build);
 	feed(model, &stream);
-	assert_int_equal(era_build_commit(&build), 0);
-	era_build_close(&build);
+	assert_int_equal(era_build_commit(build), 0);
+	era_build_close(build);
 }
 
 /* A stream that compares what it is given with the model. */

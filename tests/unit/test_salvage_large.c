@@ -15,6 +15,8 @@
 
 #include "base/compiler.h"
 #include "build/format.h"
+#define ROOM_LIVE
+#include "live/live_internal.h"
 #include "ondisk/era_disk.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
@@ -37,7 +39,7 @@ static struct history at_border, later;
 
 static char made[UNIT_PATH_MAX], damaged[UNIT_PATH_MAX], repaired[UNIT_PATH_MAX + 16];
 
-static struct era_live live;
+static struct era_live *live;
 static struct blk_dev dev;
 static uint32_t eras[NR_DATA];
 static bool as_kernel;
@@ -46,10 +48,10 @@ static uint64_t random_state = 1;
 /* Its index; the kernel's next one looks for free blocks from there on. */
 static uint64_t commit(void)
 {
-	assert_int_equal(era_live_commit(&live), 0);
+	assert_int_equal(era_live_commit(live), 0);
 	if (as_kernel)
-		live.txn.counts.search_from = live.sb.sm.index + 1;
-	return live.sb.sm.index;
+		live->txn.counts.search_from = live->sb.sm.index + 1;
+	return live->sb.sm.index;
 }
 
 /* One block in each of that many blocks of the bitset. */
@@ -58,8 +60,8 @@ static uint64_t write_blocks(uint32_t nr)
 	for (uint32_t i = 0; i < nr; i++) {
 		uint32_t block = i * PER_BITSET_BLOCK + unit_random(&random_state) % 9000;
 
-		assert_int_equal(era_live_mark(&live, block, 1), 0);
-		eras[block] = live.sb.current_era;
+		assert_int_equal(era_live_mark(live, block, 1), 0);
+		eras[block] = live->sb.current_era;
 	}
 	return commit();
 }
@@ -68,11 +70,11 @@ static void next_era(void)
 {
 	int r;
 
-	assert_int_equal(era_live_roll_over(&live), 0);
+	assert_int_equal(era_live_roll_over(live), 0);
 	commit();
 	write_blocks(1);
 	do
-		r = era_live_digest(&live);
+		r = era_live_digest(live);
 	while (r == ERA_DIGEST_MORE);
 	assert_int_equal(r, ERA_DIGEST_DONE);
 }
@@ -107,7 +109,7 @@ static void remember(struct history *h)
 		end--;
 	h->nr = dev.nr_blocks;
 	h->end = end;
-	h->era = live.sb.current_era;
+	h->era = live->sb.current_era;
 	memcpy(h->eras, eras, sizeof(eras));
 }
 
@@ -123,17 +125,17 @@ static void start(const char *path)
 	assert_int_equal(blk_dev_open(&dev, path, BLK_WRITE, &loud), 0);
 	assert_int_equal(era_format(&dev, 8, 0), 0);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
-	assert_int_equal(era_live_resume(&live, NR_DATA), 0);
-	assert_int_equal(era_live_roll_over(&live), 0);
+	assert_int_equal(era_live_resume(live, NR_DATA), 0);
+	assert_int_equal(era_live_roll_over(live), 0);
 	for (uint32_t i = 0; i < NR_DATA; i++)
-		eras[i] = live.sb.current_era;
-	assert_int_equal(era_live_mark(&live, 0, NR_DATA), 0);
+		eras[i] = live->sb.current_era;
+	assert_int_equal(era_live_mark(live, 0, NR_DATA), 0);
 	commit();
 }
 
 static void end(void)
 {
-	era_live_close(&live);
+	era_live_close(live);
 	blk_dev_close(&dev);
 }
 

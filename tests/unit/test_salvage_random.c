@@ -17,6 +17,8 @@
 #include "base/compiler.h"
 #include "block/validate.h"
 #include "build/format.h"
+#define ROOM_LIVE
+#include "live/live_internal.h"
 #include "ondisk/era_disk.h"
 
 #define BLOCK ((size_t)META_BLOCK_SIZE)
@@ -28,7 +30,7 @@ static char path[UNIT_PATH_MAX], damaged[UNIT_PATH_MAX], repaired[UNIT_PATH_MAX 
 static uint64_t random_state;
 
 static struct blk_dev dev;
-static struct era_live live;
+static struct era_live *live;
 static bool as_kernel;
 
 struct truth {
@@ -52,19 +54,19 @@ static uint32_t roll(uint32_t n)
 /* The kernel goes on behind the last commit, and begins anew at the end. */
 static void turn(void)
 {
-	const struct counts *counts = &live.txn.counts;
+	const struct counts *counts = &live->txn.counts;
 	uint64_t nr_free = 0, first = 0;
 
-	for (uint64_t block = counts->nr_blocks; block > live.sb.sm.index + 1; block--)
+	for (uint64_t block = counts->nr_blocks; block > live->sb.sm.index + 1; block--)
 		nr_free += !counts->bytes[block - 1];
 	while (counts->bytes[first])
 		first++;
-	live.txn.counts.search_from = nr_free > ROOM ? live.sb.sm.index + 1 : first;
+	live->txn.counts.search_from = nr_free > ROOM ? live->sb.sm.index + 1 : first;
 }
 
 static void commit(void)
 {
-	assert_int_equal(era_live_commit(&live), 0);
+	assert_int_equal(era_live_commit(live), 0);
 	if (as_kernel)
 		turn();
 	truth = next;
@@ -72,10 +74,10 @@ static void commit(void)
 
 static bool has_room(void)
 {
-	if (txn_free_blocks(&live.txn) >= ROOM)
+	if (txn_free_blocks(&live->txn) >= ROOM)
 		return true;
 	commit();
-	return txn_free_blocks(&live.txn) >= ROOM;
+	return txn_free_blocks(&live->txn) >= ROOM;
 }
 
 static void mark(void)
@@ -86,7 +88,7 @@ static void mark(void)
 	if (roll(2))
 		first %= 1 + next.nr_blocks / 7;
 	for (uint32_t i = first; i < first + nr && i < next.nr_blocks; i++) {
-		assert_int_equal(era_live_mark(&live, i, 1), 0);
+		assert_int_equal(era_live_mark(live, i, 1), 0);
 		next.eras[i] = next.era;
 	}
 	if (roll(3))
@@ -95,28 +97,28 @@ static void mark(void)
 
 static void roll_over(void)
 {
-	assert_int_equal(era_live_roll_over(&live), 0);
-	next.era = live.sb.current_era;
+	assert_int_equal(era_live_roll_over(live), 0);
+	next.era = live->sb.current_era;
 	if (roll(3))
 		commit();
 }
 
 static void digest(void)
 {
-	assert_true(era_live_digest(&live) >= 0);
+	assert_true(era_live_digest(live) >= 0);
 	if (roll(3))
 		commit();
 }
 
 static void snapshot(void)
 {
-	if (live.sb.metadata_snap) {
-		assert_int_equal(era_live_drop_snapshot(&live), 0);
+	if (live->sb.metadata_snap) {
+		assert_int_equal(era_live_drop_snapshot(live), 0);
 	} else {
-		assert_int_equal(era_live_roll_over(&live), 0);
-		next.era = live.sb.current_era;
+		assert_int_equal(era_live_roll_over(live), 0);
+		next.era = live->sb.current_era;
 		commit();
-		assert_int_equal(era_live_take_snapshot(&live), 0);
+		assert_int_equal(era_live_take_snapshot(live), 0);
 	}
 	commit();
 }
@@ -124,8 +126,8 @@ static void snapshot(void)
 /* New entries get the era that begins. */
 static void resume(uint32_t nr_blocks)
 {
-	assert_int_equal(era_live_resume(&live, nr_blocks), 0);
-	next.era = live.sb.current_era;
+	assert_int_equal(era_live_resume(live, nr_blocks), 0);
+	next.era = live->sb.current_era;
 	for (uint32_t i = next.nr_blocks; i < nr_blocks; i++)
 		next.eras[i] = next.era;
 	next.nr_blocks = nr_blocks;
@@ -145,7 +147,7 @@ static uint32_t any_nr_blocks(void)
 /* What wasn't committed is lost. */
 static void crash(void)
 {
-	era_live_close(&live);
+	era_live_close(live);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	next = truth;
 	resume(roll(4) ? next.nr_blocks : any_nr_blocks());
@@ -198,7 +200,7 @@ static uint8_t *make_history(uint32_t nr_metadata)
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	resume(any_nr_blocks());
 	steps(5 + roll(150));
-	era_live_close(&live);
+	era_live_close(live);
 	blk_dev_close(&dev);
 	assert_int_equal(pread(fd, data, nr_metadata * BLOCK, 0), (ssize_t)(nr_metadata * BLOCK));
 	close(fd);

@@ -107,7 +107,7 @@ static int feed(const struct content *c, const struct era_stream *to)
 }
 
 struct build_run {
-	struct era_build build;
+	struct era_build *build;
 	struct era_stream stream;
 };
 
@@ -117,14 +117,14 @@ static void begin(struct build_run *run, struct simdev *sim, const struct report
 
 	assert_int_equal(simdev_dev(sim, &dev, rep), 0);
 	assert_int_equal(era_build_open_dev(&run->build, &dev, true), 0);
-	run->stream = era_build_stream(&run->build);
+	run->stream = era_build_stream(run->build);
 }
 
 static int end(struct build_run *run)
 {
-	int r = era_build_commit(&run->build);
+	int r = era_build_commit(run->build);
 
-	era_build_close(&run->build);
+	era_build_close(run->build);
 	return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the free blocks of active metadata are shared out.
+ * What the parts of this room share: the metadata of a running target, and how their free blocks
+ * are shared out.
  *
  * Marks come first, then digestion, which frees blocks, and last what can wait: rollovers and
  * snapshots. A later one leaves to the earlier ones what they need at any time:
@@ -20,10 +21,47 @@
  *
  * Each call commits if that frees blocks that are needed.
  */
-#ifndef ERA_LIVE_FREE_BLOCKS_H
-#define ERA_LIVE_FREE_BLOCKS_H
+#ifndef ERA_LIVE_LIVE_INTERNAL_H
+#define ERA_LIVE_LIVE_INTERNAL_H
+
+#ifndef ROOM_LIVE
+#error "for lib/live alone"
+#endif
 
 #include "live/live.h"
+#include "ondisk/era_disk.h"
+#include "pdata/txn.h"
+
+/* How far the oldest writeset has been written into the era array. */
+struct era_digest {
+	bool active;
+	uint32_t era;
+	uint32_t nr_bits;
+	uint64_t root;      /* of its bitset */
+	uint64_t next, end; /* data blocks */
+	uint64_t index;     /* of the bitset's block that is in words */
+	bool has_words;
+	uint64_t words[ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE)];
+};
+
+/* How many blocks of the live trees the snapshot holds, too, when the transactions had copied `at` such
+ * blocks.  Not too low. */
+struct era_shared {
+	uint64_t nr, at;
+};
+
+struct era_live {
+	struct blk_dev *dev;
+	struct txn txn;
+	struct superblock sb; /* as the next commit will write it */
+	struct superblock committed; /* as the last one did */
+	bool is_secured; /* the superblock has been written since the opening */
+	struct era_shared shared;
+	struct era_digest digest;
+	uint64_t nr_commits, nr_flushes, nr_digested;
+	uint64_t nr_writesets;           /* not digested yet; see era_live_count_writesets() */
+	uint64_t nr_committed_writesets; /* as of the last commit */
+};
 
 /* Returns 1 if there are enough blocks to change one block of the current bitset, 0 if not, or an
  * error. */

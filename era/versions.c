@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era/versions.h"
+
+#include <expat.h>
+#include <stdio.h>
+#include <zlib.h>
+#ifdef HAVE_ISAL
+#include <isa-l.h>
+#endif
+
+void versions_print(void)
+{
+	const XML_Expat_Version expat = XML_ExpatVersionInfo();
+
+	printf("expat %d.%d.%d\n", expat.major, expat.minor, expat.micro);
+	printf("zlib %s\n", zlibVersion());
+#ifdef HAVE_ISAL
+	/* It does not tell at run time. */
+	printf("ISA-L, built with %d.%d.%d\n", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION,
+	       ISAL_PATCH_VERSION);
+#else
+	printf("no ISA-L\n");
+#endif
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What configure is told about names: each test configures a build of its own.
+
+load ../lib/common
+
+setup() {
+	need make cc
+	scratch
+	[ ! -e "$abs_top_srcdir/Makefile" ] || skip_test "the source tree is configured itself"
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKE_TERMOUT MAKE_TERMERR
+}
+
+configured() {
+	"$abs_top_srcdir/configure" -q "$@" >configure.log 2>&1 && return
+	tail -n 20 configure.log
+	return 1
+}
+
+quietly() {
+	"$@" >log 2>&1 && return
+	tail -n 40 log
+	return 1
+}
+
+@test "a prefix, and no names of thin-provisioning-tools: all that is installed is called so, and says so" {
+	local filter
+	configured --program-prefix=x- --disable-compat-names --prefix=/usr CFLAGS=-O0 \
+		--with-nbdkit-filterdir=/usr/lib/filters
+	quietly make -j "$(nproc)" install DESTDIR="$PWD/root"
+	(cd root/usr/sbin && ls) >found
+	diff -u - found <<-END
+		x-era
+		x-era_ctl
+		x-era_format
+		x-era_metadata_size
+	END
+	(cd root/usr/share/man/man8 && ls) >found
+	fails grep -v '^x-era' found
+	[ "$(grep -c _ found)" = 3 ]
+	if grep -q '^nbdkitfilter_DATA = .' Makefile; then
+		[ "$(ls root/usr/lib/filters)" = nbdkit-era-filter.so ]
+	fi
+
+	# In pages, too; "era" alone is what the kernel remembers.
+	fails grep -rnE '(^|[^-])\<era (check|ctl|dump|format|invalidate|metadata-size|repair|restore)' \
+		root/usr/share/man
+	grep -rniE '(Nm|Xr|Dt) "?era\>|^(# )?era:' root/usr/share/man >found || :
+	fails grep -vi '\(Nm\|Xr\|Dt\) era-tools' found
+	fails grep -rn "'era --" root/usr/share/man
+	grep -x '.Nm x-era-check' root/usr/share/man/man8/x-era-check.8
+	grep -x '.Dt X-ERA-CHECK 8' root/usr/share/man/man8/x-era-check.8
+	grep '^.It Xr x-era-check 8' root/usr/share/man/man7/era-tools.7
+	grep '^x-era: unknown command' root/usr/share/man/man8/x-era.8
+
+	PATH=$PWD/root/usr/sbin:$PATH
+	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
+	x-era check meta
+	dd if=/dev/zero of=meta bs=64 count=1 conv=notrunc status=none
+	status_is 1 x-era invalidate --repair --written-since 2 meta >out
+	[ "$(grep -vc '^x-era invalidate: ' "$stderr")" = 0 ]
+	grep 'only x-era repair and x-era dump --repair can tell' "$stderr"
+	x-era help restore | grep 'x-era dump has printed'
+	[ "$(x-era_metadata_size --device-size 1T --block-size 64k --unit M)" = 212 ]
+
+	quietly make uninstall DESTDIR="$PWD/root"
+	[ -z "$(find root ! -type d)" ]
+}
+
+@test "a suffix would hide which command is meant, and is refused" {
+	fails configured --program-suffix=-2
+	grep "the end of a program's name must stay" configure.log
+	[ ! -e Makefile ]
+}

@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# One program for all commands: how it finds the one that is meant, and what is installed.
+
+load ../lib/common
+
+setup() {
+	need_ours era era_check
+	scratch
+	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
+}
+
+# linked NAME: a link to the program, by a path.
+linked() {
+	mkdir -p links
+	ln -sf "$(realpath "$(command -v era)")" "links/$1"
+}
+
+# is_check WORD...: they run the check, and call it so.
+is_check() {
+	local name="${*##*/}"
+	status_is 0 "$@" -q meta || return
+	"$@" --help >help
+	grep -q "^Usage: $name \[OPTION...\] DEV\$" help || return
+	status_is 2 "$@" || return
+	diff -u - "$stderr" <<-END
+		$name: no metadata device given
+		$name: try '$name --help' or '$name --usage'
+	END
+}
+
+@test "a command is found by the name of a link, whatever stands before it" {
+	local name
+	for name in era_check x-era_check my_check _check era_metadata_size_check; do
+		linked "$name"
+		is_check "links/$name"
+	done
+	linked era_metadata_size
+	[ "$(links/era_metadata_size --device-size 1T --block-size 64k --unit M)" = 212 ]
+}
+
+@test "under a name that ends in no command the first argument is one" {
+	local name
+	for name in era x-era check checker era_chec era_check2 era-check era_size; do
+		linked "$name"
+		is_check "links/$name" check
+	done
+	status_is 2 links/era-check -q meta
+}
+
+@test "a link that leads to a link is known by its own name" {
+	linked era_dump
+	ln -s era_dump links/era_check
+	is_check links/era_check
+}
+
+@test "a command may have a - or a _ between its words" {
+	local name
+	for name in metadata-size metadata_size; do
+		[ "$(era "$name" --device-size 1T --block-size 64k --unit M)" = 212 ]
+		status_is 2 era "$name" >out
+		grep -q "^era $name: --block-size is missing\$" "$stderr"
+		era help "$name" | grep -q "^Usage: era $name "
+	done
+}
+
+@test "help COMMAND is COMMAND --help" {
+	era help check >one
+	era check --help >two
+	cmp one two
+	era --help check >two
+	cmp one two
+	status_is 2 era help check dump >out
+	grep -qx "era: unexpected argument 'dump'" "$stderr"
+	[ ! -s out ]
+}
+
+@test "without a command it prints what there is, and fails" {
+	status_is 2 era >out
+	[ ! -s out ]
+	era help | cmp - "$stderr"
+	status_is 2 era '' >out
+	grep -q "^era: unknown command ''" "$stderr"
+	status_is 2 era --help --version >out
+	status_is 2 era --version check >out
+	grep -qx "era: unexpected argument 'check'" "$stderr"
+	[ ! -s out ]
+}
+
+# nearest WORD COMMAND
+nearest() {
+	local way
+	for way in '' help; do
+		status_is 2 era $way "$1" >out || return
+		[ ! -s out ] && grep -Fqx "era: unknown command '$1', the nearest is '$2'" "$stderr" || return
+	done
+}
+
+@test "a command that does not exist is refused, and the nearest one named" {
+	nearest chekc check
+	nearest checks check
+	nearest dmp dump
+	nearest ctrl ctl
+	nearest metadata-sizes metadata-size
+	nearest metadata metadata-size
+	nearest inval invalidate
+	nearest restor restore
+	nearest Repair repair
+	status_is 2 era "$(printf 'x%.0s' {1..5000})"
+	status_is 2 era "$(printf 'a\n\033b')"
+	grep -q "^era: unknown command 'a\\\\n\\\\x1bb', the nearest" "$stderr"
+}
+
+@test "the version is followed by those of the libraries" {
+	era --version >out
+	grep -Ex 'expat [0-9]+\.[0-9]+\.[0-9]+' out
+	grep -Ex 'zlib [0-9]+\..*' out
+	grep -Ex 'ISA-L, built with [0-9.]+|no ISA-L' out
+	[ "$(wc -l <out)" = 4 ]
+	era check --version >out
+	[ "$(wc -l <out)" = 1 ]
+}
+
+@test "a name with control characters is shown as one line without them" {
+	local word
+	linked $'a\033\nb'
+	linked $'a\033\nb_check'
+	for word in help --usage --version; do
+		links/$'a\033\nb' "$word"
+		links/$'a\033\nb' check "--${word#--}"
+		links/$'a\033\nb_check' "--${word#--}"
+		status_is 2 links/$'a\033\nb' check
+		cat "$stderr"
+	done >out
+	status_is 2 links/$'a\033\nb' >>out
+	cat "$stderr" >>out
+	[ "$(grep -c 'a.x1b.nb' out)" -ge 15 ]
+	fails grep -a $'\033' out
+	fails grep '^b' out
+}
+
+@test "help that nobody can read is a failure" {
+	local word
+	[ -w /dev/full ] || skip_test "needs /dev/full"
+	for word in help --usage --version; do
+		status_is 3 era "$word" >/dev/full
+		status_is 3 era "$word" >&-
+	done
+}
+
+# make_tree WORD...: in the build tree, without what a make that runs the tests has in the environment.
+make_tree() {
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKE_TERMOUT -u MAKE_TERMERR \
+		make -s -C "$abs_top_builddir" DESTDIR="$PWD/root" "$@" >make.log 2>&1 && return
+	cat make.log
+	return 1
+}
+
+installed() {
+	(cd root && find . ! -type d | sed 's|.*/||' | sort)
+}
+
+# has_programs PREFIX NAME...: they are installed, and their pages.
+has_programs() {
+	local prefix=$1 name
+	shift
+	for name; do
+		grep -qx "$prefix$name" found || return
+		grep -qx "$prefix$name.8" found || return
+	done
+}
+
+has_no() {
+	local prefix=$1 name
+	shift
+	for name; do
+		fails grep -qx "$prefix$name\(\.8\)\?" found || return
+	done
+}
+
+compat_names="era_check era_dump era_invalidate era_repair era_restore"
+own_names="era_ctl era_format era_metadata_size"
+
+need_tree() {
+	need make
+	[ -z "${ERA_BIN_DIR:-}" ] || skip_test "the programs are not those of the build tree"
+}
+
+# links_work PREFIX: each link in root runs its command, and its page leads to a page.
+links_work() {
+	local link page
+	while IFS= read -r link; do
+		status_is 0 "$link" --version >version || return
+		grep -q "^${link##*/} " version || return
+	done < <(find root -path '*/sbin/*')
+	while IFS= read -r page; do
+		find root -path "*/$(sed -n 's/^\.so //p' "$page")" | grep -q . || return
+	done < <(grep -rl '^\.so ' root)
+}
+
+@test "all programs, links and pages are installed, and uninstalled" {
+	need_tree
+	make_tree install
+	installed >found
+	has_programs '' era $compat_names $own_names
+	links_work
+	# Once more, over what is there.
+	make_tree install
+	installed | cmp found -
+	make_tree uninstall
+	[ -z "$(installed)" ]
+}
+
+@test "a prefix is that of programs, links and pages, not of the filter" {
+	local transform='s&^&x-&'
+	need_tree
+	make_tree install program_transform_name="$transform"
+	installed >found
+	has_programs x- era $compat_names $own_names
+	has_no '' era $compat_names $own_names
+	links_work
+	[ "$(grep -c '\<nbdkit-era-filter\.' found)" -gt 0 ]
+	fails grep 'x-nbdkit' found
+	grep -qx era-tools.7 found
+	make_tree uninstall program_transform_name="$transform"
+	[ -z "$(installed)" ]
+}
+
+@test "without compat names there are only our own" {
+	need_tree
+	make_tree install installed_links='$(own_links)'
+	installed >found
+	has_programs '' era $own_names
+	has_no '' $compat_names
+	make_tree uninstall installed_links='$(own_links)'
+	[ -z "$(installed)" ]
+}

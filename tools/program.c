@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/program.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum exit_status program_run(const struct program *program, const char *called, struct tool *tool,
+			     int argc, char **argv)
+{
+	void *options = calloc(1, program->options_size);
+	enum exit_status status;
+
+	tool_set_name(called);
+	if (!options) {
+		tool_say(tool, "out of memory");
+		return STATUS_SYSTEM;
+	}
+	options_parse(program->options, argc, argv, options);
+	status = program->run(tool, options);
+	tool_end(tool);
+	free(options);
+#ifdef ERA_ASSERTS
+	assert(status == STATUS_USAGE || program->options->statuses[status]);
+#endif
+	return status;
+}
