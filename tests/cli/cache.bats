@@ -757,7 +757,7 @@ spoiled() {
 
 # Each byte, of metadata of either version; all of it is read.
 @test "1: a byte that is wrong is missed nowhere" {
-	local version at block blocks=0
+	local version at block bytes=0
 	small
 	for version in 1 2; do
 		rm -f whole
@@ -769,14 +769,13 @@ spoiled() {
 				cp whole bad
 				flip bad $((block * 4096 + at))
 				exit_status from_metadata cache-xml bad >got
-				one_of 0 1 || return
-				# The empty tree that cache_restore 0.9 leaves is nobody's.
-				[ "$status" = 1 ] || { [ $version = 1 ] && since=4 from_metadata cache-xml bad | cmp - want; }
-				[ "$status" = 0 ] || blocks=$((blocks + 1))
+				one_of 1
+				[ ! -s got ]
+				bytes=$((bytes + 1))
 			done
 		done
 	done
-	[ $blocks -ge 200 ]
+	[ $bytes -ge 170 ]
 }
 
 # flip FILE OFFSET: one bit of that byte.

@@ -526,7 +526,8 @@ boot_forward() {
 
 # fast_create SECTORS: the cache's data device, so much of it.
 fast_create() {
-	dmsetup create fast --noudevsync --table "0 $1 linear $whole_data 0" && dmsetup mknodes
+	dmsetup create fast --noudevsync --table "0 $1 linear $whole_data 0"
+	dmsetup mknodes
 	cache_data=/dev/mapper/fast
 }
 
