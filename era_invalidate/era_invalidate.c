@@ -26,24 +26,21 @@ static bool size_fits(const struct dmera_facts *facts, const struct options *opt
 	return false;
 }
 
-/* Without a look at the cache's own metadata nobody knows; XML can be made of any. */
-static int check_cache(const struct options *options, struct cache_metadata *metadata,
+/* Messages are for a cache that the kernel starts as it was stopped; XML can be made of any. */
+static int check_cache(const struct options *options, const struct cache_facts *cache,
 		       const struct report *rep)
 {
-	int r;
-
-	if (!options->cache_metadata) {
-		report_note(rep, "whether the cache was stopped cleanly, and what is dirty in its metadata "
-				 "of version 2, was not checked (--cache-metadata)");
+	if (cache->needs_check)
+		return report_fail(rep, ERA_NO_ANSWER,
+				   "%s: the cache could not write its metadata: the kernel does "
+				   "not start it before cache_check has cleared needs_check",
+				   options->cache_metadata);
+	if (cache->is_clean)
 		return 0;
-	}
-	r = cache_metadata_read(options->cache_metadata, metadata, rep);
-	if (r || metadata->clean)
-		return r;
 	if (options->cache_format == CACHE_MESSAGES)
 		return report_fail(rep, ERA_NO_ANSWER,
-				   "%s: the cache was not stopped cleanly: the kernel takes all of it "
-				   "as dirty; restore it from the mappings that are not stale "
+				   "%s: the cache was not stopped cleanly: the kernel takes all of "
+				   "it as dirty; restore it from the mappings that are not stale "
 				   "(--format cache-xml)",
 				   options->cache_metadata);
 	report_note(rep, "%s: the cache was not stopped cleanly: its mappings are safe to restore "
@@ -51,27 +48,47 @@ static int check_cache(const struct options *options, struct cache_metadata *met
 	return 0;
 }
 
+static int write_stale(const struct cache_question *question, const struct options *options,
+		       struct sink *sink)
+{
+	struct source mappings;
+	int r;
+
+	if (!options->cache_mappings)
+		return cache_write_stale(NULL, question, sink);
+	r = source_open(&mappings, options->cache_mappings, question->rep);
+	if (r)
+		return r;
+	r = cache_write_stale(&mappings, question, sink);
+	source_close(&mappings);
+	return r;
+}
+
 static int write_cache(const struct changes *changes, const struct options *options,
 		       struct sink *sink, const struct report *rep)
 {
-	struct cache_metadata metadata = {0};
+	struct cache_metadata *metadata;
 	struct cache_question question = {
 		.changes = changes,
 		.format = options->cache_format,
 		.allow_dirty = options->allow_dirty,
-		.metadata = options->cache_metadata ? &metadata : NULL,
 		.rep = rep,
 	};
-	struct source mappings;
-	int r = check_cache(options, &metadata, rep);
+	int r;
 
-	if (!r)
-		r = source_open(&mappings, options->cache_mappings, rep);
-	if (!r) {
-		r = cache_write_stale(&mappings, &question, sink);
-		source_close(&mappings);
+	if (!options->cache_metadata) {
+		report_note(rep, "whether the cache was stopped cleanly, and what is dirty in its "
+				 "metadata of version 2, was not checked (--cache-metadata)");
+		return write_stale(&question, options, sink);
 	}
-	cache_metadata_free(&metadata);
+	r = cache_metadata_open(&metadata, options->cache_metadata, rep);
+	if (r)
+		return r;
+	question.metadata = metadata;
+	r = check_cache(options, cache_metadata_facts(metadata), rep);
+	if (!r)
+		r = write_stale(&question, options, sink);
+	cache_metadata_close(metadata);
 	return r;
 }
 

@@ -46,8 +46,7 @@ static const struct option_row rows[] = {
 	 "For dm-cache and cache-xml: the output of cache_dump ('-': standard input)", OPTION_TEXT,
 	 offsetof(struct options, cache_mappings), 0, NULL, false},
 	{"cache-metadata", 0, "DEV",
-	 "For dm-cache and cache-xml: read from the cache's metadata whether it was stopped "
-	 "cleanly",
+	 "For dm-cache and cache-xml: the metadata device of the cache, which must not be active",
 	 OPTION_TEXT, offsetof(struct options, cache_metadata), 0, NULL, false},
 	{"allow-dirty", 0, NULL,
 	 "For dm-cache and cache-xml: drop dirty cache blocks, and what was written to them",
@@ -63,8 +62,9 @@ static void check_cache_options(const struct options *options)
 	if (options->format && given)
 		options_error("--cache-mappings, --cache-metadata and --allow-dirty are for "
 			      "--format dm-cache and cache-xml only");
-	if (!options->format && !options->cache_mappings)
-		options_error("this format needs the mappings of the cache (--cache-mappings)");
+	if (!options->format && !options->cache_metadata && !options->cache_mappings)
+		options_error("this format needs the metadata of the cache (--cache-metadata), or "
+			      "its mappings (--cache-mappings)");
 }
 
 /* Neither list nor messages may go into what the answer is read from. */

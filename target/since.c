@@ -300,7 +300,7 @@ static int find_list(struct since_list **out, const struct source *source, struc
 			*out = list;
 			return 0;
 		}
-		if (!registry.is_making && has_too_many_lists())
+		if (!registry.is_making && !list && has_too_many_lists())
 			return report_fail(&log_report, ERA_SYS, "%u lists are held, as many as may be: "
 					   "close other connections", MAX_LISTS);
 		if (!registry.is_making)

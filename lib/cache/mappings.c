@@ -2,9 +2,8 @@
 #include "cache/mappings.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
-#include "base/bits.h"
+#include "cache/growing_bits.h"
 #include "xml/parse.h"
 
 enum place {
@@ -22,7 +21,7 @@ struct cache_reader {
 	struct xml_parser xml;
 	const struct cache_stream *to;
 	uint32_t nr_cache_blocks;
-	uint64_t *mapped; /* one bit per cache block */
+	struct growing_bits mapped;
 	bool has_mappings, has_hints;
 };
 
@@ -40,9 +39,6 @@ static void begin_superblock(void *ctx, const struct xml_value *values)
 	if (!header.block_size)
 		xml_invalid(&r->xml, "block_size: found 0, wanted at least 1 sector");
 	r->nr_cache_blocks = header.nr_cache_blocks;
-	r->mapped = bits_alloc(header.nr_cache_blocks);
-	if (!r->mapped)
-		xml_stop(&r->xml, report_nomem(r->xml.source->rep));
 	if (!xml_failed(&r->xml))
 		xml_stop(&r->xml, r->to->begin(r->to->ctx, &header));
 }
@@ -87,13 +83,15 @@ static void begin_mapping(void *ctx, const struct xml_value *values)
 
 	if (!is_in_cache(r, values[0].number))
 		return;
-	if (bits_test(r->mapped, mapping.cache_block)) {
+	if (growing_bits_test(&r->mapped, mapping.cache_block)) {
 		xml_invalid(&r->xml, "cache block %" PRIu32 " is mapped twice",
 			    mapping.cache_block);
 		return;
 	}
-	bits_set(r->mapped, mapping.cache_block);
-	xml_stop(&r->xml, r->to->mapping(r->to->ctx, &mapping));
+	if (growing_bits_set(&r->mapped, mapping.cache_block, r->nr_cache_blocks))
+		xml_stop(&r->xml, r->to->mapping(r->to->ctx, &mapping));
+	else
+		xml_stop(&r->xml, report_nomem(r->xml.source->rep));
 }
 
 static void begin_hints(void *ctx, const struct xml_value *values)
@@ -113,7 +111,7 @@ static void begin_hint(void *ctx, const struct xml_value *values)
 {
 	struct cache_reader *r = ctx;
 
-	if (is_in_cache(r, values[0].number))
+	if (is_in_cache(r, values[0].number) && r->to->hint)
 		xml_stop(&r->xml, r->to->hint(r->to->ctx, (uint32_t)values[0].number,
 					      values[1].text));
 }
@@ -153,6 +151,6 @@ int cache_read(struct source *source, const struct cache_stream *to)
 
 	r.xml.ctx = &r;
 	result = xml_parse(&r.xml);
-	free(r.mapped);
+	growing_bits_free(&r.mapped);
 	return result;
 }

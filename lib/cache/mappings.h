@@ -29,13 +29,14 @@ struct cache_stream {
 	int (*begin)(void *ctx, const struct cache_header *header);
 	int (*mapping)(void *ctx, const struct cache_mapping *mapping);
 	int (*hints_begin)(void *ctx);
-	int (*hint)(void *ctx, uint32_t cache_block, const char *data);
+	int (*hint)(void *ctx, uint32_t cache_block, const char *data); /* may be NULL */
 	int (*end)(void *ctx);
 };
 
 /* The input is checked: sizes are whole sectors, a cache block is in the cache and is mapped once,
  * and there is a list of mappings.  Errors are reported, except those of the stream, which reports
- * its own. Discards are left out.  Takes one bit of memory per cache block. */
+ * its own.  Discards are left out.  Takes one bit of memory per cache block up to the last one that
+ * is mapped. */
 int cache_read(struct source *source, const struct cache_stream *to) must_check;
 
 #endif

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of dm-cache's metadata that the XML of its mappings does not show: was it stopped
- * cleanly, and which of its blocks are dirty?
+ * The metadata of a dm-cache, read from its metadata device.
  *
- * Version 1 has a dirty flag in each mapping; version 2 has a separate bitset, which not every
- * release of cache_dump reads.
+ * They are read as strictly as those of dm-era.  Each block is validated: checksum, own number,
+ * type, counts.  The reference counts are recomputed and compared with the space map, so that a
+ * lost pointer is noticed; since no block is shared, each of them is 0 or 1.
+ *
+ * Version 1 has a dirty flag in each mapping; version 2 has a separate bitset.
+ *
+ * Reading takes two bits of memory per metadata block, and a few buffers.
  */
 #ifndef ERA_CACHE_METADATA_H
 #define ERA_CACHE_METADATA_H
@@ -14,19 +18,39 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
+#include "cache/mappings.h"
 
-struct cache_metadata {
-	bool clean;
+struct cache_facts {
+	bool is_clean;    /* stopped cleanly, so that the dirty bits are right */
+	bool needs_check; /* a commit has failed: the next start needs a cache_check */
+	bool has_dirty_bits; /* version 2 */
 	uint32_t block_size; /* sectors */
 	uint32_t nr_cache_blocks;
-	uint64_t *dirty; /* version 2: one bit per cache block; otherwise NULL */
 };
 
-/* Reads them from a device or file that nothing writes to.  Errors are reported. */
-int cache_metadata_read(const char *path, struct cache_metadata *metadata, const struct report *rep)
+struct cache_metadata;
+
+/* Opens a device or file that nothing writes to, and reads its superblock.  Errors are reported.
+ * rep must live until *metadata is closed; after an error there is nothing to close. */
+int cache_metadata_open(struct cache_metadata **metadata, const char *path,
+			const struct report *rep) must_check;
+void cache_metadata_close(struct cache_metadata *metadata);
+
+/* What the superblock says; valid until the end. */
+const struct cache_facts *cache_metadata_facts(const struct cache_metadata *metadata);
+
+/* Gets the next mapping, in the order of cache blocks.  Returns 1, 0 at the end, or an error, which
+ * is reported.  No mapping is reliable before cache_metadata_finish() has returned 0. */
+int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *mapping) must_check;
+
+/* To be called once after the last mapping: reads the rest, and compares the space map with the
+ * blocks that were reached.  Hints go to `hint`, including those of cache blocks that are not
+ * mapped; if it is NULL, their blocks are not read. */
+int cache_metadata_finish(struct cache_metadata *metadata,
+			  int (*hint)(void *ctx, uint32_t cache_block, const char *data), void *ctx)
 	must_check;
 
-/* A zeroed struct is legal. */
-void cache_metadata_free(struct cache_metadata *metadata);
+/* Reads everything into a stream, as cache_read() does with the output of cache_dump. */
+int cache_metadata_read(struct cache_metadata *metadata, const struct cache_stream *to) must_check;
 
 #endif

@@ -2,16 +2,19 @@
 /*
  * The mappings are streamed.  What is remembered of them is one bit per cache block; the XML of
  * those that stay waits in a nameless temporary file until the last one has been read.
+ *
+ * If there is both XML and the cache's metadata, they are read side by side in the order of cache
+ * blocks and compared.
  */
 #include "cache/stale.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "cache/growing_bits.h"
 #include "cache/mappings.h"
 #include "ondisk/era_disk.h"
 
@@ -22,7 +25,8 @@ struct cache_job {
 	const struct cache_question *question;
 	uint64_t block_size; /* of the cache, bytes */
 	uint32_t nr_cache_blocks;
-	uint64_t *stale; /* one bit per cache block */
+	struct growing_bits stale;
+	struct cache_metadata *other; /* that the mappings are compared with, or NULL */
 	uint64_t nr_dirty;
 	struct sink spool; /* of the XML that stays */
 	bool has_hints;
@@ -59,17 +63,17 @@ static void put_escaped(struct sink *sink, const char *text)
 
 static int check_sizes(const struct cache_job *job, const struct cache_header *header)
 {
-	const struct cache_metadata *metadata = job->question->metadata;
+	const struct cache_facts *facts = job->other ? cache_metadata_facts(job->other) : NULL;
 
-	if (!metadata || (metadata->block_size == header->block_size &&
-			  metadata->nr_cache_blocks == header->nr_cache_blocks))
+	if (!facts || (facts->block_size == header->block_size &&
+		       facts->nr_cache_blocks == header->nr_cache_blocks))
 		return 0;
-	return report_fail(job->question->rep, ERA_DAMAGED,
+	return report_fail(job->question->rep, ERA_NO_ANSWER,
 			   "the mappings are of a cache of %" PRIu32 " blocks of %" PRIu32
 			   " sectors, the cache metadata of one of %" PRIu32 " blocks of %" PRIu32
 			   " sectors",
-			   header->nr_cache_blocks, header->block_size, metadata->nr_cache_blocks,
-			   metadata->block_size);
+			   header->nr_cache_blocks, header->block_size, facts->nr_cache_blocks,
+			   facts->block_size);
 }
 
 static int on_begin(void *ctx, const struct cache_header *header)
@@ -81,9 +85,6 @@ static int on_begin(void *ctx, const struct cache_header *header)
 		return r;
 	job->block_size = (uint64_t)header->block_size * SECTOR_SIZE;
 	job->nr_cache_blocks = header->nr_cache_blocks;
-	job->stale = bits_alloc(header->nr_cache_blocks);
-	if (!job->stale)
-		return report_nomem(job->question->rep);
 	if (!want_xml(job))
 		return 0;
 	sink_printf(&job->spool, "<superblock uuid=\"");
@@ -112,17 +113,9 @@ static bool is_changed(const struct cache_job *job, uint64_t origin_block)
 	return bits_next_set(changes->bits, first, last) < last;
 }
 
-static bool is_dirty(const struct cache_job *job, const struct cache_mapping *mapping)
-{
-	const struct cache_metadata *metadata = job->question->metadata;
-
-	return mapping->dirty ||
-	       (metadata && metadata->dirty && bits_test(metadata->dirty, mapping->cache_block));
-}
-
 static bool is_stale(struct cache_job *job, const struct cache_mapping *mapping)
 {
-	if (is_dirty(job, mapping)) {
+	if (mapping->dirty) {
 		if (job->nr_dirty++ < DIRTY_NAMED && !job->question->allow_dirty)
 			report_note(job->question->rep,
 				    "cache block %" PRIu32 " (origin block %" PRIu64 ") is dirty",
@@ -132,13 +125,58 @@ static bool is_stale(struct cache_job *job, const struct cache_mapping *mapping)
 	return is_changed(job, mapping->origin_block);
 }
 
-static int on_mapping(void *ctx, const struct cache_mapping *mapping)
+static void mapping_text(const struct cache_mapping *mapping, char *text, size_t size)
+{
+	snprintf(text, size, "cache block %" PRIu32 " of origin block %" PRIu64 "%s",
+		 mapping->cache_block, mapping->origin_block, mapping->dirty ? ", dirty" : "");
+}
+
+/* NULL stands for the end of the mappings. */
+static int not_the_same(const struct cache_job *job, const struct cache_mapping *found,
+			const struct cache_mapping *wanted)
+{
+	char texts[2][LINE_BYTES] = {"the end", "the end"};
+
+	if (found)
+		mapping_text(found, texts[0], sizeof(texts[0]));
+	if (wanted)
+		mapping_text(wanted, texts[1], sizeof(texts[1]));
+	return report_fail(job->question->rep, ERA_NO_ANSWER,
+			   "the mappings are not those of the cache metadata: found %s, wanted %s",
+			   texts[0], texts[1]);
+}
+
+/* The next mapping in the metadata must be this one, too.  Whether it is dirty is taken from there,
+ * since not every release of cache_dump reads the dirty bits of version 2. */
+static int compare_mapping(const struct cache_job *job, struct cache_mapping *mapping)
+{
+	bool own_bits = cache_metadata_facts(job->other)->has_dirty_bits;
+	struct cache_mapping own;
+	int r = cache_metadata_next(job->other, &own);
+
+	if (r < 0)
+		return r;
+	if (!r)
+		return not_the_same(job, mapping, NULL);
+	if (own.cache_block != mapping->cache_block || own.origin_block != mapping->origin_block ||
+	    (own.dirty != mapping->dirty && !(own.dirty && own_bits)))
+		return not_the_same(job, mapping, &own);
+	mapping->dirty = own.dirty;
+	return 0;
+}
+
+static int on_mapping(void *ctx, const struct cache_mapping *told)
 {
 	struct cache_job *job = ctx;
+	struct cache_mapping copy = *told, *mapping = &copy;
+	int r = job->other ? compare_mapping(job, mapping) : 0;
 
-	if (is_stale(job, mapping))
-		bits_set(job->stale, mapping->cache_block);
-	else if (want_xml(job))
+	if (r)
+		return r;
+	if (is_stale(job, mapping)) {
+		if (!growing_bits_set(&job->stale, mapping->cache_block, job->nr_cache_blocks))
+			return report_nomem(job->question->rep);
+	} else if (want_xml(job))
 		sink_printf(&job->spool,
 			    "    <mapping cache_block=\"%" PRIu32 "\" origin_block=\"%" PRIu64
 			    "\" dirty=\"false\"/>\n",
@@ -160,7 +198,7 @@ static int on_hint(void *ctx, uint32_t cache_block, const char *data)
 {
 	struct cache_job *job = ctx;
 
-	if (!want_xml(job) || bits_test(job->stale, cache_block))
+	if (growing_bits_test(&job->stale, cache_block))
 		return 0;
 	sink_printf(&job->spool, "    <hint cache_block=\"%" PRIu32 "\" data=\"", cache_block);
 	put_escaped(&job->spool, data);
@@ -168,10 +206,24 @@ static int on_hint(void *ctx, uint32_t cache_block, const char *data)
 	return sink_failed(&job->spool);
 }
 
+/* The metadata must have no more mappings, and be sound. */
+static int end_comparison(const struct cache_job *job)
+{
+	struct cache_mapping own;
+	int r = cache_metadata_next(job->other, &own);
+
+	if (r > 0)
+		return not_the_same(job, NULL, &own);
+	return r ? r : cache_metadata_finish(job->other, NULL, NULL);
+}
+
 static int on_end(void *ctx)
 {
 	struct cache_job *job = ctx;
+	int r = job->other ? end_comparison(job) : 0;
 
+	if (r)
+		return r;
 	if (want_xml(job))
 		sink_printf(&job->spool, "  </%s>\n</superblock>\n",
 			    job->has_hints ? "hints" : "mappings");
@@ -181,11 +233,12 @@ static int on_end(void *ctx)
 /* A line is full when the longest argument might not fit any more. */
 static void write_messages(const struct cache_job *job, struct sink *sink)
 {
-	uint64_t begin = bits_next_set(job->stale, 0, job->nr_cache_blocks);
+	const uint64_t *stale = job->stale.words;
+	uint64_t nr = job->stale.nr_bits, begin = bits_next_set(stale, 0, nr);
 	size_t line = 0;
 
-	while (begin < job->nr_cache_blocks && !sink_failed(sink)) {
-		uint64_t end = bits_next_clear(job->stale, begin, job->nr_cache_blocks);
+	while (begin < nr && !sink_failed(sink)) {
+		uint64_t end = bits_next_clear(stale, begin, nr);
 		char argument[64];
 		int len = snprintf(argument, sizeof(argument),
 				   end - begin == 1 ? " %" PRIu64 : " %" PRIu64 "-%" PRIu64, begin,
@@ -201,7 +254,7 @@ static void write_messages(const struct cache_job *job, struct sink *sink)
 		}
 		sink_write(sink, argument, (size_t)len);
 		line += (size_t)len;
-		begin = bits_next_set(job->stale, end, job->nr_cache_blocks);
+		begin = bits_next_set(stale, end, nr);
 	}
 	if (line)
 		sink_printf(sink, "\n");
@@ -226,16 +279,26 @@ static int answer(struct cache_job *job, struct sink *sink)
 int cache_write_stale(struct source *mappings, const struct cache_question *question,
 		      struct sink *sink)
 {
-	struct cache_job job = {.question = question};
-	const struct cache_stream stream = {&job,           on_begin, on_mapping,
-					    on_hints_begin, on_hint,  on_end};
+	struct cache_job job = {
+		.question = question,
+		.other = mappings ? question->metadata : NULL,
+	};
+	const struct cache_stream stream = {
+		.ctx = &job,
+		.begin = on_begin,
+		.mapping = on_mapping,
+		.hints_begin = on_hints_begin,
+		.hint = want_xml(&job) ? on_hint : NULL,
+		.end = on_end,
+	};
 	int r = sink_open_spool(&job.spool, question->rep);
 
 	if (!r)
-		r = cache_read(mappings, &stream);
+		r = mappings ? cache_read(mappings, &stream)
+			     : cache_metadata_read(question->metadata, &stream);
 	if (!r)
 		r = answer(&job, sink);
 	sink_close(&job.spool);
-	free(job.stale);
+	growing_bits_free(&job.stale);
 	return r;
 }

@@ -27,12 +27,14 @@ struct cache_question {
 	const struct changes *changes;
 	enum cache_format format;
 	bool allow_dirty; /* dirty blocks count as stale */
-	const struct cache_metadata *metadata; /* of the cache, or NULL: unknown */
+	struct cache_metadata *metadata; /* of the cache, just opened; NULL: unknown */
 	const struct report *rep;
 };
 
-/* Reads the mappings of a cache, as printed by cache_dump, and writes the answer to sink after all
- * of them have been read.  ERA_NO_ANSWER if there is a dirty one; the first of them are named. */
+/* Reads the mappings of a cache and writes the answer to sink after all of them have been read.
+ * mappings is the output of cache_dump; if it is NULL, they are read from question->metadata.  If
+ * both are given, they must be the same.  ERA_NO_ANSWER if they are not, or if there is a dirty
+ * block; the first of these are named. */
 int cache_write_stale(struct source *mappings, const struct cache_question *question,
 		      struct sink *sink) must_check;
 

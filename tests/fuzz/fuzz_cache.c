@@ -4,9 +4,8 @@
  * again, and then all of it stays.  Of the blocks that stay where nothing was changed, those are stale
  * whose bytes were; the others are stale either way.
  *
- * Input: a seed for where to cut (4 bytes), flags (1: dirty blocks are allowed, 2: the cache's
- * metadata are looked into, 4: these have dirty bits), which origin blocks were changed (8 bytes, a
- * bit a block), then the text.
+ * Input: a seed for where to cut (4 bytes), flags (1: dirty blocks are allowed), which origin
+ * blocks were changed (8 bytes, one bit per block), then the text.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,13 +20,9 @@
 
 #define ORIGIN_BLOCKS 64u
 #define ORIGIN_BLOCK_BYTES (64u * 512u)
-#define CACHE_BLOCKS 16u
-#define CACHE_BLOCK_SECTORS 64u
 
 enum {
 	ALLOW_DIRTY = 1,
-	WITH_METADATA = 2,
-	WITH_DIRTY_BITS = 4,
 };
 
 static int answer(const struct cache_question *question, struct input text, uint32_t cuts,
@@ -154,17 +149,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct input input = {data, len};
 	uint32_t cuts = (uint32_t)input_take(&input, 4);
 	unsigned flags = (unsigned)input_take(&input, 1);
-	uint64_t bits = input_take(&input, 8), dirty[1] = {bits * 5};
+	uint64_t bits = input_take(&input, 8);
 	const struct changes changes = {
 		.bits = &bits,
 		.nr_blocks = ORIGIN_BLOCKS,
 		.block_size = ORIGIN_BLOCK_BYTES,
-	};
-	const struct cache_metadata metadata = {
-		.clean = true,
-		.block_size = CACHE_BLOCK_SECTORS,
-		.nr_cache_blocks = CACHE_BLOCKS,
-		.dirty = flags & WITH_DIRTY_BITS ? dirty : NULL,
 	};
 	struct told told;
 	const struct report rep = fuzz_report(&told);
@@ -172,7 +161,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.changes = &changes,
 		.format = CACHE_MESSAGES,
 		.allow_dirty = flags & ALLOW_DIRTY,
-		.metadata = flags & WITH_METADATA ? &metadata : NULL,
 		.rep = &rep,
 	};
 	struct memfile file;

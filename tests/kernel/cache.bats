@@ -6,6 +6,7 @@
 # dropped is computed from the writes themselves.
 
 load ../lib/common
+load ../lib/damage
 load ../lib/truth
 load kernel
 
@@ -15,7 +16,7 @@ cache_sectors=64
 setup() {
 	local tool
 	need_kernel
-	need_ours era_check era_invalidate
+	need_ours era_check era_format era_invalidate
 	for tool in cache_check cache_dump cache_restore; do
 		need "$PEER_DIR/$tool"
 	done
@@ -108,16 +109,23 @@ quote() {
 	echo "# $*" >&3
 }
 
+# as_dumped: the mappings were the same of metadata, of XML and of both, whenever they were dumped.
+as_dumped() {
+	grep -q '^figure: as-dumped' "$1"
+	[ "$(grep -c '^figure: as-dumped' "$1")" -ge "$2" ]
+}
+
 # quote_rollback WORD...
 quote_rollback() {
 	quote "$*: $(figure without-stale) of $(figure without-mapped) stale, $(figure with-stale) after;" \
 		"$(figure with-mapped) kept, $(figure with-hits) hits"
 }
 
-# rollback ERA-BLOCK
+# rollback ERA-BLOCK [WORD=VALUE...]
 rollback() {
 	local held kept
-	stack rollback era_block="$1"
+	stack rollback era_block="$1" "${@:2}"
+	as_dumped console.rollback 1
 	cmp vendor ink.1
 	list_is_true "$1"
 	held=$(figure without-mapped)
@@ -147,9 +155,25 @@ rollback() {
 	rollback 88
 }
 
+@test "metadata of version 2" {
+	rollback 16 cache_version=2
+	[ "$(u32 cache_meta 0 40)" = 2 ]
+}
+
 @test "a writeback cache: dirty blocks are refused, and flushed before snapshot and rollback" {
+	dirty
+}
+
+@test "a writeback cache with metadata of version 2: its dirty bits are seen" {
+	dirty cache_version=2
+	[ "$(u32 cache_meta 0 40)" = 2 ]
+}
+
+# dirty [WORD=VALUE...]
+dirty() {
 	local kept
-	stack dirty era_block=16
+	stack dirty era_block=16 "$@"
+	as_dumped console.dirty 1
 	[ "$(figure missing)" = "$(figure dirty)" ]
 	[ "$(figure dirty)" -gt 0 ]
 	[ "$(figure cleaned-missing)" = 0 ]
@@ -173,9 +197,20 @@ rollback() {
 }
 
 @test "a crash before the rollback: activated it writes stale data back, restored it is coherent" {
+	crashed
+}
+
+@test "a crash with metadata of version 2" {
+	crashed cache_version=2
+	[ "$(u32 cache_meta 0 40)" = 2 ]
+}
+
+# crashed [WORD=VALUE...]
+crashed() {
 	local held kept
-	stack crash era_block=16
-	stack restore era_block=16 since="$(lines since)"
+	stack crash era_block=16 "$@"
+	stack restore era_block=16 since="$(lines since)" "$@"
+	as_dumped console.restore 1
 	[ "$(figure called-dirty)" = 0 ]
 	grep -q "^no answer: .*not stopped cleanly.*cache-xml" console.restore
 	grep -qE "^refused: .*(unless all blocks are clean|after unclean shutdown)" console.restore
@@ -210,4 +245,21 @@ rollback() {
 	cmp disk spare_disk
 	quote "back and then forward: $(figure forward-stale) stale with the later snapshot's own era," \
 		"$(figure with-stale) with the first one's; $(figure with-hits) hits"
+}
+
+# sizes [WORD=VALUE...]
+sizes() {
+	stack sizes "$@"
+	as_dumped console.sizes 4
+	[ "$(sed -n 's/^figure: as-dumped //p' console.sizes | sort -n | head -n 1)" -gt 5 ]
+	stack sizes_after "$@"
+	as_dumped console.sizes_after 1
+}
+
+@test "a cache that grows and shrinks" {
+	sizes
+}
+
+@test "a cache that grows and shrinks, metadata of version 2" {
+	sizes cache_version=2
 }

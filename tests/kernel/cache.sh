@@ -73,11 +73,14 @@ get_blocks() {
 }
 
 # cache_table MODE [POLICY]: in writeback mode what is dirty stays so; else it is cleaned when idle.
+# Of version 2 are the metadata that say so in the table.
 cache_table() {
 	threshold=20480
 	[ "$1" != writeback ] || threshold=0
+	features="1 $1"
+	[ "$cache_version" != 2 ] || features="2 metadata2 $1"
 	echo "0 $disk_sectors cache $cache_meta $cache_data ${lower:-/dev/mapper/era} $cache_block" \
-		"1 $1 ${2:-smq} 2 migration_threshold $threshold"
+		"$features ${2:-smq} 2 migration_threshold $threshold"
 }
 
 # cache_create MODE [POLICY]
@@ -196,25 +199,45 @@ overwrite() {
 	put $((24 * 64 + 8)) 8
 }
 
-# dump_mappings: of a cache that is not active; cache_dump opens the device for itself alone.
+# dump_mappings: of a cache that is not active; cache_dump opens the device for itself alone. What
+# era_invalidate reads of the same metadata must be the same.
 dump_mappings() {
 	cache_dump $cache_meta >/run/mappings || die "cache_dump"
 	sed -n 's/.*<mapping cache_block="\([0-9]*\)" origin_block="\([0-9]*\)".*/mapping: \1 \2/p' \
 		/run/mappings
+	as_dumped
+}
+
+# kept OPTION...: the mappings of the cache that are not dirty, where nothing was written.
+kept() {
+	era_invalidate --written-since 4 --format cache-xml --allow-dirty "$@" /run/never_written ||
+		die "era_invalidate $*: status $?"
+}
+
+# as_dumped: of dirty blocks in metadata of version 2 not every cache_dump knows.
+as_dumped() {
+	[ -e /run/never_written ] ||
+		era_format -q --block-size 32k --device-size 1G --era 3 /run/never_written || die era_format
+	kept --cache-metadata $cache_meta >/run/from_metadata 2>/run/error
+	kept --cache-metadata $cache_meta --cache-mappings /run/mappings >/run/from_both 2>/run/error
+	kept --cache-mappings /run/mappings >/run/from_xml 2>/run/error
+	/usr/bin/cmp /run/from_metadata /run/from_both || die "the mappings of metadata and XML differ"
+	[ "$cache_version" = 2 ] || /usr/bin/cmp /run/from_metadata /run/from_xml ||
+		die "the mappings of metadata and of XML differ"
+	figure as-dumped "$(grep -c '<mapping ' /run/from_metadata)"
 }
 
 # stale_list FORMAT [OPTION...]: the question, to metadata that aren't active or, with -m, that are.
 stale_list() {
 	format=$1
 	shift
-	era_invalidate --written-since "$since" --format "$format" --cache-mappings /run/mappings \
-		"$@" "$metadata_dev"
+	era_invalidate --written-since "$since" --format "$format" "$@" "$metadata_dev"
 }
 
 # ask [OPTION...]: the question, to an active target. The list is in /run/messages.
 ask() {
 	era_take_snapshot
-	stale_list dm-cache -m "$@" >/run/messages 2>/run/error ||
+	stale_list dm-cache -m --cache-metadata $cache_meta "$@" >/run/messages 2>/run/error ||
 		die "era_invalidate: status $?: $(cat /run/error)"
 	era_drop_snapshot
 	sed 's/^/message: /' /run/messages
@@ -286,7 +309,7 @@ boot_rollback() {
 
 	cache_remove
 	dump_mappings
-	ask --cache-metadata $cache_meta
+	ask
 	cache_create passthrough
 	roll_back_to $vendor
 	read_all without
@@ -313,7 +336,8 @@ forget_cache() {
 # stale.
 cache_restore_from() {
 	forget_cache
-	cache_restore -q -i "$1" -o $cache_meta || die "cache_restore"
+	cache_restore -q -i "$1" -o $cache_meta --metadata-version "${cache_version:-1}" ||
+		die "cache_restore"
 }
 
 # copy_stack: onto spare devices, with the disk as it will be after the rollback. In a shell of its
@@ -336,7 +360,7 @@ drop_dirty() {
 		use_copy
 		refused "passthrough mode" cache_create passthrough
 		no_answer "not stopped cleanly" stale_list dm-cache -m --cache-metadata $cache_meta
-		stale_list cache-xml -m --allow-dirty >/run/kept 2>/run/error ||
+		stale_list cache-xml -m --allow-dirty --cache-metadata $cache_meta >/run/kept 2>/run/error ||
 			die "--allow-dirty: status $?: $(cat /run/error)"
 		cache_restore_from /run/kept
 		cache_create passthrough
@@ -375,7 +399,7 @@ boot_dirty() {
 	clean_up
 	cache_remove
 	dump_mappings
-	ask --cache-metadata $cache_meta
+	ask
 	cache_create passthrough
 	roll_back_to $vendor
 	read_all without writeback
@@ -498,4 +522,43 @@ boot_forward() {
 	read_all with
 	cache_remove
 	era_remove
+}
+
+# fast_create SECTORS: the cache's data device, so much of it.
+fast_create() {
+	dmsetup create fast --noudevsync --table "0 $1 linear $whole_data 0"
+	dmsetup mknodes
+	cache_data=/dev/mapper/fast
+}
+
+# A cache over the disk itself grows and shrinks, drops what is discarded, and changes its modes.
+boot_sizes() {
+	cache_modules
+	lower=$disk whole_data=$cache_data
+	for sectors in 2048 6144 1024 4096; do
+		fast_create $sectors
+		cache_create writeback
+		put_blocks $((sectors / 64)) 20
+		blkdiscard -o $((sectors * 512 + (2 << 15))) -l $((3 << 15)) /dev/mapper/cache
+		put_blocks 0 5
+		cache_mode writethrough
+		get_blocks 10 30
+		cache_mode writethrough cleaner
+		clean_up
+		cache_remove
+		dmsetup remove --noudevsync fast
+		dump_mappings
+	done
+
+	# The power fails after it has grown: its hints are fewer than its blocks.
+	fast_create 6144
+	cache_create writethrough
+	put_blocks 50 10
+	get_blocks 10 30
+	fail_power
+}
+
+boot_sizes_after() {
+	cache_modules
+	dump_mappings
 }

@@ -8,7 +8,8 @@
  *	blkedit IMAGE PLACE.FIELD[.I]=VALUE...     changes fields, or PLACE.FIELD[.I] to print one
  *
  * A PLACE is sb, clone, index, bitmap, refs, sets, eras, current, snap-sets, snap-eras, each with
- * /I for its I-th child as often as needed; free or free:I, a free block; or a block's number.
+ * /I for its I-th child as often as needed; free or free:I, a free block; or a block's number. In the
+ * metadata of a cache it is sb, index, bitmap, refs, mappings, hints, discards, dirty.
  * layout.h has the names of the fields; in bitmaps count.N is the count of block N, which may be
  * [PLACE]. A VALUE is a number, max (all ones), +N or -N to add to what is there, @PLACE for a
  * block's number, or PLACE.FIELD[.I]. All values are of the image as it was before.
@@ -93,9 +94,14 @@ static void set_count(uint8_t *bitmap, uint64_t block, uint64_t count)
 	*byte = (uint8_t)((*byte & ~(3u << shift)) | ((count >> 1 | (count & 1) << 1) << shift));
 }
 
+static bool is_cache(void)
+{
+	return kind_of(image) == CACHE_SUPERBLOCK;
+}
+
 static uint64_t first_bitmap(void)
 {
-	return get_le(block_of(image, get_le(image + 60, 8), "index") + 16, 8);
+	return get_le(block_of(image, get_le(image + (is_cache() ? 80 : 60), 8), "index") + 16, 8);
 }
 
 static uint64_t free_block(uint64_t nth)
@@ -118,19 +124,25 @@ static uint64_t named_place(const char *name, size_t len)
 	static const struct {
 		const char *name;
 		uint32_t offset;
-		bool in_clone;
+		bool in_clone, in_cache;
 	} roots[] = {
-		{ "clone", 216, false },  { "index", 60, false },     { "refs", 68, false },
-		{ "current", 192, false }, { "sets", 200, false },     { "eras", 208, false },
-		{ "snap-sets", 200, true }, { "snap-eras", 208, true },
+		{ "clone", 216, false, false },    { "index", 60, false, false },
+		{ "refs", 68, false, false },      { "current", 192, false, false },
+		{ "sets", 200, false, false },     { "eras", 208, false, false },
+		{ "snap-sets", 200, true, false }, { "snap-eras", 208, true, false },
+		{ "index", 80, false, true },      { "refs", 88, false, true },
+		{ "mappings", 192, false, true },  { "hints", 200, false, true },
+		{ "discards", 208, false, true },  { "dirty", 284, false, true },
 	};
+	bool in_cache = is_cache();
 
 	if (len == 2 && !strncmp(name, "sb", len))
 		return 0;
 	if (len == 6 && !strncmp(name, "bitmap", len))
 		return first_bitmap();
 	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
-		if (strlen(roots[i].name) == len && !strncmp(name, roots[i].name, len))
+		if (roots[i].in_cache == in_cache && strlen(roots[i].name) == len &&
+		    !strncmp(name, roots[i].name, len))
 			return roots[i].in_clone ? clone_field(roots[i].offset)
 						 : get_le(image + roots[i].offset, 8);
 	die("no such place", name);
@@ -270,7 +282,7 @@ static uint64_t value_of(const char *text, uint64_t old)
 
 static void copy_block(uint64_t to, uint64_t from)
 {
-	static const uint32_t own_number[NR_KINDS] = { 8, 8, 16, 8, 8 };
+	static const uint32_t own_number[NR_KINDS] = { 8, 8, 16, 8, 8, 8 };
 	uint8_t *block = change(to);
 	enum kind kind = must_have_kind(block_of(image, from, "copy"), "copy");
 

@@ -55,11 +55,17 @@ fault_inputs() {
 			printf "<mapping cache_block=\"%d\" origin_block=\"%d\" dirty=\"false\"/>\n", b, b
 		print "</mappings>\n<hints></hints>\n</superblock>"
 	}' >cache.xml
+	if [ -x "$PEER_DIR/cache_restore" ]; then
+		sed 's/ block_size="8"/ block_size="64"/' cache.xml >cache64.xml
+		truncate -s 1M cache-meta
+		"$PEER_DIR/cache_restore" -q -i cache64.xml -o cache-meta --metadata-version 2
+	fi
 }
 
 fault_cases="check check-json check-snap dump dump-new dump-over dump-gz dump-repair dump-logical
 	invalidate-snap invalidate-json witness cache cache-xml restore-new restore-over restore-stdin repair-new
 	repair-over format-new format-large counts"
+[ ! -x "$PEER_DIR/cache_restore" ] || fault_cases+=" cache-metadata"
 
 # fault_case NAME: sets $command, $input, and $old, what its output out/file was before, if anything.
 fault_case() {
@@ -80,6 +86,7 @@ fault_case() {
 	witness) command=(era_invalidate --written-since 5 --witness witness --witness-out $out -o out/list meta) old=witness ;;
 	cache) command=(era_invalidate --written-since 5 --format dm-cache --cache-mappings cache.xml -o $out meta) ;;
 	cache-xml) command=(era_invalidate --written-since 12 --format cache-xml --cache-mappings cache.xml -o $out meta) ;;
+	cache-metadata) command=(era_invalidate --written-since 12 --format cache-xml --cache-metadata cache-meta -o $out meta) ;;
 	restore-new) command=(era_restore -i small.xml.gz -o $out) is_metadata=1 ;;
 	restore-over) command=(era_restore -i small.xml -o $out) is_metadata=1 old=old ;;
 	restore-stdin) command=(era_restore -i - -o $out) is_metadata=1 old=old input=small.xml ;;

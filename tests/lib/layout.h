@@ -14,7 +14,7 @@
 
 #define BLOCK_SIZE 4096u
 
-enum kind { SUPERBLOCK, NODE, ARRAY, BITMAP, INDEX, NR_KINDS };
+enum kind { SUPERBLOCK, NODE, ARRAY, BITMAP, INDEX, CACHE_SUPERBLOCK, NR_KINDS };
 
 static const struct {
 	const char *name;
@@ -25,6 +25,7 @@ static const struct {
 	[ARRAY] = { "array", 595846735 },
 	[BITMAP] = { "bitmap", 240779 },
 	[INDEX] = { "index", 160478 },
+	[CACHE_SUPERBLOCK] = { "cache superblock", 9031977 },
 };
 
 /* Where a field's entries begin: at its offset, or that far behind a node's keys. */
@@ -86,6 +87,24 @@ static const struct field fields[] = {
 	{ INDEX, 0, "bitmap", AT, ALL, 16, 8, 16 },
 	{ INDEX, 0, "free", AT, ALL, 24, 4, 16 },
 	{ INDEX, 0, "none-free-before", AT, ALL, 28, 4, 16 },
+	{ CACHE_SUPERBLOCK, 0, "flags", AT, ONE, 4, 4, 0 },
+	{ CACHE_SUPERBLOCK, 0, "blocknr", AT, ONE, 8, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "magic", AT, ONE, 32, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "version", AT, ONE, 40, 4, 0 },
+	{ CACHE_SUPERBLOCK, 0, "policy", AT, ONE, 44, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "hint-size", AT, ONE, 60, 4, 0 },
+	{ CACHE_SUPERBLOCK, 0, "sm-blocks", AT, ONE, 64, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "allocated", AT, ONE, 72, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "index", AT, ONE, 80, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "refs", AT, ONE, 88, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "mappings", AT, ONE, 192, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "hints", AT, ONE, 200, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "discards", AT, ONE, 208, 8, 0 },
+	{ CACHE_SUPERBLOCK, 0, "block-size", AT, ONE, 232, 4, 0 },
+	{ CACHE_SUPERBLOCK, 0, "metadata-block-size", AT, ONE, 236, 4, 0 },
+	{ CACHE_SUPERBLOCK, 0, "cache-blocks", AT, ONE, 240, 4, 0 },
+	{ CACHE_SUPERBLOCK, 0, "incompat", AT, ONE, 252, 4, 0 },
+	{ CACHE_SUPERBLOCK, 0, "dirty", AT, ONE, 284, 8, 0 },
 };
 
 #define NR_FIELDS (sizeof(fields) / sizeof(fields[0]))
