@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One program for all commands.  The name that it is run by decides: a link whose name ends in _COMMAND
- * is that command, whatever stands before; under any other name the first argument is the command.
+ * One program for all commands.  The name that it is run by decides: a link whose name ends in
+ * _COMMAND is that command, whatever comes before it; under any other name the first argument is the
+ * command.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -88,7 +89,8 @@ static void print_usage(FILE *to)
 static void print_overview(FILE *to)
 {
 	print_usage(to);
-	fprintf(to, "Checks and changes the metadata of dm-era, and lists the blocks written since an era.\n\n");
+	fprintf(to,
+		"Checks and changes dm-era metadata, lists the blocks written since an era.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
 		fprintf(to, "  %-15s %s\n", shown_name(programs[i]), programs[i]->summary);
 	fprintf(to, "\nThe help of a command explains its options and its exit statuses.\n");
@@ -154,7 +156,7 @@ static const struct {
 	const char *word;
 	enum exit_status (*run)(struct tool *tool, int argc, char **argv);
 } own_words[] = {
-	{"help", help},    {"--help", help},       {"-h", help},
+	{"help", help},	    {"--help", help},	    {"-h", help},
 	{"--usage", usage}, {"--version", version}, {"-V", version},
 };
 

@@ -29,7 +29,8 @@ unsigned word_distance(const char *a, const char *b)
 		row[0] = i;
 		for (unsigned j = 1; j <= len_b; j++) {
 			above = row[j];
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			row[j] =
+				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
 			diagonal = above;
 		}
 	}

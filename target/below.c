@@ -15,6 +15,7 @@ static const struct {
 } refused[] = {
 	{"retry", "it connects anew when a flush has failed, and hides that"},
 	{"retry-request", "it flushes again when a flush has failed, and hides that"},
+	{"cache", "it writes old contents back over what was trimmed or zeroed"},
 	{"multi-conn", "it leaves out flushes, and misses writes when it does"},
 	{"exitlast", "it ends the server at its start"},
 	{"tls-fallback", "it shows another device without TLS, and so at the start"},
@@ -24,10 +25,16 @@ static const struct {
 static const struct {
 	const char *filter, *key, *value, *does;
 } lossy[] = {
-	{"cache", "cache", "unsafe", "ignores flushes (cache=unsafe)"},
 	{"fua", "fuamode", "discard", "ignores flushes (fuamode=discard)"},
 	{"cow", NULL, NULL, "keeps nothing when the server ends (cow)"},
 };
+
+/* Filters that have one store for all exports: through them a backup may see what the device never held. */
+static const char *const stores[] = {"cache", "cow"};
+
+/* Plugins that leave nothing on its way when the server is killed, and flush for all connections: their writes
+ * are system calls, which end before the process, and its lock of the metadata, is gone. */
+static const char *const prompt_plugins[] = {"file", "memory", "null", "partitioning", "split"};
 
 static bool is_given[ARRAY_SIZE(lossy)];
 
@@ -61,21 +68,6 @@ void below_look_at(const char *key, const char *value)
 		add_place(key, &st);
 }
 
-static bool has_below(const struct cmdline *cmdline, const char *name)
-{
-	const char *at = cmdline->below;
-	size_t len = strlen(name);
-
-	while (at && *at) {
-		size_t word = strcspn(at, " ");
-
-		if (word == len && !strncmp(at, name, len))
-			return true;
-		at += word + 1;
-	}
-	return false;
-}
-
 int below_check(const struct cmdline *cmdline)
 {
 	if (cmdline->nr_here > 1) {
@@ -83,7 +75,7 @@ int below_check(const struct cmdline *cmdline)
 		return -1;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		if (!has_below(cmdline, refused[i].name))
+		if (!cmdline_has(cmdline->below, refused[i].name))
 			continue;
 		log_error("nbdkit's filter %s must not stand below: %s; above, as in --filter=%s "
 			  "--filter=era, it may", refused[i].name, refused[i].why, refused[i].name);
@@ -118,9 +110,25 @@ int below_check_path(const char *what, const char *path)
 void below_warn(const struct cmdline *cmdline)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lossy); i++)
-		if (is_given[i] || (!lossy[i].key && has_below(cmdline, lossy[i].filter)))
+		if (is_given[i] || (!lossy[i].key && cmdline_has(cmdline->below, lossy[i].filter)))
 			log_error("the layer below %s: after a crash what a checkpoint promises does not "
 				  "hold", lossy[i].does);
+}
+
+const char *below_store_above(const struct cmdline *cmdline)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(stores); i++)
+		if (cmdline_has(cmdline->above, stores[i]))
+			return stores[i];
+	return NULL;
+}
+
+bool below_is_prompt(const struct cmdline *cmdline)
+{
+	for (size_t i = 0; cmdline->plugin && i < ARRAY_SIZE(prompt_plugins); i++)
+		if (!strcmp(cmdline->plugin, prompt_plugins[i]))
+			return true;
+	return false;
 }
 
 void below_free(void)

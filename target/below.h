@@ -8,6 +8,8 @@
 #ifndef ERA_TARGET_BELOW_H
 #define ERA_TARGET_BELOW_H
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 #include "target/cmdline.h"
 
@@ -24,6 +26,12 @@ int below_check_path(const char *what, const char *path) must_check;
 
 /* Logs the filters below that lose what they have acknowledged. */
 void below_warn(const struct cmdline *cmdline);
+
+/* The name of a filter above that has one store for all exports, or NULL. */
+const char *below_store_above(const struct cmdline *cmdline);
+
+/* Is what a killed server has written all there when the next one starts, or lost?  As far as is known. */
+bool below_is_prompt(const struct cmdline *cmdline);
 
 void below_free(void);
 

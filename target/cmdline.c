@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "target/cmdline.h"
 
+#include <dlfcn.h>
 #include <nbdkit-filter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
+
 #define OWN_NAME "era"
 
 /* Options of one letter that have an argument. */
 #define WITH_ARGUMENT "DegipPtuU"
+
+/* Long options without one; each other is followed by its argument. */
+static const char *const plain_options[] = {
+	"dump-config", "dump-plugin", "exit-with-parent", "foreground", "help", "ipv4-only", "ipv6-only",
+	"long-options", "new-style", "newstyle", "no-fork", "no-mc", "no-sr", "old-style", "oldstyle",
+	"print-uri", "read-only", "readonly", "short-options", "single", "stdin", "swap",
+	"tls-verify-peer", "verbose", "version", "vsock",
+};
 
 static void set_pidfile(struct cmdline *cmdline, const char *path)
 {
@@ -25,35 +36,67 @@ static bool is_long(const char *word, const char *name, size_t least)
 	return len >= least && len <= strlen(name) && !strncmp(word, name, len);
 }
 
-/* Of a filter that is given by its path nbdkit's own name is left: /x/nbdkit-NAME-filter.so. */
-static void add_filter(struct cmdline *cmdline, const char *path)
+/* A filter that is given by its file has been loaded by now, and tells its name: the file may have any. */
+static const char *filter_name(const char *word)
 {
-	static const char prefix[] = "nbdkit-", suffix[] = "-filter.";
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *end;
+	struct nbdkit_filter *(*init)(void) = NULL;
+	void *file = strchr(word, '/') ? dlopen(word, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+	const char *name = word;
+
+	if (file)
+		*(void **)&init = dlsym(file, "filter_init");
+	if (init)
+		name = init()->name;
+	if (file)
+		dlclose(file);
+	return name;
+}
+
+static void add_filter(struct cmdline *cmdline, const char *word)
+{
+	const char *name = filter_name(word);
 	char *longer;
 
-	if (!strncmp(name, prefix, strlen(prefix)))
-		name += strlen(prefix);
-	end = strstr(name, suffix);
-	if (!end)
-		end = name + strlen(name);
-	if ((size_t)(end - name) == strlen(OWN_NAME) && !strncmp(name, OWN_NAME, strlen(OWN_NAME))) {
+	if (!strcmp(name, OWN_NAME)) {
 		cmdline->nr_here++;
-		free(cmdline->below);
+		free(cmdline->above);
+		cmdline->above = cmdline->below;
 		cmdline->below = NULL;
 		return;
 	}
-	if (asprintf(&longer, "%s%.*s ", cmdline->below ? cmdline->below : "", (int)(end - name), name) < 0)
+	if (asprintf(&longer, "%s%s ", cmdline->below ? cmdline->below : "", name) < 0)
 		return;
 	free(cmdline->below);
 	cmdline->below = longer;
 }
 
-static void read_long(struct cmdline *cmdline, const char *word, const char *next)
+bool cmdline_has(const char *filters, const char *name)
 {
-	const char *value = strchr(word, '=');
+	size_t len = strlen(name);
 
-	value = value ? value + 1 : next;
+	while (filters && *filters) {
+		size_t word = strcspn(filters, " ");
+
+		if (word == len && !strncmp(filters, name, len))
+			return true;
+		filters += word + 1;
+	}
+	return false;
+}
+
+static bool is_plain(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(plain_options); i++)
+		if (is_long(word, plain_options[i], 2))
+			return true;
+	return false;
+}
+
+/* Returns whether the next word is its argument. */
+static bool read_long(struct cmdline *cmdline, const char *word, const char *next)
+{
+	const char *equals = strchr(word, '='), *value = equals ? equals + 1 : next;
+
 	if (is_long(word, "readonly", 2) || is_long(word, "read-only", 2))
 		cmdline->is_readonly = true;
 	else if (is_long(word, "run", 2))
@@ -62,6 +105,7 @@ static void read_long(struct cmdline *cmdline, const char *word, const char *nex
 		add_filter(cmdline, value);
 	else if (is_long(word, "pidfile", 2) || is_long(word, "pid-file", 2))
 		set_pidfile(cmdline, value);
+	return !equals && !is_plain(word);
 }
 
 /* Returns whether the next word is the argument of the last letter. */
@@ -90,9 +134,11 @@ static void read_words(struct cmdline *cmdline, const char *word, const char *en
 		if (is_argument)
 			is_argument = false;
 		else if (!strncmp(word, "--", 2))
-			read_long(cmdline, word + 2, after);
+			is_argument = read_long(cmdline, word + 2, after);
 		else if (word[0] == '-')
 			is_argument = read_short(cmdline, word + 1, after);
+		else if (!cmdline->plugin)
+			cmdline->plugin = strdup(word);
 		word = next;
 	}
 }
@@ -114,6 +160,8 @@ void cmdline_read(struct cmdline *cmdline)
 void cmdline_free(struct cmdline *cmdline)
 {
 	free(cmdline->pidfile);
+	free(cmdline->above);
 	free(cmdline->below);
-	cmdline->pidfile = cmdline->below = NULL;
+	free(cmdline->plugin);
+	*cmdline = (struct cmdline){.pidfile = NULL};
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/checked.h"
+#include "base/decimal.h"
 #include "target/control.h"
 #include "target/control_stats.h"
 #include "target/frozen.h"
@@ -171,20 +171,6 @@ static const struct request_kind kinds[] = {
 	{.word = "thaw", .by = REQUEST_BY_MESSENGER, .carry_out = thaw},
 };
 
-/* Decimal digits, and nothing else. */
-static bool parse_number(const char *text, size_t len, uint64_t *number)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9' || !checked_mul(n, 10, &n) ||
-		    !checked_add(n, (uint64_t)(text[i] - '0'), &n))
-			return false;
-	}
-	*number = n;
-	return len;
-}
-
 static bool is_request(struct request *req, const struct request_kind *kind, const char *line,
 		       size_t len)
 {
@@ -195,7 +181,7 @@ static bool is_request(struct request *req, const struct request_kind *kind, con
 	if (!kind->has_number)
 		return len == word;
 	return len > word && line[word] == ' ' &&
-	       parse_number(line + word + 1, len - word - 1, &req->number);
+	       decimal_parse(line + word + 1, len - word - 1, UINT64_MAX, &req->number);
 }
 
 void request_parse(struct request *req, const char *line, size_t len)

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/checked.h"
 #include "open/open.h"
@@ -176,9 +177,31 @@ static int open_metadata(void)
 	return metadata.is_new ? 0 : open_engine();
 }
 
+/* It may have been made just now. */
+static int check_not_metadata(const char *what, const char *path)
+{
+	struct stat st, own;
+
+	if (!path || stat(path, &st) || fstat(metadata.dev.fd, &own) || st.st_dev != own.st_dev ||
+	    st.st_ino != own.st_ino)
+		return 0;
+	log_error("%s: %s is the metadata", what, path);
+	return -1;
+}
+
 static int open_cow(void)
 {
-	return config.cow && !is_passive() ? frozen_open(config.cow) : 0;
+	const char *store = below_store_above(&cmdline);
+
+	if (check_not_metadata("era-cow", config.cow) || check_not_metadata("era-socket", config.socket))
+		return -1;
+	if (!config.cow || is_passive())
+		return 0;
+	if (!store)
+		return frozen_open(config.cow);
+	log_error("era-cow: nbdkit's filter %s stands above, and has one store for all exports: nothing "
+		  "could be frozen", store);
+	return -1;
 }
 
 static int look_below(void)
@@ -215,6 +238,13 @@ static int format(uint64_t origin_bytes)
 	return open_engine();
 }
 
+static enum engine_doubt doubt(const struct origin_conn *conn)
+{
+	if (conn->answers.can_multi_conn != 1)
+		return DOUBT_LASTS;
+	return below_is_prompt(&cmdline) ? DOUBT_NONE : DOUBT_FOR_A_WHILE;
+}
+
 static int resume(const struct origin_conn *conn)
 {
 	can_flush = conn->answers.can_flush;
@@ -224,6 +254,7 @@ static int resume(const struct origin_conn *conn)
 	below_warn(&cmdline);
 	if (metadata.is_new && format((uint64_t)conn->answers.size))
 		return -1;
+	engine_set_doubt(engine, doubt(conn));
 	return engine_resume(engine, (uint64_t)conn->answers.size);
 }
 
@@ -390,6 +421,9 @@ static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int reado
 	if (strcmp(name, config.export) && !parse_name(x, name))
 		log_error("export '%s': no export has that name: there is '%s', and %sN[,zero]", name,
 			  config.export, SINCE_PREFIX);
+	else if (engine && (x->is_since || x->is_frozen) && below_store_above(&cmdline))
+		log_error("export '%s': nbdkit's filter %s stands above, and may show what the device has "
+			  "not: serve backups without it", name, below_store_above(&cmdline));
 	else if (!origin_open(&origin, &x->conn, nbdkit_context_get_backend(context), false,
 			      readonly || !engine || x->is_since || x->is_frozen,
 			      config.export))

@@ -263,13 +263,6 @@ static void put_conn(struct origin *origin, struct origin_conn *conn)
 	pthread_cond_broadcast(&origin->unused);
 }
 
-/* Where one flush is for all connections, the others need none of their own. */
-static void skip_all(struct origin *origin)
-{
-	for (struct origin_conn *conn = origin->list.next; conn != &origin->list; conn = conn->next)
-		conn->round = origin->round;
-}
-
 /* Flushes that begin meanwhile are counted with the next round. */
 static void await_other_flushes(struct origin *origin)
 {
@@ -289,8 +282,6 @@ int origin_flush(struct origin *origin)
 		pthread_mutex_unlock(&origin->lock);
 		r = flush_reported(conn);
 		pthread_mutex_lock(&origin->lock);
-		if (conn->answers.can_multi_conn)
-			skip_all(origin);
 		put_conn(origin, conn);
 	}
 	await_other_flushes(origin);

@@ -54,9 +54,9 @@ struct option_table {
 	 * path is the first of them.  0: there is one device. */
 	size_t devices;
 	const char *args_doc;
-	/* What the help says before the options, and after a '\v' behind them. */
+	/* What the help says before the options and, after a '\v', behind them. */
 	const char *doc;
-	/* What an exit status means, or NULL where it cannot be; of STATUS_USAGE everybody's is said. */
+	/* What each exit status means; NULL: it is not used.  STATUS_USAGE means the same everywhere. */
 	const char *statuses[NR_STATUSES];
 	/* May be NULL: checks that the rows can't express.  It reports errors by options_error(). */
 	void (*check)(void *options);

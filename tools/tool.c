@@ -196,7 +196,8 @@ static void open_standard_descriptors(void)
 void tool_start(struct tool *tool)
 {
 	*tool = (struct tool){.path = "", .started = (uint64_t)clock_ms()};
-	tool->report = (struct report){tool, on_problem, on_error, on_note, NULL};
+	tool->report = (struct report){
+		.ctx = tool, .problem = on_problem, .error = on_error, .note = on_note};
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -6,8 +6,12 @@
 #ifndef ERA_BASE_DECIMAL_H
 #define ERA_BASE_DECIMAL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/compiler.h"
 
 /* The most bytes that decimal_put() writes; the number may have fewer. */
 #define DECIMAL_MAX 24u
@@ -55,5 +59,9 @@ static inline char *decimal_put(struct decimal *d, uint64_t n, char *to)
 	memcpy(to + 2, decimal_pairs + 2 * (tail % 100), 2);
 	return to + 4;
 }
+
+/* Reads len digits, at least one, and nothing else.  false, and *value is untouched, if they are
+ * no number or one above max. */
+bool decimal_parse(const char *text, size_t len, uint64_t max, uint64_t *value) must_check;
 
 #endif

@@ -38,7 +38,9 @@ int report_fail(const struct report *rep, int err, const char *fmt, ...)
 	char text[TEXT_MAX];
 	va_list args;
 
-	if (!rep || !rep->error)
+	while (rep && !rep->error)
+		rep = rep->errors_to;
+	if (!rep)
 		return err;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
@@ -59,5 +61,5 @@ int report_nomem(const struct report *rep)
 
 struct report report_only_errors(const struct report *rep)
 {
-	return rep ? (struct report){.ctx = rep->ctx, .error = rep->error} : (struct report){.ctx = NULL};
+	return (struct report){.errors_to = rep};
 }

@@ -24,6 +24,9 @@ struct report {
 	void (*note)(void *ctx, const char *text);
 	/* Progress of long work: `done` of `total` (0 if unknown). */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	/* Where errors go if `error` is NULL; may be NULL, too.  For a call in between, which
+	 * wants to know of problems, but passes on why something fails. */
+	const struct report *errors_to;
 };
 
 void report_problem(const struct report *rep, const struct problem *p);

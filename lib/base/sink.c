@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Long output is written by a thread of its own (base/writer_thread.h), so that formatting the next buffer
- * and writing the last one go side by side; short output isn't worth one, and without one all is
- * written by who formats it.
+ * Long output is written by a thread of its own (base/writer_thread.h), so that formatting the next
+ * buffer and writing the last one go side by side; short output isn't worth one, and without one
+ * all is written by who formats it.
  *
  * A file takes its target's place when it is complete (base/newfile.h), and replaces what was there
- * when it was opened, nothing that has come since.  A name that stands for a
- * descriptor is that descriptor, with its place in the file.
+ * when it was opened, nothing that has come since.  A name that stands for a descriptor is that
+ * descriptor, with its place in the file.
  */
 #include "base/sink.h"
 

@@ -38,11 +38,13 @@ struct writer_thread {
 };
 
 /* Each buffer has `size` bytes and begins on a page; the caller has one more than the ring.
- * Returns 0, or a positive errno if there is no memory or no thread; nothing is left behind then. */
+ * Returns 0, or a positive errno if there is no memory or no thread; nothing is left behind then.
+ */
 int writer_thread_start(struct writer_thread *writer, size_t size, writer_thread_write *write,
 			void *ctx) must_check;
 
-/* Hands in a buffer with n bytes and returns an empty one.  *error is set once a write has failed. */
+/* Hands in a buffer with n bytes and returns an empty one.  *error is set once a write has failed.
+ */
 char *writer_thread_swap(struct writer_thread *writer, char *full, size_t n, int *error);
 
 /* Waits until everything is written, and ends the thread.  Returns 0, or the errno of the first

@@ -55,7 +55,8 @@ void blk_cache_forget(struct blk_cache *cache, uint64_t nr);
  * reported. */
 int blk_cache_write(struct blk_cache *cache) must_check;
 
-/* Drops the least recently used blocks until `capacity` are left, and writes those that are dirty. */
+/* Drops the least recently used blocks until `capacity` are left, and writes those that are dirty.
+ */
 int blk_cache_trim(struct blk_cache *cache) must_check;
 
 #endif

@@ -74,7 +74,8 @@ void blk_dev_discard(struct blk_dev *dev);
 void *blk_alloc(uint64_t nr);
 
 /* Reads blocks first .. first + nr - 1, which must be on the device, into data from blk_alloc().
- * Returns 0 or a positive errno; nothing is reported, since the caller knows what the blocks are. */
+ * Returns 0 or a positive errno; nothing is reported, since the caller knows what the blocks are.
+ */
 int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data) must_check;
 
 /* Writes blocks in the same way; errors are reported, with the blocks.  ERA_NO_SPACE if the file

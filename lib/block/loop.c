@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Which file a loop device stands for is asked of the device, by device and inode number.  The path
- * in sysfs is the one it was set up with, as that process saw it, so it is believed only when it leads
- * to the file now, and only where the device may not be opened.
+ * in sysfs is the one it was set up with, as that process saw it, so it is believed only when it
+ * leads to the file now, and only where the device may not be opened.
  *
  * Whether it is in use shows an exclusive open.  Who may not do that sees in sysfs whether a device
  * mapper target holds it, but not a mount.

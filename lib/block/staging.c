@@ -109,8 +109,8 @@ static int write_blocks(struct blk_staging *staging, struct blk_dev *dev, uint64
 		uint64_t at = blk_staging_number(staging, first + done);
 
 		run = 1;
-		while (done + run < nr && blk_staging_number(staging,
-							     first + done + run) == at + run)
+		while (done + run < nr &&
+		       blk_staging_number(staging, first + done + run) == at + run)
 			run++;
 		r = blk_dev_write(dev, at, run, data + (size_t)done * META_BLOCK_SIZE);
 	}
@@ -131,8 +131,7 @@ int blk_staging_copy(struct blk_staging *staging, struct blk_dev *dev)
 		uint32_t nr = left < STAGING_BLOCKS ? (uint32_t)left : STAGING_BLOCKS;
 
 		r = scratch_read(staging->fd, staging->data, (size_t)nr * META_BLOCK_SIZE,
-				 place(block),
-				 staging->rep);
+				 place(block), staging->rep);
 		if (!r)
 			r = write_blocks(staging, dev, block, nr);
 		block += nr;

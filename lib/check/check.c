@@ -40,8 +40,8 @@ static bool is_of_pointer(enum problem_code code)
 	       code == PROBLEM_MULTIPLY_CLAIMED;
 }
 
-/* A block of an array holds no pointers, and what only says when something was written hides none.  Of a
- * ref-count tree whose root is damaged all else is counted in vain. */
+/* A block of an array holds no pointers, and what only says when something was written hides
+ * none.  Of a ref-count tree whose root is damaged all else is counted in vain. */
 static bool may_hide_pointers(const struct problem *p)
 {
 	if (problem_severity(p) == PROBLEM_NOTE || problem_is_of_counts(p) || is_array_block(p->type))
@@ -337,13 +337,6 @@ static void count_and_report(void *ctx, const struct problem *p)
 	check_problem(ctx, p);
 }
 
-static void pass_error(void *ctx, const char *text)
-{
-	const struct check *check = ctx;
-
-	(void)report_fail(check->rep, ERA_SYS, "%s", text);
-}
-
 /* What is behind the snapshot, for the counts: a silent walk of the live view. */
 static int check_behind_snapshot(struct check *check)
 {
@@ -367,7 +360,8 @@ static int check_behind_snapshot(struct check *check)
 static int check_still_held(struct check *check)
 {
 	struct era_check_result *result = check->result;
-	const struct report counting = {.ctx = check, .problem = count_and_report, .error = pass_error};
+	const struct report counting = {.ctx = check, .problem = count_and_report,
+					 .errors_to = check->rep};
 	const struct report *rep = check->dev->rep;
 	int r;
 
@@ -394,8 +388,8 @@ static int check_held_snapshot(struct check *check)
 	return check_still_held(check);
 }
 
-/* Each pointer of the superblock must lead to a block; that there is no current writeset, or snapshot, is
- * said by 0. */
+/* Each pointer of the superblock must lead to a block; that there is no current writeset, or
+ * snapshot, is said by 0. */
 static int check_superblock_pointers(struct check *check)
 {
 	const struct superblock *sb = &check->result->live.sb;

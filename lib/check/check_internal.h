@@ -60,11 +60,12 @@ void check_problem(struct check *check, const struct problem *p);
 void check_tell(struct check *check, struct problem *p, const char *where, ...)
 	format_printf(3, 4);
 
-/* Is this block, which is allocated and which nothing points to, an older copy of the superblock that
- * nobody lost? */
+/* Is this block, which is allocated and which nothing points to, an older copy of the superblock
+ * that nobody lost? */
 bool check_is_old_copy(struct check *check, uint64_t block);
 
-/* Finds what the space map remembers and nothing points to any more; when no pointers are hidden. */
+/* Finds what the space map remembers and nothing points to any more; when no pointers are hidden.
+ */
 int check_lost(struct check *check) must_check;
 
 /* After a whole check: if no more than counts is wrong, writes a new space map and makes it the
@@ -74,8 +75,8 @@ int check_repair_counts(struct check *check) must_check;
 /* Walks the space map and compares it with the pointers found. */
 int check_space_map(struct check *check) must_check;
 
-/* The same for a snapshot that was walked, and the live view behind it silently, on a device that may be
- * live. */
+/* The same for a snapshot that was walked, and the live view behind it silently, on a device that
+ * may be live. */
 int check_snapshot_space_map(struct check *check) must_check;
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A count that is too high is usually waste.  But where a pointer to a writeset, a tree or the
- * metadata snapshot was lost, what is left is consistent, its answers are short, and such a count is
- * the only trace.  So those are looked at more closely, when nothing is damaged that may hold pointers:
+ * metadata snapshot was lost, what is left is consistent, its answers are short, and such a count
+ * is the only trace.  So those are looked at more closely, when nothing is damaged that may hold
+ * pointers:
  *
  * - A block that nothing points to, whose content makes it the root of something, and each block it
  *   points to has a reference more than was found: the space map remembers the whole of it.  (Of an
@@ -44,8 +45,8 @@ static bool snapshot_is_remembered(const struct check *check, const void *data)
 	       is_in_excess(check, le64_get(clone->era_array_root));
 }
 
-/* Linux leaves a clone allocated when it fails to take a snapshot for want of room: it takes the references on
- * both roots after it.  Each such try begins an era. */
+/* Linux leaves a clone allocated when it fails to take a snapshot for want of room: it takes the
+ * references on both roots after it.  Each such try begins an era. */
 bool check_is_old_copy(struct check *check, uint64_t block)
 {
 	const struct superblock *live = &check->result->live.sb;

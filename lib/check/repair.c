@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Repairing counts: a new space map from the pointers that were found, in blocks that nothing points
- * to.  The old space map's own blocks are pointed to, by the superblock, so they stay whole until the
- * superblock leaves them; in the new counts they are free.
+ * Repairing counts: a new space map from the pointers that were found, in blocks that nothing
+ * points to.  The old space map's own blocks are pointed to, by the superblock, so they stay whole
+ * until the superblock leaves them; in the new counts they are free.
  *
- * Counts that are too high are left alone, but for what is proven to be waste.  They are what a pointer
- * leaves that was lost, or that leads to another block than it did: new counts would make the loss look
- * right.
+ * Counts that are too high are left alone, but for what is proven to be waste.  They are what a
+ * pointer leaves that was lost, or that leads to another block than it did: new counts would make
+ * the loss look right.
  */
 #include "check/check_internal.h"
 
@@ -73,8 +73,8 @@ static int build_and_write(struct check *check, const uint64_t *places, uint64_t
 	return r;
 }
 
-/* A clone that says no less than the superblock, and that the space map does not count: the superblock may be
- * a copy of it, from before the snapshot was taken. */
+/* A clone that says no less than the superblock, and that the space map does not count: the
+ * superblock may be a copy of it, from before the snapshot was taken. */
 static bool is_own_clone(const struct check *check)
 {
 	const struct superblock *live = &check->result->live.sb, *clone = &check->result->snapshot.sb;

@@ -22,8 +22,9 @@ struct sm_check {
 	const struct space_map_root *root;
 	uint64_t nr_bitmaps;
 	uint64_t nr_allocated; /* as the bitmaps say */
-	uint64_t nr_cut, first_cut; /* counts of blocks that the device hasn't, and the first of those */
-	bool complete;              /* all counts are known */
+	uint64_t nr_cut,
+		first_cut; /* counts of blocks that the device hasn't, and the first of those */
+	bool complete;	   /* all counts are known */
 	bool lacks_bitmaps;
 	uint64_t numbers[INDEX_MAX_ENTRIES]; /* where the bitmaps were read from */
 };
@@ -65,8 +66,8 @@ static void check_bitmap_tail(struct sm_check *sm, const struct space_map_part *
 }
 
 /* A partial bitmap's nr_free is right by either convention: of the blocks that it stands for, or
- * (the kernel's) of all that it could.  One that is too high the kernel leaves itself; where it comes
- * to 0 the kernel looks for no free block any more. */
+ * (the kernel's) of all that it could.  One that is too high the kernel leaves itself; where it
+ * comes to 0 the kernel looks for no free block any more. */
 static void check_index_entry(struct sm_check *sm, const struct space_map_part *part,
 			      uint32_t nr_free, uint32_t first_free)
 {
@@ -79,8 +80,7 @@ static void check_index_entry(struct sm_check *sm, const struct space_map_part *
 		bool is_low = found < nr_free;
 
 		problem_set(&p, is_low ? PROBLEM_NR_FREE_LOW : PROBLEM_NR_FREE, sm->root->index,
-			    found,
-			    is_low ? nr_free : most);
+			    found, is_low ? nr_free : most);
 		sm_tell(sm, part->number, &p);
 	}
 	if (nr_free && before > first_free) {
@@ -166,8 +166,9 @@ static int on_tree_count(void *ctx, uint64_t leaf, uint64_t block, uint32_t coun
 	return 0;
 }
 
-/* Entries that the ref-count tree should have had: missing, and the count is no less, or lost with a part
- * of the tree.  Of a tree that can't be read nothing is missed where no bitmap wants anything of it. */
+/* Entries that the ref-count tree should have had: missing, and the count is no less, or lost with
+ * a part of the tree.  Of a tree that can't be read nothing is missed where no bitmap wants
+ * anything of it. */
 static void find_missing_counts(struct sm_check *sm)
 {
 	bool all_read = sm->complete;
@@ -201,8 +202,9 @@ static enum problem_code compare(struct check *check, uint64_t block)
 {
 	const struct blk_info *info = &check->info[block];
 
-	if (info->counted == COUNT_UNKNOWN || info->counted == info->refs || !is_asked_for(check,
-											   info))
+	if (info->counted == COUNT_UNKNOWN || info->counted == info->refs)
+		return NR_PROBLEMS;
+	if (!is_asked_for(check, info))
 		return NR_PROBLEMS;
 	if (info->refs && !info->counted)
 		return PROBLEM_REF_FREE;
@@ -236,8 +238,8 @@ static void compare_counts(struct check *check)
 			check->result->nr_reachable += info[block + len].refs > 0;
 			len++;
 			next = block + len < limit ? compare(check, block + len) : NR_PROBLEMS;
-		} while (block + len < limit && next == code && is_alike(&info[block + len],
-									 &info[block]));
+		} while (block + len < limit && next == code &&
+			 is_alike(&info[block + len], &info[block]));
 		if (code == NR_PROBLEMS)
 			continue;
 		check->any_high |= code == PROBLEM_REF_HIGH || code == PROBLEM_LEAK;
@@ -258,9 +260,9 @@ static void check_allocated(struct sm_check *sm)
 	check_tell(sm->check, &p, "superblock, space map");
 }
 
-/* What the device has not, the space map may still have; the kernel takes it as long as none of it is
- * in use. */
-static void check_device(struct sm_check *sm)
+/* What the device has not, the space map may still have; the kernel takes it as long as none of it
+ * is in use. */
+static int check_device(struct sm_check *sm)
 {
 	uint64_t nr_blocks = sm->check->dev->nr_blocks;
 	struct problem p;
@@ -273,6 +275,7 @@ static void check_device(struct sm_check *sm)
 		problem_set(&p, PROBLEM_SM_CUT, sm->first_cut, sm->first_cut, nr_blocks);
 		check_tell(sm->check, &p, "space map");
 	}
+	return 0;
 }
 
 static bool begin(struct sm_check *sm, struct check *check)
@@ -310,24 +313,11 @@ static int judge(struct sm_check *sm)
 	if (check->hides_pointers)
 		report_note(check->rep,
 			    "%s: reference counts that are too high were not looked for, "
-			    "since what is damaged may hold pointers", check->dev->path);
+			    "since what is damaged may hold pointers",
+			    check->dev->path);
 	compare_counts(check);
 	check_allocated(sm);
 	return check->hides_pointers ? 0 : check_lost(check);
-}
-
-int check_space_map(struct check *check)
-{
-	struct sm_check sm;
-	int r;
-
-	if (!begin(&sm, check))
-		return 0;
-	r = read_space_map(&sm);
-	if (r)
-		return r;
-	check_device(&sm);
-	return judge(&sm);
 }
 
 /* The index was written anew since, and bitmaps that it left may be others' by now. */
@@ -361,8 +351,7 @@ static int look_again(struct sm_check *sm)
 	check->has_moved = r || now.csum != check->result->live.sb.csum;
 	if (!check->has_moved)
 		return 0;
-	return r ? forget_moved_bitmaps(sm, &check->result->live.sb) : forget_moved_bitmaps(sm,
-											    &now);
+	return forget_moved_bitmaps(sm, r ? &check->result->live.sb : &now);
 }
 
 /* What keeps a look at all from its end counts for the snapshot, too. */
@@ -380,7 +369,17 @@ static int judge_snapshot(struct sm_check *sm)
 	return judge(sm);
 }
 
-int check_snapshot_space_map(struct check *check)
+/*
+ * The steps stand on each other, and are taken in this order alone:
+ *
+ * 	read_space_map()   counts the pointers of the space map itself, and finds what it counts; only
+ * 	                   then are both known of each block, and whether something hides pointers
+ * 	look               what else was to be known: has the device all that is counted, or has the
+ * 	                   superblock been written meanwhile
+ * 	judge              compares, by all of that
+ */
+static int check_counts(struct check *check, int (*look)(struct sm_check *sm),
+			int (*judge_counts)(struct sm_check *sm))
 {
 	struct sm_check sm;
 	int r;
@@ -389,6 +388,16 @@ int check_snapshot_space_map(struct check *check)
 		return 0;
 	r = read_space_map(&sm);
 	if (!r)
-		r = look_again(&sm);
-	return r ? r : judge_snapshot(&sm);
+		r = look(&sm);
+	return r ? r : judge_counts(&sm);
+}
+
+int check_space_map(struct check *check)
+{
+	return check_counts(check, check_device, judge);
+}
+
+int check_snapshot_space_map(struct check *check)
+{
+	return check_counts(check, look_again, judge_snapshot);
 }

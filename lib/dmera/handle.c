@@ -79,7 +79,13 @@ struct dmera *dmera_create(void)
 
 	if (!era)
 		return NULL;
-	era->report = (struct report){era, on_problem, on_error, on_note, on_progress};
+	era->report = (struct report){
+		.ctx = era,
+		.problem = on_problem,
+		.error = on_error,
+		.note = on_note,
+		.progress = on_progress,
+	};
 	era->old_size = UINT64_MAX;
 	era->snapshot_era = DMERA_ANY_ERA;
 	return era;

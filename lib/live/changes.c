@@ -28,30 +28,30 @@ static void add_words(const struct era_live *live, struct era_live_changes *chan
 /* Reads a block of the writeset, or goes on to the next one, or to the array. */
 static int writeset_step(struct era_live *live, struct era_live_changes *changes)
 {
-	struct writeset_disk ws;
+	struct live_writeset ws;
 	const uint8_t *values;
-	uint64_t era = changes->era, nr_words;
-	int r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	uint64_t nr_words;
+	int r = live_next_writeset(live, changes->era, &ws);
 
 	if (r < 0)
 		return r;
-	if (!r || era != changes->era) {
-		changes->era = r ? era : ARRAY;
+	if (!r || ws.era != changes->era) {
+		changes->era = r ? ws.era : ARRAY;
 		changes->index = 0;
 		return 1;
 	}
-	nr_words = bits_words(le32_get(ws.nr_bits));
+	nr_words = bits_words(ws.nr_bits);
 	if (changes->index >= div_up(nr_words, ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE))) {
 		changes->era++;
 		changes->index = 0;
 		return 1;
 	}
-	r = array_read_block(&live->txn, BLOCK_BITSET, le64_get(ws.root), nr_words, changes->index,
+	r = array_read_block(&live->txn, BLOCK_BITSET, ws.root, nr_words, changes->index,
 			     &values);
 	if (r)
 		return r;
 	add_words(live, changes, (const void *)values,
-		  array_nr(BLOCK_BITSET, nr_words, changes->index), le32_get(ws.nr_bits));
+		  array_nr(BLOCK_BITSET, nr_words, changes->index), ws.nr_bits);
 	changes->index++;
 	return 1;
 }

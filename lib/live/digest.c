@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Digestion: the oldest writeset's bits go into the era array, in steps that change a limited number
- * of array blocks and look at a limited number of the bitset's.
+ * Digestion: the oldest writeset's bits go into the era array, in steps that change a limited
+ * number of array blocks and look at a limited number of the bitset's.
  *
  * An entry only ever rises.  It may be above a writeset's era, where the array was given later eras
  * when it grew.
@@ -25,25 +25,24 @@
 static int begin(struct era_live *live)
 {
 	struct era_digest *digest = &live->digest;
-	struct writeset_disk ws;
-	uint64_t era = 0;
-	int r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	struct live_writeset ws;
+	int r = live_next_writeset(live, 0, &ws);
 
 	if (r <= 0)
 		return r;
-	if (era > live->sb.current_era) {
+	if (ws.era > live->sb.current_era) {
 		struct problem p;
 
-		problem_set(&p, PROBLEM_WRITESET_AFTER, live->sb.writeset_tree_root, era,
+		problem_set(&p, PROBLEM_WRITESET_AFTER, live->sb.writeset_tree_root, ws.era,
 			    live->sb.current_era);
 		return txn_result(&live->txn, txn_problem(&live->txn, &p, "writeset tree"));
 	}
 	*digest = (struct era_digest){
 		.active = true,
-		.era = (uint32_t)era,
-		.nr_bits = le32_get(ws.nr_bits),
-		.root = le64_get(ws.root),
-		.end = min_u64(le32_get(ws.nr_bits), live->sb.nr_blocks),
+		.era = (uint32_t)ws.era,
+		.nr_bits = ws.nr_bits,
+		.root = ws.root,
+		.end = min_u64(ws.nr_bits, live->sb.nr_blocks),
 	};
 	return 1;
 }
@@ -64,21 +63,24 @@ static int finish(struct era_live *live)
 	return 0;
 }
 
+static int count_one(struct era_live *live, const struct live_writeset *ws, void *ctx)
+{
+	uint64_t *nr = ctx;
+
+	(void)live;
+	(void)ws;
+	++*nr;
+	return 0;
+}
+
 int era_live_count_writesets(struct era_live *live)
 {
-	struct writeset_disk ws;
-	uint64_t era = 0, nr = 0;
-	int r;
+	uint64_t nr = 0;
+	int r = live_each_writeset(live, count_one, &nr);
 
-	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
-			       &ws)) > 0) {
-		nr++;
-		era++;
-	}
-	if (r < 0)
-		return r;
-	live->nr_writesets = live->nr_committed_writesets = nr;
-	return 0;
+	if (!r)
+		live->nr_writesets = live->nr_committed_writesets = nr;
+	return r;
 }
 
 /* A bit past the end says that nr_bits is wrong, or the bit: what else there is can't be told. */

@@ -48,9 +48,9 @@ static uint64_t for_digestion(uint64_t nr_blocks, uint32_t nr, uint64_t for_tree
 	return array_max_shadows(BLOCK_ERA, nr_blocks, nr) + for_tree;
 }
 
-/* What the kernel's target needs to resume what a crash leaves, and to go on: it begins an era, and may
- * digest into the whole array and change the whole bitset before its next commit.  When its resume finds
- * no room, a machine may well go down with it. */
+/* What the kernel's target needs to resume what a crash leaves, and to go on: it begins an era,
+ * and may digest into the whole array and change the whole bitset before its next commit.  When
+ * its resume finds no room, a machine may well go down with it. */
 #define KERNEL_PATHS 12u
 
 static uint64_t for_kernel(uint64_t nr_blocks)
@@ -122,10 +122,9 @@ int era_live_can_digest(struct era_live *live, uint32_t *nr)
 /* Is anything left to be digested? */
 static int is_pending(struct era_live *live)
 {
-	struct writeset_disk ws;
-	uint64_t era = 0;
+	struct live_writeset ws;
 
-	return btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era, &ws);
+	return live_next_writeset(live, 0, &ws);
 }
 
 /* Finds `need` free blocks, and for the kernel; or without it when digestion can't help. */

@@ -47,7 +47,7 @@ static int open_live(struct era_live *live, uint32_t capacity)
 	if (!r)
 		r = era_live_count_shared(live);
 	if (!(live->sb.flags & ERA_FLAG_ORIGIN_UNFLUSHED))
-		live->sb.flags = 0;
+		live->sb.flags &= ERA_FLAG_WHOLE_BLOCKS;
 	live->sb.flags &= ~ERA_FLAG_CLEAN_SHUTDOWN;
 	live->committed = live->sb;
 	return r;
@@ -187,6 +187,17 @@ void era_live_set_unflushed(struct era_live *live)
 		superblock_set_unflushed(&live->sb, 1);
 }
 
+bool era_live_has_whole_blocks(const struct era_live *live)
+{
+	return live->sb.flags & ERA_FLAG_WHOLE_BLOCKS;
+}
+
+void era_live_set_whole_blocks(struct era_live *live, bool whole)
+{
+	live->sb.flags &= ~ERA_FLAG_WHOLE_BLOCKS;
+	live->sb.flags |= whole ? ERA_FLAG_WHOLE_BLOCKS : 0;
+}
+
 void era_live_clear_unflushed(struct era_live *live)
 {
 	superblock_set_unflushed(&live->sb, 0);
@@ -221,27 +232,18 @@ int era_live_roll_over(struct era_live *live)
 	return r ? r : begin_era(live);
 }
 
-/* Does a writeset that is not digested name blocks from `block` on? */
-static int reaches(struct era_live *live, uint64_t block)
+/* Does a writeset that is not digested name blocks past the end of the array? */
+static int is_longer(struct era_live *live, const struct live_writeset *ws, void *ctx)
 {
-	struct writeset_disk ws;
-	uint64_t era = 0;
-	int r;
-
-	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
-			       &ws)) > 0) {
-		if (le32_get(ws.nr_bits) > block)
-			return 1;
-		era++;
-	}
-	return r;
+	(void)ctx;
+	return ws->nr_bits > live->sb.nr_blocks;
 }
 
 /* The kernel's digestion would give the array's new entries the era of an older writeset that
  * has bits there, so none of these may be left when the array grows. */
 static int digest_before_growth(struct era_live *live)
 {
-	int r = reaches(live, live->sb.nr_blocks);
+	int r = live_each_writeset(live, is_longer, NULL);
 
 	if (r <= 0)
 		return r;
@@ -332,30 +334,21 @@ static int secure_last_commit(struct era_live *live)
 	return r;
 }
 
-/* The kernel, when it has found no room for an era and is stopped, archives an era without a bitset:
- * which blocks were written in it can't be told any more. */
-static int check_roots(struct era_live *live)
+/* The kernel, when it has found no room for an era and is stopped, archives an era without a
+ * bitset: which blocks were written in it can't be told any more. */
+static int check_root(struct era_live *live, const struct live_writeset *ws, void *ctx)
 {
-	uint64_t era = 0, last = live->sb.sm.nr_blocks - 1;
-	struct writeset_disk ws;
+	uint64_t last = live->sb.sm.nr_blocks - 1;
 	struct problem p;
-	int r;
 
-	while ((r = btree_next(&live->txn, BLOCK_WRITESET_NODE, live->sb.writeset_tree_root, &era,
-			       &ws)) > 0) {
-		uint64_t root = le64_get(ws.root);
-
-		if (!root || root > last) {
-			problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, root, last);
-			report_note(live->dev->rep,
-				    "%s: the writeset of era %" PRIu64 " is lost; " ERA_PROGRAM
-				    " repair makes sound metadata, on another device",
-				    live->dev->path, era);
-			return txn_problem(&live->txn, &p, "root of a writeset");
-		}
-		era++;
-	}
-	return r;
+	(void)ctx;
+	if (ws->root && ws->root <= last)
+		return 0;
+	problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, ws->root, last);
+	report_note(live->dev->rep,
+		    "%s: the writeset of era %" PRIu64 " is lost; " ERA_PROGRAM
+		    " repair makes sound metadata, on another device", live->dev->path, ws->era);
+	return txn_problem(&live->txn, &p, "root of a writeset");
 }
 
 int era_live_resume(struct era_live *live, uint64_t nr_blocks)
@@ -368,7 +361,7 @@ int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 				   ", the most that dm-era can track",
 				   live->dev->path, nr_blocks, ERA_MAX_BLOCKS);
 	live->digest.active = false;
-	r = check_roots(live);
+	r = live_each_writeset(live, check_root, NULL);
 	if (!r)
 		r = secure_last_commit(live);
 	if (!r)
@@ -377,7 +370,7 @@ int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 		r = resize(live, (uint32_t)nr_blocks);
 	if (!r)
 		r = begin_era(live);
-	return r ? r : era_live_commit(live);
+	return r;
 }
 
 /* Sets bits first .. end - 1 of a bitset's block. */

@@ -60,7 +60,7 @@ int era_live_can_roll_over(struct era_live *live, bool with_snapshot) must_check
 /* How many more blocks may be used before there are too few for a rollover. */
 uint64_t era_live_spare_blocks(const struct era_live *live);
 
-/* Begins an era on an origin of nr_blocks and commits: archives a writeset that a crash left,
+/* Begins an era on an origin of nr_blocks, for the caller to commit: archives a writeset that a crash left,
  * resizes the era array, rolls over.  New entries get the era that begins.  If there are too few
  * free blocks, it first digests, with commits; ERA_NO_SPACE if there still are. */
 int era_live_resume(struct era_live *live, uint64_t nr_blocks) must_check;
@@ -72,7 +72,8 @@ int era_live_roll_over(struct era_live *live) must_check;
 int era_live_archive(struct era_live *live) must_check;
 
 /* Sets bits first .. first + nr - 1 of the current writeset; nr is at least 1.  Commits if there
- * is space for only a part; if there is none at all, ERA_NO_SPACE leaves the transaction as it is. */
+ * is space for only a part; if there is none at all, ERA_NO_SPACE leaves the transaction as it is.
+ */
 int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr) must_check;
 
 /* Which block of a bitset has the bit of a data block. */
@@ -84,6 +85,10 @@ uint64_t era_live_bitset_block(uint64_t block);
 void era_live_set_unflushed(struct era_live *live);
 void era_live_clear_unflushed(struct era_live *live);
 bool era_live_is_unflushed(const struct era_live *live, uint32_t *since) must_check;
+
+/* Is the last block of the origin a whole one, as far as the metadata tell?  Those of a kernel don't. */
+bool era_live_has_whole_blocks(const struct era_live *live);
+void era_live_set_whole_blocks(struct era_live *live, bool whole);
 
 /* Holds the live state as the metadata snapshot, of which there must be none; and drops the
  * snapshot: there must be one, and if its clone can't be read, nothing has changed.  The caller

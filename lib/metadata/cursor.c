@@ -21,8 +21,7 @@ void writeset_cursor_init(struct writeset_cursor *c, struct era_view *view,
 	*c = (struct writeset_cursor){.view = view, .ws = *ws};
 	writeset_name(name, view->flags & ERA_VIEW_SNAPSHOT, ws->is_current, ws->era);
 	array_iter_init(&c->it, &view->walk, BLOCK_BITSET, ws->root, bits_words(ws->nr_bits),
-			capacity,
-			name);
+			capacity, name);
 }
 
 void writeset_cursor_free(struct writeset_cursor *c)
@@ -82,8 +81,8 @@ static uint64_t end_mask(const struct writeset_cursor *c)
 	return bits_last_mask(c->ws.nr_bits);
 }
 
-/* Clears what is past the writeset's end of its last word; where the end is open it may have been set, which
- * is the true that is returned. */
+/* Clears what is past the writeset's end of its last word; where the end is open it may have been
+ * set, which is the true that is returned. */
 static bool end_word(const struct writeset_cursor *c, uint64_t *word)
 {
 	uint64_t past = ~end_mask(c);
@@ -113,8 +112,8 @@ static uint64_t read_words(const struct writeset_cursor *c, uint32_t nr, uint64_
 	return lost;
 }
 
-/* How many of the next words, at most nr, come from one part, which is read when the last one has ended.
- * Of a writeset of which nothing is known there are no parts.  Sets *n; 0 or an error. */
+/* How many of the next words, at most nr, come from one part, which is read when the last one has
+ * ended. Of a writeset of which nothing is known there are no parts.  Sets *n; 0 or an error. */
 static int find_part(struct writeset_cursor *c, uint32_t nr, uint32_t *n)
 {
 	*n = nr;

@@ -19,8 +19,8 @@
 #define MADE_UP_BLOCKS (UINT64_C(1) << 24)
 #define MADE_UP_TIMES 4u
 
-/* What writesets may claim more than the device has: some of the largest whose number of bits is the
- * one thing that is wrong. */
+/* What writesets may claim more than the device has: some of the largest whose number of bits is
+ * the one thing that is wrong. */
 #define SPARE_WRITESETS 4u
 
 uint64_t era_block_limit(const struct blk_dev *dev, const struct superblock *live)
@@ -50,7 +50,8 @@ int view_check_size(const struct era_view *view)
 	if (view->sb.nr_blocks <= view_max_blocks(view))
 		return 0;
 	return report_fail(view->dev.rep, ERA_DAMAGED,
-			   "%s: the superblock tells of %" PRIu32 " blocks, the device has room for the "
+			   "%s: the superblock tells of %" PRIu32
+			   " blocks, the device has room for the "
 			   "eras of %" PRIu64 ": too little is left; treat every block as written",
 			   view->dev.path, view->sb.nr_blocks, eras_that_fit(view));
 }

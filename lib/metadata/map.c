@@ -215,8 +215,8 @@ static int write_folds(struct era_map *map, int fd)
 	return r;
 }
 
-/* Folds MAX_CURSORS writesets from first on over the file `base`, or the array, into a new file.  It
- * closes base; a file descriptor or an error. */
+/* Folds MAX_CURSORS writesets from first on over the file `base`, or the array, into a new file.
+ * It closes base; a file descriptor or an error. */
 static int pass(struct era_view *view, size_t first, int base)
 {
 	struct era_map *map;

@@ -15,8 +15,8 @@
  * that is stored.  ERA_DAMAGED sets all of *p but `where`. */
 int writeset_check_era(const struct superblock *sb, bool has_current, uint64_t block, uint64_t era,
 		       struct problem *p) must_check;
-int writeset_check_bits(uint64_t block, uint32_t nr_bits, uint32_t max, struct problem *p)
-	must_check;
+int writeset_check_bits(uint64_t block, uint32_t nr_bits, uint32_t max,
+			struct problem *p) must_check;
 
 /* What users of the arrays require of a sound block: no bit of a writeset is set past its end, and
  * no era is after the current one.  part is a known one; *max becomes its highest era.  Return 0,

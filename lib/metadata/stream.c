@@ -69,7 +69,8 @@ static int unknown_add_bits(struct unknown *unknown, uint64_t first, const uint6
 	return r;
 }
 
-/* The eras of the blocks from first on, as the array has them, and a bit for each that is unknown. */
+/* The eras of the blocks from first on, as the array has them, and a bit for each that is unknown.
+ */
 typedef int piece_fn(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras, const uint64_t *lost);
 
 static int read_array(struct era_view *view, piece_fn *each, void *ctx)
@@ -136,9 +137,9 @@ static void unknown_set(const struct unknown *unknown, size_t *next, uint64_t fi
 }
 
 /*
- * The writesets of one era: nearly always one, several only in damaged metadata.  What is unknown of the
- * array is in that of the current era, since the array is overruled by every writeset that the kernel
- * has yet to digest.
+ * The writesets of one era: nearly always one, several only in damaged metadata.  What is unknown
+ * of the array is in that of the current era, since the array is overruled by every writeset that
+ * the kernel has yet to digest.
  */
 struct merge {
 	struct era_view *view;

@@ -122,10 +122,11 @@ bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since)
 
 void superblock_set_unflushed(struct superblock *sb, uint32_t nr)
 {
-	sb->flags = nr ? ERA_FLAG_ORIGIN_UNFLUSHED |
-				 (uint32_t)min_u64(nr,
-						   ERA_UNFLUSHED_ERAS_MAX) << ERA_UNFLUSHED_ERAS_SHIFT
-		       : 0;
+	uint64_t eras = min_u64(nr, ERA_UNFLUSHED_ERAS_MAX);
+
+	sb->flags &= ERA_FLAG_WHOLE_BLOCKS;
+	if (nr)
+		sb->flags |= ERA_FLAG_ORIGIN_UNFLUSHED | (uint32_t)eras << ERA_UNFLUSHED_ERAS_SHIFT;
 }
 
 int superblock_write(struct blk_dev *dev, const struct superblock *sb)

@@ -84,8 +84,9 @@ int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superbl
 	report_problem(dev->rep, &p);
 	if (flags & ERA_VIEW_REPAIR && !snapshot)
 		report_note(dev->rep,
-			    "%s: without its superblock only " ERA_PROGRAM " repair and "
-			    ERA_PROGRAM " dump --repair can tell what it held", dev->path);
+			    "%s: without its superblock only " ERA_PROGRAM
+			    " repair and " ERA_PROGRAM " dump --repair can tell what it held",
+			    dev->path);
 	return problem_error(&p);
 }
 

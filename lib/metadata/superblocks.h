@@ -18,8 +18,8 @@ struct era_superblocks {
 /* Reads them.  If there is no snapshot, reports "no current metadata snap" and returns
  * ERA_NO_ANSWER.  A damaged superblock is ERA_DAMAGED, or ERA_SYS if it can't be read.  All errors
  * are reported. */
-int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superblocks *sbs)
-	must_check;
+int era_read_superblocks(struct blk_dev *dev, unsigned flags,
+			 struct era_superblocks *sbs) must_check;
 
 /* Reads the live superblock of an open device.  On a shared device, a superblock with a bad
  * checksum is read again for up to a second, since it may just be being written. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * With repair, what must be known of all arrays of a view before any of them is read: which blocks several
- * pointers lead to, since the pointer that comes first need not be the right one; and which bitsets may have
- * had more bits than they say.
+ * With repair, what must be known of all arrays of a view before any of them is read: which blocks
+ * several pointers lead to, since the pointer that comes first need not be the right one; and which
+ * bitsets may have had more bits than they say.
  */
 #include <stdlib.h>
 
@@ -39,7 +39,7 @@ static int on_problem(void *ctx, const struct problem *p)
 }
 
 static int survey_array(struct survey *survey, uint64_t block, enum block_type node,
-		       enum block_type type)
+			enum block_type type)
 {
 	struct btree_root root = {.block = block};
 	struct btree_iter it;
@@ -52,7 +52,8 @@ static int survey_array(struct survey *survey, uint64_t block, enum block_type n
 		const struct le64 *pointers = (const void *)leaf.values;
 
 		for (uint32_t i = 0; i < leaf.nr_entries; i++) {
-			struct walk_pointer pointer = {.block = le64_get(pointers[i]), .type = type};
+			struct walk_pointer pointer = {.block = le64_get(pointers[i]),
+						       .type = type};
 
 			(void)!walk_visit(&survey->walk, leaf.block, &pointer, &p);
 		}
@@ -69,7 +70,7 @@ static int survey_arrays(struct survey *survey)
 	for (size_t i = 0; i < view->nr_writesets && !r; i++)
 		if (!view->writesets[i].lost)
 			r = survey_array(survey, view->writesets[i].root.block, BLOCK_BITSET_NODE,
-					BLOCK_BITSET);
+					 BLOCK_BITSET);
 	return r;
 }
 
@@ -83,16 +84,15 @@ static int find_multiply_claimed(struct era_view *view)
 		free(survey.seen);
 		return report_nomem(view->dev.rep);
 	}
-	survey.walk = (struct walk){&view->dev, view->walk.limit, &survey, on_pointer,
-				   on_problem};
+	survey.walk = (struct walk){&view->dev, view->walk.limit, &survey, on_pointer, on_problem};
 	r = survey_arrays(&survey);
 	free(survey.seen);
 	return r;
 }
 
-/* Bitsets that contradict their number of bits may have had more: for a block with another number of
- * words, blocks too many, or a bit past the end either of the two is wrong.  Where the last block can't be
- * read nothing but that number says where they end. */
+/* Bitsets that contradict their number of bits may have had more: for a block with another number
+ * of words, blocks too many, or a bit past the end either of the two is wrong.  Where the last
+ * block can't be read nothing but that number says where they end. */
 static bool is_open_ended(const struct writeset *ws, const struct array_iter *it,
 			  const struct array_part *part)
 {

@@ -22,24 +22,24 @@ struct writeset {
 	uint32_t nr_bits;
 	struct btree_root root;
 	bool is_current; /* not archived yet */
-	bool lost;       /* nothing is known of its bits */
-	bool open_end;   /* it may have had more bits than nr_bits, which are unknown */
+	bool lost;	 /* nothing is known of its bits */
+	bool open_end;	 /* it may have had more bits than nr_bits, which are unknown */
 };
 
 struct era_view {
 	struct blk_dev dev;
 	unsigned flags;
 	struct superblock live; /* block 0 */
-	struct superblock sb;   /* the view's own: block 0, or the clone */
+	struct superblock sb;	/* the view's own: block 0, or the clone */
 	struct walk walk;
-	uint64_t *seen;             /* one bit per metadata block: reached in this view */
+	uint64_t *seen;		    /* one bit per metadata block: reached in this view */
 	uint64_t *multiply_claimed; /* with repair: any of the pointers to it may be wrong */
 	struct writeset *writesets; /* in the order of their eras */
 	size_t nr_writesets, capacity;
 	size_t nr_lost, last_lost; /* lost writesets, and the index of the newest */
 	uint64_t nr_bitset_blocks; /* taken by the other writesets */
-	bool writesets_lost;       /* a part of their tree is lost: all blocks may be written */
-	uint64_t nr_problems;      /* passed over, with repair */
+	bool writesets_lost;	   /* a part of their tree is lost: all blocks may be written */
+	uint64_t nr_problems;	   /* passed over, with repair */
 };
 
 /* The most data blocks that are believed (limits.c). */

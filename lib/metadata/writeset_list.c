@@ -27,7 +27,8 @@ static int add_writeset(struct era_view *view, const struct writeset *ws)
 	return 0;
 }
 
-/* Of writesets without bits only the newest decides anything; they come in the order of their eras. */
+/* Of writesets without bits only the newest decides anything; they come in the order of their
+ * eras. */
 static int add_lost(struct era_view *view, const struct writeset *ws)
 {
 	if (view->nr_lost == MAX_LOST) {
@@ -122,8 +123,8 @@ static int list_lost(struct era_view *view)
 		.lost = true,
 	};
 
-	return view->writesets_lost || view->flags & ERA_VIEW_ALL_LOST ? add_writeset(view,
-										      &ws) : 0;
+	return view->writesets_lost || view->flags & ERA_VIEW_ALL_LOST ? add_writeset(view, &ws)
+								       : 0;
 }
 
 static int by_era(const void *a, const void *b)

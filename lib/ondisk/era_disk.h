@@ -31,6 +31,7 @@
 #define ERA_VERSION 1u
 #define ERA_FLAG_CLEAN_SHUTDOWN 1u /* set by tools, cleared by the kernel */
 #define ERA_FLAG_ORIGIN_UNFLUSHED 2u /* the userspace target sets it; bits 8 to 31 count eras */
+#define ERA_FLAG_WHOLE_BLOCKS 4u     /* the userspace target sets it: the last block is a whole one */
 #define ERA_UNFLUSHED_ERAS_SHIFT 8
 #define ERA_UNFLUSHED_ERAS_MAX ((UINT32_C(1) << 24) - 1)
 #define ERA_MAX_BLOCKS ((UINT64_C(1) << 31) - 1)
@@ -136,7 +137,8 @@ struct index_disk {
 
 _Static_assert(sizeof(struct index_disk) == META_BLOCK_SIZE, "index");
 
-/* Two bits per block: for entry e, bit 2e of the words is the high bit and bit 2e + 1 the low bit. */
+/* Two bits per block: for entry e, bit 2e of the words is the high bit and bit 2e + 1 the low bit.
+ */
 #define BITMAP_BYTES (META_BLOCK_SIZE - 16u)
 #define BITMAP_ENTRIES (BITMAP_BYTES * 4u)
 #define BITMAP_ENTRIES_PER_WORD 32u

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is read may be sound block by block and still be short, because a pointer leads to an older copy, or
- * nowhere any more, or because the superblock is an older one.  So a check of all comes first.
+ * What is read may be sound block by block and still be short, because a pointer leads to an older
+ * copy, or nowhere any more, or because the superblock is an older one.  So a check of all comes
+ * first.
  *
- * Strict, what it finds ends it.  With repair the damage of an array's block is unknown where it is, and
- * nothing else: such a block has no pointers.  But every block counts as written
+ * Strict, what it finds ends it.  With repair the damage of an array's block is unknown where it
+ * is, and nothing else: such a block has no pointers.  But every block counts as written
  *
  * - when the space map counts other blocks than are reached, or says so in its sums: a pointer may lead to
  *   another block than it did;
@@ -17,9 +18,9 @@
  * - when an era after the current one is found, or one that follows it closely in any block of the device;
  * - when a flush of the origin has failed: blocks that were written since may have their old content again.
  *
- * Where the current era itself may be another, the new one is far above all that are found, like that of a
- * salvage.  So high an era that this isn't possible is not believed.  A metadata snapshot's can't be above
- * the live one.
+ * Where the current era itself may be another, the new one is far above all that are found, like
+ * that of a salvage.  So high an era that this isn't possible is not believed.  A metadata
+ * snapshot's can't be above the live one.
  */
 #include "open/open.h"
 
@@ -37,9 +38,10 @@
 #define REASON_MAX 256
 
 enum meaning {
-	NAMES_ERA = 1,   /* it has found an era after the current one, or the current one where it can't be */
-	OF_TYPE = 2,     /* of a block that may be of another type than it should be */
-	UNREADABLE = 4,  /* a block is destroyed, which says nothing of others */
+	NAMES_ERA =
+		1, /* it has found an era after the current one, or the current one where it can't be */
+	OF_TYPE = 2,	 /* of a block that may be of another type than it should be */
+	UNREADABLE = 4,	 /* a block is destroyed, which says nothing of others */
 	CONTRADICTS = 8, /* the space map and the pointers, or the space map and itself */
 };
 
@@ -72,15 +74,15 @@ struct findings {
 	const struct report *rep;
 	void *data; /* a buffer */
 	struct era_check_result result;
-	bool contradicts;          /* the space map, and what is reached */
-	bool names_era;            /* another one contradicts the current era */
-	bool era_unread;           /* what may name one could not be read */
-	uint64_t destroyed;        /* the first block that is, or 0 */
-	uint64_t nr_elsewhere;     /* problems that are neither of it nor of the superblock */
-	uint64_t other;            /* the first block that is of another type, or 0 */
-	uint32_t newest;           /* the highest era that was found where it counts */
+	bool contradicts;	      /* the space map, and what is reached */
+	bool names_era;		      /* another one contradicts the current era */
+	bool era_unread;	      /* what may name one could not be read */
+	uint64_t destroyed;	      /* the first block that is, or 0 */
+	uint64_t nr_elsewhere;	      /* problems that are neither of it nor of the superblock */
+	uint64_t other;		      /* the first block that is of another type, or 0 */
+	uint32_t newest;	      /* the highest era that was found where it counts */
 	struct salvage_traces traces; /* of a live view */
-	bool is_unflushed;            /* the origin, since an era */
+	bool is_unflushed;	      /* the origin, since an era */
 	uint32_t unflushed_since;
 };
 
@@ -127,13 +129,6 @@ static void on_problem(void *ctx, const struct problem *p)
 	note_meaning(f, p);
 }
 
-static void on_error(void *ctx, const char *text)
-{
-	const struct findings *f = ctx;
-
-	(void)report_fail(f->rep, ERA_SYS, "%s", text);
-}
-
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	const struct findings *f = ctx;
@@ -143,7 +138,10 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 
 static int look(struct findings *f, unsigned flags)
 {
-	const struct report rep = {f, on_problem, on_error, NULL, on_progress};
+	const struct report rep = {.ctx = f,
+				   .problem = on_problem,
+				   .progress = on_progress,
+				   .errors_to = f->rep};
 	bool snapshot = flags & ERA_VIEW_SNAPSHOT;
 
 	if (flags & (ERA_VIEW_REPAIR | ERA_VIEW_WHOLE))
@@ -172,10 +170,12 @@ static int find(struct findings *f, struct blk_dev *dev, const struct era_superb
 
 static int refuse_unflushed(const struct findings *f, uint32_t since)
 {
-	return report_fail(f->rep, ERA_DAMAGED,
-			   "%s: a flush of the origin has failed, and what was written since era %" PRIu32
-			   " may be gone from it: no answer is safe; start the target, which marks all of it "
-			   "again; --repair counts every block as written", f->dev->path, since);
+	return report_fail(
+		f->rep, ERA_NO_ANSWER,
+		"%s: a flush of the origin has failed, and what was written since era %" PRIu32
+		" may be gone from it: no answer is safe; start the target, which marks all of it "
+		"again; --repair counts every block as written",
+		f->dev->path, since);
 }
 
 /* What to do about it, for a strict reader. */
@@ -185,13 +185,14 @@ static int refuse(const struct findings *f)
 
 	if (!result->nr_refusals)
 		return refuse_unflushed(f, f->unflushed_since);
-	return report_fail(f->rep, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
-			   "%s: %" PRIu64 " problems: no answer is safe; " ERA_PROGRAM " repair makes sound "
-			   "metadata, --repair counts what is unknown as written%s", f->dev->path,
-			   result->nr_refusals,
-			   result->live.sb.metadata_snap
-				   ? ", and where only the metadata snapshot is damaged it can be dropped"
-				   : "");
+	return report_fail(
+		f->rep, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
+		"%s: %" PRIu64 " problems: no answer is safe; " ERA_PROGRAM " repair makes sound "
+		"metadata, --repair counts what is unknown as written%s",
+		f->dev->path, result->nr_refusals,
+		result->live.sb.metadata_snap
+			? ", and where only the metadata snapshot is damaged it can be dropped"
+			: "");
 }
 
 /* The era that is surely not below the true one. */
@@ -217,22 +218,25 @@ static bool find_reason(const struct findings *f, const struct era_superblocks *
 	if (f->other)
 		snprintf(text, size,
 			 "block %" PRIu64 ": is sound, but of another kind: the %s is an older "
-			 "one, or a pointer is wrong", f->other, name);
+			 "one, or a pointer is wrong",
+			 f->other, name);
 	else if (f->newest > sbs->view.current_era)
 		snprintf(text, size, "era %" PRIu32 " is found, and the %s says %" PRIu32,
-			 f->newest, name,
-			 sbs->view.current_era);
+			 f->newest, name, sbs->view.current_era);
 	else if (f->names_era)
 		snprintf(text, size, "an era is found that contradicts the current one, %" PRIu32,
 			 sbs->view.current_era);
 	else if (f->traces.is_followed)
 		snprintf(text, size,
-			 "blocks tell of eras after %" PRIu32 ": the superblock is an older one, or "
-			 "they are left of other metadata", sbs->view.current_era);
+			 "blocks tell of eras after %" PRIu32
+			 ": the superblock is an older one, or "
+			 "they are left of other metadata",
+			 sbs->view.current_era);
 	else if (f->is_unflushed)
 		snprintf(text, size,
 			 "a flush of the origin has failed, and what was written since era %" PRIu32
-			 " may be gone from it", f->unflushed_since);
+			 " may be gone from it",
+			 f->unflushed_since);
 	else if (f->contradicts)
 		snprintf(text, size,
 			 "the space map and what leads to its blocks contradict each other, as "
@@ -250,8 +254,8 @@ static bool find_reason(const struct findings *f, const struct era_superblocks *
 	return true;
 }
 
-/* Nothing contradicts the current era, and the newest archived writeset is of the one before, as the kernel
- * leaves it. */
+/* Nothing contradicts the current era, and the newest archived writeset is of the one before, as
+ * the kernel leaves it. */
 static bool era_is_vouched_for(const struct findings *f, unsigned flags)
 {
 	bool snapshot = flags & ERA_VIEW_SNAPSHOT;
@@ -259,8 +263,8 @@ static bool era_is_vouched_for(const struct findings *f, unsigned flags)
 	uint64_t archived = view->sb.current_era + (uint64_t)(!snapshot && !view->sb.current_root);
 
 	return !f->other && !f->contradicts && !f->names_era &&
-	       f->traces.newest <= view->sb.current_era && !view->tree_damaged && view->nr_writesets &&
-	       view->newest_writeset + UINT64_C(1) == archived;
+	       f->traces.newest <= view->sb.current_era && !view->tree_damaged &&
+	       view->nr_writesets && view->newest_writeset + UINT64_C(1) == archived;
 }
 
 /* The most data blocks that anything tells of but the superblock itself. */
@@ -268,12 +272,14 @@ static uint64_t most_blocks(const struct findings *f, bool is_all_lost, unsigned
 {
 	const struct era_check_result *result = &f->result;
 	bool snapshot = flags & ERA_VIEW_SNAPSHOT;
-	uint64_t counts[] = {
-		result->live.most_bits,
-		result->snapshot.most_bits,
-		snapshot ? result->live.sb.nr_blocks : result->snapshot.sb.nr_blocks,
-		is_all_lost ? f->traces.longest : 0,
-	}, most = 0;
+	uint64_t counts[] =
+		{
+			result->live.most_bits,
+			result->snapshot.most_bits,
+			snapshot ? result->live.sb.nr_blocks : result->snapshot.sb.nr_blocks,
+			is_all_lost ? f->traces.longest : 0,
+		},
+		 most = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 		most = counts[i] > most ? counts[i] : most;
@@ -304,12 +310,13 @@ static int doubt(const struct findings *f, struct era_superblocks *sbs, unsigned
 	if (find_reason(f, sbs, *flags, reason, sizeof(reason))) {
 		*flags |= ERA_VIEW_ALL_LOST;
 		report_note(f->rep, "%s: %s: every block counts as written, in era %" PRIu32,
-			    f->dev->path,
-			    reason, era);
+			    f->dev->path, reason, era);
 	} else if (f->era_unread && !is_known) {
 		report_note(f->rep,
-			    "%s: eras that can't be read may be after %" PRIu32 ", the current one: it "
-			    "becomes %" PRIu32, f->dev->path, sbs->view.current_era, era);
+			    "%s: eras that can't be read may be after %" PRIu32
+			    ", the current one: it "
+			    "becomes %" PRIu32,
+			    f->dev->path, sbs->view.current_era, era);
 	} else {
 		era = sbs->view.current_era;
 	}
@@ -325,8 +332,8 @@ static bool could_not_look(const struct findings *f)
 	return f->result.space_map_lost || f->result.pointers_hidden;
 }
 
-/* Of live metadata: a field of the superblock that is wrong is put right, and a space map that can't be
- * read is not missed, where what else lies on the device proves it. */
+/* Of live metadata: a field of the superblock that is wrong is put right, and a space map that
+ * can't be read is not missed, where what else lies on the device proves it. */
 static int ask_the_device(struct findings *f, struct era_superblocks *sbs, bool *proven)
 {
 	int r = salvage_roots(f->dev, &sbs->view, &f->traces);

@@ -35,7 +35,8 @@ struct change_format {
 /* NULL if there is none of that name. */
 const struct change_format *change_format_find(const char *name);
 
-/* Do all numbers of this format fit?  Returns 0, or ERA_DAMAGED if the block size is unreasonable. */
+/* Do all numbers of this format fit?  Returns 0, or ERA_DAMAGED if the block size is unreasonable.
+ */
 int changes_check(const struct changes *changes, const struct change_format *format,
 		  const struct report *rep) must_check;
 

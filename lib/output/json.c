@@ -5,8 +5,8 @@
 
 #define MUST_BE_ESCAPED "\"\\"
 
-/* A control character, a quote or a backslash, or a byte that is no part of UTF-8; how many bytes it
- * was. */
+/* A control character, a quote or a backslash, or a byte that is no part of UTF-8; how many bytes
+ * it was. */
 static size_t put_escape(struct json *json, const char *text)
 {
 	size_t len = utf8_len(text);

@@ -25,7 +25,8 @@ int btree_create(struct txn *txn, enum block_type type, uint64_t *root) must_che
 int btree_lookup(struct txn *txn, enum block_type type, uint64_t root, uint64_t key, void *value)
 	must_check;
 
-/* Finds the first entry from *key on.  Returns 1 with *key and *value set, or 0 if there is none. */
+/* Finds the first entry from *key on.  Returns 1 with *key and *value set, or 0 if there is none.
+ */
 int btree_next(struct txn *txn, enum block_type type, uint64_t root, uint64_t *key, void *value)
 	must_check;
 

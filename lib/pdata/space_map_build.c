@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Counts from 3 on go to the ref-count tree, which is built first: only then is it known how many
- * blocks the staging file will have when it is complete, and which they are.  Those stand in ascending
- * order, so one step through all blocks meets them one after the other.
+ * blocks the staging file will have when it is complete, and which they are.  Those stand in
+ * ascending order, so one step through all blocks meets them one after the other.
  */
 #include "pdata/space_map_build.h"
 

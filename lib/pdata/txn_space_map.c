@@ -6,8 +6,8 @@
  * them.  There are at most 255 bitmaps, and each is shadowed once, so it comes to an end.
  *
  * The index comes last, as the kernel has it, so that where a commit ends can be told without a
- * superblock (salvage/salvage).  A bitmap follows it only if the index itself is the first block of what
- * that one stands for that changes.
+ * superblock (salvage/salvage).  A bitmap follows it only if the index itself is the first block of
+ * what that one stands for that changes.
  *
  * So many blocks are kept back from everybody else that a commit never lacks room.
  */

@@ -38,7 +38,8 @@ struct walk {
 	/* Called for each pointer before it is followed.  Returns an enum walk_visit, or
 	 * ERA_DAMAGED with all of *p set but `where` if it must not be followed. */
 	int (*visit)(void *ctx, const struct walk_pointer *pointer, struct problem *p);
-	/* Called for each problem.  0: continue without the block; negative: stop with that error. */
+	/* Called for each problem.  0: continue without the block; negative: stop with that error.
+	 */
 	int (*problem)(void *ctx, const struct problem *p);
 };
 

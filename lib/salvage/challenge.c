@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * That the newest of the whole generations is the newest of all holds when nothing but the superblock is
- * damaged.  A pointer that leads elsewhere since, under a checksum that is right, keeps the true newest one
- * from adding up, and it looks like one of those of which blocks were used again.  So each space map that
- * belongs to none that is whole is looked at:
+ * That the newest of the whole generations is the newest of all holds when nothing but the
+ * superblock is damaged.  A pointer that leads elsewhere since, under a checksum that is right,
+ * keeps the true newest one from adding up, and it looks like one of those of which blocks were
+ * used again.  So each space map that belongs to none that is whole is looked at:
  *
  * - Whatever is newer than a generation knows no earlier era than it, unless the origin shrank in between.
  *   If the highest era among the blocks that are in use is below, it is an old one.
@@ -14,8 +14,8 @@
  *
  * A bitmap that does not count itself was written for another place.
  *
- * On a device of one bitmap each bitmap is looked at; on a larger one what an index puts together, as far as
- * it still can be.
+ * On a device of one bitmap each bitmap is looked at; on a larger one what an index puts together,
+ * as far as it still can be.
  */
 #include "salvage/salvage_internal.h"
 
@@ -35,7 +35,8 @@
 /* Of so many data blocks the eras are held in memory: 64 MiB. */
 #define MAX_ANSWER_BLOCKS (UINT32_C(1) << 24)
 
-/* Of a block that is in use: where it lies in its array, and the era of the writeset whose root it is. */
+/* Of a block that is in use: where it lies in its array, and the era of the writeset whose root it
+ * is. */
 struct use {
 	uint32_t place, era;
 };
@@ -161,8 +162,8 @@ static bool has_eras(const struct salvage_answer *answer, const void *data, uint
 	return true;
 }
 
-/* Does the answer say all that a block of an array does?  One without a bit or an era says nothing, and one
- * of eras in a writeset is not what was there. */
+/* Does the answer say all that a block of an array does?  One without a bit or an era says
+ * nothing, and one of eras in a writeset is not what was there. */
 static bool is_covered(struct challenge *c, uint64_t block)
 {
 	const struct scan_block *b = &c->scan->blocks[block];
@@ -179,7 +180,8 @@ static bool is_covered(struct challenge *c, uint64_t block)
 	return has_bits(c->answer, c->data, b->nr, use->place, use->era);
 }
 
-/* There is one era array, and one more with a clone; a block of eras in another place is not what was there. */
+/* There is one era array, and one more with a clone; a block of eras in another place is not what
+ * was there. */
 static bool has_arrays_too_many(const struct challenge *c)
 {
 	const struct scan *scan = c->scan;

@@ -61,7 +61,7 @@ static int find_newest(struct blk_dev *dev, uint32_t *newest)
 
 int first_era(struct blk_dev *dev, uint32_t *era)
 {
-	uint32_t seconds, newest = 0;
+	uint32_t seconds = 0, newest = 0;
 	uint64_t first;
 	int r = read_clock(dev, &seconds);
 

@@ -7,9 +7,10 @@
  * tell: there is one of each kind.  The kernel never needs a count above 2, so a ref-count tree
  * that isn't empty is not believed.
  *
- * One block besides may have been destroyed, the scan's hole.  As a block of an array, or as the root
- * of the ref-count tree, it has no pointers, so all still adds up and only what it held is lost.  As the
- * index, the bitmap is found without it.  As anything else it leaves blocks that nothing points to.
+ * One block besides may have been destroyed, the scan's hole.  As a block of an array, or as the
+ * root of the ref-count tree, it has no pointers, so all still adds up and only what it held is
+ * lost.  As the index, the bitmap is found without it.  As anything else it leaves blocks that
+ * nothing points to.
  */
 #include "salvage/generation_internal.h"
 
@@ -69,11 +70,12 @@ static bool set_array_root(struct finder *f, uint64_t block, uint64_t leaf)
 		       set_root(sb->era_array_root ? &sb->current_root : &sb->era_array_root,
 				block);
 	return set_root(scan->blocks[child].type == SCAN_ERAS ? &sb->era_array_root
-							      : &sb->current_root, block);
+							      : &sb->current_root,
+			block);
 }
 
-/* As a root the hole is the index, if that is looked for, or else that of the ref-count tree, if there is
- * no other one.  Any other root would leave what it pointed to among the roots, too. */
+/* As a root the hole is the index, if that is looked for, or else that of the ref-count tree, if
+ * there is no other one.  Any other root would leave what it pointed to among the roots, too. */
 static bool set_hole_root(struct finder *f)
 {
 	return f->g.sb.sm.index == f->scan->hole || set_root(&f->g.sb.sm.ref_tree, f->scan->hole);
@@ -163,10 +165,10 @@ static bool may_have_length(const struct extent *extent, uint64_t length)
 }
 
 /* 1, 0 when it is no array of that type, or ERA_SYS. */
-static int measure(struct scan *scan, uint64_t root, enum scan_type type,
-		   struct extent *extent)
+static int measure(struct scan *scan, uint64_t root, enum scan_type type, struct extent *extent)
 {
-	uint32_t per_block = ARRAY_MAX_ENTRIES(type == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
+	uint32_t per_block =
+		ARRAY_MAX_ENTRIES(type == SCAN_ERAS ? ERA_VALUE_SIZE : WORD_VALUE_SIZE);
 	uint64_t nr;
 	uint32_t *list = scan_array(scan, root, type, &nr);
 	bool is_one = true;
@@ -276,7 +278,8 @@ static int find_snapshot(struct finder *f)
 	if (r > 0)
 		r = may_have_length(&eras->extent, f->clone.nr_blocks);
 	return r > 0 ? measure_writesets(f->scan, f->clone.writeset_tree_root,
-					 &f->all->snap_writesets) : r;
+					 &f->all->snap_writesets)
+		     : r;
 }
 
 static int find_all(struct finder *f)

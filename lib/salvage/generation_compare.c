@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A generation that is found so was whole once.  Whether it is the newest is another question.
- * Beside one that covers it, it may be left out: that one says as much, if it stays.  But the era of
- * the current writeset no block tells, so across the end of an era nothing covers anything.  There a
- * generation must be proven to be old: another one has archived the bits of its current writeset,
- * under an era above all that it names.  Were it the newest, that era would be in its array by now,
- * or in a writeset still, unless the device had shrunk in between.  That is refuted by an array that
- * is the same, and by archived writesets: they are digested in order, so those that are left would
- * be younger.  That era may be in the hole.  But then it is the same one in both arrays, and what it
- * held counts as written anyway.
+ * Beside one that covers it, it may be left out: that one says as much, if it stays.  But the era
+ * of the current writeset no block tells, so across the end of an era nothing covers anything.
+ * There a generation must be proven to be old: another one has archived the bits of its current
+ * writeset, under an era above all that it names.  Were it the newest, that era would be in its
+ * array by now, or in a writeset still, unless the device had shrunk in between.  That is refuted
+ * by an array that is the same, and by archived writesets: they are digested in order, so those
+ * that are left would be younger.  That era may be in the hole.  But then it is the same one in
+ * both arrays, and what it held counts as written anyway.
  *
- * What is in the blocks of a generation need not be what it wrote: it was whole, then some of them were
- * free, and taken for the same kind of thing again.  No count tells that.  What such a generation says
- * is no lie, as it says it with newer bits or eras; but it proves nothing about when they were
- * archived.
+ * What is in the blocks of a generation need not be what it wrote: it was whole, then some of them
+ * were free, and taken for the same kind of thing again.  No count tells that.  What such a
+ * generation says is no lie, as it says it with newer bits or eras; but it proves nothing about
+ * when they were archived.
  */
 #include "salvage/generation_internal.h"
 
@@ -28,7 +28,7 @@
 enum hole_rule {
 	HOLE_IS_UNKNOWN,
 	HOLE_IS_WRITTEN, /* in `other`, where all that it may have held will be said */
-	HOLE_MAY_FIT,    /* in both */
+	HOLE_MAY_FIT,	 /* in both */
 };
 
 /* Comparing two generations: the buffers, and what is known of both. */
@@ -49,7 +49,8 @@ static int read_into(struct compare *c, uint64_t block, void *data)
 	int error = scan_read(c->scan, block, data);
 
 	return error ? report_fail(c->scan->dev->rep, ERA_SYS, "%s: cannot read a second time",
-				   c->scan->dev->path) : 0;
+				   c->scan->dev->path)
+		     : 0;
 }
 
 static const struct le32 *eras_of(const void *data)
@@ -156,8 +157,9 @@ static int bitset_covered(struct compare *c, uint64_t a, uint64_t b, enum hole_r
 	else if (!list_b)
 		r = 0;
 	else
-		r = nr_a > nr_b ? 0 : arrays_covered(c, &(struct arrays){list_a, list_b, nr_a, rule,
-								      bits_covered});
+		r = nr_a > nr_b ? 0
+				: arrays_covered(c, &(struct arrays){list_a, list_b, nr_a, rule,
+								     bits_covered});
 	free(list_a);
 	free(list_b);
 	return r;
@@ -169,8 +171,8 @@ static int list_eras(struct compare *c)
 		return 0;
 	free(c->eras);
 	c->eras = scan_array(c->scan, c->g->sb.era_array_root, SCAN_ERAS, &c->nr_eras);
-	c->other_eras = scan_array(c->scan, c->other->sb.era_array_root, SCAN_ERAS,
-				   &c->nr_other_eras);
+	c->other_eras =
+		scan_array(c->scan, c->other->sb.era_array_root, SCAN_ERAS, &c->nr_other_eras);
 	return c->nr_eras == UINT64_MAX || c->nr_other_eras == UINT64_MAX ? ERA_SYS : 0;
 }
 
@@ -274,10 +276,10 @@ static int writesets_covered(struct compare *c)
 	return r;
 }
 
-/* That writeset of `other` has the bits of g's current one: had it these when it was archived?  It may
- * have been empty, and digested since without a trace, and g may have taken its blocks for what is
- * current now.  Then no era that high was digested ever, and whoever came after it wrote nothing that
- * g lacks. */
+/* That writeset of `other` has the bits of g's current one: had it these when it was archived?  It
+ * may have been empty, and digested since without a trace, and g may have taken its blocks for
+ * what is current now.  Then no era that high was digested ever, and whoever came after it wrote
+ * nothing that g lacks. */
 static int was_archived_with_bits(struct compare *c, const struct scan_writeset *ws)
 {
 	int r;
@@ -335,13 +337,15 @@ static int era_arrays_covered(struct compare *c)
 		return r;
 	if (!is_listed(c, c->eras, c->g->sb.era_array_root) || c->nr_eras > c->nr_other_eras)
 		return 0;
-	c->same_eras = c->nr_eras == c->nr_other_eras && (!c->nr_eras ||
-		       !memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras)));
+	c->same_eras = c->nr_eras == c->nr_other_eras &&
+		       (!c->nr_eras ||
+			!memcmp(c->eras, c->other_eras, (size_t)c->nr_eras * sizeof(*c->eras)));
 	return arrays_covered(c, &(struct arrays){c->eras, c->other_eras, c->nr_eras, c->rule,
 						  eras_covered});
 }
 
-/* What a commit makes of g's current writeset: it stays, is archived, or its bits get into the array. */
+/* What a commit makes of g's current writeset: it stays, is archived, or its bits get into the
+ * array. */
 static int current_may_follow(struct compare *c)
 {
 	uint32_t era = c->g->max_era > c->g->snap_era ? c->g->max_era : c->g->snap_era;

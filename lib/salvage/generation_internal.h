@@ -19,8 +19,8 @@
 #include "salvage/scan_internal.h"
 
 struct generation {
-	/* The superblock that it must have had, but for current_era, flags, and data_block_size when no
-	 * clone tells it (then 0). */
+	/* The superblock that it must have had, but for current_era, flags, and data_block_size
+	 * when no clone tells it (then 0). */
 	struct superblock sb;
 	uint32_t max_era;      /* the highest in its era array and writeset tree */
 	uint32_t snap_era;     /* its current era was not below this, as the snapshot's clone says */
@@ -93,8 +93,8 @@ enum generation_cover {
 int generation_compare(struct scan *scan, const struct generation *g,
 		       const struct generation *other) must_check;
 
-/* Is there all in `other` that g says, as it would be if `other` were newer, and its device not shorter?
- * 1, 0: it isn't newer, or ERA_SYS. */
+/* Is there all in `other` that g says, as it would be if `other` were newer, and its device not
+ * shorter? 1, 0: it isn't newer, or ERA_SYS. */
 int generation_may_follow(struct scan *scan, const struct generation *g,
 			  const struct generation *other) must_check;
 

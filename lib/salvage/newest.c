@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The newest generation was whole when its superblock was written, and what the kernel wrote
- * after that, before the next superblock, went to blocks that were free.  So when nothing but
- * block 0 is damaged, the newest generation is among those that generation_find() finds.  Those
- * that another one supersedes are not it.  Of the others it is one that no other one covers, or one
- * that says as much is: the highest era of all these is right, or too high.
+ * The newest generation was whole when its superblock was written, and what the kernel wrote after
+ * that, before the next superblock, went to blocks that were free.  So when nothing but block 0 is
+ * damaged, the newest generation is among those that generation_find() finds.  Those that another
+ * one supersedes are not it.  Of the others it is one that no other one covers, or one that says as
+ * much is: the highest era of all these is right, or too high.
  *
- * "Nothing but block 0 is damaged" is therefore the question.  A block of no type may have been
- * the newest index.  A block of zeroes may have been, too: but the kernel fills a device from its
- * start, so behind the last block that it wrote all is zero, and before that nothing; and the
- * last block of a commit is its index, or a bitmap that has changed only because the index came to
- * lie, or lay before, where it stands for.  Zeroes that break this rule, or that a space map on the
- * device knows to be in use, or to hold a bitmap, were not always zero.  Then nothing is proven, and
- * every block counts as written.
+ * "Nothing but block 0 is damaged" is therefore the question.  A block of no type may have been the
+ * newest index.  A block of zeroes may have been, too: but the kernel fills a device from its
+ * start, so behind the last block that it wrote all is zero, and before that nothing; and the last
+ * block of a commit is its index, or a bitmap that has changed only because the index came to lie,
+ * or lay before, where it stands for.  Zeroes that break this rule, or that a space map on the
+ * device knows to be in use, or to hold a bitmap, were not always zero.  Then nothing is proven,
+ * and every block counts as written.
  *
- * With one exception, a single block of no type, or zero before others that are not: the hole.  Whatever
- * it was, all else of the newest generation is there.  If it was the index, some bitmap shows it, where
- * the device is small enough for only one; if it was in use as something else, the index is there, and
- * leads to the hole itself or to a bitmap that knows it.  So the newest generation is among those found
- * with a hole in them, or there is one of which can't be told what the hole was in it.
+ * With one exception, a single block of no type, or zero before others that are not: the hole.
+ * Whatever it was, all else of the newest generation is there.  If it was the index, some bitmap
+ * shows it, where the device is small enough for only one; if it was in use as something else, the
+ * index is there, and leads to the hole itself or to a bitmap that knows it.  So the newest
+ * generation is among those found with a hole in them, or there is one of which can't be told what
+ * the hole was in it.
  *
  * What this can't see: that zeroes begin just behind an older commit, with nothing left of what
  * came later.  Such a device is the same, byte for byte, as one on which the later commits never
@@ -70,8 +71,8 @@ static bool index_uses_zeroes(struct scan *scan, const struct index_disk *index,
 	return false;
 }
 
-/* Bitmaps that stand for blocks behind the last one that isn't zero, or lie there.  On a small device
- * each one may stand for them; on a larger one those that an index puts there. */
+/* Bitmaps that stand for blocks behind the last one that isn't zero, or lie there.  On a small
+ * device each one may stand for them; on a larger one those that an index puts there. */
 static bool any_zeroes_are_in_use(struct scan *scan, void *data, struct index_disk *index)
 {
 	bool is_small = scan->limit <= BITMAP_ENTRIES;
@@ -90,8 +91,8 @@ static bool any_zeroes_are_in_use(struct scan *scan, void *data, struct index_di
 	return false;
 }
 
-/* 0 when a block besides the hole may have been the newest generation's and isn't any more (noted), 1,
- * or ERA_SYS. */
+/* 0 when a block besides the hole may have been the newest generation's and isn't any more
+ * (noted), 1, or ERA_SYS. */
 static int is_all_there(struct era_salvage *s)
 {
 	struct scan *scan = &s->scan;
@@ -146,8 +147,8 @@ static bool is_too_much(struct era_salvage *s)
 
 typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
 
-/* What was formatted and never resumed has no data blocks, and nothing worth looking for.  1, or 0 when
- * nothing is proven, or ERA_SYS. */
+/* What was formatted and never resumed has no data blocks, and nothing worth looking for.  1, or 0
+ * when nothing is proven, or ERA_SYS. */
 static int find_generations_by(struct era_salvage *s, enum scan_type type, find_fn *find)
 {
 	struct scan *scan = &s->scan;
@@ -214,8 +215,8 @@ static int by_age(const void *a, const void *b)
 	return (x->nr_writesets < y->nr_writesets) - (x->nr_writesets > y->nr_writesets);
 }
 
-/* Is the one at i `wanted` by those from `first` up to `end`, at most NEIGHBOURS of them?  Those that
- * are left out don't count.  1, 0, or ERA_SYS. */
+/* Is the one at i `wanted` by those from `first` up to `end`, at most NEIGHBOURS of them?  Those
+ * that are left out don't count.  1, 0, or ERA_SYS. */
 static int is_any(struct era_salvage *s, size_t i, size_t first, size_t end,
 		  const uint8_t *left_out,
 		  enum generation_cover wanted)
@@ -365,8 +366,8 @@ static uint64_t last_index(const struct era_salvage *s)
 	return last;
 }
 
-/* Were the device once longer and its newest commits lost with its end, the newest one left would have the
- * last index there is.  1 when that can't be, 0, or ERA_SYS. */
+/* Were the device once longer and its newest commits lost with its end, the newest one left would
+ * have the last index there is.  1 when that can't be, 0, or ERA_SYS. */
 static int was_not_cut_off(struct era_salvage *s, uint64_t last)
 {
 	int r = may_be_newest(s, last);
@@ -375,7 +376,8 @@ static int was_not_cut_off(struct era_salvage *s, uint64_t last)
 }
 
 /* A commit takes free blocks upwards, its index last, or bitmaps that only the index's own place
- * changes.  So these are the last blocks before the zeroes; without zeroes there may have been more. */
+ * changes.  So these are the last blocks before the zeroes; without zeroes there may have been
+ * more. */
 static int ends_with_a_commit(struct era_salvage *s)
 {
 	const struct scan *scan = &s->scan;
@@ -391,7 +393,6 @@ static int ends_with_a_commit(struct era_salvage *s)
 }
 
 struct soundness {
-	const struct report *rep;
 	uint64_t hole;
 	bool is_sound; /* but for the hole */
 };
@@ -404,18 +405,11 @@ static void on_problem(void *ctx, const struct problem *p)
 		s->is_sound = false;
 }
 
-static void on_error(void *ctx, const char *text)
-{
-	const struct soundness *s = ctx;
-
-	(void)report_fail(s->rep, ERA_SYS, "%s", text);
-}
-
 /* 1, 0, or ERA_SYS. */
 static int is_sound_besides(struct blk_dev *dev, const struct superblock *sb, uint64_t hole)
 {
-	struct soundness s = {dev->rep, hole, true};
-	const struct report rep = {.ctx = &s, .problem = on_problem, .error = on_error};
+	struct soundness s = {hole, true};
+	const struct report rep = {.ctx = &s, .problem = on_problem, .errors_to = dev->rep};
 	struct era_check_result result;
 	int r = era_check_as(dev, sb, &rep, &result);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A device may hold a generation for every four of its blocks, and to count each anew would take time
- * that grows with the square of its size.  But a commit changes few bitmaps, and few entries of them.
- * So one balance is kept for all: turning to another index takes its bitmaps in place of the ones
- * before, and where an entry differs a block comes into use or goes out of it, with its pointers.
+ * A device may hold a generation for every four of its blocks, and to count each anew would take
+ * time that grows with the square of its size.  But a commit changes few bitmaps, and few entries
+ * of them. So one balance is kept for all: turning to another index takes its bitmaps in place of
+ * the ones before, and where an entry differs a block comes into use or goes out of it, with its
+ * pointers.
  *
  * All that is kept follows from the bitmaps that are in place, whatever was there before.  A block
- * that can't be in use in a whole generation is counted as wrong while it is, so what is damaged in one
- * generation needs no undoing.
+ * that can't be in use in a whole generation is counted as wrong while it is, so what is damaged in
+ * one generation needs no undoing.
  */
 #include "salvage/replay_internal.h"
 
@@ -152,8 +153,8 @@ static bool is_wrong(const struct replay *replay, uint64_t block, uint32_t count
 static void change(struct replay *replay, uint64_t block, uint32_t was, uint32_t is)
 {
 	replay->scan->nr_looked_at++;
-	replay->nr_wrong = replay->nr_wrong + is_wrong(replay, block, is) -
-			   is_wrong(replay, block, was);
+	replay->nr_wrong =
+		replay->nr_wrong + is_wrong(replay, block, is) - is_wrong(replay, block, was);
 	replay->nr_allocated = replay->nr_allocated + (is > 0) - (was > 0);
 	if (block >= replay->scan->limit || !block)
 		return;
@@ -164,7 +165,8 @@ static void change(struct replay *replay, uint64_t block, uint32_t was, uint32_t
 
 static void change_word(struct replay *replay, uint64_t slot, uint32_t word)
 {
-	for (uint32_t e = word * BITMAP_ENTRIES_PER_WORD; e < (word + 1) * BITMAP_ENTRIES_PER_WORD; e++) {
+	for (uint32_t e = word * BITMAP_ENTRIES_PER_WORD; e < (word + 1) * BITMAP_ENTRIES_PER_WORD;
+	     e++) {
 		uint32_t was = bitmap_get_count(replay->bitmaps[slot], e);
 		uint32_t is = bitmap_get_count(replay->next, e);
 
@@ -236,8 +238,9 @@ static int turn_all(struct replay *replay)
 	int r = 1;
 
 	for (uint64_t i = 0; i < INDEX_MAX_ENTRIES && r > 0; i++)
-		r = turn_slot(replay, i, i < replay->nr_bitmaps
-					 ? le64_get(replay->index->entry[i].blocknr) : 0);
+		r = turn_slot(replay, i,
+			      i < replay->nr_bitmaps ? le64_get(replay->index->entry[i].blocknr)
+						     : 0);
 	return r;
 }
 

@@ -32,11 +32,11 @@ struct replay {
 	struct bitmap_disk *bitmaps[INDEX_MAX_ENTRIES];
 	struct bitmap_disk *next;
 	struct index_disk *index;
-	int32_t *balance;         /* of each block: its count, less the pointers to it */
-	uint32_t *open, *place;   /* blocks of a balance above 0, and where each of them is there */
+	int32_t *balance;	/* of each block: its count, less the pointers to it */
+	uint32_t *open, *place; /* blocks of a balance above 0, and where each of them is there */
 	uint64_t nr_open, nr_short; /* of a balance above and below 0 */
-	uint64_t nr_wrong;          /* what no whole generation has */
-	uint64_t nr_holes;          /* the scan's hole, if it is in use */
+	uint64_t nr_wrong;	    /* what no whole generation has */
+	uint64_t nr_holes;	    /* the scan's hole, if it is in use */
 	uint64_t nr_indexes, sum_of_indexes, nr_clones, sum_of_clones; /* in use */
 };
 
@@ -51,13 +51,13 @@ enum replay_verdict {
 	REPLAY_UNCLEAR, /* it would, if the hole were the right block with pointers */
 };
 
-/* Goes over to the space map of an index block.  It adds up when what it says is in use is there, and
- * each count is what the pointers add up to, but for the roots, which have one more.  0, or ERA_SYS.
- * Takes time for what differs from the one before. */
+/* Goes over to the space map of an index block.  It adds up when what it says is in use is there,
+ * and each count is what the pointers add up to, but for the roots, which have one more.  0, or
+ * ERA_SYS. Takes time for what differs from the one before. */
 int replay_turn_to(struct replay *replay, uint64_t index, enum replay_verdict *verdict) must_check;
 
 /* The same of a space map whose index was the hole, and had this bitmap alone. */
-int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap, enum replay_verdict *verdict)
-	must_check;
+int replay_turn_to_bitmap(struct replay *replay, uint64_t bitmap,
+			  enum replay_verdict *verdict) must_check;
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A sound superblock of which one field is wrong: a root that leads to no tree of its type, or to an
- * older one, or to none; or a current era that is below others.  The space map that it points to
- * tells what the trees are, when it is the generation's: its counts recompute, and all the rest of the
- * superblock is what it says.
+ * A sound superblock of which one field is wrong: a root that leads to no tree of its type, or to
+ * an older one, or to none; or a current era that is below others.  The space map that it points to
+ * tells what the trees are, when it is the generation's: its counts recompute, and all the rest of
+ * the superblock is what it says.
  *
- * But it may also be the pointer to the space map that is wrong, and leads to an older one.  That need
- * not differ in more than the root of the current writeset.  So of two roots that both lead to a tree,
- * the one is taken that says no less than the other.
+ * But it may also be the pointer to the space map that is wrong, and leads to an older one.  That
+ * need not differ in more than the root of the current writeset.  So of two roots that both lead to
+ * a tree, the one is taken that says no less than the other.
  *
- * And both may be wrong.  So what is taken must in the end say no less than the newest state that is found
- * as if the superblock were destroyed (salvage_newest.c).
+ * And both may be wrong.  So what is taken must in the end say no less than the newest state that
+ * is found as if the superblock were destroyed (salvage_newest.c).
  */
 #include "salvage/salvage_internal.h"
 
@@ -77,7 +77,8 @@ struct root {
 	enum block_type type, array;
 };
 
-/* A root of 0, or that leads to nothing of its type, is the wrong one; of another it isn't known. */
+/* A root of 0, or that leads to nothing of its type, is the wrong one; of another it isn't known.
+ */
 static int decide(struct scan *scan, const struct superblock *sb, const struct root *root,
 		  const struct generation *g, void *data)
 {

@@ -38,15 +38,15 @@ static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hint
 		return 0;
 	}
 	if (!s->nr_found)
-		return report_fail(s->dev.rep, ERA_DAMAGED,
-				   "%s: cannot tell how many data blocks there were: give --nr-blocks",
-				   s->dev.path);
+		return report_fail(
+			s->dev.rep, ERA_DAMAGED,
+			"%s: cannot tell how many data blocks there were: give --nr-blocks",
+			s->dev.path);
 	for (size_t i = 0; i < s->nr_found; i++)
 		if (s->found[i].sb.nr_blocks > s->header.nr_blocks)
 			s->header.nr_blocks = s->found[i].sb.nr_blocks;
 	report_note(s->dev.rep, "%s: deduced --nr-blocks=%" PRIu32 " from the era array",
-		    s->dev.path,
-		    s->header.nr_blocks);
+		    s->dev.path, s->header.nr_blocks);
 	return 0;
 }
 
@@ -59,18 +59,20 @@ static int deduce_block_size(struct era_salvage *s, const struct era_salvage_hin
 			found = s->found[i].sb.data_block_size;
 	s->header.data_block_size = hints->data_block_size ? hints->data_block_size : found;
 	if (!s->header.data_block_size && s->scan.data_block_size)
-		return report_fail(s->dev.rep, ERA_DAMAGED,
-				   "%s: cannot tell the size of a data block: give --block-size (an old "
-				   "metadata snapshot says %" PRIu32 " sectors)", s->dev.path,
-				   s->scan.data_block_size);
+		return report_fail(
+			s->dev.rep, ERA_DAMAGED,
+			"%s: cannot tell the size of a data block: give --block-size (an old "
+			"metadata snapshot says %" PRIu32 " sectors)",
+			s->dev.path, s->scan.data_block_size);
 	if (!s->header.data_block_size)
 		return report_fail(s->dev.rep, ERA_DAMAGED,
-				   "%s: cannot tell the size of a data block: give --block-size", s->dev.path);
+				   "%s: cannot tell the size of a data block: give --block-size",
+				   s->dev.path);
 	if (found && found != s->header.data_block_size)
 		return report_fail(s->dev.rep, ERA_DAMAGED,
 				   "%s: --block-size: the metadata snapshot says %" PRIu32
-				   " sectors, wanted %" PRIu32, s->dev.path, found,
-				   s->header.data_block_size);
+				   " sectors, wanted %" PRIu32,
+				   s->dev.path, found, s->header.data_block_size);
 	if (!hints->data_block_size)
 		report_note(s->dev.rep,
 			    "%s: deduced --block-size=%" PRIu32 "s from the metadata snapshot",
@@ -100,7 +102,8 @@ static int deduce_current_era(struct era_salvage *s, const struct era_salvage_hi
 		return 0;
 	s->header.current_era = s->scan.max_era + ERA_SALVAGE_GAP;
 	report_note(s->dev.rep,
-		    "%s: the new current era is %" PRIu32 ": the highest found, %" PRIu32 ", plus %u",
+		    "%s: the new current era is %" PRIu32 ": the highest found, %" PRIu32
+		    ", plus %u",
 		    s->dev.path, s->header.current_era, s->scan.max_era, ERA_SALVAGE_GAP);
 	return 0;
 }
@@ -122,11 +125,13 @@ static int deduce(struct era_salvage *s, const struct era_salvage_hints *hints)
 
 static bool is_metadata(const struct scan *scan)
 {
-	return scan->nr_of_type[SCAN_INDEX] + scan->nr_of_type[SCAN_WRITESETS] + scan->nr_of_type[SCAN_ERAS] +
-	       scan->nr_of_type[SCAN_BITS] + scan->nr_of_type[SCAN_BITMAP];
+	return scan->nr_of_type[SCAN_INDEX] + scan->nr_of_type[SCAN_WRITESETS] +
+	       scan->nr_of_type[SCAN_ERAS] + scan->nr_of_type[SCAN_BITS] +
+	       scan->nr_of_type[SCAN_BITMAP];
 }
 
-/* A superblock whose checksum is right, and some field of which is not, still tells where it points. */
+/* A superblock whose checksum is right, and some field of which is not, still tells where it
+ * points. */
 static int agrees_with_superblock(struct era_salvage *s)
 {
 	struct superblock sb;
@@ -139,9 +144,11 @@ static int agrees_with_superblock(struct era_salvage *s)
 		agrees = salvage_has_trees_of(&sb, &s->found[i].sb);
 	if (agrees)
 		return 0;
-	report_note(s->dev.rep,
-		    "%s: block 0 has a right checksum, and points to other trees than those that were "
-		    "found", s->dev.path);
+	report_note(
+		s->dev.rep,
+		"%s: block 0 has a right checksum, and points to other trees than those that were "
+		"found",
+		s->dev.path);
 	s->nr_found = 0;
 	return 0;
 }
@@ -175,8 +182,12 @@ static int on_mark(void *ctx)
 static int take_answer(struct era_salvage *s, struct salvage_answer *answer)
 {
 	struct taking taking = {answer->eras};
-	const struct era_stream to = {.ctx = &taking, .begin = on_begin, .array_begin = on_mark,
-				      .eras = on_eras, .array_end = on_mark, .end = on_mark};
+	const struct era_stream to = {.ctx = &taking,
+				      .begin = on_begin,
+				      .array_begin = on_mark,
+				      .eras = on_eras,
+				      .array_end = on_mark,
+				      .end = on_mark};
 
 	return answer->eras ? era_salvage_stream(s, &to) : 0;
 }
@@ -200,14 +211,15 @@ static uint32_t least_max_era(const struct era_salvage *s)
 	return least;
 }
 
-/* Of what was found, whatever the current era was: may anything else be newer?  1, 0, or ERA_SYS. */
+/* Of what was found, whatever the current era was: may anything else be newer?  1, 0, or ERA_SYS.
+ */
 static int is_unchallenged(struct era_salvage *s, const struct era_salvage_hints *hints)
 {
 	struct salvage_answer answer;
 	int r;
 
-	s->header = (struct era_header){.nr_blocks = most_blocks(s,
-								 hints), .current_era = UINT32_MAX};
+	s->header =
+		(struct era_header){.nr_blocks = most_blocks(s, hints), .current_era = UINT32_MAX};
 	for (size_t i = 0; i < s->nr_found; i++)
 		s->found[i].sb.current_era = UINT32_MAX;
 	salvage_answer_open(&answer, s->header.nr_blocks, UINT32_MAX, least_max_era(s));
@@ -241,13 +253,13 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 
 	if (!is_metadata(&s->scan))
 		return report_fail(s->dev.rep, ERA_DAMAGED,
-				   "%s: no block of dm-era's metadata is left",
-				   s->dev.path);
+				   "%s: no block of dm-era's metadata is left", s->dev.path);
 	r = find_newest(s, hints);
 	if (!r && !s->nr_found)
-		report_note(s->dev.rep,
-			    "%s: no generation is proven to be the newest: every block counts as written",
-			    s->dev.path);
+		report_note(
+			s->dev.rep,
+			"%s: no generation is proven to be the newest: every block counts as written",
+			s->dev.path);
 	return r ? r : deduce(s, hints);
 }
 
@@ -337,8 +349,8 @@ static int read_source(const struct source *source, uint64_t first, uint32_t nr_
 }
 
 /* Lays one source over those before: the highest era, and `unsure` where its own is not known. */
-static void merge_source(struct era_salvage *s, const struct era_chunk *chunk, uint32_t nr, bool is_first,
-			 uint32_t *eras, uint64_t *unsure)
+static void merge_source(struct era_salvage *s, const struct era_chunk *chunk, uint32_t nr,
+			 bool is_first, uint32_t *eras, uint64_t *unsure)
 {
 	for (uint32_t i = 0; i < nr; i++) {
 		bool is_known = i < chunk->nr;
@@ -352,8 +364,8 @@ static void merge_source(struct era_salvage *s, const struct era_chunk *chunk, u
 	}
 }
 
-/* The highest era of all sources; blocks that they don't agree on are marked as unsure.  Without a source
- * nothing is known. */
+/* The highest era of all sources; blocks that they don't agree on are marked as unsure.  Without a
+ * source nothing is known. */
 static int merge_chunk(struct era_salvage *s, struct source *sources, uint64_t first, uint32_t nr,
 		       uint32_t *eras, uint64_t *unsure)
 {

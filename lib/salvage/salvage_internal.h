@@ -29,8 +29,8 @@ struct generation salvage_generation_of(const struct superblock *sb);
 /* Do both point to the same trees? */
 bool salvage_has_trees_of(const struct superblock *sb, const struct superblock *other);
 
-/* Generations that are whole, by their bitmaps: of each that generation_find() finds, mark it then.  open is
- * 0 or ERA_SYS; close does no harm twice. */
+/* Generations that are whole, by their bitmaps: of each that generation_find() finds, mark it
+ * then.  open is 0 or ERA_SYS; close does no harm twice. */
 int salvage_open_whole(struct era_salvage *s) must_check;
 void salvage_mark_whole(struct era_salvage *s);
 void salvage_close_whole(struct era_salvage *s);
@@ -46,14 +46,15 @@ struct salvage_answer {
 void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint32_t current_era,
 			 uint32_t max_era);
 
-/* May a space map that isn't marked in `whole` be newer, and say more?  1 when not, 0 (noted), or ERA_SYS. */
+/* May a space map that isn't marked in `whole` be newer, and say more?  1 when not, 0 (noted), or
+ * ERA_SYS. */
 int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
 			    const struct salvage_answer *answer)
 	must_check;
 
-/* Finds what may have been the newest generation, into s->found; nothing there when nothing is proven
- * (noted).  0, or an error: ERA_DAMAGED when the hints contradict what was found (reported).  s->whole is
- * open then. */
+/* Finds what may have been the newest generation, into s->found; nothing there when nothing is
+ * proven (noted).  0, or an error: ERA_DAMAGED when the hints contradict what was found
+ * (reported).  s->whole is open then. */
 int salvage_find_newest(struct era_salvage *s, const struct era_salvage_hints *hints) must_check;
 
 #endif

@@ -82,8 +82,9 @@ struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint
 /* The highest era in a block of an era array or of a writeset tree; 0 in all others. */
 uint32_t scan_newest_era(const struct scan *scan, uint64_t block);
 
-/* Has more been looked at than a device of that size is worth?  What a kernel leaves needs some hundred
- * for each block, or thousands where the device is large; for what needs more nobody wants to wait. */
+/* Has more been looked at than a device of that size is worth?  What a kernel leaves needs some
+ * hundred for each block, or thousands where the device is large; for what needs more nobody wants
+ * to wait. */
 bool scan_is_exhausted(const struct scan *scan);
 
 /* Reads a block of it once more.  An errno, not reported. */
@@ -103,8 +104,8 @@ struct scan_writesets {
 	uint64_t nr;
 };
 
-/* The writesets of the tree under root, ascending.  1 with a list to free(), 0 and no list when it is
- * no such tree, or ERA_SYS when there is no memory (reported). */
+/* The writesets of the tree under root, ascending.  1 with a list to free(), 0 and no list when it
+ * is no such tree, or ERA_SYS when there is no memory (reported). */
 int scan_writesets(struct scan *scan, uint64_t root, struct scan_writesets *out) must_check;
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A superblock that is sound in itself, and of whose space map nothing is known, or not enough.  Its trees
- * are the newest state when a space map on the device, wherever it lies, recomputes with just these trees;
- * when they say no less than all others that recompute; and when none is left that may be newer.
+ * A superblock that is sound in itself, and of whose space map nothing is known, or not enough.
+ * Its trees are the newest state when a space map on the device, wherever it lies, recomputes with
+ * just these trees; when they say no less than all others that recompute; and when none is left
+ * that may be newer.
  */
 #include "salvage/salvage_internal.h"
 

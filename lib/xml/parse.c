@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/checked.h"
+#include "base/decimal.h"
 #include "base/io.h"
 
 /* Older versions of expat count in long. */
@@ -38,7 +38,8 @@ static void refuse(struct xml_parser *parser, unsigned columns, const char *text
 	uint64_t line = XML_GetCurrentLineNumber64(parser->expat) + parser->lines_skipped;
 	uint64_t column = XML_GetCurrentColumnNumber64(parser->expat) + columns + 1;
 
-	report_fail(parser->source->rep, ERA_DAMAGED, "%s: line %" PRIu64 ", column %" PRIu64 ": %s",
+	report_fail(parser->source->rep, ERA_DAMAGED,
+		    "%s: line %" PRIu64 ", column %" PRIu64 ": %s",
 		    parser->source->name, line, column, text);
 	xml_stop(parser, ERA_DAMAGED);
 }
@@ -64,24 +65,6 @@ static const struct xml_element *element_inside(const struct xml_parser *parser,
 	return NULL;
 }
 
-static bool parse_number(const char *text, uint64_t max, uint64_t *value)
-{
-	uint64_t n = 0;
-
-	if (!*text)
-		return false;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return false;
-		if (!checked_mul(n, 10, &n) || !checked_add(n, (uint64_t)(*text - '0'), &n))
-			return false;
-		if (n > max)
-			return false;
-	}
-	*value = n;
-	return true;
-}
-
 static bool parse_value(struct xml_parser *parser, const struct xml_attribute *attribute,
 			const char *text, struct xml_value *value)
 {
@@ -97,7 +80,7 @@ static bool parse_value(struct xml_parser *parser, const struct xml_attribute *a
 			    text);
 		return false;
 	case XML_NUMBER:
-		if (parse_number(text, attribute->max, &value->number))
+		if (decimal_parse(text, strlen(text), attribute->max, &value->number))
 			return true;
 		xml_invalid(parser, "%s: found '%.40s', wanted a number from 0 to %" PRIu64,
 			    attribute->name, text, attribute->max);
@@ -132,7 +115,8 @@ static bool parse_attributes(struct xml_parser *parser, const struct xml_element
 	for (int i = 0; i < XML_MAX_ATTRIBUTES && element->attributes[i].name; i++) {
 		if (values[i].text)
 			continue;
-		xml_invalid(parser, "attribute '%s' of <%s> is missing", element->attributes[i].name,
+		xml_invalid(parser, "attribute '%s' of <%s> is missing",
+			    element->attributes[i].name,
 			    element->name);
 		return false;
 	}

@@ -26,7 +26,7 @@ static int write_marks(struct engine *e, struct marker *batch)
 	return any ? engine_commit(e) : 0;
 }
 
-static void believe(struct engine *e, uint64_t first, uint64_t end)
+void engine_believe(struct engine *e, uint64_t first, uint64_t end)
 {
 	while (first < end) {
 		uint64_t mask, word = bits_take_word(&first, end, &mask);
@@ -44,7 +44,7 @@ static void mark_batch(struct engine *e, struct marker *batch)
 		if (r && !engine_is_marked(e, m->first, m->end))
 			m->result = r;
 		else if (!m->result)
-			believe(e, m->first, m->end);
+			engine_believe(e, m->first, m->end);
 	}
 }
 

@@ -13,6 +13,7 @@
 
 #define DEFAULT_CACHE_BLOCKS 2048u
 #define DEFAULT_ROOM_WAIT_MS 10000u
+#define DEFAULT_DOUBT_MS 60000u
 
 static void keep_error(struct engine *e, const char *text)
 {
@@ -79,11 +80,13 @@ static struct engine *create(const struct engine_config *config)
 	memset(e, 0, sizeof(*e));
 	e->dev.fd = -1;
 	init_locks(e);
-	e->rep = (struct report){e, on_problem, on_error, on_note, NULL};
+	e->rep = (struct report){
+		.ctx = e, .problem = on_problem, .error = on_error, .note = on_note};
 	e->user = config->rep;
 	e->manual_digest = config->manual_digest;
 	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
 	e->tells = config->tells;
+	e->doubt_ms = config->doubt_ms ? config->doubt_ms : DEFAULT_DOUBT_MS;
 	e->flush_origin = config->flush_origin;
 	e->origin = config->origin;
 	e->origin_name = strdup(config->origin_name ? config->origin_name : "");
@@ -101,6 +104,7 @@ void engine_close(struct engine *e)
 	era_live_close(e->live);
 	blk_dev_close(&e->dev);
 	destroy_locks(e);
+	engine_forget_doubt(e);
 	free(e->marked);
 	free(e->metadata_name);
 	free(e->origin_name);

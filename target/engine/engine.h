@@ -57,6 +57,8 @@ struct engine_config {
 	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */
 	uint32_t room_wait_ms;  /* how long a message waits for space; 0 is a default of 10 s */
 
+	uint32_t doubt_ms;      /* DOUBT_FOR_A_WHILE: so long after a start; 0 is a minute */
+
 	/* Makes the completed requests to the origin durable.  Returns 0, or an error that it has
 	 * reported. NULL: completed requests are durable.  Called by any thread, one call at a
 	 * time, under no lock of the engine. */
@@ -86,6 +88,18 @@ int engine_open_dev(struct engine **e, struct blk_dev *dev, const struct engine_
  * The origin is flushed first, since this closes the eras that were left open.  If the flush
  * fails, nothing is begun, and it counts as engine_flush_failed(). */
 int engine_resume(struct engine *e, uint64_t origin_bytes) must_check;
+
+/* What a target that was killed wrote in its last two eras may still be on its way to the origin, or in a
+ * cache of it.  So after a stop that was not clean these blocks count as written in the era that
+ * engine_resume() begins, and in each one that begins within the next doubt_ms; with DOUBT_LASTS, for an
+ * origin where a flush is only for its own connection, in all until engine_suspend(); and with DOUBT_NONE,
+ * where nothing is on its way when the process is gone, in none.  To be called before engine_resume(). */
+enum engine_doubt {
+	DOUBT_FOR_A_WHILE = 0, /* unless it is called; but without flush_origin DOUBT_NONE */
+	DOUBT_LASTS,
+	DOUBT_NONE,
+};
+void engine_set_doubt(struct engine *e, enum engine_doubt doubt);
 
 /* Waits for requests in flight, stops the digester, flushes the origin, archives the current
  * writeset and commits: the metadata are as the kernel leaves them when its target is removed.

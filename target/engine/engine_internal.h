@@ -50,6 +50,18 @@ struct pause {
 	_Atomic bool is_over;
 };
 
+/* With the turn: see doubt.c. */
+struct doubt {
+	bool exists;
+	enum engine_doubt how;
+	bool has_whole_blocks; /* or no old last block that is in doubt */
+	uint32_t since;        /* what was written in this era or later */
+	uint64_t last_block;   /* the old one */
+	uint64_t nr_blocks;    /* the blocks from here on are none of them */
+	uint64_t *bits;        /* or NULL */
+	struct timespec until;
+};
+
 struct engine {
 	struct in_flight in_flight[IN_FLIGHT_STRIPES];
 	_Atomic uint32_t era; /* 0: nothing may be marked */
@@ -66,7 +78,10 @@ struct engine {
 	int (*flush_origin)(void *origin);
 	void *origin;
 
+	uint32_t doubt_ms;
+
 	struct turns turns;
+	struct doubt doubt;
 	struct blk_dev dev;
 	struct era_live *live;
 	int failed;                 /* 0, or why the engine is read-only */
@@ -130,9 +145,19 @@ void engine_publish_era(struct engine *e);
 int engine_flush_origin(struct engine *e) must_check;
 int engine_refuse_unflushed(struct engine *e) must_check;
 
-/* With the turn, at resume: when the metadata say that a flush has failed, what it should have covered
- * counts as written in the current era, too. */
-int engine_mark_unflushed_again(struct engine *e) must_check;
+/* With the turn, in this order at resume: what is in doubt, before the metadata are changed; marks it in the
+ * era that has begun, commits, and forgets that a flush has failed; and after the era is published sets
+ * the bits of what was marked. */
+void engine_begin_doubt(struct engine *e, uint64_t nr_blocks);
+int engine_mark_doubtful_at_resume(struct engine *e) must_check;
+void engine_believe_doubtful(struct engine *e);
+
+/* With the turn, after a rollover: marks what is in doubt still. */
+int engine_mark_doubtful(struct engine *e) must_check;
+void engine_forget_doubt(struct engine *e);
+
+/* With the turn: the blocks are marked in committed metadata. */
+void engine_believe(struct engine *e, uint64_t first, uint64_t end);
 
 /* Waits until no request of eras with that parity is in flight. */
 void engine_drain(struct engine *e, uint32_t parity);

@@ -12,12 +12,8 @@
  * anything is marked by requests: wherever that is stopped, the next one does it again.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 
-#include "base/bits.h"
 #include "target/engine/engine_internal.h"
-
-#define BLOCKS_A_STEP 32u
 
 /* With the turn.  A commit that finds no room forgets the flag; one with nothing else in it needs none. */
 static int remember_failed_flush(struct engine *e)
@@ -65,56 +61,4 @@ int engine_flush_origin(struct engine *e)
 	else if (e->flush_origin)
 		engine_took(e, &e->stats.origin_flush, begin_us);
 	return r || atomic_load(&e->is_unflushed) ? engine_refuse_unflushed(e) : 0;
-}
-
-static int mark_set_bits(struct engine *e, const uint64_t *bits)
-{
-	uint64_t first = bits_next_set(bits, 0, e->nr_blocks);
-	int r = 0;
-
-	while (first < e->nr_blocks && !r) {
-		uint64_t end = bits_next_clear(bits, first, e->nr_blocks);
-
-		r = era_live_mark(e->live, first, end - first);
-		first = bits_next_set(bits, end, e->nr_blocks);
-	}
-	return r;
-}
-
-static int mark_all_since(struct engine *e, uint32_t since)
-{
-	uint64_t *bits = bits_alloc(e->nr_blocks);
-	struct era_live_changes changes;
-	int r;
-
-	if (!bits)
-		return report_nomem(&e->rep);
-	era_live_changes_init(&changes, since, bits);
-	do
-		r = era_live_changes_step(e->live, &changes, BLOCKS_A_STEP);
-	while (r > 0);
-	if (!r)
-		r = mark_set_bits(e, bits);
-	free(bits);
-	return r ? r : era_live_commit(e->live);
-}
-
-int engine_mark_unflushed_again(struct engine *e)
-{
-	uint32_t since;
-	int r;
-
-	if (!era_live_is_unflushed(e->live, &since))
-		return 0;
-	r = mark_all_since(e, since);
-	if (r)
-		return r;
-	era_live_clear_unflushed(e->live);
-	r = era_live_commit(e->live);
-	if (!r)
-		report_fail(e->user, ERA_SYS,
-			    "%s: a flush of the origin had failed: all that was written since era "
-			    "%" PRIu32 " counts as written again in era %" PRIu32
-			    "; make a full backup", e->dev.path, since, era_live_sb(e->live)->current_era);
-	return r;
 }

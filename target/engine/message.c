@@ -50,6 +50,9 @@ static int roll_over(struct engine *e, bool snapshot)
 	if (r)
 		return r;
 	engine_publish_era(e);
+	r = engine_mark_doubtful(e);
+	if (r)
+		return r;
 	report_note(&e->rep, "era %" PRIu32 " begins; %" PRIu64 " of %" PRIu64 " metadata blocks are in use",
 		    sb->current_era, sb->sm.nr_allocated, sb->sm.nr_blocks);
 	return 0;

@@ -20,16 +20,19 @@ static int allocate_marks(struct engine *e, uint64_t nr_blocks)
 
 static int resume_live(struct engine *e, uint64_t nr_blocks)
 {
-	int r = era_live_resume(e->live, nr_blocks);
+	int r;
 
+	engine_begin_doubt(e, nr_blocks);
+	r = era_live_resume(e->live, nr_blocks);
+	if (!r)
+		r = engine_mark_doubtful_at_resume(e);
 	if (!r)
 		r = era_live_count_writesets(e->live);
-	if (!r)
-		r = engine_mark_unflushed_again(e);
 	if (r)
 		return engine_give_up(e, r);
 	engine_show(e);
 	engine_publish_era(e);
+	engine_believe_doubtful(e);
 	return 0;
 }
 
@@ -82,6 +85,7 @@ int engine_suspend(struct engine *e)
 	if (r)
 		return r;
 	turns_take(&e->turns);
+	engine_forget_doubt(e);
 	r = archive(e);
 	turns_give(&e->turns);
 	return r;

@@ -30,7 +30,7 @@ setup() {
 }
 
 is_sanitized() {
-	nm -D "$built/libdmera.so.0" | grep -q __asan_init
+	nm -D "$built/libdmera.so.0" | grep __asan_init >/dev/null
 }
 
 # The installed library is used, and not one of the system's.

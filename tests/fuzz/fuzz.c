@@ -71,7 +71,7 @@ static void on_note(void *ctx, const char *text)
 struct report fuzz_report(struct told *told)
 {
 	*told = (struct told){0};
-	return (struct report){told, on_problem, on_error, on_note, NULL};
+	return (struct report){.ctx = told, .problem = on_problem, .error = on_error, .note = on_note};
 }
 
 /* Of two errors in one piece of text expat finds the second first where the piece was not cut between

@@ -90,6 +90,8 @@ static int run(struct target *t)
 
 	nr_blocks = nr_blocks * sizes[choose(t, ARRAY_SIZE(sizes))] / (1 + choose(t, 2));
 	r = era_live_resume(t->live, min_u64(nr_blocks, ERA_MAX_BLOCKS));
+	if (!r)
+		r = era_live_commit(t->live);
 	t->since = era_live_sb(t->live)->current_era;
 	for (unsigned i = 0; i < NR_STEPS && !r; i++)
 		r = steps[choose(t, ARRAY_SIZE(steps))](t);

@@ -21,7 +21,7 @@ refuses() {
 
 @test "filters that hide what happens to flushes, or end the server, are refused below" {
 	local filter
-	for filter in retry retry-request multi-conn exitlast tls-fallback; do
+	for filter in retry retry-request multi-conn cache exitlast tls-fallback; do
 		refuses "$filter"
 	done
 }
@@ -37,6 +37,31 @@ refuses() {
 	grep "filter retry must not" said
 	target_fails --filter="$dir/nbdkit-retry-filter.so" file disk era-metadata=meta "${parameters[@]}"
 	grep "filter retry must not" said
+}
+
+@test "they are found whatever their file is called" {
+	local dir
+	dir=$(pkg-config --variable=filterdir nbdkit)
+	cp "$dir/nbdkit-retry-filter.so" foo.so
+	ln -s "$dir/nbdkit-multi-conn-filter.so" bar.so
+	target_fails --filter=./foo.so file disk era-metadata=meta "${parameters[@]}"
+	grep "filter retry must not" said
+	target_fails --filter "$PWD/bar.so" file disk era-metadata=meta "${parameters[@]}"
+	grep "filter multi-conn must not" said
+}
+
+@test "above a filter that has one store for all exports hides no backup" {
+	local filter
+	for filter in cache cow; do
+		above="--filter=$filter" target_start file disk era-metadata=meta "${parameters[@]}"
+		[ "$(nbdinfo --size "$uri")" = 1048576 ]
+		fails nbdinfo "nbd+unix:///since=1?socket=nbd"
+		target_stop
+		grep "filter $filter stands above" log
+		fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U nbd.refused "--filter=$filter" \
+			--filter="$ERA_FILTER" file disk era-metadata=meta era-socket=ctl era-cow=cow >said 2>&1
+		grep "era-cow: nbdkit's filter $filter stands above" said
+	done
 }
 
 @test "above they may stand" {
@@ -71,6 +96,12 @@ refuses() {
 		grep "is the same as file" said
 	done
 	cmp disk <(head -c 1M /dev/zero)
+	rm meta
+	target_fails file disk era-metadata=meta era-socket=ctl era-cow=meta "${parameters[@]}"
+	grep "era-cow: .*meta is the metadata" said
+	target_fails file disk era-metadata=meta era-socket=meta "${parameters[@]}"
+	grep "era-socket: .*meta is the metadata" said
+	[ ! -e meta ]
 }
 
 @test "a start that fails before nbdkit listens leaves no file" {

@@ -40,6 +40,7 @@ struct drive {
 	char *metadata;
 	uint32_t block;
 	uint32_t nr_blocks;   /* before the next resume */
+	bool has_whole_blocks; /* the last of these is surely a whole one */
 	uint32_t oldest;      /* era of which there is a writeset then */
 	uint64_t sectors;
 	bool held;
@@ -94,6 +95,7 @@ static int look(struct drive *d)
 	if (r)
 		return r;
 	d->nr_blocks = era_view_sb(view)->nr_blocks;
+	d->has_whole_blocks = era_view_sb(view)->flags & ERA_FLAG_WHOLE_BLOCKS;
 	d->held = era_view_sb(view)->metadata_snap;
 	d->oldest = era_view_nr_writesets(view) ? era_view_writeset(view, 0).era
 						: era_view_sb(view)->current_era + 1;
@@ -147,6 +149,8 @@ static int do_resume(struct drive *d, char **words, unsigned nr)
 	printf("truth: era %" PRIu32 "\n", engine_era(d->engine));
 	if (d->sectors > known)
 		printf("truth: write %" PRIu64 " %" PRIu64 "\n", known, d->sectors - known);
+	if (known && !d->has_whole_blocks && d->sectors > known - d->block)
+		printf("truth: write %" PRIu64 " 1\n", known - d->block);
 	return 0;
 }
 

@@ -74,7 +74,7 @@ fail_flush() {
 }
 
 refuses_list() {
-	status_is 1 "$@" >list || return
+	status_is 4 "$@" >list || return
 	[ ! -s list ] || return
 	grep -q "a flush of the origin has failed, .* no answer is safe" "$stderr"
 }

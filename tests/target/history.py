@@ -15,6 +15,7 @@ class History:
         self.block = self.dice.choice(BLOCKS)
         self.size = self.draw_size()
         self.eras = []
+        self.is_odd = False
         self.snapshot = None
         above = self.dice.choice(((), (), ("nozero",), ("fua",)))
         below = self.dice.choice(((), (), ("nozero",), ("blocksize",)))
@@ -91,6 +92,9 @@ class History:
         if era and self.era != era + 1:
             fail(f"resumed in era {self.era} after {era}")
         nr = -(-self.size // self.block)
+        if self.is_odd and len(self.eras) <= nr:
+            self.eras[-1] = self.era
+        self.is_odd = self.size % self.block != 0
         self.eras = self.eras[:nr] + [self.era] * (nr - len(self.eras))
         self.nbd = self.target.connect()
         self.work()

@@ -8,8 +8,10 @@
 #include "base/bits.h"
 #include "base/block_type.h"
 #include "base/checked.h"
+#include "base/compiler.h"
 #include "base/decimal.h"
 #include "base/problem.h"
+#include "base/report.h"
 
 #define NR_BITS 300u
 
@@ -85,6 +87,47 @@ static void decimals_count_as_printf_prints(void **state)
 	}
 }
 
+static void decimals_are_digits_and_nothing_else(void **state)
+{
+	static const char *const wrong[] = {
+		"", "-1", "+1", " 1", "1 ", "0x1", "1a", "/", ":", "18446744073709551616",
+		"99999999999999999999"};
+	uint64_t value = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_false(decimal_parse(wrong[i], strlen(wrong[i]), UINT64_MAX, &value));
+	assert_false(decimal_parse("101", 3, 100, &value));
+	assert_int_equal(value, 7);
+	assert_true(decimal_parse("18446744073709551615", 20, UINT64_MAX, &value));
+	assert_true(value == UINT64_MAX);
+	assert_true(decimal_parse("100 ", 3, 100, &value));
+	assert_int_equal(value, 100);
+	assert_true(decimal_parse("007", 3, 7, &value));
+	assert_int_equal(value, 7);
+}
+
+static void keep_error(void *ctx, const char *text)
+{
+	snprintf(ctx, 32, "%s", text);
+}
+
+static void errors_go_to_the_next_report(void **state)
+{
+	char text[32] = "";
+	const struct report last = {.ctx = text, .error = keep_error};
+	const struct report middle = {.ctx = NULL, .errors_to = &last};
+	const struct report errors = report_only_errors(&middle);
+
+	(void)state;
+	assert_int_equal(report_fail(&errors, ERA_DAMAGED, "reason %d", 5), ERA_DAMAGED);
+	assert_string_equal(text, "reason 5");
+	report_note(&errors, "note");
+	assert_string_equal(text, "reason 5");
+	assert_int_equal(report_fail(&(struct report){.ctx = NULL}, ERA_SYS, "none"), ERA_SYS);
+	assert_string_equal(text, "reason 5");
+}
+
 static void overflow_leaves_the_result_alone(void **state)
 {
 	uint64_t out = 42;
@@ -145,6 +188,8 @@ int main(void)
 		cmocka_unit_test(bits_find_what_a_loop_finds),
 		cmocka_unit_test(ranges_set_just_their_bits),
 		cmocka_unit_test(decimals_count_as_printf_prints),
+		cmocka_unit_test(decimals_are_digits_and_nothing_else),
+		cmocka_unit_test(errors_go_to_the_next_report),
 		cmocka_unit_test(overflow_leaves_the_result_alone),
 		cmocka_unit_test(every_problem_has_its_words),
 		cmocka_unit_test(problem_line_reads_well),

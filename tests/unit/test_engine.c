@@ -97,8 +97,10 @@ static void resume(struct history *h, uint64_t origin_bytes)
 		h->ended = true;
 		return;
 	}
-	h->origin_bytes = origin_bytes;
 	h->now.era++;
+	if (h->origin_bytes % BLOCK_BYTES && h->now.nr_blocks && h->now.nr_blocks <= nr_blocks)
+		h->now.last[h->now.nr_blocks - 1] = h->now.era;
+	h->origin_bytes = origin_bytes;
 	if (nr_blocks > h->now.nr_blocks)
 		set_eras(&h->now, h->now.nr_blocks, nr_blocks, h->now.era);
 	h->now.nr_blocks = nr_blocks;

@@ -126,6 +126,7 @@ static void start(const char *path)
 	assert_int_equal(era_format(&dev, 8, 0), 0);
 	assert_int_equal(era_live_open(&live, &dev, 1000), 0);
 	assert_int_equal(era_live_resume(live, NR_DATA), 0);
+	assert_int_equal(era_live_commit(live), 0);
 	assert_int_equal(era_live_roll_over(live), 0);
 	for (uint32_t i = 0; i < NR_DATA; i++)
 		eras[i] = live->sb.current_era;

@@ -127,6 +127,7 @@ static void snapshot(void)
 static void resume(uint32_t nr_blocks)
 {
 	assert_int_equal(era_live_resume(live, nr_blocks), 0);
+	assert_int_equal(era_live_commit(live), 0);
 	next.era = live->sb.current_era;
 	for (uint32_t i = next.nr_blocks; i < nr_blocks; i++)
 		next.eras[i] = next.era;
