@@ -28,7 +28,8 @@ struct witness_comparison {
 	struct tally tally;
 };
 
-static int refuse_since(const struct witness *old, const struct witness_subject *subject, uint32_t since)
+static int refuse_since(const struct witness *old, const struct witness_subject *subject,
+			uint32_t since)
 {
 	return report_fail(subject->rep, ERA_NO_ANSWER,
 			   "%s: era %" PRIu32 " was not remembered with the witness %s, which is "
@@ -53,18 +54,20 @@ static int refuse_older(const struct witness *old, const struct witness_subject 
 static bool is_older(const struct witness *old, const struct witness_subject *subject)
 {
 	bool lacks_era = subject->is_snapshot && old->nr_ages && old->counts[0];
+	uint32_t era = subject->sb->current_era;
 
-	return subject->sb->current_era < old->era || (subject->sb->current_era == old->era && lacks_era);
+	return era < old->era || (era == old->era && lacks_era);
 }
 
-int witness_allowed(const struct witness *old, const struct witness_subject *subject, uint32_t since)
+int witness_allowed(const struct witness *old, const struct witness_subject *subject,
+		    uint32_t since)
 {
 	if (subject->sb->data_block_size != old->data_block_size)
 		return report_fail(subject->rep, ERA_NO_ANSWER,
 				   "%s: block size: found %" PRIu32 " sectors, wanted %" PRIu32
 				   ", the witness %s's; " REFUSED,
-				   subject->path, subject->sb->data_block_size, old->data_block_size,
-				   old->name);
+				   subject->path, subject->sb->data_block_size,
+				   old->data_block_size, old->name);
 	if (is_older(old, subject))
 		return refuse_older(old, subject);
 	if (since > (uint64_t)old->era + 1)
@@ -73,7 +76,8 @@ int witness_allowed(const struct witness *old, const struct witness_subject *sub
 }
 
 struct witness_comparison *witness_comparison_begin(const struct witness *old,
-						    const struct witness_subject *subject, uint64_t limit)
+						    const struct witness_subject *subject,
+						    uint64_t limit)
 {
 	struct witness_comparison *c = calloc(1, sizeof(*c));
 

@@ -147,7 +147,8 @@ static int fail_number(const struct report *rep, const char *name, const char *w
 static int fail_at(const struct report *rep, const char *name, const char *list, uint32_t i,
 		   const char *what)
 {
-	return report_fail(rep, ERA_DAMAGED, "%s: witness: %s %" PRIu32 ": %s", name, list, i, what);
+	return report_fail(rep, ERA_DAMAGED, "%s: witness: %s %" PRIu32 ": %s", name,
+			   list, i, what);
 }
 
 static int fail_checksum(const struct report *rep, const char *name, uint32_t found,

@@ -106,7 +106,8 @@ static void tell(const struct life *life, uint64_t *seed, struct witness_maker *
 	uint32_t first = 0;
 
 	for (; first < life->nr_blocks; first += chunk.nr) {
-		uint32_t most = BITS_PER_WORD * (1 + unit_random(seed) % (CHUNK_BLOCKS / BITS_PER_WORD));
+		uint32_t words = 1 + unit_random(seed) % (CHUNK_BLOCKS / BITS_PER_WORD);
+		uint32_t most = words * BITS_PER_WORD;
 		uint32_t nr = (uint32_t)min_u64(most, life->nr_blocks - first);
 
 		chunk = (struct era_chunk){first, nr, life->eras + first, lost};
@@ -130,7 +131,8 @@ static struct witness *make(const struct life *life, bool is_snapshot, uint64_t 
 	tell(life, seed, maker, NULL);
 	made = witness_maker_end(maker);
 	assert_non_null(made);
-	assert_int_equal(witness_decode(witness, "w", data, witness_encode(made, data), &report), 0);
+	assert_int_equal(witness_decode(witness, "w", data, witness_encode(made, data), &report),
+			 0);
 	made->name = witness->name;
 	assert_memory_equal(witness, made, sizeof(*made));
 	free(maker);
@@ -235,7 +237,7 @@ static void note_size(struct sizes *sizes, uint32_t then, uint32_t from, uint32_
 static void resize(struct history *h)
 {
 	struct life *life = h->life;
-	uint32_t nr = 1 + draw(h, draw(h, 2) ? MAX_BLOCKS / 8 : life->nr_blocks), old = life->nr_blocks;
+	uint32_t old = life->nr_blocks, nr = 1 + draw(h, draw(h, 2) ? MAX_BLOCKS / 8 : old);
 
 	begin_era(h);
 	for (uint32_t i = old; i < nr; i++)
@@ -268,14 +270,15 @@ static void make_witness(struct history *h, unsigned i)
 static void compare_live(struct history *h, unsigned i)
 {
 	const struct witness *old = h->made[i].witness;
+	const struct sizes *sizes = &h->made[i].sizes;
 	int r;
 
 	h->nr_compared++;
-	r = compare(old, h->life, false, h->made[i].sizes.regrown ? h->made[i].sizes.least : UINT64_MAX, &h->seed);
+	r = compare(old, h->life, false, sizes->regrown ? sizes->least : UINT64_MAX, &h->seed);
 	if (r)
 		print_error("%s\n", said);
 	assert_int_equal(r, 0);
-	if (!h->made[i].sizes.regrown)
+	if (!sizes->regrown)
 		return;
 	r = compare(old, h->life, false, UINT64_MAX, &h->seed);
 	h->nr_regrown += r != 0;
@@ -286,10 +289,12 @@ static void compare_live(struct history *h, unsigned i)
 static void compare_held(struct history *h, unsigned i)
 {
 	const struct witness *old = h->made[i].witness;
-	bool is_older = h->held->era < old->era || (h->held->era == old->era && !h->made[i].by_held);
+	const struct sizes *sizes = &h->made[i].sizes;
+	bool is_older = h->held->era < old->era ||
+			(h->held->era == old->era && !h->made[i].by_held);
 	int r;
 
-	if (!h->held->nr_blocks || h->made[i].sizes.regrown || h->made[i].sizes.least < old->nr_blocks)
+	if (!h->held->nr_blocks || sizes->regrown || sizes->least < old->nr_blocks)
 		return;
 	r = compare(old, h->held, true, UINT64_MAX, &h->seed);
 	if (!is_older) {
@@ -346,8 +351,8 @@ static void no_life_is_refused(void **state)
 	(void)state;
 	for (unsigned i = 0; done < steps; i++, done += 400)
 		live(&h, sizes[i % ARRAY_SIZE(sizes)], i % 3 ? i % 3 : 1000000, 400);
-	print_message("# %lu steps: %lu comparisons; refused as older: %lu, as regrown: %lu\n", done,
-		      h.nr_compared, h.nr_older, h.nr_regrown);
+	print_message("# %lu steps: %lu comparisons; refused as older: %lu, as regrown: %lu\n",
+		      done, h.nr_compared, h.nr_older, h.nr_regrown);
 	assert_true(h.nr_compared > steps / 10);
 	assert_true(h.nr_regrown && h.nr_older);
 }
@@ -461,7 +466,8 @@ static void what_fell(void **state)
 
 	other = life_copy(life);
 	other->eras[16 * 7 + 3] = 49;
-	must_refuse(witness, other, "blocks 112 to 127: lowest era: found 49, wanted at least 50", &seed);
+	must_refuse(witness, other, "blocks 112 to 127: lowest era: found 49, wanted at least 50",
+		    &seed);
 	free(other);
 
 	other = life_copy(life);
@@ -483,8 +489,8 @@ static void what_fell(void **state)
 	for (uint32_t i = 0; i < 8; i++)
 		other->eras[16 * 1000 + i] = 50;
 	other->eras[0] = 61;
-	must_refuse(witness, other, "blocks 16000 to 16015: highest era: found 50, wanted at least 60",
-		    &seed);
+	must_refuse(witness, other,
+		    "blocks 16000 to 16015: highest era: found 50, wanted at least 60", &seed);
 	free(other);
 	free(witness);
 	free(life);
@@ -557,7 +563,8 @@ static void damaged_files(void **state)
 		for (size_t f = 0; f < ARRAY_SIZE(flips); f++) {
 			data[i] ^= flips[f];
 			said[0] = '\0';
-			assert_int_equal(witness_decode(out, "w", data, size, &report), ERA_DAMAGED);
+			assert_int_equal(witness_decode(out, "w", data, size, &report),
+					 ERA_DAMAGED);
 			assert_non_null(strstr(said, "w: "));
 			data[i] ^= flips[f];
 		}
@@ -630,8 +637,8 @@ static void hostile_files(void **state)
 
 #define TABLE_BLOCKS MAX_BLOCKS
 
-/* A copy of a device of before the last era, in which `lost` blocks were written, has gone on until a
- * share of it was written anew. */
+/* A copy of a device of before the last era, in which `lost` blocks were written, has gone on until
+ * a share of it was written anew. */
 static unsigned pass_unnoticed(uint32_t lost, uint32_t per_100000, bool in_a_row, unsigned trials,
 			       uint64_t *seed)
 {
@@ -645,8 +652,10 @@ static unsigned pass_unnoticed(uint32_t lost, uint32_t per_100000, bool in_a_row
 		grow_old(life, 40, 20, seed);
 		copy = life_copy(life);
 		life->era++;
-		for (uint32_t n = 0; n < lost; n++)
-			write_run(life, (in_a_row ? first + n : unit_random(seed)) % TABLE_BLOCKS, 1);
+		for (uint32_t n = 0, block; n < lost; n++) {
+			block = in_a_row ? first + n : unit_random(seed);
+			write_run(life, block % TABLE_BLOCKS, 1);
+		}
 		witness = make(life, false, seed);
 		copy->era += 2;
 		for (uint32_t i = 0; i < TABLE_BLOCKS; i++)
@@ -660,23 +669,29 @@ static unsigned pass_unnoticed(uint32_t lost, uint32_t per_100000, bool in_a_row
 	return nr;
 }
 
-static void table(void **state)
+static void print_row(uint32_t lost, bool in_a_row, unsigned trials, uint64_t *seed)
 {
 	static const uint32_t shares[] = {10000, 50000, 90000, 99000, 99900, 99990};
+	unsigned nr;
+
+	print_message("# %5u blocks %s |", lost, in_a_row ? "in a row" : "at random");
+	for (size_t s = 0; s < ARRAY_SIZE(shares); s++) {
+		nr = pass_unnoticed(lost, shares[s], in_a_row, trials, seed);
+		print_message(" %5.1f |", 100.0 * nr / trials);
+	}
+	print_message("\n");
+}
+
+static void table(void **state)
+{
 	static const uint32_t lost[] = {1, 3, 10, 30, 100, 1000, 10000};
 	unsigned trials = (unsigned)from_environment("ERA_WITNESS_TRIALS", 0);
 	uint64_t seed = from_environment("ERA_WITNESS_SEED", 12);
 
 	(void)state;
 	for (int in_a_row = 0; trials && in_a_row < 2; in_a_row++)
-		for (size_t l = 0; l < ARRAY_SIZE(lost); l++) {
-			print_message("# %5u blocks %s |", lost[l], in_a_row ? "in a row" : "at random");
-			for (size_t s = 0; s < ARRAY_SIZE(shares); s++)
-				print_message(" %5.1f |",
-					      100.0 * pass_unnoticed(lost[l], shares[s], in_a_row, trials,
-								     &seed) / trials);
-			print_message("\n");
-		}
+		for (size_t l = 0; l < ARRAY_SIZE(lost); l++)
+			print_row(lost[l], in_a_row, trials, &seed);
 	/* What the table promises at least. */
 	assert_true(pass_unnoticed(30, 50000, false, 20, &seed) == 0);
 	assert_true(pass_unnoticed(1000, 90000, false, 20, &seed) == 0);
