@@ -46,7 +46,8 @@ static void writeset(const struct kind *kind, uint64_t nr_blocks, uint64_t era)
 
 		if (len > nr_blocks - begin)
 			len = nr_blocks - begin;
-		printf("    <marked block_begin=\"%" PRIu64 "\" len=\"%" PRIu64 "\"/>\n", begin, len);
+		printf("    <marked block_begin=\"%" PRIu64 "\" len=\"%" PRIu64 "\"/>\n", begin,
+		       len);
 		begin += len + 1 + up_to(kind->max_gap);
 	}
 	printf("  </writeset>\n");
@@ -66,7 +67,8 @@ int main(int argc, char **argv)
 	uint64_t nr_blocks, nr_writesets, base = 30;
 
 	if (!kind) {
-		fprintf(stderr, "usage: gen uniform|clustered|all|empty NR_BLOCKS NR_WRITESETS SEED\n");
+		fprintf(stderr,
+			"usage: gen uniform|clustered|all|empty NR_BLOCKS NR_WRITESETS SEED\n");
 		return 2;
 	}
 	nr_blocks = strtoull(argv[2], NULL, 10);

@@ -125,7 +125,8 @@ static void first(const char *metadata, uint64_t nr_blocks, unsigned nr_threads,
 	printf("%llu %.6f %llu %llu %llu\n", (unsigned long long)count, end - begin,
 	       (unsigned long long)(after.commits - before.commits),
 	       (unsigned long long)(after.flushes - before.flushes),
-	       (unsigned long long)(after.blocks_written - before.blocks_written) * META_BLOCK_BYTES);
+	       (unsigned long long)(after.blocks_written - before.blocks_written) *
+		       META_BLOCK_BYTES);
 	if (engine_suspend(e))
 		die("cannot stop");
 	engine_close(e);
@@ -133,7 +134,8 @@ static void first(const char *metadata, uint64_t nr_blocks, unsigned nr_threads,
 
 static void flush(const char *path, uint64_t count, size_t bytes)
 {
-	char *data = aligned_alloc(META_BLOCK_BYTES, (bytes / META_BLOCK_BYTES + 1) * META_BLOCK_BYTES);
+	char *data =
+		aligned_alloc(META_BLOCK_BYTES, (bytes / META_BLOCK_BYTES + 1) * META_BLOCK_BYTES);
 	int fd = open(path, O_RDWR | O_CREAT, 0666);
 	double begin;
 

@@ -50,12 +50,13 @@ static const struct option_table table = {
 	.args_doc = "DEV",
 	.doc = "Checks the dm-era metadata on DEV, a device or a file: everything that can be "
 	       "reached, including the metadata snapshot, and every reference count.",
-	.statuses = {
-		[STATUS_OK] = "sound or repaired",
-		[STATUS_DAMAGED] = "damaged",
-		[STATUS_SYSTEM] = "system error",
-		[STATUS_NO_ANSWER] = "no metadata snapshot is held",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "sound or repaired",
+			[STATUS_DAMAGED] = "damaged",
+			[STATUS_SYSTEM] = "system error",
+			[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+		},
 	.check = check_options,
 };
 
@@ -77,8 +78,8 @@ static void say_sound(const struct era_check_result *result, const char *path)
 {
 	const struct superblock *sb = &result->live.sb;
 
-	tool_print("%s: sound: era %" PRIu32 ", %" PRIu32 " blocks of %" PRIu32
-		   " sectors, %" PRIu64 " archived writeset%s%s%s",
+	tool_print("%s: sound: era %" PRIu32 ", %" PRIu32 " blocks of %" PRIu32 " sectors, %" PRIu64
+		   " archived writeset%s%s%s",
 		   path, sb->current_era, sb->nr_blocks, sb->data_block_size,
 		   result->live.nr_writesets, result->live.nr_writesets == 1 ? "" : "s",
 		   sb->current_root ? ", not stopped cleanly" : "",
@@ -89,11 +90,12 @@ static void say_summary(struct tool *tool, const struct era_check_result *result
 			const struct options *options, enum exit_status status)
 {
 	if (result->repair.done) {
-		tool_say(tool, "%s: repaired: a new space map of %" PRIu64 " blocks has the right counts",
+		tool_say(tool,
+			 "%s: repaired: a new space map of %" PRIu64 " blocks has the right counts",
 			 tool->path, result->repair.nr_written);
 	} else if (result->nr_fatal || result->nr_non_fatal) {
-		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems", tool->path,
-			 result->nr_fatal, result->nr_non_fatal);
+		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems",
+			 tool->path, result->nr_fatal, result->nr_non_fatal);
 		return;
 	}
 	if (status != STATUS_OK || tool->quiet || options->json)

@@ -122,9 +122,12 @@ static void repair_member(struct json *json, const struct era_check_repair *repa
 static const char *status_word(enum exit_status status)
 {
 	static const char *const words[] = {
-		[STATUS_OK] = "sound",          [STATUS_DAMAGED] = "damaged",
-		[STATUS_USAGE] = "usage",       [STATUS_SYSTEM] = "error",
-		[STATUS_NO_ANSWER] = "no answer", [STATUS_UNKNOWN] = "unknown",
+		[STATUS_OK] = "sound",
+		[STATUS_DAMAGED] = "damaged",
+		[STATUS_USAGE] = "usage",
+		[STATUS_SYSTEM] = "error",
+		[STATUS_NO_ANSWER] = "no answer",
+		[STATUS_UNKNOWN] = "unknown",
 	};
 
 	return words[status];

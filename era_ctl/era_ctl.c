@@ -23,7 +23,7 @@ struct options {
 
 static const char *const requests[] = {
 	"status", "table", "stats", "checkpoint", "take_metadata_snap", "drop_metadata_snap",
-	"freeze", "thaw", NULL,
+	"freeze", "thaw",  NULL,
 };
 
 static const struct option_row rows[] = {
@@ -73,7 +73,8 @@ static void check_options(void *arg)
 		options_error("--timeout: found 0, wanted at least a second");
 	if (many && options->timeout > MAX_PAUSE_S)
 		options_error("--timeout: found %" PRIu32 ", wanted at most %u: so long a target "
-			      "may be paused", options->timeout, MAX_PAUSE_S);
+			      "may be paused",
+			      options->timeout, MAX_PAUSE_S);
 	if (many && !options->has_timeout)
 		options->timeout = DEFAULT_PAUSE_S;
 }
@@ -96,11 +97,12 @@ static const struct option_table table = {
 	       "as it was at that moment, until thaw.\n\n"
 	       "checkpoint with several sockets begins an era on all of these targets at one "
 	       "moment, during which they are paused, and prints the socket and the era of each.",
-	.statuses = {
-		[STATUS_OK] = "done",
-		[STATUS_SYSTEM] = "no target is listening there, it did not reply in "
-				  "time, or it refused",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_SYSTEM] = "no target is listening there, it did not reply in "
+					  "time, or it refused",
+		},
 };
 
 static enum exit_status ask(struct tool *tool, const struct options *options)
@@ -134,7 +136,8 @@ static enum exit_status run(struct tool *tool, void *arg)
 	tool->path = options->path;
 	if (options->sockets.nr == 1)
 		return ask(tool, options);
-	return moment_checkpoint(tool, options->sockets.paths, options->sockets.nr, options->timeout);
+	return moment_checkpoint(tool, options->sockets.paths, options->sockets.nr,
+				 options->timeout);
 }
 
 const struct program program_ctl = {

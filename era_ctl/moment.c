@@ -126,7 +126,9 @@ static int add_members(struct moment *moment, char *const *paths, unsigned nr)
 		if (!m)
 			return report_nomem(&moment->tool->report);
 		moment->members[moment->nr] = m;
-		m->peer = (struct peer){.path = paths[moment->nr], .rep = &moment->tool->report, .fd = -1};
+		m->peer = (struct peer){.path = paths[moment->nr],
+					.rep = &moment->tool->report,
+					.fd = -1};
 		m->place = moment->nr;
 		if (!realpath(m->peer.path, m->name))
 			snprintf(m->name, sizeof(m->name), "%s", m->peer.path);
@@ -167,6 +169,7 @@ enum exit_status moment_checkpoint(struct tool *tool, char *const *paths, unsign
 	close_all(&moment);
 	if (!r)
 		return tool_close_stdout(tool);
-	tool_say(tool, "no era counts as given out by any of the %u targets, and none is paused", nr);
+	tool_say(tool, "no era counts as given out by any of the %u targets, and none is paused",
+		 nr);
 	return status_of(r);
 }

@@ -24,8 +24,8 @@ struct peer {
 
 /* timeout_s: for everything that is done with the peer, from now on; 0: no limit.  All calls
  * report errors to rep.  peer_close() must be called even after a failure. */
-int peer_open(struct peer *peer, const char *path, uint32_t timeout_s, const struct report *rep)
-	must_check;
+int peer_open(struct peer *peer, const char *path, uint32_t timeout_s,
+	      const struct report *rep) must_check;
 
 /* Sends a line. */
 int peer_send(struct peer *peer, const char *request) must_check;

@@ -17,8 +17,8 @@ struct options {
 };
 
 static const struct option_row rows[] = {
-	{"repair", 'r', NULL, "Read damaged metadata: what is unknown counts as written", OPTION_FLAG,
-	 offsetof(struct options, repair), 0, NULL, false},
+	{"repair", 'r', NULL, "Read damaged metadata: what is unknown counts as written",
+	 OPTION_FLAG, offsetof(struct options, repair), 0, NULL, false},
 	{"logical", 'l', NULL, "Fold all writesets into the era array", OPTION_FLAG,
 	 offsetof(struct options, logical), 0, NULL, false},
 	{"compact", 'c', NULL, "Print runs of set bits instead of every bit", OPTION_FLAG,
@@ -47,13 +47,14 @@ static const struct option_table table = {
 	.takes_device = true,
 	.args_doc = "DEV",
 	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.",
-	.statuses = {
-		[STATUS_OK] = "done",
-		[STATUS_DAMAGED] = "damaged",
-		[STATUS_SYSTEM] = "system error",
-		[STATUS_NO_ANSWER] = "no metadata snapshot is held",
-		[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_DAMAGED] = "damaged",
+			[STATUS_SYSTEM] = "system error",
+			[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+			[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
+		},
 	.check = check_options,
 };
 

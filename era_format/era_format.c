@@ -17,11 +17,14 @@ struct options {
 
 static const struct option_row rows[] = {
 	{"block-size", 0, "SIZE", "Size of a data block (required)", OPTION_BLOCK_SIZE,
-	 offsetof(struct options, block_sectors), offsetof(struct options, has_block_size), NULL, true},
+	 offsetof(struct options, block_sectors), offsetof(struct options, has_block_size), NULL,
+	 true},
 	{"device-size", 0, "SIZE", "Size of the tracked device (required)", OPTION_SIZE,
-	 offsetof(struct options, device_size), offsetof(struct options, has_device_size), NULL, true},
-	{"era", 0, "ERA", "All blocks count as written in ERA, and it is the current one (default: 0)",
-	 OPTION_U32, offsetof(struct options, era), 0, NULL, false},
+	 offsetof(struct options, device_size), offsetof(struct options, has_device_size), NULL,
+	 true},
+	{"era", 0, "ERA",
+	 "All blocks count as written in ERA, and it is the current one (default: 0)", OPTION_U32,
+	 offsetof(struct options, era), 0, NULL, false},
 	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
 	 false},
 };
@@ -44,10 +47,11 @@ static const struct option_table table = {
 	       "of them, a question about any of them gets the safe answer: all blocks.\n\n"
 	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, "
 	       "T.  A file that does not exist is created.",
-	.statuses = {
-		[STATUS_OK] = "done",
-		[STATUS_SYSTEM] = "system error, or DEV is too small",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_SYSTEM] = "system error, or DEV is too small",
+		},
 	.check = check_options,
 };
 

@@ -15,9 +15,11 @@
 #include "witness/witness.h"
 
 /* The device's size must be one that has just these blocks. */
-static bool size_fits(const struct dmera_facts *facts, const struct options *options, struct tool *tool)
+static bool size_fits(const struct dmera_facts *facts, const struct options *options,
+		      struct tool *tool)
 {
-	if (!options->device_size || div_up(options->device_size, facts->block_size) == facts->nr_blocks)
+	if (!options->device_size ||
+	    div_up(options->device_size, facts->block_size) == facts->nr_blocks)
 		return true;
 	tool_say(tool,
 		 "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu64
@@ -43,8 +45,10 @@ static int check_cache(const struct options *options, const struct cache_facts *
 				   "it as dirty; restore it from the mappings that are not stale "
 				   "(--format cache-xml)",
 				   options->cache_metadata);
-	report_note(rep, "%s: the cache was not stopped cleanly: its mappings are safe to restore "
-			 "only if it was in writethrough mode", options->cache_metadata);
+	report_note(rep,
+		    "%s: the cache was not stopped cleanly: its mappings are safe to restore "
+		    "only if it was in writethrough mode",
+		    options->cache_metadata);
 	return 0;
 }
 
@@ -109,7 +113,8 @@ static struct changes describe(const struct dmera_facts *facts, const struct dme
 	};
 }
 
-static int print(const struct changes *changes, const struct options *options, const struct report *rep)
+static int print(const struct changes *changes, const struct options *options,
+		 const struct report *rep)
 {
 	struct sink sink;
 	int r = options->format ? changes_check(changes, options->format, rep) : 0;
@@ -160,7 +165,8 @@ static int print_answer(const struct changes *changes, const struct dmera_change
 	return print(changes, options, rep);
 }
 
-static enum exit_status invalidate(struct dmera *era, const struct options *options, struct tool *tool)
+static enum exit_status invalidate(struct dmera *era, const struct options *options,
+				   struct tool *tool)
 {
 	struct dmera_changes *found;
 	struct dmera_totals totals;
@@ -195,8 +201,8 @@ static void apply(struct dmera *era, const struct options *options)
 static enum exit_status open_and_list(struct dmera *era, const struct options *options,
 				      struct tool *tool)
 {
-	unsigned flags = (options->snapshot ? DMERA_SNAPSHOT : 0) |
-			 (options->repair ? DMERA_REPAIR : 0);
+	unsigned flags =
+		(options->snapshot ? DMERA_SNAPSHOT : 0) | (options->repair ? DMERA_REPAIR : 0);
 	struct witness *old = NULL;
 	enum exit_status status;
 	int r = options->witness ? witness_load(&old, options->witness, &tool->report) : 0;

@@ -17,8 +17,9 @@ static const char *const unit_names[] = {
 };
 
 static const struct option_row rows[] = {
-	{"written-since", 0, "ERA", "List the blocks written in ERA or later (required; 0: all blocks)",
-	 OPTION_U32, offsetof(struct options, since), offsetof(struct options, has_since), NULL, true},
+	{"written-since", 0, "ERA",
+	 "List the blocks written in ERA or later (required; 0: all blocks)", OPTION_U32,
+	 offsetof(struct options, since), offsetof(struct options, has_since), NULL, true},
 	{"metadata-snapshot", 'm', NULL, "Read the metadata snapshot; the device may be in use",
 	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
 	{"snapshot-era", 0, "ERA", "Refuse a snapshot of another era", OPTION_U32,
@@ -28,8 +29,9 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, repair), 0, NULL, false},
 	{"format", 0, "FORMAT", "xml (default), json, ranges, bitmap, dm-cache or cache-xml",
 	 OPTION_CHOICE, offsetof(struct options, format_index), 0, format_names, false},
-	{"unit", 0, "UNIT", "For --format ranges: bytes (default), sectors or blocks", OPTION_CHOICE,
-	 offsetof(struct options, unit), offsetof(struct options, has_unit), unit_names, false},
+	{"unit", 0, "UNIT", "For --format ranges: bytes (default), sectors or blocks",
+	 OPTION_CHOICE, offsetof(struct options, unit), offsetof(struct options, has_unit),
+	 unit_names, false},
 	{"device-size", 0, "SIZE", "Size of the tracked device: its last block may be partial",
 	 OPTION_SIZE, offsetof(struct options, device_size),
 	 offsetof(struct options, has_device_size), NULL, false},
@@ -38,8 +40,8 @@ static const struct option_row rows[] = {
 	 OPTION_SIZE, offsetof(struct options, old_size), offsetof(struct options, has_old_size),
 	 NULL, false},
 	{"witness", 0, "FILE",
-	 "Refuse metadata that are older than FILE's, or others ('-': standard input)",
-	 OPTION_TEXT, offsetof(struct options, witness), 0, NULL, false},
+	 "Refuse metadata that are older than FILE's, or others ('-': standard input)", OPTION_TEXT,
+	 offsetof(struct options, witness), 0, NULL, false},
 	{"witness-out", 0, "FILE", "Write a witness of these metadata, for --witness next time",
 	 OPTION_TEXT, offsetof(struct options, witness_out), 0, NULL, false},
 	{"cache-mappings", 0, "FILE",
@@ -124,15 +126,18 @@ const struct option_table invalidate_options = {
 	       "metadata on DEV, a device or a file.\v"
 	       "Nothing is printed before everything that the answer depends on has been read and "
 	       "found sound.",
-	.statuses = {
-		[STATUS_OK] = "done",
-		[STATUS_DAMAGED] = "damaged",
-		[STATUS_SYSTEM] = "system error",
-		[STATUS_NO_ANSWER] = "no safe answer: no such snapshot, or ERA is too late, or "
-				     "the witness is of other metadata: treat "
-				     "every block as written; or the cache holds writes that "
-				     "dm-era has not seen",
-		[STATUS_UNKNOWN] = "done but something was unknown and is listed (--repair)",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_DAMAGED] = "damaged",
+			[STATUS_SYSTEM] = "system error",
+			[STATUS_NO_ANSWER] =
+				"no safe answer: no such snapshot, or ERA is too late, or "
+				"the witness is of other metadata: treat "
+				"every block as written; or the cache holds writes that "
+				"dm-era has not seen",
+			[STATUS_UNKNOWN] =
+				"done but something was unknown and is listed (--repair)",
+		},
 	.check = check_options,
 };

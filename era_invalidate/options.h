@@ -17,7 +17,7 @@ struct options {
 	const struct change_format *format; /* NULL for the formats of a cache */
 	enum cache_format cache_format;
 	unsigned format_index;
-	unsigned unit; /* enum change_unit */
+	unsigned unit;	      /* enum change_unit */
 	uint64_t device_size; /* 0: not given */
 	uint64_t old_size;
 	const char *cache_mappings, *cache_metadata;

@@ -19,18 +19,22 @@ struct options {
 };
 
 static const char *const unit_names[] = {"sectors", "bytes", "k", "M", "G", NULL};
-static const uint64_t unit_bytes[] = {512, 1, UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30};
+static const uint64_t unit_bytes[] = {512, 1, UINT64_C(1) << 10, UINT64_C(1) << 20,
+				      UINT64_C(1) << 30};
 
 static const struct option_row rows[] = {
 	{"block-size", 0, "SIZE", "Size of a data block (required)", OPTION_BLOCK_SIZE,
-	 offsetof(struct options, block_sectors), offsetof(struct options, has_block_size), NULL, true},
+	 offsetof(struct options, block_sectors), offsetof(struct options, has_block_size), NULL,
+	 true},
 	{"device-size", 0, "SIZE", "Size of the tracked device (required)", OPTION_SIZE,
-	 offsetof(struct options, device_size), offsetof(struct options, has_device_size), NULL, true},
+	 offsetof(struct options, device_size), offsetof(struct options, has_device_size), NULL,
+	 true},
 	{"writesets", 0, "N",
 	 "Writesets that wait to be digested, including the current one (default: 2)", OPTION_U32,
-	 offsetof(struct options, nr_writesets), offsetof(struct options, has_writesets), NULL, false},
-	{"unit", 0, "UNIT", "Print in sectors (default), bytes, k, M or G, rounded up", OPTION_CHOICE,
-	 offsetof(struct options, unit), 0, unit_names, false},
+	 offsetof(struct options, nr_writesets), offsetof(struct options, has_writesets), NULL,
+	 false},
+	{"unit", 0, "UNIT", "Print in sectors (default), bytes, k, M or G, rounded up",
+	 OPTION_CHOICE, offsetof(struct options, unit), 0, unit_names, false},
 };
 
 static void check_options(void *input)
@@ -50,17 +54,19 @@ static const struct option_table table = {
 	       "space to digest all writesets while a metadata snapshot is held.\v"
 	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, "
 	       "T.",
-	.statuses = {
-		[STATUS_OK] = "done",
-		[STATUS_SYSTEM] = "more than dm-era can use",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_SYSTEM] = "more than dm-era can use",
+		},
 	.check = check_options,
 };
 
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
-	uint64_t used = era_size_used(options->nr_blocks, NR_VIEWS * (uint64_t)options->nr_writesets);
+	uint64_t used =
+		era_size_used(options->nr_blocks, NR_VIEWS * (uint64_t)options->nr_writesets);
 	uint64_t nr = era_size_with_spare(used, options->nr_blocks);
 
 	if (nr > ERA_SIZE_MAX_BLOCKS) {

@@ -54,12 +54,13 @@ static const struct option_table table = {
 	       "What cannot be read counts as written: unknown bits of a writeset as set, "
 	       "anything else as written in the current era.  If the superblock is destroyed, all "
 	       "blocks are searched for the newest state; what cannot be proven counts as written.",
-	.statuses = {
-		[STATUS_OK] = "done and everything was known",
-		[STATUS_DAMAGED] = "too little is left",
-		[STATUS_SYSTEM] = "system error, or DEV is too small",
-		[STATUS_UNKNOWN] = "done but something was unknown",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "done and everything was known",
+			[STATUS_DAMAGED] = "too little is left",
+			[STATUS_SYSTEM] = "system error, or DEV is too small",
+			[STATUS_UNKNOWN] = "done but something was unknown",
+		},
 	.check = check_options,
 };
 
@@ -118,13 +119,15 @@ static void tell(const struct outcome *outcome, struct tool *tool)
 
 	tool_say(tool,
 		 "%s: kept: %" PRIu64 " of %" PRIu32 " blocks, %" PRIu64 " bytes; lost: %" PRIu64
-		 " blocks, %" PRIu64 " bytes, which count as written", tool->path, outcome->nr_kept,
-		 outcome->header.nr_blocks, outcome->nr_kept * bytes, outcome->nr_lost,
-		 outcome->nr_lost * bytes);
+		 " blocks, %" PRIu64 " bytes, which count as written",
+		 tool->path, outcome->nr_kept, outcome->header.nr_blocks, outcome->nr_kept * bytes,
+		 outcome->nr_lost, outcome->nr_lost * bytes);
 	if (outcome->nr_current)
 		tool_say(tool,
-			 "%s: of those kept %" PRIu64 " were written in the era that was current, which "
-			 "is now %" PRIu32, tool->path, outcome->nr_current, outcome->header.current_era);
+			 "%s: of those kept %" PRIu64
+			 " were written in the era that was current, which "
+			 "is now %" PRIu32,
+			 tool->path, outcome->nr_current, outcome->header.current_era);
 }
 
 static enum exit_status salvage(const struct options *options, struct blk_dev *dev,

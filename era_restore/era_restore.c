@@ -23,8 +23,8 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, output), 0, NULL, true},
 	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
 	 false},
-	{"tight", 't', NULL, "Accept a DEV that is too small for the kernel to work on", OPTION_FLAG,
-	 offsetof(struct options, tight), 0, NULL, false},
+	{"tight", 't', NULL, "Accept a DEV that is too small for the kernel to work on",
+	 OPTION_FLAG, offsetof(struct options, tight), 0, NULL, false},
 };
 
 static void check_options(void *input)
@@ -41,11 +41,12 @@ static const struct option_table table = {
 	.doc = "Creates dm-era metadata on DEV from XML printed by " ERA_PROGRAM " dump.\v"
 	       "DEV is written only after all of XML has been read and found valid; a file that "
 	       "does not exist is created.",
-	.statuses = {
-		[STATUS_OK] = "done",
-		[STATUS_DAMAGED] = "invalid XML",
-		[STATUS_SYSTEM] = "system error, or DEV is too small",
-	},
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_DAMAGED] = "invalid XML",
+			[STATUS_SYSTEM] = "system error, or DEV is too small",
+		},
 	.check = check_options,
 };
 
@@ -70,7 +71,8 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->output;
 	tool->quiet = options->quiet;
-	return status_of(era_build_all(options->output, options->tight, read_xml, &input, &tool->report));
+	return status_of(
+		era_build_all(options->output, options->tight, read_xml, &input, &tool->report));
 }
 
 const struct program program_restore = {

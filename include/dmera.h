@@ -117,7 +117,7 @@ void dmera_set_note_callback(struct dmera *era, dmera_note_fn fn, void *ctx);
 enum dmera_severity {
 	DMERA_FATAL = 0,     /* eras may be wrong, or blocks in use will be overwritten */
 	DMERA_NON_FATAL = 1, /* wasteful or untidy; no era is wrong */
-	DMERA_NOTE = 2,      /* known to be harmless: the metadata are sound */
+	DMERA_NOTE = 2,	     /* known to be harmless: the metadata are sound */
 };
 
 #define DMERA_NO_BLOCK UINT64_MAX
@@ -127,7 +127,7 @@ struct dmera_problem {
 	const char *name;    /* "checksum", "leak": never changes; era_check(8) lists all */
 	uint32_t severity;   /* enum dmera_severity */
 	uint32_t repairable; /* 1 when era_repair(8) makes sound metadata in spite of it, else 0 */
-	uint64_t block;      /* metadata block, or DMERA_NO_BLOCK */
+	uint64_t block;	     /* metadata block, or DMERA_NO_BLOCK */
 	uint64_t nr_blocks;  /* how many metadata blocks, from `block` on, have it: at least 1 */
 	const char *where;   /* "era array, block 17 of 40" */
 	const char *what;    /* "bad checksum" */
@@ -174,7 +174,7 @@ int dmera_open(struct dmera *era, const char *path, unsigned flags) DMERA_MUST_C
 void dmera_close(struct dmera *era);
 
 enum dmera_fact_flags {
-	DMERA_IS_SNAPSHOT = 1,  /* what is open is the metadata snapshot */
+	DMERA_IS_SNAPSHOT = 1,	/* what is open is the metadata snapshot */
 	DMERA_HAS_SNAPSHOT = 2, /* the target holds a metadata snapshot */
 	/* The live metadata have no current writeset: the target was stopped cleanly, or was never
 	 * active.  Not set while a target is active, nor after a crash. */
@@ -189,7 +189,7 @@ struct dmera_facts {
 	uint64_t block_size;  /* of a data block, in bytes */
 	uint64_t nr_blocks;   /* data blocks that are tracked */
 	uint64_t nr_problems; /* that DMERA_REPAIR has passed over so far */
-	uint32_t flags;       /* enum dmera_fact_flags */
+	uint32_t flags;	      /* enum dmera_fact_flags */
 	/* The current era of what is open.  With DMERA_REPAIR, if the true one is not known, an
 	 * era far above all that were found. */
 	uint32_t era;
@@ -200,7 +200,7 @@ struct dmera_facts {
 	 * safe: it lists every block. */
 	uint32_t era_to_remember;
 	uint32_t unflushed_since; /* with DMERA_IS_UNFLUSHED: since this era, else 0 */
-	uint32_t reserved;        /* 0 */
+	uint32_t reserved;	  /* 0 */
 };
 
 /* Fills in *facts, of `size` bytes: sizeof(*facts).  Members that this library does not know
@@ -245,8 +245,8 @@ struct dmera_changes;
  * era; a setting contradicts the metadata; or the metadata snapshot was dropped or replaced
  * meanwhile.
  */
-int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes **changes)
-	DMERA_MUST_CHECK;
+int dmera_changes_since(struct dmera *era, uint32_t since,
+			struct dmera_changes **changes) DMERA_MUST_CHECK;
 
 /* NULL is allowed. */
 void dmera_changes_free(struct dmera_changes *changes);
@@ -271,8 +271,8 @@ enum dmera_run_flags {
 struct dmera_run {
 	uint64_t block, nr_blocks; /* in data blocks */
 	uint64_t offset, length;   /* in bytes of the tracked device */
-	uint32_t flags;            /* enum dmera_run_flags */
-	uint32_t reserved;         /* 0 */
+	uint32_t flags;		   /* enum dmera_run_flags */
+	uint32_t reserved;	   /* 0 */
 };
 
 /* Replaces *run by the next run, and returns 1; at the end, leaves *run as it is and returns 0.
@@ -295,7 +295,7 @@ size_t dmera_changes_bitmap(const struct dmera_changes *changes, enum dmera_bitm
 /* ---- Checking ---- */
 
 enum dmera_check_scope {
-	DMERA_CHECK_ALL = 0,        /* all that is reachable, and every reference count */
+	DMERA_CHECK_ALL = 0,	    /* all that is reachable, and every reference count */
 	DMERA_CHECK_SUPERBLOCK = 1, /* block 0 alone */
 	DMERA_CHECK_SNAPSHOT = 2,   /* what the metadata snapshot reaches; the target may run */
 };
@@ -303,11 +303,11 @@ enum dmera_check_scope {
 struct dmera_check {
 	uint64_t nr_fatal, nr_non_fatal, nr_notes; /* problems */
 	uint64_t nr_read_errors; /* of the fatal ones, metadata blocks that cannot be read */
-	uint64_t nr_refusals;    /* problems for which dmera_open() without DMERA_REPAIR refuses */
+	uint64_t nr_refusals;	 /* problems for which dmera_open() without DMERA_REPAIR refuses */
 	/* In metadata blocks; 0 if not determined. */
-	uint64_t device_blocks; /* of the device */
+	uint64_t device_blocks;			     /* of the device */
 	uint64_t space_map_blocks, allocated_blocks; /* as the space map says */
-	uint64_t reachable_blocks; /* in use, as counted; for DMERA_CHECK_ALL */
+	uint64_t reachable_blocks;		     /* in use, as counted; for DMERA_CHECK_ALL */
 };
 
 /*

@@ -78,7 +78,8 @@ int below_check(const struct cmdline *cmdline)
 		if (!cmdline_has(cmdline->below, refused[i].name))
 			continue;
 		log_error("nbdkit's filter %s must not stand below: %s; above, as in --filter=%s "
-			  "--filter=era, it may", refused[i].name, refused[i].why, refused[i].name);
+			  "--filter=era, it may",
+			  refused[i].name, refused[i].why, refused[i].name);
 		return -1;
 	}
 	return 0;
@@ -111,8 +112,10 @@ void below_warn(const struct cmdline *cmdline)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lossy); i++)
 		if (is_given[i] || (!lossy[i].key && cmdline_has(cmdline->below, lossy[i].filter)))
-			log_error("the layer below %s: after a crash what a checkpoint promises does not "
-				  "hold", lossy[i].does);
+			log_error(
+				"the layer below %s: after a crash what a checkpoint promises does not "
+				"hold",
+				lossy[i].does);
 }
 
 const char *below_store_above(const struct cmdline *cmdline)

@@ -16,10 +16,13 @@
 
 /* Long options without one; each other is followed by its argument. */
 static const char *const plain_options[] = {
-	"dump-config", "dump-plugin", "exit-with-parent", "foreground", "help", "ipv4-only", "ipv6-only",
-	"long-options", "new-style", "newstyle", "no-fork", "no-mc", "no-sr", "old-style", "oldstyle",
-	"print-uri", "read-only", "readonly", "short-options", "single", "stdin", "swap",
-	"tls-verify-peer", "verbose", "version", "vsock",
+	"dump-config", "dump-plugin", "exit-with-parent", "foreground",
+	"help",	       "ipv4-only",   "ipv6-only",	  "long-options",
+	"new-style",   "newstyle",    "no-fork",	  "no-mc",
+	"no-sr",       "old-style",   "oldstyle",	  "print-uri",
+	"read-only",   "readonly",    "short-options",	  "single",
+	"stdin",       "swap",	      "tls-verify-peer",  "verbose",
+	"version",     "vsock",
 };
 
 static void set_pidfile(struct cmdline *cmdline, const char *path)

@@ -71,9 +71,10 @@ static int set_block_size(struct config *config, const char *value)
 
 	if (bytes < 0)
 		return -1;
-	if (!bytes || (uint64_t)bytes % BLOCK_UNIT_BYTES || (uint64_t)bytes / SECTOR_BYTES > UINT32_MAX) {
-		log_error("era-block-size: found %s, wanted a positive multiple of %u bytes",
-			  value, BLOCK_UNIT_BYTES);
+	if (!bytes || (uint64_t)bytes % BLOCK_UNIT_BYTES ||
+	    (uint64_t)bytes / SECTOR_BYTES > UINT32_MAX) {
+		log_error("era-block-size: found %s, wanted a positive multiple of %u bytes", value,
+			  BLOCK_UNIT_BYTES);
 		return -1;
 	}
 	config->block_bytes = (uint64_t)bytes;
@@ -110,9 +111,9 @@ static const struct {
 	int (*set)(struct config *config, const char *value);
 } parameters[] = {
 	{"era-metadata", set_metadata}, {"era-block-size", set_block_size},
-	{"era-socket", set_socket},     {"era-format", set_format},
-	{"era-export", set_export},     {"era-snapshot", set_snapshot},
-	{"era-cow", set_cow},           {"era-first", set_first},
+	{"era-socket", set_socket},	{"era-format", set_format},
+	{"era-export", set_export},	{"era-snapshot", set_snapshot},
+	{"era-cow", set_cow},		{"era-first", set_first},
 };
 
 int config_set(struct config *config, const char *key, const char *value)

@@ -16,7 +16,10 @@ struct config {
 	bool format, snapshot;
 };
 
-#define CONFIG_INIT {.export = ""}
+#define CONFIG_INIT \
+	{ \
+		.export = "" \
+	}
 extern const char config_help[];
 
 /* Sets one parameter.  Returns 1, or 0 if the key is not one of the filter's, or -1, reported. */

@@ -33,7 +33,7 @@ struct control;
 
 #define CONTROL_MAX_CLIENTS 256u
 #define CONTROL_MAX_MESSAGES 192u /* waiting at the same time */
-#define CONTROL_REQUEST_MAX 64u   /* bytes of a line, without its newline */
+#define CONTROL_REQUEST_MAX 64u	  /* bytes of a line, without its newline */
 #define CONTROL_REQUEST_MAX_TEXT "64"
 #define CONTROL_MAX_PAUSE_MS 60000u
 #define CONTROL_MAX_PAUSE_MS_TEXT "60000"

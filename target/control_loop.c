@@ -24,12 +24,12 @@ struct client {
 	int fd;
 	size_t nr_in;
 	char in[CONTROL_REQUEST_MAX + 1]; /* what has come, with a newline at most */
-	bool too_long; /* no more is wanted */
+	bool too_long;			  /* no more is wanted */
 
-	struct message *message;  /* in the queue, or NULL */
-	struct request now;       /* what has been carried out; its reply is being sent */
+	struct message *message; /* in the queue, or NULL */
+	struct request now;	 /* what has been carried out; its reply is being sent */
 	size_t nr_sent;
-	int64_t deadline;         /* for the whole of a line or a reply to pass */
+	int64_t deadline; /* for the whole of a line or a reply to pass */
 
 	uint64_t token; /* of the pause that ends with this client, or 0 */
 	int64_t paused_until;
@@ -192,7 +192,7 @@ static void make_room(struct control_loop *loop)
 		const struct client *c = loop->clients[i];
 
 		if (!c->message && (longest == CONTROL_MAX_CLIENTS ||
-				   c->deadline < loop->clients[longest]->deadline))
+				    c->deadline < loop->clients[longest]->deadline))
 			longest = i;
 	}
 	end_client(loop, longest);
@@ -360,7 +360,8 @@ static int start_all(struct control_loop *loop)
 }
 
 int control_loop_start(struct control_loop **out, int listener, struct engine *e,
-		       const struct control_passive *passive, const char *(*last_error)(void), const struct report *rep)
+		       const struct control_passive *passive, const char *(*last_error)(void),
+		       const struct report *rep)
 {
 	struct control_loop *loop = calloc(1, sizeof(*loop));
 	int r;

@@ -26,7 +26,8 @@ struct control_loop;
 
 /* Starts to serve the clients of `listener`, a non-blocking socket that outlives the loop. */
 int control_loop_start(struct control_loop **loop, int listener, struct engine *e,
-		       const struct control_passive *passive, const char *(*last_error)(void), const struct report *rep) must_check;
+		       const struct control_passive *passive, const char *(*last_error)(void),
+		       const struct report *rep) must_check;
 
 /* Ends all messages and connections, and frees everything; NULL is legal. */
 void control_loop_stop(struct control_loop *loop);

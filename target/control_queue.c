@@ -53,7 +53,8 @@ static bool shares_era(const struct message *m, enum message_state state)
 static void begin_message(struct control_queue *q, struct worker *w, struct message *m)
 {
 	w->running = m;
-	for (struct message *other = q->first; m->req.kind->shares_era && other; other = other->next)
+	for (struct message *other = q->first; m->req.kind->shares_era && other;
+	     other = other->next)
 		if (shares_era(other, MESSAGE_WAITS))
 			other->state = MESSAGE_BEGUN;
 	m->state = MESSAGE_BEGUN;

@@ -32,7 +32,7 @@ enum message_state {
 struct message {
 	struct request req;
 	enum message_state state; /* belongs to the queue, as do the fields below */
-	bool is_wanted;           /* a client waits for its reply */
+	bool is_wanted;		  /* a client waits for its reply */
 	struct message *next;
 };
 
@@ -46,8 +46,8 @@ struct control_queue_config {
 };
 
 /* Starts the threads. */
-int control_queue_start(struct control_queue **queue, const struct control_queue_config *config)
-	must_check;
+int control_queue_start(struct control_queue **queue,
+			const struct control_queue_config *config) must_check;
 
 /* Until control_queue_take() or control_queue_drop() the message belongs to the queue. */
 void control_queue_add(struct control_queue *q, struct message *m);

@@ -34,7 +34,7 @@ struct request_kind {
 	bool has_number; /* a decimal number follows the word, after a space */
 	enum request_by by;
 	bool shares_era; /* an era that another message has begun since is an answer, too */
-	bool pauses;     /* begins a pause, but not before the last one has ended */
+	bool pauses;	 /* begins a pause, but not before the last one has ended */
 	/* Stores the reply, or returns an error that has been reported. */
 	int (*carry_out)(struct engine *e, struct request *req);
 };
@@ -43,11 +43,11 @@ struct request {
 	const struct request_kind *kind;
 	uint64_t number;
 	_Atomic bool cancelled; /* no client waits for it any more */
-	uint32_t seen_era;      /* the era that was shown when it arrived */
+	uint32_t seen_era;	/* the era that was shown when it arrived */
 
-	char *reply;        /* all lines, each with its newline; freed by request_free() */
+	char *reply;	    /* all lines, each with its newline; freed by request_free() */
 	uint32_t begun_era; /* the era that it has begun, or 0 */
-	uint64_t token;     /* of the pause that it has begun, or 0 */
+	uint64_t token;	    /* of the pause that it has begun, or 0 */
 };
 
 /* Parses a line without its newline.  If it is wrong, the reply says why, and kind is NULL. */

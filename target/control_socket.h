@@ -10,7 +10,7 @@
 
 struct control_socket {
 	char *path;
-	int fd;    /* listens, and does not block */
+	int fd;	   /* listens, and does not block */
 	dev_t dev; /* of the file, so that no other one is removed */
 	ino_t ino;
 };
@@ -18,8 +18,8 @@ struct control_socket {
 /* Binds a socket at path, which only its owner can access, and listens.  A socket without a
  * listener is replaced; anything else at path is refused.  control_socket_remove() must be called
  * even after a failure. */
-int control_socket_bind(struct control_socket *s, const char *path, const struct report *rep)
-	must_check;
+int control_socket_bind(struct control_socket *s, const char *path,
+			const struct report *rep) must_check;
 
 /* Closes it, and removes the file if it still is this socket's. */
 void control_socket_remove(struct control_socket *s);

@@ -14,14 +14,14 @@
 
 enum figure_form {
 	FIGURE_COUNTER, /* uint64_t */
-	FIGURE_GAUGE,   /* uint64_t */
-	FIGURE_ERA,     /* uint32_t */
-	FIGURE_FLAG,    /* bool */
+	FIGURE_GAUGE,	/* uint64_t */
+	FIGURE_ERA,	/* uint32_t */
+	FIGURE_FLAG,	/* bool */
 	FIGURE_SECONDS, /* struct histogram */
 };
 
 static const char *const types[] = {
-	[FIGURE_COUNTER] = "counter", [FIGURE_GAUGE] = "gauge",       [FIGURE_ERA] = "gauge",
+	[FIGURE_COUNTER] = "counter", [FIGURE_GAUGE] = "gauge",	      [FIGURE_ERA] = "gauge",
 	[FIGURE_FLAG] = "gauge",      [FIGURE_SECONDS] = "histogram",
 };
 
@@ -136,7 +136,8 @@ static void put_buckets(FILE *out, const struct figure *f, const struct histogra
 		fprintf(out, "\"} %" PRIu64 "\n", nr);
 	}
 	nr += h->nr[HISTOGRAM_NR_BOUNDS];
-	fprintf(out, PREFIX "%s_bucket{metadata=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", f->name, label, nr);
+	fprintf(out, PREFIX "%s_bucket{metadata=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", f->name, label,
+		nr);
 	fprintf(out, PREFIX "%s_sum{metadata=\"%s\"} ", f->name, label);
 	put_seconds(out, h->sum_us);
 	fprintf(out, "\n" PREFIX "%s_count{metadata=\"%s\"} %" PRIu64 "\n", f->name, label, nr);

@@ -15,9 +15,9 @@
 
 static int refuse_existing(const char *path)
 {
-	return report_fail(&log_report, ERA_SYS,
-			   "%s: is there already: what old contents are copied to must be a new file",
-			   path);
+	return report_fail(
+		&log_report, ERA_SYS,
+		"%s: is there already: what old contents are copied to must be a new file", path);
 }
 
 /* Removes an empty file that is nobody's. */

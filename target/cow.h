@@ -13,11 +13,14 @@
 #include "base/compiler.h"
 
 struct cow {
-	int fd;     /* -1: not open */
+	int fd;	    /* -1: not open */
 	char *path; /* where it was, for messages */
 };
 
-#define COW_CLOSED {.fd = -1}
+#define COW_CLOSED \
+	{ \
+		.fd = -1 \
+	}
 
 /* Creates a file of mode 0600 at path and removes its name.  An existing file is refused, unless
  * it is empty, as a server that was killed in between leaves it.  Returns 0, or an error,

@@ -42,7 +42,7 @@ NBDKIT_DLL_PUBLIC int era_debug_commits, era_debug_digestion, era_debug_marks;
 static struct cmdline cmdline;
 static struct config config = CONFIG_INIT;
 static struct origin origin;
-static bool can_flush; /* the layer below, at the start */
+static bool can_flush;		 /* the layer below, at the start */
 static struct metadata metadata; /* the engine's, when there is one */
 static unsigned view_flags;
 static struct engine *engine; /* NULL: the server is passive */
@@ -50,7 +50,8 @@ static struct control *control;
 static struct control_passive passive; /* its answers, when there is no engine */
 
 /* A connection. */
-struct export {
+struct export
+{
 	struct origin_conn conn;
 	bool is_since, is_frozen;
 	struct since since;
@@ -162,8 +163,8 @@ static bool is_passive(void)
 static int open_passively(void)
 {
 	view_flags = config.snapshot ? ERA_VIEW_SNAPSHOT : 0;
-	if (metadata_open(&metadata, config.metadata,
-			  config.snapshot ? BLK_READ_SHARED : BLK_READ, false, &log_report))
+	if (metadata_open(&metadata, config.metadata, config.snapshot ? BLK_READ_SHARED : BLK_READ,
+			  false, &log_report))
 		return -1;
 	return look_at_view();
 }
@@ -193,14 +194,17 @@ static int open_cow(void)
 {
 	const char *store = below_store_above(&cmdline);
 
-	if (check_not_metadata("era-cow", config.cow) || check_not_metadata("era-socket", config.socket))
+	if (check_not_metadata("era-cow", config.cow) ||
+	    check_not_metadata("era-socket", config.socket))
 		return -1;
 	if (!config.cow || is_passive())
 		return 0;
 	if (!store)
 		return frozen_open(config.cow);
-	log_error("era-cow: nbdkit's filter %s stands above, and has one store for all exports: nothing "
-		  "could be frozen", store);
+	log_error(
+		"era-cow: nbdkit's filter %s stands above, and has one store for all exports: nothing "
+		"could be frozen",
+		store);
 	return -1;
 }
 
@@ -249,8 +253,9 @@ static int resume(const struct origin_conn *conn)
 {
 	can_flush = conn->answers.can_flush;
 	if (!can_flush)
-		log_error("the layer below cannot flush: what a checkpoint promises holds only as far as "
-			  "it keeps all that it has written");
+		log_error(
+			"the layer below cannot flush: what a checkpoint promises holds only as far as "
+			"it keeps all that it has written");
 	below_warn(&cmdline);
 	if (metadata.is_new && format((uint64_t)conn->answers.size))
 		return -1;
@@ -340,13 +345,15 @@ static const char *plain_description(void)
 static const char *describe_since(uint32_t since, bool zero)
 {
 	return nbdkit_printf_intern("block status: data is what was written in era %" PRIu32
-				    " or later, %s; not a full image", since,
+				    " or later, %s; not a full image",
+				    since,
 				    zero ? "all else is said to be zero" : "all else a hole");
 }
 
 static const char *describe_frozen(uint32_t number)
 {
-	return nbdkit_printf_intern("all of the device as it was when era %" PRIu32 " began", number);
+	return nbdkit_printf_intern("all of the device as it was when era %" PRIu32 " began",
+				    number);
 }
 
 static int current_era(uint32_t *number)
@@ -419,14 +426,15 @@ static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int reado
 		return NULL;
 	}
 	if (strcmp(name, config.export) && !parse_name(x, name))
-		log_error("export '%s': no export has that name: there is '%s', and %sN[,zero]", name,
-			  config.export, SINCE_PREFIX);
+		log_error("export '%s': no export has that name: there is '%s', and %sN[,zero]",
+			  name, config.export, SINCE_PREFIX);
 	else if (engine && (x->is_since || x->is_frozen) && below_store_above(&cmdline))
-		log_error("export '%s': nbdkit's filter %s stands above, and may show what the device has "
-			  "not: serve backups without it", name, below_store_above(&cmdline));
+		log_error(
+			"export '%s': nbdkit's filter %s stands above, and may show what the device has "
+			"not: serve backups without it",
+			name, below_store_above(&cmdline));
 	else if (!origin_open(&origin, &x->conn, nbdkit_context_get_backend(context), false,
-			      readonly || !engine || x->is_since || x->is_frozen,
-			      config.export))
+			      readonly || !engine || x->is_since || x->is_frozen, config.export))
 		return x;
 	free(x);
 	return NULL;
@@ -452,8 +460,8 @@ static int ask_since(struct since *since, uint64_t size)
 	if (div_up(size, since->list->block_bytes) == since->list->nr_blocks)
 		return 0;
 	log_error("the layer below has %" PRIu64 " bytes, but the metadata track %" PRIu32
-		  " blocks of %" PRIu64 " bytes", size, since->list->nr_blocks,
-		  since->list->block_bytes);
+		  " blocks of %" PRIu64 " bytes",
+		  size, since->list->nr_blocks, since->list->block_bytes);
 	return -1;
 }
 
@@ -463,12 +471,14 @@ static int attach_frozen(struct export *x)
 	if (frozen_attach(&x->frozen))
 		return -1;
 	if (x->conn.answers.can_multi_conn != 1) {
-		log_error("a connection to the layer below need not see what another one has written");
+		log_error(
+			"a connection to the layer below need not see what another one has written");
 		return -1;
 	}
 	if (!x->is_since || x->since.era <= x->frozen.era)
 		return 0;
-	log_error("era %" PRIu32 " is after era %" PRIu32 ", which began when the device was frozen",
+	log_error("era %" PRIu32 " is after era %" PRIu32
+		  ", which began when the device was frozen",
 		  x->since.era, x->frozen.era);
 	return -1;
 }
@@ -483,8 +493,8 @@ static int era_prepare(nbdkit_next *next, void *handle, int readonly)
 	(void)readonly;
 	if (engine && size != engine_origin_bytes(engine)) {
 		log_error("the layer below has %" PRIu64 " bytes, wanted %" PRIu64
-			  " as when the server was started: start it again", size,
-			  engine_origin_bytes(engine));
+			  " as when the server was started: start it again",
+			  size, engine_origin_bytes(engine));
 		return -1;
 	}
 	if (x->is_frozen && attach_frozen(x))
@@ -503,13 +513,13 @@ static const char *era_export_description(nbdkit_next *next, void *handle)
 }
 
 /* What the layer below has answered. */
-#define PASS_ANSWER(question)                                                                      \
-	static int era_##question(nbdkit_next *next, void *handle)                                 \
-	{                                                                                          \
-		const struct export *x = handle;                                                   \
-                                                                                                   \
-		(void)next;                                                                        \
-		return x->conn.answers.question;                                                   \
+#define PASS_ANSWER(question) \
+	static int era_##question(nbdkit_next *next, void *handle) \
+	{ \
+		const struct export *x = handle; \
+\
+		(void)next; \
+		return x->conn.answers.question; \
 	}
 
 PASS_ANSWER(can_flush)
@@ -605,8 +615,8 @@ static int era_pread(nbdkit_next *next, void *handle, void *buf, uint32_t count,
 	return origin_pread(&x->conn, buf, count, offset, flags, err);
 }
 
-static int era_cache(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
-		     int *err)
+static int era_cache(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset,
+		     uint32_t flags, int *err)
 {
 	struct export *x = handle;
 
@@ -673,15 +683,15 @@ static int discard(struct export *x, discard_fn *pass_on, uint32_t count, uint64
 	return r;
 }
 
-static int era_trim(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
-		    int *err)
+static int era_trim(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset,
+		    uint32_t flags, int *err)
 {
 	(void)next;
 	return discard(handle, origin_trim, count, offset, flags, err);
 }
 
-static int era_zero(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset, uint32_t flags,
-		    int *err)
+static int era_zero(nbdkit_next *next, void *handle, uint32_t count, uint64_t offset,
+		    uint32_t flags, int *err)
 {
 	(void)next;
 	return discard(handle, origin_zero, count, offset, flags, err);

@@ -41,7 +41,8 @@
 #define NR_LOCKS 64u
 #define MAX_UNITS (UINT64_C(1) << 31)
 #define MAX_UNIT_BYTES 65536u
-#define GROUP_BYTES (256u * 1024) /* copied under one lock, and at once where nothing is copied yet */
+#define GROUP_BYTES \
+	(256u * 1024) /* copied under one lock, and at once where nothing is copied yet */
 
 static struct {
 	struct cow cow;
@@ -138,12 +139,13 @@ static int may_freeze(void)
 		return report_fail(&log_report, ERA_SYS,
 				   "nothing can be frozen: the server was started without era-cow");
 	if (!frozen.is_multi_conn)
-		return report_fail(&log_report, ERA_SYS,
-				   "nothing can be frozen: a connection to the layer below need not see "
-				   "what another one has written");
+		return report_fail(
+			&log_report, ERA_SYS,
+			"nothing can be frozen: a connection to the layer below need not see "
+			"what another one has written");
 	if (atomic_load(&frozen.generation))
-		return report_fail(&log_report, ERA_SYS, "frozen already, at the begin of era %" PRIu32,
-				   frozen_era());
+		return report_fail(&log_report, ERA_SYS,
+				   "frozen already, at the begin of era %" PRIu32, frozen_era());
 	return 0;
 }
 
@@ -366,8 +368,8 @@ static int check_generation(struct frozen *x, int *err)
 	if (!ended && !is_broken(x->generation))
 		return 0;
 	if (!atomic_exchange(&x->has_told, true))
-		log_error("a frozen connection fails: %s", ended ? "it has been thawed"
-								 : "old contents were lost");
+		log_error("a frozen connection fails: %s",
+			  ended ? "it has been thawed" : "old contents were lost");
 	*err = EIO;
 	return -1;
 }

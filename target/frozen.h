@@ -68,7 +68,7 @@ int frozen_attach(struct frozen *x) must_check;
 int frozen_pread(struct frozen *x, const struct frozen_below *below, void *buf, uint32_t count,
 		 uint64_t offset, int *err) must_check;
 int frozen_extents(struct frozen *x, const struct frozen_below *below, uint32_t count,
-		   uint64_t offset, uint32_t flags, struct nbdkit_extents *extents, int *err)
-	must_check;
+		   uint64_t offset, uint32_t flags, struct nbdkit_extents *extents,
+		   int *err) must_check;
 
 #endif

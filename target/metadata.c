@@ -89,25 +89,28 @@ int metadata_fit(struct metadata *m, uint64_t origin_bytes, uint64_t block_bytes
 
 	if (nr_blocks > ERA_MAX_BLOCKS)
 		return report_fail(m->dev.rep, ERA_SYS,
-				   "the origin has %" PRIu64 " bytes: %" PRIu64 " blocks of %" PRIu64
-				   ", more than %" PRIu64 ", the most that dm-era can track; take "
-				   "larger blocks", origin_bytes, nr_blocks, block_bytes, ERA_MAX_BLOCKS);
+				   "the origin has %" PRIu64 " bytes: %" PRIu64
+				   " blocks of %" PRIu64 ", more than %" PRIu64
+				   ", the most that dm-era can track; take "
+				   "larger blocks",
+				   origin_bytes, nr_blocks, block_bytes, ERA_MAX_BLOCKS);
 	need = era_size_recommended((uint32_t)nr_blocks);
 	if (need > ERA_SIZE_MAX_BLOCKS)
 		return report_fail(m->dev.rep, ERA_SYS,
 				   "%s: needs %" PRIu64 " blocks, more than the %" PRIu64
-				   " that dm-era can use; take larger data blocks", m->dev.path, need,
-				   ERA_SIZE_MAX_BLOCKS);
+				   " that dm-era can use; take larger data blocks",
+				   m->dev.path, need, ERA_SIZE_MAX_BLOCKS);
 	if (!m->dev.nr_blocks)
 		return give_size(m, need);
 	fill_holes(m);
 	if (m->dev.nr_blocks >= need)
 		return 0;
 	return report_fail(m->dev.rep, ERA_SYS,
-			   "%s: found %" PRIu64 " bytes, wanted %" PRIu64 " at least to make metadata for "
-			   "an origin of %" PRIu64 " bytes in blocks of %" PRIu64, m->dev.path,
-			   m->dev.nr_blocks * META_BLOCK_SIZE, need * META_BLOCK_SIZE, origin_bytes,
-			   block_bytes);
+			   "%s: found %" PRIu64 " bytes, wanted %" PRIu64
+			   " at least to make metadata for "
+			   "an origin of %" PRIu64 " bytes in blocks of %" PRIu64,
+			   m->dev.path, m->dev.nr_blocks * META_BLOCK_SIZE, need * META_BLOCK_SIZE,
+			   origin_bytes, block_bytes);
 }
 
 int metadata_dup(const struct metadata *m, struct blk_dev *dev)

@@ -91,8 +91,10 @@ static int ask_all(struct origin_conn *conn)
 	a->can_multi_conn = below->can_multi_conn(below);
 	a->can_cache = below->can_cache(below);
 	return a->can_write < 0 || a->can_flush < 0 || a->is_rotational < 0 || a->can_trim < 0 ||
-	       a->can_zero < 0 || a->can_fast_zero < 0 || a->can_extents < 0 || a->can_fua < 0 ||
-	       a->can_multi_conn < 0 || a->can_cache < 0 ? -1 : 0;
+			       a->can_zero < 0 || a->can_fast_zero < 0 || a->can_extents < 0 ||
+			       a->can_fua < 0 || a->can_multi_conn < 0 || a->can_cache < 0
+		       ? -1
+		       : 0;
 }
 
 static int open_below(struct origin_conn *conn, nbdkit_backend *backend, bool readonly,
@@ -245,7 +247,8 @@ void origin_close_all(struct origin *origin)
 /* The next dirty one that this round has not looked at, which gets a user; NULL when there is none. */
 static struct origin_conn *next_dirty(struct origin *origin)
 {
-	for (struct origin_conn *conn = origin->list.next; conn != &origin->list; conn = conn->next) {
+	for (struct origin_conn *conn = origin->list.next; conn != &origin->list;
+	     conn = conn->next) {
 		if (conn->round == origin->round)
 			continue;
 		conn->round = origin->round;
@@ -355,7 +358,8 @@ int origin_pread(struct origin_conn *conn, void *buf, uint32_t count, uint64_t o
 	return r;
 }
 
-int origin_cache(struct origin_conn *conn, uint32_t count, uint64_t offset, uint32_t flags, int *err)
+int origin_cache(struct origin_conn *conn, uint32_t count, uint64_t offset, uint32_t flags,
+		 int *err)
 {
 	int r;
 

@@ -32,7 +32,8 @@ struct origin_answers {
 
 struct origin_conn {
 	struct origin *origin;
-	nbdkit_next *below; /* not given to nbdkit, which would open and close it without the lock */
+	nbdkit_next
+		*below; /* not given to nbdkit, which would open and close it without the lock */
 	struct origin_answers answers;
 
 	_Atomic uint64_t changed; /* counts changes that have completed */

@@ -301,8 +301,10 @@ static int find_list(struct since_list **out, const struct source *source, struc
 			return 0;
 		}
 		if (!registry.is_making && !list && has_too_many_lists())
-			return report_fail(&log_report, ERA_SYS, "%u lists are held, as many as may be: "
-					   "close other connections", MAX_LISTS);
+			return report_fail(&log_report, ERA_SYS,
+					   "%u lists are held, as many as may be: "
+					   "close other connections",
+					   MAX_LISTS);
 		if (!registry.is_making)
 			return make_list(out, source, self);
 		r = sleep_a_while(&ns);

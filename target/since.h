@@ -49,7 +49,8 @@ int since_ask(struct since *since, struct engine *e) must_check;
 
 /* The same from a view of metadata that others may write to, opened with `flags` of
  * era_view_open_dev(). */
-int since_read_view(struct since *since, const struct metadata *metadata, unsigned flags) must_check;
+int since_read_view(struct since *since, const struct metadata *metadata,
+		    unsigned flags) must_check;
 
 /* Describes bytes offset .. offset + count - 1, or as much as fits in one reply: one extent if
  * `flags` ask for one.  Returns 0, or -1 by nbdkit's convention. */

@@ -180,8 +180,8 @@ void start_keep(const char *text)
 
 	if (!start.is_starting)
 		return;
-	n = snprintf(start.text + start.len, sizeof(start.text) - start.len, "nbdkit: era: error: %s\n",
-		     text);
+	n = snprintf(start.text + start.len, sizeof(start.text) - start.len,
+		     "nbdkit: era: error: %s\n", text);
 	if (n > 0)
 		start.len = min_u64(start.len + (size_t)n, sizeof(start.text) - 1);
 }

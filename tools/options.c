@@ -102,12 +102,14 @@ static uint64_t parse_size(const char *option, const char *text)
 
 	if (parse_digits(&rest, &value) && (!*rest || !rest[1]))
 		for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-			if (units[i].suffix == *rest && checked_mul(value, units[i].factor, &value) &&
-			    value <= INT64_MAX && value % SECTOR_BYTES == 0)
+			if (units[i].suffix == *rest &&
+			    checked_mul(value, units[i].factor, &value) && value <= INT64_MAX &&
+			    value % SECTOR_BYTES == 0)
 				return value;
-	options_error("--%s: found '%s', wanted whole sectors of %u bytes: a number of bytes, or with "
-		      "one of the suffixes s k M G T",
-		      option, text, SECTOR_BYTES);
+	options_error(
+		"--%s: found '%s', wanted whole sectors of %u bytes: a number of bytes, or with "
+		"one of the suffixes s k M G T",
+		option, text, SECTOR_BYTES);
 }
 
 static uint32_t parse_block_size(const char *option, const char *text)
@@ -115,8 +117,8 @@ static uint32_t parse_block_size(const char *option, const char *text)
 	uint64_t bytes = parse_size(option, text);
 
 	if (!bytes || bytes % BLOCK_UNIT_BYTES || bytes / SECTOR_BYTES > UINT32_MAX)
-		options_error("--%s: found '%s', wanted a positive multiple of %u bytes", option, text,
-			      BLOCK_UNIT_BYTES);
+		options_error("--%s: found '%s', wanted a positive multiple of %u bytes", option,
+			      text, BLOCK_UNIT_BYTES);
 	return (uint32_t)(bytes / SECTOR_BYTES);
 }
 
@@ -154,8 +156,7 @@ static void set_value(struct parse *parse, const struct option_row *row, const c
 		*(uint32_t *)value = parse_block_size(row->name, arg);
 		break;
 	case OPTION_CHOICE:
-		*(unsigned *)value =
-			parse_choice(row, row == parse->table->word ? "" : "--", arg);
+		*(unsigned *)value = parse_choice(row, row == parse->table->word ? "" : "--", arg);
 		break;
 	}
 	if (row->given)

@@ -19,12 +19,12 @@
 #include "tools/status.h"
 
 enum option_form {
-	OPTION_FLAG,        /* bool */
-	OPTION_TEXT,        /* const char * */
-	OPTION_U32,         /* uint32_t */
-	OPTION_SIZE,        /* uint64_t: bytes, a multiple of 512 */
-	OPTION_BLOCK_SIZE,  /* uint32_t: in sectors, a positive multiple of 4 KiB */
-	OPTION_CHOICE,      /* unsigned: the index of one of `choices` */
+	OPTION_FLAG,	   /* bool */
+	OPTION_TEXT,	   /* const char * */
+	OPTION_U32,	   /* uint32_t */
+	OPTION_SIZE,	   /* uint64_t: bytes, a multiple of 512 */
+	OPTION_BLOCK_SIZE, /* uint32_t: in sectors, a positive multiple of 4 KiB */
+	OPTION_CHOICE,	   /* unsigned: the index of one of `choices` */
 };
 
 struct option_row {
@@ -32,8 +32,8 @@ struct option_row {
 	char key; /* of the short form, or 0 */
 	const char *arg, *help;
 	enum option_form form;
-	size_t value;               /* offset of the value in the options */
-	size_t given;               /* offset of a bool that is set with the value, or 0 */
+	size_t value;		    /* offset of the value in the options */
+	size_t given;		    /* offset of a bool that is set with the value, or 0 */
 	const char *const *choices; /* ended by NULL */
 	bool required;
 };
@@ -46,7 +46,7 @@ struct option_devices {
 struct option_table {
 	const struct option_row *rows; /* may be NULL */
 	size_t nr_rows;
-	bool takes_device; /* requires one argument that is not an option: it goes to path */
+	bool takes_device;  /* requires one argument that is not an option: it goes to path */
 	const char *device; /* its name; NULL: a metadata device */
 	/* May be NULL: one more argument, which is required, of form OPTION_CHOICE. */
 	const struct option_row *word;

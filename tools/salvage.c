@@ -25,9 +25,11 @@ int salvage_open(struct era_salvage **s, struct blk_dev *dev, const struct salva
 	int r = era_salvage_open(s, dev, &options->hints);
 
 	if (r == ERA_DAMAGED)
-		tool_say(tool,
-			 "%s: the superblock is destroyed, and what is known without it is too little; "
-			 "nothing was written", tool->path);
+		tool_say(
+			tool,
+			"%s: the superblock is destroyed, and what is known without it is too little; "
+			"nothing was written",
+			tool->path);
 	return r;
 }
 
@@ -38,8 +40,10 @@ int salvage_produce(void *ctx, const struct era_stream *to)
 
 enum exit_status salvage_status(const struct era_salvage *s, struct tool *tool)
 {
-	tool_always(tool, "%s: the superblock was destroyed: %" PRIu64 " of %" PRIu32
-		    " blocks have lost their era and count as written", tool->path,
-		    era_salvage_result(s)->nr_written, era_salvage_header(s)->nr_blocks);
+	tool_always(tool,
+		    "%s: the superblock was destroyed: %" PRIu64 " of %" PRIu32
+		    " blocks have lost their era and count as written",
+		    tool->path, era_salvage_result(s)->nr_written,
+		    era_salvage_header(s)->nr_blocks);
 	return STATUS_UNKNOWN;
 }

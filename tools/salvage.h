@@ -20,15 +20,31 @@ struct salvage_options {
 
 /* Rows of an option table; `member` of `type` is a struct salvage_options. */
 #define SALVAGE_OPTION_ROWS(type, member) \
-	{"nr-blocks", 0, "N", "If the superblock is destroyed: how many data blocks there were", \
-	 OPTION_U32, offsetof(type, member.hints.nr_blocks), offsetof(type, member.has_nr_blocks), \
-	 NULL, false}, \
-	{"block-size", 0, "S", "If the superblock is destroyed: the size of a data block", \
-	 OPTION_BLOCK_SIZE, offsetof(type, member.hints.data_block_size), \
-	 offsetof(type, member.has_block_size), NULL, false}, \
-	{"current-era", 0, "E", "If the superblock is destroyed: the era that was current, or a " \
-	 "later one", OPTION_U32, offsetof(type, member.hints.current_era), \
-	 offsetof(type, member.has_current_era), NULL, false}
+	{"nr-blocks", \
+	 0, \
+	 "N", \
+	 "If the superblock is destroyed: how many data blocks there were", \
+	 OPTION_U32, \
+	 offsetof(type, member.hints.nr_blocks), \
+	 offsetof(type, member.has_nr_blocks), \
+	 NULL, \
+	 false}, \
+		{"block-size", \
+		 0, \
+		 "S", \
+		 "If the superblock is destroyed: the size of a data block", \
+		 OPTION_BLOCK_SIZE, \
+		 offsetof(type, member.hints.data_block_size), \
+		 offsetof(type, member.has_block_size), \
+		 NULL, \
+		 false}, \
+	{ \
+		"current-era", 0, "E", \
+			"If the superblock is destroyed: the era that was current, or a " \
+			"later one", \
+			OPTION_U32, offsetof(type, member.hints.current_era), \
+			offsetof(type, member.has_current_era), NULL, false \
+	}
 
 /* To be called by the option table's check. */
 void salvage_check_options(const struct salvage_options *options);

@@ -152,13 +152,15 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 	uint64_t now = (uint64_t)clock_ms();
 	int filled;
 
-	if (tool->quiet || !total || now - tool->started < BAR_AFTER_MS || now - tool->shown < BAR_EVERY_MS)
+	if (tool->quiet || !total || now - tool->started < BAR_AFTER_MS ||
+	    now - tool->shown < BAR_EVERY_MS)
 		return;
 	tool->shown = now;
 	tool->bar_drawn = true;
 	filled = (int)(min_u64(done, total) * BAR_WIDTH / total);
-	fprintf(stderr, "\r[%.*s%*s] %3d%%", filled, "========================================",
-		BAR_WIDTH - filled, "", filled * 100 / BAR_WIDTH);
+	fprintf(stderr, "\r[%.*s%*s] %3d%%", filled,
+		"========================================", BAR_WIDTH - filled, "",
+		filled * 100 / BAR_WIDTH);
 	fflush(stderr);
 }
 
@@ -196,8 +198,10 @@ static void open_standard_descriptors(void)
 void tool_start(struct tool *tool)
 {
 	*tool = (struct tool){.path = "", .started = (uint64_t)clock_ms()};
-	tool->report = (struct report){
-		.ctx = tool, .problem = on_problem, .error = on_error, .note = on_note};
+	tool->report = (struct report){.ctx = tool,
+				       .problem = on_problem,
+				       .error = on_error,
+				       .note = on_note};
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -218,7 +222,8 @@ void tool_end(struct tool *tool)
 		return;
 	tool->ended = true;
 	if (tool->nr_problems > TOOL_MAX_PROBLEMS)
-		tool_say(tool, "%s: %" PRIu64 " more problems are not shown (only the first %u are)",
+		tool_say(tool,
+			 "%s: %" PRIu64 " more problems are not shown (only the first %u are)",
 			 tool->path, tool->nr_problems - TOOL_MAX_PROBLEMS, TOOL_MAX_PROBLEMS);
 }
 
@@ -240,7 +245,8 @@ enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint
 	if (!nr_unknown && !nr_problems)
 		return STATUS_OK;
 	if (!nr_unknown) {
-		tool_always(tool, "%s: damage was passed over, but nothing in the answer is unknown",
+		tool_always(tool,
+			    "%s: damage was passed over, but nothing in the answer is unknown",
 			    tool->path);
 		return STATUS_UNKNOWN;
 	}

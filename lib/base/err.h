@@ -11,9 +11,9 @@
 
 enum era_err {
 	ERA_DAMAGED = -1,   /* metadata or XML are damaged or invalid */
-	ERA_SYS = -2,       /* a system error: open, read, write, memory, busy, too small */
+	ERA_SYS = -2,	    /* a system error: open, read, write, memory, busy, too small */
 	ERA_NO_ANSWER = -3, /* the question has no safe answer */
-	ERA_PIPE = -4,      /* the reader of an output pipe is gone; not reported */
+	ERA_PIPE = -4,	    /* the reader of an output pipe is gone; not reported */
 	ERA_NO_SPACE = -5,  /* no space on the device or in the metadata: it may succeed later */
 	ERA_CANCELLED = -6, /* cancelled by the caller; not reported */
 };

@@ -36,7 +36,8 @@ static inline uint64_t le64_get(struct le64 v)
 
 static inline struct le32 le32_make(uint32_t v)
 {
-	return (struct le32){{(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)}};
+	return (struct le32){
+		{(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)}};
 }
 
 static inline struct le64 le64_make(uint64_t v)

@@ -109,10 +109,11 @@ int newfile_create(struct newfile *file, const char *target)
 int newfile_refuse(int error, const char *target, const struct report *rep)
 {
 	if (error == EEXIST)
-		return report_fail(rep, ERA_SYS,
-				   "%s: cannot create: a file has appeared there meanwhile, and stays as "
-				   "it is",
-				   target);
+		return report_fail(
+			rep, ERA_SYS,
+			"%s: cannot create: a file has appeared there meanwhile, and stays as "
+			"it is",
+			target);
 	errno = error;
 	return report_errno(rep, target, "cannot create");
 }

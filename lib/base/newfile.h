@@ -15,7 +15,7 @@
 #include "base/report.h"
 
 struct newfile {
-	int fd;      /* for reading and writing; the caller may close it at any time */
+	int fd;	     /* for reading and writing; the caller may close it at any time */
 	char *named; /* the name it has, or NULL */
 };
 

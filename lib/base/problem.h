@@ -17,13 +17,13 @@
 
 enum problem_code {
 	/* any block */
-	PROBLEM_READ,         /* found: errno */
+	PROBLEM_READ, /* found: errno */
 	PROBLEM_CHECKSUM,
 	PROBLEM_BLOCKNR,
-	PROBLEM_POINTER,      /* found: the pointer; wanted: the largest that is in range */
-	PROBLEM_MULTIPLY_CLAIMED,        /* reached a second time within one view */
-	PROBLEM_TYPE,         /* found, wanted: enum block_type */
-	PROBLEM_POSITION,     /* shared by both views, but at different places of the array */
+	PROBLEM_POINTER,	  /* found: the pointer; wanted: the largest that is in range */
+	PROBLEM_MULTIPLY_CLAIMED, /* reached a second time within one view */
+	PROBLEM_TYPE,		  /* found, wanted: enum block_type */
+	PROBLEM_POSITION,	  /* shared by both views, but at different places of the array */
 	/* superblock */
 	PROBLEM_SUPERBLOCK_CHECKSUM, /* scripts look for its wording */
 	PROBLEM_MAGIC,
@@ -37,7 +37,7 @@ enum problem_code {
 	PROBLEM_MAX_ENTRIES,
 	PROBLEM_TOO_MANY_ENTRIES,
 	PROBLEM_EMPTY_NODE,
-	PROBLEM_KEY_ORDER,    /* found: the key; wanted: above its left neighbour */
+	PROBLEM_KEY_ORDER, /* found: the key; wanted: above its left neighbour */
 	PROBLEM_KEY_LOW,
 	PROBLEM_KEY_HIGH,
 	PROBLEM_DEPTH,
@@ -53,7 +53,7 @@ enum problem_code {
 	PROBLEM_WRITESET_TAIL, /* found: the first bit past the end that is set; wanted: nr_bits */
 	PROBLEM_WRITESET_COUNT,
 	PROBLEM_WRITESET_GAP,
-	PROBLEM_UNFLUSHED,     /* found: the first era that is in doubt; wanted: after the current one */
+	PROBLEM_UNFLUSHED, /* found: the first era that is in doubt; wanted: after the current one */
 	/* the metadata snapshot's clone */
 	PROBLEM_SNAP_ERA,
 	PROBLEM_SNAP_BLOCK_SIZE,
@@ -61,16 +61,16 @@ enum problem_code {
 	/* space map */
 	PROBLEM_SM_SIZE,
 	PROBLEM_SM_DEVICE,
-	PROBLEM_SM_SHORT,      /* found: a block in use; wanted: how many the space map has */
-	PROBLEM_SM_CUT,        /* found: a block that is counted; wanted: how many the device has */
+	PROBLEM_SM_SHORT, /* found: a block in use; wanted: how many the space map has */
+	PROBLEM_SM_CUT,	  /* found: a block that is counted; wanted: how many the device has */
 	PROBLEM_SM_PAST_END,
 	PROBLEM_INDEX_PAST_END,
 	PROBLEM_REF_FREE,
 	PROBLEM_REF_LOW,
 	PROBLEM_REF_HIGH,
 	PROBLEM_LEAK,
-	PROBLEM_OLD_COPY,      /* a leak that is proven to be an older copy of the superblock */
-	PROBLEM_LOST,          /* a block whose pointer was lost; found, wanted: reference counts */
+	PROBLEM_OLD_COPY, /* a leak that is proven to be an older copy of the superblock */
+	PROBLEM_LOST,	  /* a block whose pointer was lost; found, wanted: reference counts */
 	PROBLEM_REF_TREE_STRAY,
 	PROBLEM_REF_TREE_MISSING,
 	PROBLEM_REF_TREE_VALUE,
@@ -82,9 +82,9 @@ enum problem_code {
 };
 
 enum problem_severity {
-	PROBLEM_FATAL,     /* the metadata are wrong, or will be overwritten */
+	PROBLEM_FATAL,	   /* the metadata are wrong, or will be overwritten */
 	PROBLEM_NON_FATAL, /* wasteful or untidy; no era is wrong */
-	PROBLEM_NOTE,      /* known to be harmless: does not fail a check */
+	PROBLEM_NOTE,	   /* known to be harmless: does not fail a check */
 };
 
 #define PROBLEM_NO_BLOCK UINT64_MAX
@@ -92,8 +92,8 @@ enum problem_severity {
 
 struct problem {
 	enum problem_code code;
-	uint64_t block;                /* metadata block, or PROBLEM_NO_BLOCK */
-	uint64_t nr_blocks;            /* 0, or how many blocks have the problem, from `block` on */
+	uint64_t block;		       /* metadata block, or PROBLEM_NO_BLOCK */
+	uint64_t nr_blocks;	       /* 0, or how many blocks have the problem, from `block` on */
 	char where[PROBLEM_WHERE_MAX]; /* e.g. "era array, block 17 of 40" */
 	uint64_t found, wanted;
 	/* The type that the block, or the target of a wrong pointer, should have; or BLOCK_NONE. */

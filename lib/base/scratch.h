@@ -12,8 +12,8 @@
 /* Returns a file descriptor, which the caller closes, or ERA_SYS.  All of these report errors. */
 int scratch_open(const struct report *rep) must_check;
 
-int scratch_write(int fd, const void *data, size_t len, off_t at, const struct report *rep)
-	must_check;
+int scratch_write(int fd, const void *data, size_t len, off_t at,
+		  const struct report *rep) must_check;
 int scratch_read(int fd, void *data, size_t len, off_t at, const struct report *rep) must_check;
 
 #endif

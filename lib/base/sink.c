@@ -199,7 +199,10 @@ static int open_gz(struct sink *sink)
 
 static int init(struct sink *sink, const char *shown, const struct report *rep)
 {
-	*sink = (struct sink){.rep = rep, .shown = shown, .fd = -1, .buffer = io_alloc(SINK_BUFFER)};
+	*sink = (struct sink){.rep = rep,
+			      .shown = shown,
+			      .fd = -1,
+			      .buffer = io_alloc(SINK_BUFFER)};
 	return sink->buffer ? 0 : report_nomem(rep);
 }
 

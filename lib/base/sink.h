@@ -24,18 +24,18 @@ struct writer_thread;
 struct sink {
 	const struct report *rep;
 	const char *shown; /* for messages */
-	char *path;      /* NULL for standard output and a spool */
-	char *target;    /* with links resolved, if `file` will replace it; otherwise NULL */
-	bool replaces;   /* there was a file at `target` */
+	char *path;	   /* NULL for standard output and a spool */
+	char *target;	   /* with links resolved, if `file` will replace it; otherwise NULL */
+	bool replaces;	   /* there was a file at `target` */
 	struct newfile file;
-	bool is_pipe;    /* or a socket: if its reader is gone, there is no message */
-	int fd;          /* -1 while a spool fits into memory, and after the end */
-	void *gz;        /* compresses, if the name ends in .gz */
+	bool is_pipe; /* or a socket: if its reader is gone, there is no message */
+	int fd;	      /* -1 while a spool fits into memory, and after the end */
+	void *gz;     /* compresses, if the name ends in .gz */
 	char *buffer;
 	size_t nr;
-	unsigned nr_full;   /* buffers written so far */
-	struct writer_thread *writer;  /* writes them, once there are many; otherwise NULL */
-	int error;       /* a negative enum era_err, reported */
+	unsigned nr_full;	      /* buffers written so far */
+	struct writer_thread *writer; /* writes them, once there are many; otherwise NULL */
+	int error;		      /* a negative enum era_err, reported */
 };
 
 /* path NULL or "-" is standard output.  A regular file, or a new one, is written beside its place,

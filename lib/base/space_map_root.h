@@ -7,7 +7,7 @@
 
 struct space_map_root {
 	uint64_t nr_blocks, nr_allocated;
-	uint64_t index;    /* block of the index */
+	uint64_t index;	   /* block of the index */
 	uint64_t ref_tree; /* root of the ref-count tree */
 };
 

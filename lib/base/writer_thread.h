@@ -31,8 +31,9 @@ struct writer_thread {
 	pthread_cond_t changed;
 	writer_thread_write *write;
 	void *ctx;
-	struct writer_thread_buffer ring[WRITER_THREAD_BUFFERS]; /* those in use begin at `written` */
-	unsigned handed, written;	       /* buffers, ever */
+	struct writer_thread_buffer
+		ring[WRITER_THREAD_BUFFERS]; /* those in use begin at `written` */
+	unsigned handed, written;	     /* buffers, ever */
 	bool ending;
 	int error;
 };

@@ -19,7 +19,7 @@ struct cached_blk {
 	enum block_type type;
 	bool dirty;
 	void *data;
-	struct cached_blk *chain;         /* of its bucket */
+	struct cached_blk *chain;	  /* of its bucket */
 	struct cached_blk *newer, *older; /* of the list of use */
 };
 
@@ -34,7 +34,8 @@ int blk_cache_open(struct blk_cache *cache, struct blk_dev *dev, uint32_t capaci
 
 	while (nr_buckets < capacity)
 		nr_buckets *= 2;
-	*cache = (struct blk_cache){.dev = dev, .capacity = capacity, .bucket_mask = nr_buckets - 1};
+	*cache =
+		(struct blk_cache){.dev = dev, .capacity = capacity, .bucket_mask = nr_buckets - 1};
 	cache->buckets = calloc(nr_buckets, sizeof(struct cached_blk *));
 	cache->run = blk_alloc(RUN_BLOCKS);
 	if (cache->buckets && cache->run)
@@ -247,8 +248,7 @@ static int write_run(struct blk_cache *cache, struct cached_blk **entries, uint3
 	int r;
 
 	while (len < nr && len < RUN_BLOCKS && entries[len]->nr == entries[0]->nr + len) {
-		blk_seal((struct blk_rw){entries[len]->nr, entries[len]->data},
-			 entries[len]->type);
+		blk_seal((struct blk_rw){entries[len]->nr, entries[len]->data}, entries[len]->type);
 		memcpy(run + (size_t)len * META_BLOCK_SIZE, entries[len]->data, META_BLOCK_SIZE);
 		len++;
 	}

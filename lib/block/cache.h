@@ -21,12 +21,12 @@ struct cached_blk;
 
 struct blk_cache {
 	struct blk_dev *dev;
-	uint32_t capacity;            /* how many blocks trimming leaves */
+	uint32_t capacity; /* how many blocks trimming leaves */
 	uint32_t nr, nr_dirty;
-	uint64_t nr_written;      /* so far */
+	uint64_t nr_written; /* so far */
 	uint32_t bucket_mask;
 	struct cached_blk **buckets;
-	void *run; /* a buffer for blocks that are written together */
+	void *run;			    /* a buffer for blocks that are written together */
 	struct cached_blk *newest, *oldest; /* in the order of their last use */
 };
 
@@ -45,8 +45,8 @@ int blk_cache_edit(struct blk_cache *cache, uint64_t nr, enum block_type type, s
 		   struct problem *p) must_check;
 
 /* Gets block nr, zeroed and dirty.  Nothing is read, and a cached copy of the block is dropped. */
-int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum block_type type, struct blk_rw *blk)
-	must_check;
+int blk_cache_new(struct blk_cache *cache, uint64_t nr, enum block_type type,
+		  struct blk_rw *blk) must_check;
 
 /* Block nr need not be written any more. */
 void blk_cache_forget(struct blk_cache *cache, uint64_t nr);

@@ -82,10 +82,11 @@ static int check_loop(struct blk_dev *dev, const struct stat *st, enum blk_acces
 	if (use == LOOP_BUSY)
 		return busy(dev, access);
 	if (use == LOOP_UNKNOWN && access == BLK_WRITE)
-		return report_fail(dev->rep, ERA_SYS,
-				   "%s: a loop device stands for it, and may not be asked whether it "
-				   "is in use",
-				   dev->path);
+		return report_fail(
+			dev->rep, ERA_SYS,
+			"%s: a loop device stands for it, and may not be asked whether it "
+			"is in use",
+			dev->path);
 	return 0;
 }
 

@@ -39,7 +39,7 @@ struct blk_dev {
 	const struct blk_dev_ops *ops;
 	void *ctx; /* of a simulated device */
 	int fd;
-	bool created; /* by blk_dev_create() */
+	bool created;	     /* by blk_dev_create() */
 	struct newfile made; /* if so */
 	char *path;
 	uint64_t nr_blocks; /* how many whole metadata blocks it has */

@@ -54,8 +54,7 @@ static int fill(struct read_ahead *ahead, uint64_t first, uint32_t nr)
 }
 
 int read_ahead_get(struct read_ahead *ahead, const struct le64 *pointers, uint32_t nr,
-		   uint64_t limit,
-		   struct blk_ro *blk)
+		   uint64_t limit, struct blk_ro *blk)
 {
 	uint64_t block = le64_get(pointers[0]);
 

@@ -15,9 +15,9 @@
 
 struct read_ahead {
 	struct blk_dev *dev;
-	void *data;      /* `capacity` blocks, allocated with the first read */
+	void *data; /* `capacity` blocks, allocated with the first read */
 	uint32_t capacity;
-	uint64_t first;  /* data holds blocks first .. first + nr - 1 */
+	uint64_t first; /* data holds blocks first .. first + nr - 1 */
 	uint32_t nr;
 };
 
@@ -29,7 +29,6 @@ void read_ahead_free(struct read_ahead *ahead);
  * must be below limit; the others are used only as far as they are consecutive and below limit.
  * The block is valid until the next call.  Returns 0 or a positive errno. */
 int read_ahead_get(struct read_ahead *ahead, const struct le64 *pointers, uint32_t nr,
-		   uint64_t limit,
-		   struct blk_ro *blk) must_check;
+		   uint64_t limit, struct blk_ro *blk) must_check;
 
 #endif

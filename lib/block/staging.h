@@ -21,10 +21,10 @@
 struct blk_staging {
 	const struct report *rep;
 	const uint64_t *places; /* of blocks 1, 2, 3, ... on the device; NULL: the same numbers */
-	uint64_t next;  /* the number of the block appended next */
-	uint64_t limit; /* blocks from here on are counted, not kept */
-	int fd;         /* of the temporary file, or -1 */
-	void *data;     /* the blocks not yet in the file */
+	uint64_t next;		/* the number of the block appended next */
+	uint64_t limit;		/* blocks from here on are counted, not kept */
+	int fd;			/* of the temporary file, or -1 */
+	void *data;		/* the blocks not yet in the file */
 	uint32_t nr_data;
 };
 

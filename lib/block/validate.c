@@ -20,9 +20,19 @@ static const struct shape {
 	uint32_t value_size;
 	shape_fn check;
 } shapes[NR_BLOCK_TYPES] = {
-#define SUPERBLOCK(v) {SUPERBLOCK_CSUM_XOR, offsetof(struct superblock_disk, blocknr), v, check_superblock}
-#define NODE(v) {NODE_CSUM_XOR, offsetof(struct node_disk, blocknr), v, check_node}
-#define ARRAY(v) {ARRAY_CSUM_XOR, offsetof(struct array_block_disk, blocknr), v, check_array}
+#define SUPERBLOCK(v) \
+	{ \
+		SUPERBLOCK_CSUM_XOR, offsetof(struct superblock_disk, blocknr), v, \
+			check_superblock \
+	}
+#define NODE(v) \
+	{ \
+		NODE_CSUM_XOR, offsetof(struct node_disk, blocknr), v, check_node \
+	}
+#define ARRAY(v) \
+	{ \
+		ARRAY_CSUM_XOR, offsetof(struct array_block_disk, blocknr), v, check_array \
+	}
 	[BLOCK_SUPERBLOCK] = SUPERBLOCK(0),
 	[BLOCK_SNAPSHOT] = SUPERBLOCK(0),
 	[BLOCK_INDEX] = {INDEX_CSUM_XOR, offsetof(struct index_disk, blocknr), 0, NULL},
@@ -132,13 +142,14 @@ int blk_validate(struct blk_ro blk, enum block_type type, struct problem *p)
 {
 	const struct shape *shape = &shapes[type];
 	const struct le32 *csum = blk.data;
-	const struct le64 *own_nr = (const void *)((const uint8_t *)blk.data + shape->blocknr_offset);
+	const struct le64 *own_nr =
+		(const void *)((const uint8_t *)blk.data + shape->blocknr_offset);
 	uint32_t wanted = blk_checksum(blk.data, shape->csum_xor);
 
 	if (le32_get(*csum) != wanted)
 		return damaged(p,
 			       type == BLOCK_SUPERBLOCK ? PROBLEM_SUPERBLOCK_CHECKSUM
-						       : PROBLEM_CHECKSUM,
+							: PROBLEM_CHECKSUM,
 			       blk.nr, le32_get(*csum), wanted);
 	if (le64_get(*own_nr) != blk.nr)
 		return damaged(p, PROBLEM_BLOCKNR, blk.nr, le64_get(*own_nr), blk.nr);
@@ -156,8 +167,7 @@ enum block_type blk_recognise(struct blk_ro blk)
 
 		if (shape->csum_xor == csum_xor &&
 		    le64_get(*(const struct le64 *)(const void *)own_nr) == blk.nr &&
-		    (!shape->check ||
-		     !shape->check(blk.data, blk.nr, (enum block_type)type, &p)))
+		    (!shape->check || !shape->check(blk.data, blk.nr, (enum block_type)type, &p)))
 			return (enum block_type)type;
 	}
 	return BLOCK_NONE;

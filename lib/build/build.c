@@ -25,7 +25,7 @@ struct era_build {
 	struct superblock sb;
 	struct btree_build writesets;
 	struct array_build array; /* the writeset or era array being built */
-	uint32_t era, nr_bits;    /* of the writeset being built */
+	uint32_t era, nr_bits;	  /* of the writeset being built */
 };
 
 /* Gives out a build that was begun with r, or closes it. */
@@ -48,8 +48,11 @@ int era_build_open_dev(struct era_build **out, struct blk_dev *dev, bool tight)
 		blk_dev_close(dev);
 		return r;
 	}
-	*build = (struct era_build){
-		.rep = dev->rep, .path = dev->path, .tight = tight, .exists = true, .dev = *dev};
+	*build = (struct era_build){.rep = dev->rep,
+				    .path = dev->path,
+				    .tight = tight,
+				    .exists = true,
+				    .dev = *dev};
 	r = blk_staging_open(&build->staging, space_map_limit(dev->nr_blocks), dev->rep);
 	return begun(out, build, r);
 }
@@ -172,9 +175,9 @@ static int on_end(void *ctx)
 
 struct era_stream era_build_stream(struct era_build *build)
 {
-	return (struct era_stream){build,        on_begin,       on_writeset_begin,
-				   on_words,     on_writeset_end, on_array_begin,
-				   on_eras,      on_array_end,   on_end};
+	return (struct era_stream){build,    on_begin,	      on_writeset_begin,
+				   on_words, on_writeset_end, on_array_begin,
+				   on_eras,  on_array_end,    on_end};
 }
 
 static int too_small(struct era_build *build, uint64_t needed)
@@ -213,9 +216,10 @@ static int write_device(struct era_build *build)
 	if (!r)
 		r = superblock_write(&build->dev, &build->sb);
 	if (r && build->exists)
-		report_note(build->rep,
-			    "%s: the new metadata are not complete; what it held before may be lost",
-			    build->path);
+		report_note(
+			build->rep,
+			"%s: the new metadata are not complete; what it held before may be lost",
+			build->path);
 	return r;
 }
 

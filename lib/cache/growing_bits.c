@@ -21,8 +21,7 @@ static bool grow(struct growing_bits *bits, uint64_t wanted, uint64_t limit)
 	if (!words)
 		return false;
 	if (bits->words)
-		memcpy(words, bits->words,
-		       (size_t)bits_words(bits->nr_bits) * sizeof(*words));
+		memcpy(words, bits->words, (size_t)bits_words(bits->nr_bits) * sizeof(*words));
 	free(bits->words);
 	bits->words = words;
 	bits->nr_bits = nr_bits;

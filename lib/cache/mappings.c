@@ -112,8 +112,8 @@ static void begin_hint(void *ctx, const struct xml_value *values)
 	struct cache_reader *r = ctx;
 
 	if (is_in_cache(r, values[0].number) && r->to->hint)
-		xml_stop(&r->xml, r->to->hint(r->to->ctx, (uint32_t)values[0].number,
-					      values[1].text));
+		xml_stop(&r->xml,
+			 r->to->hint(r->to->ctx, (uint32_t)values[0].number, values[1].text));
 }
 
 /* What is discarded on the origin only saves the cache work: nothing is lost without it. */
@@ -123,17 +123,34 @@ static void ignore(void *ctx, const struct xml_value *values)
 	(void)values;
 }
 
-#define TEXT(name) {name, XML_TEXT, 0}
-#define U32(name) {name, XML_NUMBER, UINT32_MAX}
-#define U63(name) {name, XML_NUMBER, INT64_MAX}
+#define TEXT(name) \
+	{ \
+		name, XML_TEXT, 0 \
+	}
+#define U32(name) \
+	{ \
+		name, XML_NUMBER, UINT32_MAX \
+	}
+#define U63(name) \
+	{ \
+		name, XML_NUMBER, INT64_MAX \
+	}
 
 static const struct xml_element elements[] = {
-	{"superblock", OUTSIDE, IN_SUPERBLOCK,
-	 {TEXT("uuid"), U32("block_size"), U32("nr_cache_blocks"), TEXT("policy"), U32("hint_width")},
-	 begin_superblock, end_superblock},
+	{"superblock",
+	 OUTSIDE,
+	 IN_SUPERBLOCK,
+	 {TEXT("uuid"), U32("block_size"), U32("nr_cache_blocks"), TEXT("policy"),
+	  U32("hint_width")},
+	 begin_superblock,
+	 end_superblock},
 	{"mappings", IN_SUPERBLOCK, IN_MAPPINGS, {TEXT(NULL)}, begin_mappings, NULL},
-	{"mapping", IN_MAPPINGS, IN_MAPPING,
-	 {U32("cache_block"), U63("origin_block"), {"dirty", XML_TRUTH, 0}}, begin_mapping, NULL},
+	{"mapping",
+	 IN_MAPPINGS,
+	 IN_MAPPING,
+	 {U32("cache_block"), U63("origin_block"), {"dirty", XML_TRUTH, 0}},
+	 begin_mapping,
+	 NULL},
 	{"hints", IN_SUPERBLOCK, IN_HINTS, {TEXT(NULL)}, begin_hints, NULL},
 	{"hint", IN_HINTS, IN_HINT, {U32("cache_block"), TEXT("data")}, begin_hint, NULL},
 	{"discards", IN_SUPERBLOCK, IN_DISCARDS, {TEXT(NULL)}, ignore, NULL},
@@ -143,7 +160,8 @@ static const struct xml_element elements[] = {
 int cache_read(struct source *source, const struct cache_stream *to)
 {
 	struct cache_reader r = {
-		.xml = {.source = source, .elements = elements,
+		.xml = {.source = source,
+			.elements = elements,
 			.nr_elements = ARRAY_SIZE(elements)},
 		.to = to,
 	};

@@ -30,7 +30,7 @@ struct cache_metadata {
 	uint64_t *seen; /* one bit per metadata block: it has been reached */
 	struct array_iter mappings, dirty;
 	struct array_part values, words; /* the current parts of the iterators */
-	uint64_t next;                   /* cache block */
+	uint64_t next;			 /* cache block */
 };
 
 static int on_pointer(void *ctx, const struct walk_pointer *pointer, struct problem *p)

@@ -21,8 +21,8 @@
 #include "cache/mappings.h"
 
 struct cache_facts {
-	bool is_clean;    /* stopped cleanly, so that the dirty bits are right */
-	bool needs_check; /* a commit has failed: the next start needs a cache_check */
+	bool is_clean;	     /* stopped cleanly, so that the dirty bits are right */
+	bool needs_check;    /* a commit has failed: the next start needs a cache_check */
 	bool has_dirty_bits; /* version 2 */
 	uint32_t block_size; /* sectors */
 	uint32_t nr_cache_blocks;
@@ -47,8 +47,8 @@ int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *m
  * blocks that were reached.  Hints go to `hint`, including those of cache blocks that are not
  * mapped; if it is NULL, their blocks are not read. */
 int cache_metadata_finish(struct cache_metadata *metadata,
-			  int (*hint)(void *ctx, uint32_t cache_block, const char *data), void *ctx)
-	must_check;
+			  int (*hint)(void *ctx, uint32_t cache_block, const char *data),
+			  void *ctx) must_check;
 
 /* Reads everything into a stream, as cache_read() does with the output of cache_dump. */
 int cache_metadata_read(struct cache_metadata *metadata, const struct cache_stream *to) must_check;

@@ -89,8 +89,9 @@ static int on_begin(void *ctx, const struct cache_header *header)
 		return 0;
 	sink_printf(&job->spool, "<superblock uuid=\"");
 	put_escaped(&job->spool, header->uuid);
-	sink_printf(&job->spool, "\" block_size=\"%" PRIu32 "\" nr_cache_blocks=\"%" PRIu32
-		    "\" policy=\"", header->block_size, header->nr_cache_blocks);
+	sink_printf(&job->spool,
+		    "\" block_size=\"%" PRIu32 "\" nr_cache_blocks=\"%" PRIu32 "\" policy=\"",
+		    header->block_size, header->nr_cache_blocks);
 	put_escaped(&job->spool, header->policy);
 	sink_printf(&job->spool, "\" hint_width=\"%" PRIu32 "\">\n  <mappings>\n",
 		    header->hint_width);
@@ -265,11 +266,12 @@ static int answer(struct cache_job *job, struct sink *sink)
 	const struct cache_question *question = job->question;
 
 	if (job->nr_dirty && !question->allow_dirty)
-		return report_fail(question->rep, ERA_NO_ANSWER,
-				   "%" PRIu64 " dirty cache blocks: the cache holds writes that "
-				   "dm-era has not seen; flush it first (policy cleaner), or drop them "
-				   "(--allow-dirty)",
-				   job->nr_dirty);
+		return report_fail(
+			question->rep, ERA_NO_ANSWER,
+			"%" PRIu64 " dirty cache blocks: the cache holds writes that "
+			"dm-era has not seen; flush it first (policy cleaner), or drop them "
+			"(--allow-dirty)",
+			job->nr_dirty);
 	if (want_xml(job))
 		return sink_unspool(&job->spool, sink);
 	write_messages(job, sink);

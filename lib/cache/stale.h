@@ -20,13 +20,13 @@
 
 enum cache_format {
 	CACHE_MESSAGES, /* arguments of `dmsetup message`: invalidate_cblocks ... */
-	CACHE_XML,      /* the mappings that are not stale, for cache_restore */
+	CACHE_XML,	/* the mappings that are not stale, for cache_restore */
 };
 
 struct cache_question {
 	const struct changes *changes;
 	enum cache_format format;
-	bool allow_dirty; /* dirty blocks count as stale */
+	bool allow_dirty;		 /* dirty blocks count as stale */
 	struct cache_metadata *metadata; /* of the cache, just opened; NULL: unknown */
 	const struct report *rep;
 };

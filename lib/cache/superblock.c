@@ -87,13 +87,15 @@ int cache_superblock_decode(const struct blk_dev *dev, const void *block,
 	if (r)
 		return r;
 	*sb = (struct cache_superblock){
-		.facts = {
-			.is_clean = flags & CACHE_FLAG_CLEAN_SHUTDOWN,
-			.needs_check = flags & CACHE_FLAG_NEEDS_CHECK,
-			.has_dirty_bits = le32_get(disk->version) >= CACHE_VERSION_DIRTY_BITS,
-			.block_size = le32_get(disk->data_block_size),
-			.nr_cache_blocks = le32_get(disk->cache_blocks),
-		},
+		.facts =
+			{
+				.is_clean = flags & CACHE_FLAG_CLEAN_SHUTDOWN,
+				.needs_check = flags & CACHE_FLAG_NEEDS_CHECK,
+				.has_dirty_bits =
+					le32_get(disk->version) >= CACHE_VERSION_DIRTY_BITS,
+				.block_size = le32_get(disk->data_block_size),
+				.nr_cache_blocks = le32_get(disk->cache_blocks),
+			},
 		.mapping_root = le64_get(disk->mapping_root),
 		.hint_root = le64_get(disk->hint_root),
 		.discard_root = le64_get(disk->discard_root),

@@ -44,7 +44,8 @@ static bool is_of_pointer(enum problem_code code)
  * none.  Of a ref-count tree whose root is damaged all else is counted in vain. */
 static bool may_hide_pointers(const struct problem *p)
 {
-	if (problem_severity(p) == PROBLEM_NOTE || problem_is_of_counts(p) || is_array_block(p->type))
+	if (problem_severity(p) == PROBLEM_NOTE || problem_is_of_counts(p) ||
+	    is_array_block(p->type))
 		return false;
 	if (p->type == BLOCK_REF_NODE)
 		return is_of_pointer(p->code);
@@ -240,8 +241,7 @@ static int on_writeset(void *ctx, const struct writeset_entry *entry)
 	view->newest_writeset = (uint32_t)entry->era;
 	raise_u32(&view->most_bits, entry->nr_bits);
 	return check_array(check, BLOCK_BITSET, entry->root, bits_words(entry->nr_bits),
-			   entry->nr_bits,
-			   name);
+			   entry->nr_bits, name);
 }
 
 static int check_writeset_tree(struct check *check, struct era_check_view *view, uint64_t holder)
@@ -360,8 +360,9 @@ static int check_behind_snapshot(struct check *check)
 static int check_still_held(struct check *check)
 {
 	struct era_check_result *result = check->result;
-	const struct report counting = {.ctx = check, .problem = count_and_report,
-					 .errors_to = check->rep};
+	const struct report counting = {.ctx = check,
+					.problem = count_and_report,
+					.errors_to = check->rep};
 	const struct report *rep = check->dev->rep;
 	int r;
 
@@ -456,8 +457,7 @@ static int check_scope(struct check *check)
 	if (r)
 		return r;
 	r = era_read_live_superblock(check->dev, check->scope == ERA_CHECK_SNAPSHOT,
-				     &result->live.sb,
-				     &p);
+				     &result->live.sb, &p);
 	if (r == ERA_DAMAGED) {
 		check_problem(check, &p);
 		return 0;

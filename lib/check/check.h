@@ -23,19 +23,19 @@ enum era_check_scope {
 
 /* What was found, apart from problems. */
 struct era_check_view {
-	bool present; /* sb could be read */
-	bool walked;  /* the fields below are set */
+	bool present;	   /* sb could be read */
+	bool walked;	   /* the fields below are set */
 	bool tree_damaged; /* a part of the writeset tree could not be read */
 	struct superblock sb;
-	uint64_t nr_writesets; /* archived ones */
+	uint64_t nr_writesets;			   /* archived ones */
 	uint32_t oldest_writeset, newest_writeset; /* eras, if there are any */
-	uint32_t most_bits; /* of any writeset, including the current one */
+	uint32_t most_bits;			   /* of any writeset, including the current one */
 };
 
 struct era_check_repair {
 	bool done;
-	uint64_t nr_problems;             /* that the repair removed */
-	uint64_t nr_written;              /* blocks of the new space map */
+	uint64_t nr_problems;		   /* that the repair removed */
+	uint64_t nr_written;		   /* blocks of the new space map */
 	uint64_t old_allocated, allocated; /* blocks in use, as the superblock says */
 };
 
@@ -45,12 +45,12 @@ struct era_check_result {
 	uint64_t nr_reachable; /* metadata blocks in use, as counted; only for ERA_CHECK_ALL */
 	uint64_t nr_fatal, nr_non_fatal, nr_notes;
 	uint64_t nr_read_errors; /* of the fatal ones */
-	uint64_t nr_of_counts; /* only wrong numbers in the space map, notes included */
-	uint64_t nr_others;    /* all but these and notes */
-	uint64_t nr_refusals;  /* problems that prevent an answer: all but notes, and what is
+	uint64_t nr_of_counts;	 /* only wrong numbers in the space map, notes included */
+	uint64_t nr_others;	 /* all but these and notes */
+	uint64_t nr_refusals;	 /* problems that prevent an answer: all but notes, and what is
 				* proven to have lost nothing */
-	bool space_map_lost;   /* not all of it can be read */
-	bool pointers_hidden;  /* damaged blocks may have held pointers, so counts that are too high
+	bool space_map_lost;	 /* not all of it can be read */
+	bool pointers_hidden; /* damaged blocks may have held pointers, so counts that are too high
 				* prove nothing */
 	struct era_check_repair repair; /* the problems counted above are from before it */
 };

@@ -56,8 +56,8 @@ bool check_is_old_copy(struct check *check, uint64_t block)
 	if (superblock_read(check->dev, block, BLOCK_SNAPSHOT, &copy, &p) || copy.metadata_snap ||
 	    !copy.current_root || copy.current_era > live->current_era ||
 	    copy.data_block_size != live->data_block_size ||
-	    is_in_excess(check, copy.writeset_tree_root) || is_in_excess(check,
-									 copy.era_array_root))
+	    is_in_excess(check, copy.writeset_tree_root) ||
+	    is_in_excess(check, copy.era_array_root))
 		return false;
 	for (unsigned i = 0; i < check->nr_old_copies; i++)
 		if (check->old_copies[i] == copy.current_era)
@@ -91,7 +91,7 @@ static enum block_type remembered_as(struct check *check, uint64_t block, void *
 		if (blk_validate((struct blk_ro){block, data}, type, &p))
 			continue;
 		if (type == BLOCK_SNAPSHOT ? snapshot_is_remembered(check, data)
-					  : tree_is_remembered(check, data, type))
+					   : tree_is_remembered(check, data, type))
 			return type;
 	}
 	return BLOCK_NONE;

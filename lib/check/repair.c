@@ -40,7 +40,7 @@ static uint64_t find_places(const struct check *check, uint64_t *places)
 }
 
 static int write_staged(struct check *check, struct blk_staging *staging, uint64_t nr_places,
-		       const struct space_map_root *sm)
+			const struct space_map_root *sm)
 {
 	uint64_t needed = staging->next - 1;
 	int r;
@@ -77,7 +77,8 @@ static int build_and_write(struct check *check, const uint64_t *places, uint64_t
  * superblock may be a copy of it, from before the snapshot was taken. */
 static bool is_own_clone(const struct check *check)
 {
-	const struct superblock *live = &check->result->live.sb, *clone = &check->result->snapshot.sb;
+	const struct superblock *live = &check->result->live.sb,
+				*clone = &check->result->snapshot.sb;
 
 	return check->result->snapshot.present && !check->info[live->metadata_snap].counted &&
 	       live->current_era == clone->current_era &&

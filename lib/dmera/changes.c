@@ -17,7 +17,7 @@ struct dmera_changes {
 	struct witness *witness; /* made with it, or NULL */
 	struct dmera_totals totals;
 	uint64_t block_size; /* bytes; 0 when those of the device are too many to be counted */
-	uint64_t end;        /* where the device ends, in bytes */
+	uint64_t end;	     /* where the device ends, in bytes */
 };
 
 void dmera_set_device_size(struct dmera *era, uint64_t bytes)
@@ -52,10 +52,13 @@ static int check_snapshot(struct dmera *era)
 	if (wanted != DMERA_ANY_ERA && wanted != found)
 		return report_fail(&era->report, ERA_NO_ANSWER,
 				   "%s: the metadata snapshot is of era %" PRIu32
-				   ", wanted one of era %" PRIu64, era->path, found, wanted);
+				   ", wanted one of era %" PRIu64,
+				   era->path, found, wanted);
 	if (live > found)
-		report_note(&era->report, "%s: the metadata snapshot is of era %" PRIu32
-			    ", the live metadata are in era %" PRIu32, era->path, found, live);
+		report_note(&era->report,
+			    "%s: the metadata snapshot is of era %" PRIu32
+			    ", the live metadata are in era %" PRIu32,
+			    era->path, found, live);
 	return 0;
 }
 
@@ -68,8 +71,8 @@ static int check_size(struct dmera *era)
 		return 0;
 	return report_fail(&era->report, ERA_NO_ANSWER,
 			   "%s: the device has %" PRIu64 " bytes, but the metadata track %" PRIu32
-			   " blocks of %" PRIu64 " bytes", era->path, era->device_size,
-			   sb->nr_blocks, superblock_block_bytes(sb));
+			   " blocks of %" PRIu64 " bytes",
+			   era->path, era->device_size, sb->nr_blocks, superblock_block_bytes(sb));
 }
 
 /* A view is read from its beginning to its end, once. */
@@ -193,10 +196,11 @@ int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes 
 	}
 	dmera_changes_free(answer);
 	sb = era_view_sb(era->view);
-	return dmera_end(era, report_fail(&era->report, ERA_DAMAGED,
-					  "%s: %" PRIu32 " blocks of %" PRIu64
-					  " bytes are more than 63 bits can count", era->view_path,
-					  sb->nr_blocks, superblock_block_bytes(sb)));
+	return dmera_end(era,
+			 report_fail(&era->report, ERA_DAMAGED,
+				     "%s: %" PRIu32 " blocks of %" PRIu64
+				     " bytes are more than 63 bits can count",
+				     era->view_path, sb->nr_blocks, superblock_block_bytes(sb)));
 }
 
 void dmera_changes_free(struct dmera_changes *changes)

@@ -23,9 +23,9 @@ struct dmera {
 	dmera_progress_fn on_progress;
 	void *error_ctx, *note_ctx, *problem_ctx, *progress_ctx;
 
-	uint64_t device_size;  /* bytes, or 0 */
-	uint64_t old_size;     /* bytes, or UINT64_MAX */
-	uint64_t snapshot_era; /* or DMERA_ANY_ERA */
+	uint64_t device_size;	       /* bytes, or 0 */
+	uint64_t old_size;	       /* bytes, or UINT64_MAX */
+	uint64_t snapshot_era;	       /* or DMERA_ANY_ERA */
 	const struct witness *witness; /* the caller's, or NULL */
 	bool wants_witness;
 

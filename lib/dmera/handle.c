@@ -46,7 +46,8 @@ static void remember_problem(struct dmera *era, const struct dmera_problem *p)
 
 /* An enum problem_severity has the values of an enum dmera_severity. */
 _Static_assert((int)PROBLEM_FATAL == (int)DMERA_FATAL && (int)PROBLEM_NOTE == (int)DMERA_NOTE &&
-	       (int)PROBLEM_NON_FATAL == (int)DMERA_NON_FATAL, "severities");
+		       (int)PROBLEM_NON_FATAL == (int)DMERA_NON_FATAL,
+	       "severities");
 
 static void on_problem(void *ctx, const struct problem *p)
 {

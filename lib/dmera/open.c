@@ -60,8 +60,7 @@ static uint32_t fact_flags(const struct dmera *era, bool is_unflushed)
 
 	return (era->is_snapshot ? DMERA_IS_SNAPSHOT : 0) |
 	       (live->metadata_snap ? DMERA_HAS_SNAPSHOT : 0) |
-	       (live->current_root ? 0 : DMERA_IS_CLEAN) |
-	       (is_unflushed ? DMERA_IS_UNFLUSHED : 0);
+	       (live->current_root ? 0 : DMERA_IS_CLEAN) | (is_unflushed ? DMERA_IS_UNFLUSHED : 0);
 }
 
 /* A target that runs begins eras at any time, and where anything is in doubt the current era may

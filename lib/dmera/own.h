@@ -10,8 +10,8 @@
 
 /* dmera_changes_since(), also for a tracked device whose size in bytes 63 bits cannot hold.
  * Offsets and lengths of runs are 0 then. */
-int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_changes **changes)
-	DMERA_MUST_CHECK;
+int dmera_changes_in_blocks(struct dmera *era, uint32_t since,
+			    struct dmera_changes **changes) DMERA_MUST_CHECK;
 
 struct witness;
 

@@ -46,8 +46,7 @@ static int writeset_step(struct era_live *live, struct era_live_changes *changes
 		changes->index = 0;
 		return 1;
 	}
-	r = array_read_block(&live->txn, BLOCK_BITSET, ws.root, nr_words, changes->index,
-			     &values);
+	r = array_read_block(&live->txn, BLOCK_BITSET, ws.root, nr_words, changes->index, &values);
 	if (r)
 		return r;
 	add_words(live, changes, (const void *)values,

@@ -129,8 +129,7 @@ static int digest_block(struct era_live *live, uint64_t base)
 	struct le32 *eras;
 	uint8_t *values;
 	int r = array_edit_block(&live->txn, BLOCK_ERA, &live->sb.era_array_root,
-				 live->sb.nr_blocks,
-				 index, &values);
+				 live->sb.nr_blocks, index, &values);
 
 	if (r)
 		return r;

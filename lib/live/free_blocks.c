@@ -38,7 +38,8 @@ static int find_for_tree(struct era_live *live, uint64_t *nr)
 
 	if (r)
 		return r;
-	*nr = node_is_leaf(root.data) && node_nr(root.data) + 1 < node_max(root.data) ? 1 : TREE_BLOCKS;
+	*nr = node_is_leaf(root.data) && node_nr(root.data) + 1 < node_max(root.data) ? 1
+										      : TREE_BLOCKS;
 	return 0;
 }
 
@@ -89,8 +90,8 @@ static int count(struct era_live *live, bool is_shared, uint64_t *nr)
 	*nr = 0;
 	r = txn_count_shared(&live->txn, sb->writeset_tree_root, BLOCK_WRITESET_NODE, is_shared,
 			     nr);
-	return r ? r : txn_count_shared(&live->txn, sb->era_array_root, BLOCK_ERA_NODE, is_shared,
-					nr);
+	return r ? r
+		 : txn_count_shared(&live->txn, sb->era_array_root, BLOCK_ERA_NODE, is_shared, nr);
 }
 
 int era_live_count_shared(struct era_live *live)
@@ -194,7 +195,8 @@ int era_live_can_roll_over(struct era_live *live, bool with_snapshot)
 uint64_t era_live_spare_blocks(const struct era_live *live)
 {
 	uint64_t nr_blocks = live->sb.nr_blocks;
-	uint64_t need = for_bitset(nr_blocks) + TREE_BLOCKS + for_kernel(nr_blocks) + nr_shared(live);
+	uint64_t need =
+		for_bitset(nr_blocks) + TREE_BLOCKS + for_kernel(nr_blocks) + nr_shared(live);
 	uint64_t nr_free = txn_free_blocks(&live->txn) + txn_blocks_to_come(&live->txn);
 
 	return nr_free > need ? nr_free - need : 0;

@@ -251,9 +251,10 @@ static int digest_before_growth(struct era_live *live)
 		;
 	if (r != ERA_DIGEST_STUCK)
 		return r;
-	return report_fail(live->dev->rep, ERA_NO_SPACE,
-			   "%s: the metadata are too full to digest writesets before the origin grows",
-			   live->dev->path);
+	return report_fail(
+		live->dev->rep, ERA_NO_SPACE,
+		"%s: the metadata are too full to digest writesets before the origin grows",
+		live->dev->path);
 }
 
 static int resize(struct era_live *live, uint32_t nr_blocks)
@@ -268,8 +269,7 @@ static int resize(struct era_live *live, uint32_t nr_blocks)
 		r = digest_before_growth(live);
 	if (!r)
 		r = array_resize(&live->txn, BLOCK_ERA, &sb->era_array_root, sb->nr_blocks,
-				 nr_blocks,
-				 &era);
+				 nr_blocks, &era);
 	if (r)
 		return txn_result(&live->txn, r);
 	sb->nr_blocks = nr_blocks;
@@ -282,8 +282,10 @@ static int refuse_size(struct era_live *live, uint64_t nr_blocks)
 				live->txn.counts.nr_allocated);
 
 	return report_fail(live->dev->rep, ERA_NO_SPACE,
-			   "%s: found %" PRIu64 " metadata blocks, %" PRIu64 " of them in use: no room for "
-			   "an era on %" PRIu64 " data blocks%s; wanted %" PRIu64 " metadata blocks in all",
+			   "%s: found %" PRIu64 " metadata blocks, %" PRIu64
+			   " of them in use: no room for "
+			   "an era on %" PRIu64 " data blocks%s; wanted %" PRIu64
+			   " metadata blocks in all",
 			   live->dev->path, live->sb.sm.nr_blocks, live->txn.counts.nr_allocated,
 			   nr_blocks, live->sb.metadata_snap ? " beside the metadata snapshot" : "",
 			   era_size_with_spare(used, (uint32_t)nr_blocks));
@@ -320,8 +322,10 @@ static int free_blocks_to_resume(struct era_live *live, uint64_t nr_blocks)
 	if (r > 0)
 		report_note(live->dev->rep,
 			    "%s: rollovers may have no room, and the kernel's target none to "
-			    "resume%s", live->dev->path,
-			    live->sb.metadata_snap ? ", until the metadata snapshot is dropped" : "");
+			    "resume%s",
+			    live->dev->path,
+			    live->sb.metadata_snap ? ", until the metadata snapshot is dropped"
+						   : "");
 	return r < 0 ? r : 0;
 }
 
@@ -347,7 +351,8 @@ static int check_root(struct era_live *live, const struct live_writeset *ws, voi
 	problem_set(&p, PROBLEM_POINTER, live->sb.writeset_tree_root, ws->root, last);
 	report_note(live->dev->rep,
 		    "%s: the writeset of era %" PRIu64 " is lost; " ERA_PROGRAM
-		    " repair makes sound metadata, on another device", live->dev->path, ws->era);
+		    " repair makes sound metadata, on another device",
+		    live->dev->path, ws->era);
 	return txn_problem(&live->txn, &p, "root of a writeset");
 }
 
@@ -407,8 +412,7 @@ int era_live_mark(struct era_live *live, uint64_t first, uint64_t nr)
 		r = find_blocks_to_mark(live);
 		if (!r)
 			r = array_edit_block(&live->txn, BLOCK_BITSET, &live->sb.current_root,
-					     nr_words,
-					     index, &values);
+					     nr_words, index, &values);
 		if (!r)
 			set_bits((void *)values, first - base, stop - base);
 		if (!r)

@@ -117,7 +117,7 @@ int era_live_count_writesets(struct era_live *live) must_check;
 struct era_live_changes {
 	uint32_t since;
 	uint64_t *bits; /* bits_words(nr_blocks) words, to be set */
-	uint64_t era;   /* of the writeset being read; UINT64_MAX: the array is */
+	uint64_t era;	/* of the writeset being read; UINT64_MAX: the array is */
 	uint64_t index; /* of the next block of it */
 };
 
@@ -125,7 +125,7 @@ void era_live_changes_init(struct era_live_changes *changes, uint32_t since, uin
 
 /* Reads up to nr blocks, which must be few since they stay in memory meanwhile.  Returns 1 if
  * there is more to read, 0 if that was all, or an error. */
-int era_live_changes_step(struct era_live *live, struct era_live_changes *changes, uint32_t nr)
-	must_check;
+int era_live_changes_step(struct era_live *live, struct era_live_changes *changes,
+			  uint32_t nr) must_check;
 
 #endif

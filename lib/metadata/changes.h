@@ -10,8 +10,9 @@
 #include "metadata/view.h"
 
 struct era_changes {
-	uint64_t *bits;      /* one bit per data block of the view */
-	uint64_t *unknown;   /* the same: blocks listed because their era is unknown; NULL when none is */
+	uint64_t *bits; /* one bit per data block of the view */
+	uint64_t *
+		unknown; /* the same: blocks listed because their era is unknown; NULL when none is */
 	uint64_t nr_unknown; /* how many of these */
 };
 
@@ -21,8 +22,7 @@ int era_changes_allowed(struct era_view *view, uint32_t since) must_check;
 
 /* Reads the whole view, and sets the bit of every block that was written in era `since` or later.
  * Stretches that are listed because they could not be read are reported as notes. */
-int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes)
-	must_check;
+int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes) must_check;
 
 /* Who wants to see each chunk of the era map that this takes, too. */
 struct era_chunk_listener {
@@ -32,8 +32,8 @@ struct era_chunk_listener {
 
 /* The same, in one pass with a listener.  What it has been told counts only when this succeeds. */
 int era_changes_read_with(struct era_view *view, uint32_t since,
-			  const struct era_chunk_listener *listener, struct era_changes *changes)
-	must_check;
+			  const struct era_chunk_listener *listener,
+			  struct era_changes *changes) must_check;
 
 void era_changes_free(struct era_changes *changes);
 

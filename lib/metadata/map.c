@@ -39,7 +39,7 @@ struct fold {
 struct era_map {
 	struct era_view *view;
 	struct era_cursor array;
-	int base; /* a file of folds to read instead of the array, or -1 */
+	int base;			   /* a file of folds to read instead of the array, or -1 */
 	struct writeset_cursor *writesets; /* newest first */
 	size_t nr_writesets;
 	uint64_t next;

@@ -28,7 +28,7 @@ void era_header_of(const struct superblock *sb, struct era_header *header)
 struct unknown {
 	struct unknown_range {
 		uint64_t first, end;
-	} *ranges;
+	} * ranges;
 	size_t nr, capacity;
 	const struct report *rep;
 };
@@ -267,8 +267,8 @@ static int stream_merge(struct merge *merge, const struct era_stream *to, struct
 }
 
 static int stream_writeset(struct era_view *view, size_t first, uint32_t era,
-			   const struct era_stream *to,
-			   const struct unknown *unknown, struct era_losses *losses)
+			   const struct era_stream *to, const struct unknown *unknown,
+			   struct era_losses *losses)
 {
 	struct merge merge;
 	int r = merge_open(&merge, view, first, era, unknown);

@@ -20,12 +20,13 @@ static void decode(const struct superblock_disk *disk, struct superblock *sb)
 	*sb = (struct superblock){
 		.csum = le32_get(disk->csum),
 		.flags = le32_get(disk->flags),
-		.sm = {
-			.nr_blocks = le64_get(disk->sm.nr_blocks),
-			.nr_allocated = le64_get(disk->sm.nr_allocated),
-			.index = le64_get(disk->sm.bitmap_root),
-			.ref_tree = le64_get(disk->sm.ref_count_root),
-		},
+		.sm =
+			{
+				.nr_blocks = le64_get(disk->sm.nr_blocks),
+				.nr_allocated = le64_get(disk->sm.nr_allocated),
+				.index = le64_get(disk->sm.bitmap_root),
+				.ref_tree = le64_get(disk->sm.ref_count_root),
+			},
 		.data_block_size = le32_get(disk->data_block_size),
 		.nr_blocks = le32_get(disk->nr_blocks),
 		.current_era = le32_get(disk->current_era),
@@ -157,8 +158,7 @@ int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_roo
 		r = report_errno(dev->rep, dev->path, "cannot read the superblock");
 	} else if (blk_validate((struct blk_ro){0, disk}, BLOCK_SUPERBLOCK, &p)) {
 		r = report_fail(dev->rep, ERA_SYS,
-				"%s: the superblock is read differently than before",
-				dev->path);
+				"%s: the superblock is read differently than before", dev->path);
 	} else {
 		disk->sm = encode_space_map(sm);
 		blk_seal((struct blk_rw){0, disk}, BLOCK_SUPERBLOCK);

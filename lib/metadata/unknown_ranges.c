@@ -17,7 +17,8 @@ static void tell(struct unknown_ranges *s)
 {
 	if (s->len && s->nr++ < MAX_TOLD)
 		report_note(s->rep,
-			    "%s: blocks %" PRIu64 " to %" PRIu64 " are unknown and count as written",
+			    "%s: blocks %" PRIu64 " to %" PRIu64
+			    " are unknown and count as written",
 			    s->what, s->first, s->first + s->len - 1);
 	s->len = 0;
 }

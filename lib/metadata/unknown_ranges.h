@@ -13,7 +13,7 @@ struct unknown_ranges {
 	const char *what; /* "era array" */
 	uint64_t first, len;
 	uint64_t total; /* of all ranges so far */
-	uint64_t nr;    /* ranges so far */
+	uint64_t nr;	/* ranges so far */
 };
 
 void unknown_ranges_init(struct unknown_ranges *s, const struct report *rep, const char *what);

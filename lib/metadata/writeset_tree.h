@@ -13,7 +13,7 @@ struct writeset_entry {
 	uint64_t era;
 	uint32_t nr_bits;
 	struct btree_root root; /* of its bitset; the holder is the leaf with the entry */
-	bool after_damage;      /* a part of the tree before it could not be read */
+	bool after_damage;	/* a part of the tree before it could not be read */
 };
 
 /* Calls each for every entry.  A negative result ends the walk, and so does 1, which is not an

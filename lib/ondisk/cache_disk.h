@@ -34,7 +34,7 @@ struct cache_superblock_disk {
 	struct space_map_root_disk sm;
 	uint8_t sm_unused[96];
 	struct le64 mapping_root; /* an array of mappings, one for each cache block */
-	struct le64 hint_root;    /* an array, perhaps of another length; 0: no hints yet */
+	struct le64 hint_root;	  /* an array, perhaps of another length; 0: no hints yet */
 	struct le64 discard_root; /* a bitset */
 	struct le64 discard_block_size;
 	struct le64 discard_nr_blocks;

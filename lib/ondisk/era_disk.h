@@ -29,9 +29,9 @@
 
 #define ERA_MAGIC UINT64_C(2126579579)
 #define ERA_VERSION 1u
-#define ERA_FLAG_CLEAN_SHUTDOWN 1u /* set by tools, cleared by the kernel */
+#define ERA_FLAG_CLEAN_SHUTDOWN 1u   /* set by tools, cleared by the kernel */
 #define ERA_FLAG_ORIGIN_UNFLUSHED 2u /* the userspace target sets it; bits 8 to 31 count eras */
-#define ERA_FLAG_WHOLE_BLOCKS 4u     /* the userspace target sets it: the last block is a whole one */
+#define ERA_FLAG_WHOLE_BLOCKS 4u /* the userspace target sets it: the last block is a whole one */
 #define ERA_UNFLUSHED_ERAS_SHIFT 8
 #define ERA_UNFLUSHED_ERAS_MAX ((UINT32_C(1) << 24) - 1)
 #define ERA_MAX_BLOCKS ((UINT64_C(1) << 31) - 1)
@@ -94,7 +94,7 @@ struct node_disk {
 _Static_assert(sizeof(struct node_disk) == 32, "node header");
 
 /* The kernel keeps max_entries a multiple of three. */
-#define NODE_MAX_ENTRIES(value_size)                                                               \
+#define NODE_MAX_ENTRIES(value_size) \
 	((META_BLOCK_SIZE - (uint32_t)sizeof(struct node_disk)) / (8u + (value_size)) / 3u * 3u)
 
 _Static_assert(NODE_MAX_ENTRIES(8) == 252, "children");
@@ -111,7 +111,7 @@ struct array_block_disk {
 
 _Static_assert(sizeof(struct array_block_disk) == 24, "array block header");
 
-#define ARRAY_MAX_ENTRIES(value_size)                                                              \
+#define ARRAY_MAX_ENTRIES(value_size) \
 	((META_BLOCK_SIZE - (uint32_t)sizeof(struct array_block_disk)) / (value_size))
 
 #define ERA_VALUE_SIZE 4u

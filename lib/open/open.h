@@ -29,8 +29,7 @@
  * ERA_NO_ANSWER: there is no snapshot.  All errors are reported.  rep must outlive the view.
  */
 int era_view_open(struct era_view **view, const char *path, unsigned flags,
-		  const struct report *rep)
-	must_check;
+		  const struct report *rep) must_check;
 
 /* The same for an open device, which the view takes over; it is closed on failure, too. */
 int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flags) must_check;

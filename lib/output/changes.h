@@ -17,8 +17,8 @@ enum change_unit {
 struct changes {
 	const uint64_t *bits; /* one bit per block: changed */
 	uint32_t nr_blocks;
-	uint64_t block_size;  /* bytes */
-	uint64_t device_size; /* bytes, or 0 if unknown; nothing listed lies past it */
+	uint64_t block_size;   /* bytes */
+	uint64_t device_size;  /* bytes, or 0 if unknown; nothing listed lies past it */
 	enum change_unit unit; /* for the formats that have one */
 	uint32_t since, current_era;
 	bool from_snapshot;

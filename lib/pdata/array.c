@@ -10,7 +10,8 @@
 #include "pdata/node.h"
 
 void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
-		     struct btree_root root, uint64_t nr_entries, uint32_t capacity, const char *name)
+		     struct btree_root root, uint64_t nr_entries, uint32_t capacity,
+		     const char *name)
 {
 	*it = (struct array_iter){
 		.type = type,
@@ -19,8 +20,7 @@ void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type t
 	};
 	it->nr_blocks = div_up(nr_entries, it->per_block);
 	btree_iter_init(&it->tree, walk, type == BLOCK_ERA ? BLOCK_ERA_NODE : BLOCK_BITSET_NODE,
-			root,
-			name);
+			root, name);
 	read_ahead_init(&it->read_ahead, walk->dev, (uint32_t)min_u64(capacity, it->nr_blocks));
 }
 
@@ -121,8 +121,8 @@ static int missing_blocks(struct array_iter *it, uint64_t end_index, struct arra
 	part->state = ARRAY_UNKNOWN;
 	if (it->damage_told == it->tree.nr_damaged) {
 		problem_set(&p, PROBLEM_ARRAY_MISSING,
-			    it->leaf.block ? it->leaf.block : it->tree.root,
-			    end_index, it->next_index);
+			    it->leaf.block ? it->leaf.block : it->tree.root, end_index,
+			    it->next_index);
 		r = array_problem(it, it->next_index, &p);
 	}
 	it->damage_told = it->tree.nr_damaged;

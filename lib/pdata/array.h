@@ -24,7 +24,7 @@ struct array_part {
 	uint64_t first, len;   /* entries */
 	uint64_t index, block; /* of the array block; block is 0 if it is missing */
 	bool miscounted;       /* unknown because a sound block has a wrong number of entries */
-	bool excess;           /* and too many */
+	bool excess;	       /* and too many */
 	const uint8_t *values; /* of a known part; valid until the next call */
 };
 
@@ -38,13 +38,14 @@ struct array_iter {
 	uint32_t leaf_pos;
 	uint64_t nr_found;    /* array blocks in the tree, including those past the end */
 	uint64_t damage_told; /* nodes that were left out and have been reported */
-	bool overlong;        /* the tree has blocks past the end */
+	bool overlong;	      /* the tree has blocks past the end */
 };
 
 /* type is that of the array's blocks: BLOCK_BITSET or BLOCK_ERA.  capacity is the most blocks in
  * the buffer that they are read through, which is allocated with the first read. */
 void array_iter_init(struct array_iter *it, struct walk *walk, enum block_type type,
-		     struct btree_root root, uint64_t nr_entries, uint32_t capacity, const char *name);
+		     struct btree_root root, uint64_t nr_entries, uint32_t capacity,
+		     const char *name);
 void array_iter_free(struct array_iter *it);
 
 /* Returns 1, 0 at the end, or the error that the walk stopped with. */

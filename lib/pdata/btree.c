@@ -153,8 +153,8 @@ int btree_iter_next(struct btree_iter *it, struct btree_leaf *leaf)
 		if (level->is_leaf && !level->next) {
 			level->next = 1;
 			*leaf = (struct btree_leaf){level->block, level->nr_entries,
-						    node_keys(level->node), node_values(level->node),
-						    level->shared};
+						    node_keys(level->node),
+						    node_values(level->node), level->shared};
 			return 1;
 		}
 		if (level->is_leaf || level->next == level->nr_entries)

@@ -27,7 +27,7 @@ struct btree_leaf {
 	uint32_t nr_entries;
 	const struct le64 *keys;
 	const uint8_t *values; /* nr_entries values of the type's value size */
-	bool shared;           /* reached through another view before */
+	bool shared;	       /* reached through another view before */
 };
 
 struct btree_level {

@@ -22,13 +22,13 @@
 int btree_create(struct txn *txn, enum block_type type, uint64_t *root) must_check;
 
 /* Returns 1 with *value set, or 0 if the key isn't there. */
-int btree_lookup(struct txn *txn, enum block_type type, uint64_t root, uint64_t key, void *value)
-	must_check;
+int btree_lookup(struct txn *txn, enum block_type type, uint64_t root, uint64_t key,
+		 void *value) must_check;
 
 /* Finds the first entry from *key on.  Returns 1 with *key and *value set, or 0 if there is none.
  */
-int btree_next(struct txn *txn, enum block_type type, uint64_t root, uint64_t *key, void *value)
-	must_check;
+int btree_next(struct txn *txn, enum block_type type, uint64_t root, uint64_t *key,
+	       void *value) must_check;
 
 /* Adds an entry, or changes its value. */
 int btree_insert(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key,
@@ -39,7 +39,7 @@ int btree_remove(struct txn *txn, enum block_type type, uint64_t *root, uint64_t
 
 /* Shadows the path to the key, which must exist (otherwise ERA_DAMAGED), and points *value to its
  * value, to be changed in place. */
-int btree_edit(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key, void **value)
-	must_check;
+int btree_edit(struct txn *txn, enum block_type type, uint64_t *root, uint64_t key,
+	       void **value) must_check;
 
 #endif

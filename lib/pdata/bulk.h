@@ -28,8 +28,8 @@ struct btree_build {
 	struct btree_build_level level[BTREE_MAX_DEPTH];
 };
 
-int btree_build_begin(struct btree_build *b, struct blk_staging *staging, enum block_type type)
-	must_check;
+int btree_build_begin(struct btree_build *b, struct blk_staging *staging,
+		      enum block_type type) must_check;
 /* Keys ascend; value has the type's value size. */
 int btree_build_add(struct btree_build *b, uint64_t key, const void *value) must_check;
 /* Sets *root; an empty tree is an empty leaf. */

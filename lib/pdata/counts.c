@@ -44,8 +44,8 @@ static void set(struct counts *counts, uint64_t block, uint8_t byte)
 	counts->nr_used[block / BITMAP_ENTRIES] += (is > 0);
 	counts->nr_used[block / BITMAP_ENTRIES] -= (was > 0);
 	counts->nr_free = counts->nr_free + !byte - !old;
-	counts->nr_large = counts->nr_large + (is >= BITMAP_LOOK_IN_TREE) -
-			   (was >= BITMAP_LOOK_IN_TREE);
+	counts->nr_large =
+		counts->nr_large + (is >= BITMAP_LOOK_IN_TREE) - (was >= BITMAP_LOOK_IN_TREE);
 	counts->bytes[block] = byte;
 	if (!byte)
 		counts->search_from = min_u64(counts->search_from, block);

@@ -33,10 +33,11 @@ struct counts {
 	uint64_t nr_large;     /* blocks with a count of BITMAP_LOOK_IN_TREE or more */
 	uint64_t search_from;  /* no block before this one can be allocated */
 	uint8_t *bytes;
-	uint64_t changed[(INDEX_MAX_ENTRIES + 63) / 64]; /* bit i: bitmap i, since the last commit */
-	uint32_t nr_used[INDEX_MAX_ENTRIES]; /* of the blocks in bitmap i */
-	uint32_t nr_noted; /* COUNTS_MAX_NOTED + 1: there were more */
-	uint64_t noted[COUNTS_MAX_NOTED]; /* blocks, possibly several times */
+	uint64_t
+		changed[(INDEX_MAX_ENTRIES + 63) / 64]; /* bit i: bitmap i, since the last commit */
+	uint32_t nr_used[INDEX_MAX_ENTRIES];		/* of the blocks in bitmap i */
+	uint32_t nr_noted;				/* COUNTS_MAX_NOTED + 1: there were more */
+	uint64_t noted[COUNTS_MAX_NOTED];		/* blocks, possibly several times */
 };
 
 /* All blocks free. */

@@ -37,7 +37,8 @@ static inline uint32_t bitmap_get_count(const struct bitmap_disk *bitmap, uint32
 static inline uint32_t bitmap_next_used(const struct bitmap_disk *bitmap, uint32_t e)
 {
 	while (e < BITMAP_ENTRIES && !bitmap_get_count(bitmap, e))
-		e += e % BITMAP_ENTRIES_PER_WORD || le64_get(bitmap->words[e / BITMAP_ENTRIES_PER_WORD])
+		e += e % BITMAP_ENTRIES_PER_WORD ||
+				     le64_get(bitmap->words[e / BITMAP_ENTRIES_PER_WORD])
 			     ? 1
 			     : BITMAP_ENTRIES_PER_WORD;
 	return e;

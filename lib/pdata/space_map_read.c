@@ -35,8 +35,7 @@ int space_map_problem(struct walk *walk, const struct space_map_root *root, uint
 }
 
 static int read_block(struct reading *reading, uint64_t holder, uint64_t block,
-		      enum block_type type,
-		      void *data, struct problem *p)
+		      enum block_type type, void *data, struct problem *p)
 {
 	struct walk_pointer pointer = {.block = block, .type = type};
 	int r = walk_visit(reading->walk, holder, &pointer, p);
@@ -55,8 +54,7 @@ static int read_part(struct reading *reading, uint64_t i, bool has_index)
 	if (has_index) {
 		part.entry = &reading->index->entry[i];
 		r = read_block(reading, reading->root->index, le64_get(part.entry->blocknr),
-			       BLOCK_BITMAP,
-			       reading->bitmap, &p);
+			       BLOCK_BITMAP, reading->bitmap, &p);
 		if (r == ERA_DAMAGED)
 			r = space_map_problem(reading->walk, reading->root, i, &p);
 		else if (!r)

@@ -18,8 +18,8 @@
 
 /* One bitmap, or the blocks that it covers if it can't be read. */
 struct space_map_part {
-	uint64_t number;    /* of nr_bitmaps */
-	uint64_t first;     /* block */
+	uint64_t number; /* of nr_bitmaps */
+	uint64_t first;	 /* block */
 	uint32_t nr_blocks;
 	const struct index_entry_disk *entry; /* NULL: the index can't be read */
 	const struct bitmap_disk *bitmap;     /* NULL: it can't be read */

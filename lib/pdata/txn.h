@@ -36,16 +36,15 @@ struct txn {
 	struct counts counts;
 	struct space_map_root sm;
 	uint64_t bitmaps[INDEX_MAX_ENTRIES]; /* their blocks */
-	bool committing; /* the reserved blocks can be allocated */
-	int aborted;     /* 0, or what the first change that failed returned */
+	bool committing;		     /* the reserved blocks can be allocated */
+	int aborted;			     /* 0, or what the first change that failed returned */
 	uint64_t nr_unshared; /* blocks copied so far that still have other parents */
 };
 
 /* Reads and validates the whole space map of sm, which is on dev.  capacity: blocks in memory
  * between two calls of txn_trim(). */
 int txn_open(struct txn *txn, struct blk_dev *dev, const struct space_map_root *sm,
-	     uint32_t capacity)
-	must_check;
+	     uint32_t capacity) must_check;
 /* Uncommitted changes are lost.  A zeroed txn is legal. */
 void txn_close(struct txn *txn);
 
@@ -92,9 +91,8 @@ bool txn_is_changed(const struct txn *txn);
 
 /* Commits.  write_super must write a superblock with that space-map root to the device and flush;
  * it never fails with ERA_NO_SPACE. */
-int txn_commit(struct txn *txn,
-	       int (*write_super)(void *ctx, const struct space_map_root *sm), void *ctx)
-	must_check;
+int txn_commit(struct txn *txn, int (*write_super)(void *ctx, const struct space_map_root *sm),
+	       void *ctx) must_check;
 
 /* Reports damage found in a block and returns ERA_DAMAGED, or ERA_SYS when it can't be read. */
 int txn_problem(struct txn *txn, struct problem *p, const char *where) must_check;

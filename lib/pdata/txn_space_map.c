@@ -66,8 +66,7 @@ static int on_tree_count(void *ctx, uint64_t leaf, uint64_t block, uint32_t coun
 	struct txn *txn = loading->txn;
 	struct problem p;
 
-	if (block >= txn->sm.nr_blocks ||
-	    counts_get(&txn->counts, block) != BITMAP_LOOK_IN_TREE) {
+	if (block >= txn->sm.nr_blocks || counts_get(&txn->counts, block) != BITMAP_LOOK_IN_TREE) {
 		problem_set(&p, PROBLEM_REF_TREE_STRAY, leaf, block, 0);
 	} else if (count < BITMAP_LOOK_IN_TREE || count > COUNTS_MAX) {
 		problem_set(&p, PROBLEM_REF_TREE_VALUE, leaf, count, BITMAP_LOOK_IN_TREE);

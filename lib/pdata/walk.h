@@ -21,14 +21,14 @@
 struct walk_pointer {
 	uint64_t block; /* in range */
 	enum block_type type;
-	uint64_t index;     /* of an array block in its array, otherwise 0 */
+	uint64_t index;	    /* of an array block in its array, otherwise 0 */
 	bool parent_shared; /* the pointer is in a block that was reached through another view */
 };
 
 enum walk_visit {
-	WALK_READ = 0,   /* read it */
+	WALK_READ = 0,	 /* read it */
 	WALK_SHARED = 1, /* read it; its pointers have been seen before */
-	WALK_SKIP = 2,   /* known to be sound: an array block need not be read again */
+	WALK_SKIP = 2,	 /* known to be sound: an array block need not be read again */
 };
 
 struct walk {
@@ -49,8 +49,8 @@ int walk_visit(struct walk *walk, uint64_t holder, const struct walk_pointer *po
 	       struct problem *p) must_check;
 
 /* A visit for views in which no block may be reached twice; seen has one bit per block. */
-int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer, struct problem *p)
-	must_check;
+int walk_visit_once(uint64_t *seen, const struct walk_pointer *pointer,
+		    struct problem *p) must_check;
 
 /* Reads and validates one block into data (from blk_alloc).  Returns 0, or ERA_DAMAGED with *p
  * set. */
@@ -58,7 +58,7 @@ int walk_read(struct walk *walk, uint64_t block, enum block_type type, void *dat
 	      struct problem *p) must_check;
 
 /* Passes the problem, with its place, to the walk.  where is a printf format. */
-int walk_problem(struct walk *walk, struct problem *p, const char *where, ...) format_printf(3, 4)
-	must_check;
+int walk_problem(struct walk *walk, struct problem *p, const char *where, ...)
+	format_printf(3, 4) must_check;
 
 #endif

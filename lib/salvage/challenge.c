@@ -101,7 +101,8 @@ static void follow_leaf(struct challenge *c, uint64_t leaf)
 		struct use *use = &c->uses[child];
 
 		add_used(c, child);
-		use->place = first == NO_PLACE || use->place != NO_PLACE ? NO_PLACE : (uint32_t)first + i;
+		use->place = first == NO_PLACE || use->place != NO_PLACE ? NO_PLACE
+									 : (uint32_t)first + i;
 		use->era = c->uses[leaf].era;
 	}
 }
@@ -121,8 +122,8 @@ static void follow(struct challenge *c, enum scan_type type,
 {
 	uint64_t end = c->scan->end;
 
-	for (uint64_t b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1,
-										     end))
+	for (uint64_t b = bits_next_set(c->used, 1, end); b < end;
+	     b = bits_next_set(c->used, b + 1, end))
 		if (c->scan->blocks[b].type == type)
 			follow_block(c, b);
 }
@@ -135,8 +136,7 @@ static bool has_bit(const struct salvage_answer *answer, uint64_t block, uint32_
 }
 
 static bool has_bits(const struct salvage_answer *answer, const void *data, uint32_t nr,
-		     uint64_t place,
-		     uint32_t era)
+		     uint64_t place, uint32_t era)
 {
 	const struct le64 *words = (const void *)array_values(data);
 	uint64_t first = place * ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * BITS_PER_WORD;
@@ -205,8 +205,8 @@ static bool may_be_newer(struct challenge *c)
 
 	c->scan->nr_looked_at += end;
 	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
-		newest = scan_newest_era(c->scan, b) > newest ? scan_newest_era(c->scan,
-										b) : newest;
+		newest =
+			scan_newest_era(c->scan, b) > newest ? scan_newest_era(c->scan, b) : newest;
 	if (newest < c->answer->max_era && !c->scan->resized)
 		return false;
 	if (has_arrays_too_many(c))
@@ -257,7 +257,7 @@ int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
 		.index = blk_alloc(1),
 	};
 	int r = c.used && c.uses && c.data && c.index ? !is_challenged(&c)
-						       : report_nomem(scan->dev->rep);
+						      : report_nomem(scan->dev->rep);
 
 	free(c.used);
 	free(c.uses);
@@ -266,7 +266,8 @@ int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
 	if (!r)
 		report_note(scan->dev->rep,
 			    "%s: a space map that does not add up may be the newest: a pointer may "
-			    "be wrong", scan->dev->path);
+			    "be wrong",
+			    scan->dev->path);
 	return r;
 }
 
@@ -275,7 +276,8 @@ void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint
 {
 	*answer = (struct salvage_answer){
 		.eras = nr_blocks <= MAX_ANSWER_BLOCKS
-				? calloc((size_t)nr_blocks + 1, sizeof(*answer->eras)) : NULL,
+				? calloc((size_t)nr_blocks + 1, sizeof(*answer->eras))
+				: NULL,
 		.nr_blocks = nr_blocks,
 		.current_era = current_era,
 		.max_era = max_era ? max_era : 1,

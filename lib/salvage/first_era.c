@@ -19,9 +19,11 @@ static int read_clock(const struct blk_dev *dev, uint32_t *seconds)
 
 	if (now < EARLIEST_CLOCK || now > (int64_t)FIRST_ERA_MAX)
 		return report_fail(dev->rep, ERA_NO_ANSWER,
-				   "%s: the clock says %" PRId64 " seconds since 1970, wanted %" PRId64
-				   " to %" PRIu32 ": the first era cannot be chosen by it; set the clock, "
-				   "or say the era", dev->path, now, EARLIEST_CLOCK, FIRST_ERA_MAX);
+				   "%s: the clock says %" PRId64
+				   " seconds since 1970, wanted %" PRId64 " to %" PRIu32
+				   ": the first era cannot be chosen by it; set the clock, "
+				   "or say the era",
+				   dev->path, now, EARLIEST_CLOCK, FIRST_ERA_MAX);
 	*seconds = (uint32_t)now;
 	return 0;
 }
@@ -73,9 +75,12 @@ int first_era(struct blk_dev *dev, uint32_t *era)
 	first = first > seconds ? first : seconds;
 	if (first > FIRST_ERA_MAX)
 		return report_fail(dev->rep, ERA_NO_ANSWER,
-				   "%s: was used up to era %" PRIu32 ", and new metadata must begin after it "
-				   "and at %" PRIu32 " at most: overwrite the device with zeroes, and take full "
-				   "backups, or say the era", dev->path, newest, FIRST_ERA_MAX);
+				   "%s: was used up to era %" PRIu32
+				   ", and new metadata must begin after it "
+				   "and at %" PRIu32
+				   " at most: overwrite the device with zeroes, and take full "
+				   "backups, or say the era",
+				   dev->path, newest, FIRST_ERA_MAX);
 	*era = (uint32_t)first;
 	return 0;
 }

@@ -22,9 +22,9 @@ struct generation {
 	/* The superblock that it must have had, but for current_era, flags, and data_block_size
 	 * when no clone tells it (then 0). */
 	struct superblock sb;
-	uint32_t max_era;      /* the highest in its era array and writeset tree */
-	uint32_t snap_era;     /* its current era was not below this, as the snapshot's clone says */
-	uint64_t nr_set;       /* bits of the current writeset; the scan's hole has one */
+	uint32_t max_era;  /* the highest in its era array and writeset tree */
+	uint32_t snap_era; /* its current era was not below this, as the snapshot's clone says */
+	uint64_t nr_set;   /* bits of the current writeset; the scan's hole has one */
 	uint64_t nr_writesets; /* archived ones */
 };
 
@@ -32,8 +32,8 @@ struct generation {
 struct extent {
 	uint64_t length;
 	uint64_t spare; /* it may be shorter by so many entries, if the last block is the hole */
-	uint64_t sum;   /* bits that are set; the hole has one */
-	uint32_t max;   /* the highest era, as far as they are known */
+	uint64_t sum;	/* bits that are set; the hole has one */
+	uint32_t max;	/* the highest era, as far as they are known */
 };
 
 /* What was measured last: many generations have the same. */
@@ -74,8 +74,8 @@ void generations_close(struct generations *all);
 int generation_find(struct generations *all, uint64_t index, struct generation *g) must_check;
 
 /* The same of one whose index was the hole, and had this bitmap alone. */
-int generation_find_by_bitmap(struct generations *all, uint64_t bitmap, struct generation *g)
-	must_check;
+int generation_find_by_bitmap(struct generations *all, uint64_t bitmap,
+			      struct generation *g) must_check;
 
 /* Its current era was not below this. */
 uint64_t generation_lowest_era(const struct generation *g);

@@ -105,7 +105,8 @@ static int is_all_there(struct era_salvage *s)
 		r = report_nomem(rep);
 	else if (scan->nr_holes > (scan->hole != 0))
 		report_note(rep,
-			    "%s: %" PRIu64 " blocks besides the superblock are damaged, or zero before others "
+			    "%s: %" PRIu64
+			    " blocks besides the superblock are damaged, or zero before others "
 			    "that are not, the first is %" PRIu64 ": what they held is not known",
 			    s->dev.path, scan->nr_holes, scan->first_hole);
 	else if (any_zeroes_are_in_use(scan, data, index))
@@ -165,7 +166,8 @@ static int find_generations_by(struct era_salvage *s, enum scan_type type, find_
 		if (r == GENERATION_UNCLEAR) {
 			report_note(s->dev.rep,
 				    "%s: block %" PRIu64 " is damaged, and may have been in use: "
-				    "what it held is not known", s->dev.path, scan->hole);
+				    "what it held is not known",
+				    s->dev.path, scan->hole);
 			return 0;
 		}
 		if (r == GENERATION_FOUND)
@@ -197,8 +199,9 @@ static int keep_those_of_length(struct era_salvage *s, uint32_t nr_blocks)
 			s->found[nr++] = s->found[i];
 	if (s->nr_found && !nr)
 		return report_fail(s->dev.rep, ERA_DAMAGED,
-				   "%s: --nr-blocks: found an era array of %" PRIu32 " blocks, wanted %"
-				   PRIu32, s->dev.path, s->found[0].sb.nr_blocks, nr_blocks);
+				   "%s: --nr-blocks: found an era array of %" PRIu32
+				   " blocks, wanted %" PRIu32,
+				   s->dev.path, s->found[0].sb.nr_blocks, nr_blocks);
 	s->nr_found = nr;
 	return 0;
 }
@@ -218,8 +221,7 @@ static int by_age(const void *a, const void *b)
 /* Is the one at i `wanted` by those from `first` up to `end`, at most NEIGHBOURS of them?  Those
  * that are left out don't count.  1, 0, or ERA_SYS. */
 static int is_any(struct era_salvage *s, size_t i, size_t first, size_t end,
-		  const uint8_t *left_out,
-		  enum generation_cover wanted)
+		  const uint8_t *left_out, enum generation_cover wanted)
 {
 	size_t nr = 0;
 
@@ -348,8 +350,7 @@ static int has_bitmaps_behind(struct era_salvage *s, uint64_t index)
 	for (uint64_t i = 0; i < INDEX_MAX_ENTRIES && r; i++) {
 		uint64_t block = le64_get(data->entry[i].blocknr);
 
-		nr += block > index && block < scan->end &&
-		      scan->blocks[block].type == SCAN_BITMAP;
+		nr += block > index && block < scan->end && scan->blocks[block].type == SCAN_BITMAP;
 	}
 	free(data);
 	return r && nr == scan->end - 1 - index;

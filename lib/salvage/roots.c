@@ -35,8 +35,7 @@ static bool read_type(struct blk_dev *dev, uint64_t block, enum block_type type,
 
 /* Down the left side: nodes of one type, and at the end a block of the array, if it is one. */
 static bool leads_to(struct blk_dev *dev, uint64_t block, enum block_type type,
-		     enum block_type array,
-		     void *data)
+		     enum block_type array, void *data)
 {
 	for (unsigned depth = 0; depth < BTREE_MAX_DEPTH; depth++) {
 		if (!read_type(dev, block, type, data))
@@ -44,8 +43,8 @@ static bool leads_to(struct blk_dev *dev, uint64_t block, enum block_type type,
 		if (!node_nr(data))
 			return true;
 		if (node_is_leaf(data))
-			return array == BLOCK_NONE || read_type(dev, node_child(data, 0), array,
-								data);
+			return array == BLOCK_NONE ||
+			       read_type(dev, node_child(data, 0), array, data);
 		block = node_child(data, 0);
 	}
 	return false;
@@ -53,8 +52,8 @@ static bool leads_to(struct blk_dev *dev, uint64_t block, enum block_type type,
 
 enum verdict {
 	NOT_KNOWN,
-	KEEP_IT,   /* it says all that the space map's does */
-	TAKE_IT,   /* what the space map says */
+	KEEP_IT, /* it says all that the space map's does */
+	TAKE_IT, /* what the space map says */
 };
 
 /* An enum verdict, or ERA_SYS. */
@@ -113,7 +112,8 @@ static int take_field(struct scan *scan, struct superblock *sb, const struct gen
 		      void *data)
 {
 	const struct root roots[] = {
-		{&sb->writeset_tree_root, g->sb.writeset_tree_root, BLOCK_WRITESET_NODE, BLOCK_NONE},
+		{&sb->writeset_tree_root, g->sb.writeset_tree_root, BLOCK_WRITESET_NODE,
+		 BLOCK_NONE},
 		{&sb->era_array_root, g->sb.era_array_root, BLOCK_ERA_NODE, BLOCK_ERA},
 		{&sb->current_root, g->sb.current_root, BLOCK_BITSET_NODE, BLOCK_BITSET},
 	};
@@ -195,7 +195,8 @@ static void report_field(const struct blk_dev *dev, const char *name, uint64_t f
 	if (found != taken)
 		report_note(dev->rep,
 			    "%s: block 0: superblock: %s: found %" PRIu64 ", taken %" PRIu64
-			    " as the space map proves", dev->path, name, found, taken);
+			    " as the space map proves",
+			    dev->path, name, found, taken);
 }
 
 static void report_fields(const struct blk_dev *dev, const struct superblock *old,
@@ -208,9 +209,10 @@ static void report_fields(const struct blk_dev *dev, const struct superblock *ol
 	report_field(dev, "bits of the current writeset", old->current_nr_bits,
 		     sb->current_nr_bits);
 	if (sb->current_era != old->current_era)
-		report_note(dev->rep, "%s: block 0: superblock: current era: found %" PRIu32
-			    ", which is below others, taken %" PRIu32, dev->path, old->current_era,
-			    sb->current_era);
+		report_note(dev->rep,
+			    "%s: block 0: superblock: current era: found %" PRIu32
+			    ", which is below others, taken %" PRIu32,
+			    dev->path, old->current_era, sb->current_era);
 }
 
 int salvage_roots(struct blk_dev *dev, struct superblock *sb, struct salvage_traces *traces)

@@ -16,9 +16,9 @@ struct era_salvage {
 	struct blk_dev dev;
 	struct scan scan;
 	struct generations generations; /* while they are looked for */
-	struct generation *found; /* what may have been the newest generation */
-	size_t nr_found, capacity;    /* none found: nothing is proven */
-	uint64_t *whole;          /* while they are looked for: bitmaps of whole generations */
+	struct generation *found;	/* what may have been the newest generation */
+	size_t nr_found, capacity;	/* none found: nothing is proven */
+	uint64_t *whole; /* while they are looked for: bitmaps of whole generations */
 	struct era_header header;
 	struct era_salvage_result result;
 };
@@ -49,8 +49,7 @@ void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint
 /* May a space map that isn't marked in `whole` be newer, and say more?  1 when not, 0 (noted), or
  * ERA_SYS. */
 int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
-			    const struct salvage_answer *answer)
-	must_check;
+			    const struct salvage_answer *answer) must_check;
 
 /* Finds what may have been the newest generation, into s->found; nothing there when nothing is
  * proven (noted).  0, or an error: ERA_DAMAGED when the hints contradict what was found

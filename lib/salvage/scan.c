@@ -20,7 +20,7 @@
 #define NO_INDEX UINT32_MAX
 #define WRITESET_WORDS 3u
 #define MAX_WORK 32768u /* for each block */
-#define LIST_WORDS 64u /* what a list costs, even an empty one */
+#define LIST_WORDS 64u	/* what a list costs, even an empty one */
 
 static bool is_zero(const void *data)
 {

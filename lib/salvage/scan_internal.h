@@ -25,7 +25,7 @@ enum scan_type {
 	SCAN_SUPERBLOCK, /* or a clone of one */
 	SCAN_INDEX,
 	SCAN_BITMAP,
-	SCAN_NODE,      /* an internal node of any tree */
+	SCAN_NODE, /* an internal node of any tree */
 	SCAN_REF_LEAF,
 	SCAN_WRITESETS, /* a leaf of a writeset tree */
 	SCAN_ARRAY_LEAF,
@@ -35,8 +35,9 @@ enum scan_type {
 
 struct scan_block {
 	uint8_t type;
-	uint16_t nr;   /* entries, of nodes and array blocks */
-	uint32_t value; /* eras: the highest; bits: how many are set; nodes: where their entries are */
+	uint16_t nr; /* entries, of nodes and array blocks */
+	uint32_t
+		value; /* eras: the highest; bits: how many are set; nodes: where their entries are */
 };
 
 /* An entry of a leaf of the writeset tree. */
@@ -46,22 +47,22 @@ struct scan_writeset {
 
 struct scan {
 	struct blk_dev *dev;
-	uint64_t limit;            /* blocks 0 .. limit - 1 were looked at */
+	uint64_t limit;		   /* blocks 0 .. limit - 1 were looked at */
 	struct scan_block *blocks; /* limit of them */
-	uint32_t *pool;            /* the entries of nodes */
+	uint32_t *pool;		   /* the entries of nodes */
 	uint64_t nr_pool, capacity;
 	uint64_t nr_of_type[SCAN_BITS + 1]; /* of blocks from 1 on */
-	uint64_t end;                    /* from here on all blocks are zero */
-	uint64_t nr_holes;   /* blocks from 1 on and before the end that are damaged or zero */
+	uint64_t end;			    /* from here on all blocks are zero */
+	uint64_t nr_holes; /* blocks from 1 on and before the end that are damaged or zero */
 	uint64_t first_hole;
-	uint64_t hole; /* a block that may have been of any type, or 0; set by who looks */
-	uint32_t max_era;                /* the highest in any block */
-	uint32_t max_digested;           /* the highest in any block of an era array */
-	uint16_t partial;                /* entries of an era array's block that isn't full; 0: none found */
-	bool resized;                    /* not all of these have as many: there were arrays of other sizes */
-	uint64_t longest;                /* entries of the longest era array that a leaf tells of, older copies
+	uint64_t hole;	       /* a block that may have been of any type, or 0; set by who looks */
+	uint32_t max_era;      /* the highest in any block */
+	uint32_t max_digested; /* the highest in any block of an era array */
+	uint16_t partial;      /* entries of an era array's block that isn't full; 0: none found */
+	bool resized;	       /* not all of these have as many: there were arrays of other sizes */
+	uint64_t longest; /* entries of the longest era array that a leaf tells of, older copies
 					  * included, but for what its last block may lack */
-	uint32_t data_block_size;        /* in sectors, of the last clone found; 0: none */
+	uint32_t data_block_size; /* in sectors, of the last clone found; 0: none */
 	uint64_t nr_looked_at; /* entries, pointers and words, by all that was done with it since */
 };
 

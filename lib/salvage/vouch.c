@@ -23,8 +23,9 @@ struct vouching {
 
 struct generation salvage_generation_of(const struct superblock *sb)
 {
-	return (struct generation){
-		.sb = *sb, .max_era = UINT32_MAX, .nr_set = sb->current_root != 0};
+	return (struct generation){.sb = *sb,
+				   .max_era = UINT32_MAX,
+				   .nr_set = sb->current_root != 0};
 }
 
 bool salvage_has_trees_of(const struct superblock *sb, const struct superblock *other)

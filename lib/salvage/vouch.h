@@ -19,8 +19,8 @@ struct salvage_traces {
 /* For metadata that are not sound, with superblock *sb: which of its fields is wrong, as its space
  * map proves?  Returns 1 if that is known: *sb is then corrected (noted), or unchanged if it says
  * enough.  0 if nothing is proven, or ERA_SYS. */
-int salvage_roots(struct blk_dev *dev, struct superblock *sb, struct salvage_traces *traces)
-	must_check;
+int salvage_roots(struct blk_dev *dev, struct superblock *sb,
+		  struct salvage_traces *traces) must_check;
 
 /* Searches for the states that may be the newest, as if the superblock and the block `destroyed`
  * (0: none) were destroyed, but nothing else.  Does the superblock say no less than each of them?

@@ -19,10 +19,10 @@
 struct witness_comparison {
 	const struct witness *old;
 	const struct witness_subject *subject;
-	uint32_t nr;            /* blocks that are compared */
-	uint32_t next;          /* sample */
-	uint32_t lowest;        /* era of all blocks of the view */
-	uint32_t nr_fallen;     /* samples */
+	uint32_t nr;		      /* blocks that are compared */
+	uint32_t next;		      /* sample */
+	uint32_t lowest;	      /* era of all blocks of the view */
+	uint32_t nr_fallen;	      /* samples */
 	struct witness_sample fallen; /* the first, with the era that it has now */
 	uint32_t fallen_from;
 	struct tally tally;
@@ -125,8 +125,8 @@ static int refuse_sample(const struct witness_comparison *c)
 {
 	return report_fail(c->subject->rep, ERA_NO_ANSWER,
 			   "%s: block %" PRIu32 ": era: found %" PRIu32 ", wanted at least %" PRIu32
-			   ", the witness %s's (%" PRIu32 " of its %" PRIu32 " samples fell); "
-			   REFUSED "%s",
+			   ", the witness %s's (%" PRIu32 " of its %" PRIu32
+			   " samples fell); " REFUSED "%s",
 			   c->subject->path, c->fallen.block, c->fallen.era, c->fallen_from,
 			   c->old->name, c->nr_fallen, c->old->nr_samples,
 			   c->fallen.era ? "" : MAYBE_REGROWN);

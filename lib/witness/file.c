@@ -49,8 +49,9 @@ _Static_assert(sizeof(struct sample_disk) == 8, "sample");
 #define REGIONS_FROM sizeof(struct header_disk)
 
 _Static_assert(sizeof(struct header_disk) + WITNESS_MAX_REGIONS * sizeof(struct region_disk) +
-		       WITNESS_MAX_AGES * sizeof(struct le32) +
-		       WITNESS_MAX_SAMPLES * sizeof(struct sample_disk) <= WITNESS_MAX_BYTES,
+			       WITNESS_MAX_AGES * sizeof(struct le32) +
+			       WITNESS_MAX_SAMPLES * sizeof(struct sample_disk) <=
+		       WITNESS_MAX_BYTES,
 	       "the largest file");
 
 struct layout {
@@ -147,8 +148,8 @@ static int fail_number(const struct report *rep, const char *name, const char *w
 static int fail_at(const struct report *rep, const char *name, const char *list, uint32_t i,
 		   const char *what)
 {
-	return report_fail(rep, ERA_DAMAGED, "%s: witness: %s %" PRIu32 ": %s", name,
-			   list, i, what);
+	return report_fail(rep, ERA_DAMAGED, "%s: witness: %s %" PRIu32 ": %s", name, list, i,
+			   what);
 }
 
 static int fail_checksum(const struct report *rep, const char *name, uint32_t found,

@@ -13,8 +13,8 @@ uint32_t age_class_last(uint32_t class)
 		return class;
 	log = AGES_APART_LOG + (class - AGES_APART) / AGES_A_DOUBLING;
 	step = (class - AGES_APART) % AGES_A_DOUBLING + 1;
-	return (uint32_t)((UINT64_C(1) << log) +
-			  ((uint64_t)step << (log - AGES_A_DOUBLING_LOG)) - 1);
+	return (uint32_t)((UINT64_C(1) << log) + ((uint64_t)step << (log - AGES_A_DOUBLING_LOG)) -
+			  1);
 }
 
 uint32_t age_classes_of(uint32_t now)

@@ -46,10 +46,10 @@ uint32_t region_blocks(uint32_t nr_blocks);
 uint32_t region_count(uint32_t nr_blocks);
 
 struct tally {
-	uint32_t now;           /* ages are counted from here */
+	uint32_t now; /* ages are counted from here */
 	uint32_t region_blocks;
 	struct witness_region regions[WITNESS_MAX_REGIONS]; /* of blocks that came */
-	uint32_t counts[WITNESS_MAX_AGES]; /* of each class alone; not of era 0 */
+	uint32_t counts[WITNESS_MAX_AGES];		    /* of each class alone; not of era 0 */
 };
 
 /* For blocks on the grid of a witness of so many. */

@@ -39,10 +39,10 @@ struct witness_sample {
 };
 
 struct witness {
-	const char *name; /* for messages; the caller's */
+	const char *name;	  /* for messages; the caller's */
 	uint32_t data_block_size; /* sectors */
 	uint32_t nr_blocks;
-	uint32_t era; /* of the view: no block has a later one */
+	uint32_t era;	  /* of the view: no block has a later one */
 	bool of_snapshot; /* so none of what was written in `era` is in it */
 	uint32_t nr_regions, nr_ages, nr_samples;
 	struct witness_region regions[WITNESS_MAX_REGIONS];
@@ -61,8 +61,8 @@ struct witness_subject {
 /* What is to be done with witnesses while the changes are read. */
 struct witness_task {
 	const struct witness *old; /* the view is compared with it; or NULL */
-	uint64_t listed_from;      /* blocks from here on are listed anyway, and not compared */
-	bool make;                 /* a new one is wanted */
+	uint64_t listed_from;	   /* blocks from here on are listed anyway, and not compared */
+	bool make;		   /* a new one is wanted */
 	/* The new one: free() it.  NULL when none is wanted, and when the answer is not exact:
 	 * something was passed over (ERA_VIEW_REPAIR). */
 	struct witness *made;
@@ -82,8 +82,8 @@ struct witness_task {
  * are unchanged on failure, except task->made, which is NULL then.
  */
 int witness_read_changes(struct era_view *view, const struct witness_subject *subject,
-			 uint32_t since, struct witness_task *task, struct era_changes *changes)
-	must_check;
+			 uint32_t since, struct witness_task *task,
+			 struct era_changes *changes) must_check;
 
 /* Reads a witness from a file; *out is to be free()d.  "-" is standard input; name must outlive it.
  * ERA_DAMAGED for one that is damaged, cut off, or no witness; all is reported. */

@@ -63,7 +63,8 @@ static inline const char *match(const char *line, const char *begin, const struc
 	uint32_t last = expect->len - 8, middle = last < 8 ? last : 8;
 
 	if (load(line) != load(begin) || load(line + 8) != load(begin + 8) ||
-	    load(text) != load(expect->text) || load(text + middle) != load(expect->text + middle) ||
+	    load(text) != load(expect->text) ||
+	    load(text + middle) != load(expect->text + middle) ||
 	    load(text + last) != load(expect->text + last))
 		return NULL;
 	return text + expect->len;

@@ -39,8 +39,8 @@ static void refuse(struct xml_parser *parser, unsigned columns, const char *text
 	uint64_t column = XML_GetCurrentColumnNumber64(parser->expat) + columns + 1;
 
 	report_fail(parser->source->rep, ERA_DAMAGED,
-		    "%s: line %" PRIu64 ", column %" PRIu64 ": %s",
-		    parser->source->name, line, column, text);
+		    "%s: line %" PRIu64 ", column %" PRIu64 ": %s", parser->source->name, line,
+		    column, text);
 	xml_stop(parser, ERA_DAMAGED);
 }
 
@@ -116,8 +116,7 @@ static bool parse_attributes(struct xml_parser *parser, const struct xml_element
 		if (values[i].text)
 			continue;
 		xml_invalid(parser, "attribute '%s' of <%s> is missing",
-			    element->attributes[i].name,
-			    element->name);
+			    element->attributes[i].name, element->name);
 		return false;
 	}
 	return true;

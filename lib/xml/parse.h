@@ -46,7 +46,7 @@ struct xml_element {
 	int parent, inside;
 	struct xml_attribute attributes[XML_MAX_ATTRIBUTES];
 	void (*begin)(void *ctx, const struct xml_value *values); /* in the attributes' order */
-	void (*end)(void *ctx); /* or NULL */
+	void (*end)(void *ctx);					  /* or NULL */
 };
 
 struct xml_parser {
@@ -60,10 +60,10 @@ struct xml_parser {
 	void *ctx;
 	void *expat;
 	int place, error;
-	uint64_t fed;           /* bytes given to expat */
-	uint64_t event_end;     /* up to where expat has made events of them */
+	uint64_t fed;		/* bytes given to expat */
+	uint64_t event_end;	/* up to where expat has made events of them */
 	uint64_t lines_skipped; /* lines that expat hasn't seen */
-	bool in_cdata;          /* what looks like elements is text */
+	bool in_cdata;		/* what looks like elements is text */
 };
 
 /* Parses all of source.  The caller sets source, elements, nr_elements and ctx; the rest is zero.

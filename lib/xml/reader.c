@@ -59,7 +59,8 @@ static void begin_superblock(void *ctx, const struct xml_value *values)
 		.current_era = (uint32_t)values[3].number,
 	};
 	if (!r->header.data_block_size || r->header.data_block_size % DATA_BLOCK_MIN_SECTORS)
-		xml_invalid(&r->xml, "block_size: found %" PRIu32 ", wanted a positive multiple of %u",
+		xml_invalid(&r->xml,
+			    "block_size: found %" PRIu32 ", wanted a positive multiple of %u",
 			    r->header.data_block_size, DATA_BLOCK_MIN_SECTORS);
 	else
 		xml_stop(&r->xml, r->to->begin(r->to->ctx, &r->header));
@@ -81,11 +82,13 @@ static void begin_writeset(void *ctx, const struct xml_value *values)
 	if (r->has_array)
 		xml_invalid(&r->xml, "<writeset> after <era_array>");
 	else if (era > r->header.current_era)
-		xml_invalid(&r->xml, "era of a writeset: found %" PRIu64 ", wanted at most %" PRIu32,
-			    era, r->header.current_era);
+		xml_invalid(&r->xml,
+			    "era of a writeset: found %" PRIu64 ", wanted at most %" PRIu32, era,
+			    r->header.current_era);
 	else if (era < r->min_era)
 		xml_invalid(&r->xml,
-			    "writesets must ascend: found era %" PRIu64 ", wanted at least %" PRIu64,
+			    "writesets must ascend: found era %" PRIu64
+			    ", wanted at least %" PRIu64,
 			    era, r->min_era);
 	if (xml_failed(&r->xml))
 		return;
@@ -123,7 +126,8 @@ static void begin_bit(void *ctx, const struct xml_value *values)
 	set_form(r, ONE_A_BIT);
 	if (block != r->next)
 		xml_invalid(&r->xml,
-			    "bits must follow one another: found block %" PRIu64 ", wanted %" PRIu64,
+			    "bits must follow one another: found block %" PRIu64
+			    ", wanted %" PRIu64,
 			    block, r->next);
 	else if (block >= r->nr_bits)
 		xml_invalid(&r->xml,
@@ -221,7 +225,8 @@ static void begin_era(void *ctx, const struct xml_value *values)
 			    ", wanted %" PRIu64,
 			    block, r->next);
 	else if (block >= r->header.nr_blocks)
-		xml_invalid(&r->xml, "block past the end: found block %" PRIu64 ", wanted below %" PRIu32,
+		xml_invalid(&r->xml,
+			    "block past the end: found block %" PRIu64 ", wanted below %" PRIu32,
 			    block, r->header.nr_blocks);
 	else if (era > r->header.current_era)
 		xml_invalid(&r->xml,
@@ -248,18 +253,35 @@ static void end_era_array(void *ctx)
 		xml_stop(&r->xml, r->to->array_end(r->to->ctx));
 }
 
-#define U32(name) {name, XML_NUMBER, UINT32_MAX}
-#define BLOCKS(name) {name, XML_NUMBER, ERA_MAX_BLOCKS}
+#define U32(name) \
+	{ \
+		name, XML_NUMBER, UINT32_MAX \
+	}
+#define BLOCKS(name) \
+	{ \
+		name, XML_NUMBER, ERA_MAX_BLOCKS \
+	}
 
 static const struct xml_element elements[] = {
-	{"superblock", OUTSIDE, IN_SUPERBLOCK,
+	{"superblock",
+	 OUTSIDE,
+	 IN_SUPERBLOCK,
 	 {{"uuid", XML_TEXT, 0}, U32("block_size"), BLOCKS("nr_blocks"), U32("current_era")},
-	 begin_superblock, end_superblock},
-	{"writeset", IN_SUPERBLOCK, IN_WRITESET, {U32("era"), BLOCKS("nr_bits")}, begin_writeset,
+	 begin_superblock,
+	 end_superblock},
+	{"writeset",
+	 IN_SUPERBLOCK,
+	 IN_WRITESET,
+	 {U32("era"), BLOCKS("nr_bits")},
+	 begin_writeset,
 	 end_writeset},
 	{"bit", IN_WRITESET, IN_BIT, {U32("block"), {"value", XML_TRUTH, 0}}, begin_bit, NULL},
 	{"marked", IN_WRITESET, IN_MARKED, {U32("block_begin"), U32("len")}, begin_marked, NULL},
-	{"era_array", IN_SUPERBLOCK, IN_ERA_ARRAY, {{NULL, XML_TEXT, 0}}, begin_era_array,
+	{"era_array",
+	 IN_SUPERBLOCK,
+	 IN_ERA_ARRAY,
+	 {{NULL, XML_TEXT, 0}},
+	 begin_era_array,
 	 end_era_array},
 	{"era", IN_ERA_ARRAY, IN_ERA, {U32("block"), U32("era")}, begin_era, NULL},
 };

@@ -18,7 +18,10 @@
 #define LINE_MAX_BYTES 128u
 #define ERAS_AT_ONCE 64u
 
-#define PIECE(s) {s, sizeof(s) - 1}
+#define PIECE(s) \
+	{ \
+		s, sizeof(s) - 1 \
+	}
 
 static const struct xml_piece bit_begin = PIECE("    <bit block=\"");
 static const struct xml_piece bit_end[2] = {PIECE("\" value=\"false\"/>\n"),
@@ -179,7 +182,7 @@ static int on_end(void *ctx)
 struct era_stream xml_writer_stream(struct xml_writer *writer, struct sink *sink, bool compact)
 {
 	*writer = (struct xml_writer){.sink = sink, .compact = compact};
-	return (struct era_stream){writer,         on_begin,        on_writeset_begin,
-				   on_words,       on_writeset_end, on_array_begin,
-				   on_eras,        on_array_end,    on_end};
+	return (struct era_stream){writer,   on_begin,	      on_writeset_begin,
+				   on_words, on_writeset_end, on_array_begin,
+				   on_eras,  on_array_end,    on_end};
 }

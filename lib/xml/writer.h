@@ -31,9 +31,9 @@ struct xml_era_end {
 
 struct xml_writer {
 	struct sink *sink;
-	bool compact;             /* <marked> instead of <bit> */
-	uint32_t nr_bits;         /* of the writeset being written */
-	uint64_t next;            /* bit or block */
+	bool compact;		     /* <marked> instead of <bit> */
+	uint32_t nr_bits;	     /* of the writeset being written */
+	uint64_t next;		     /* bit or block */
 	uint64_t run_begin, run_end; /* set bits not written yet */
 	struct decimal number;
 	struct xml_era_end ends[XML_NR_ENDS]; /* by the era's last bits */

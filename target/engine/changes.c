@@ -46,8 +46,7 @@ static int read_some(struct engine *e, struct era_live_changes *changes)
 	int r;
 
 	turns_take(&e->turns);
-	r = e->failed ? engine_refuse(e)
-		      : era_live_changes_step(e->live, changes, BLOCKS_A_TURN);
+	r = e->failed ? engine_refuse(e) : era_live_changes_step(e->live, changes, BLOCKS_A_TURN);
 	turns_give(&e->turns);
 	return r;
 }

@@ -18,7 +18,8 @@
 static void tell_stuck(struct engine *e)
 {
 	if (!e->told_stuck)
-		report_note(&e->rep, "%s: the metadata are too full to digest writesets", e->dev.path);
+		report_note(&e->rep, "%s: the metadata are too full to digest writesets",
+			    e->dev.path);
 	e->told_stuck = true;
 }
 
@@ -27,9 +28,11 @@ static void tell_digested(const struct engine *e)
 	const struct superblock *sb = era_live_sb(e->live);
 
 	if (e->tells & ENGINE_TELLS_DIGESTION)
-		report_note(&e->rep, "a writeset is digested; %" PRIu64 " wait; %" PRIu64 " of %" PRIu64
-			    " metadata blocks are in use", era_live_counters(e->live).nr_writesets,
-			    sb->sm.nr_allocated, sb->sm.nr_blocks);
+		report_note(&e->rep,
+			    "a writeset is digested; %" PRIu64 " wait; %" PRIu64 " of %" PRIu64
+			    " metadata blocks are in use",
+			    era_live_counters(e->live).nr_writesets, sb->sm.nr_allocated,
+			    sb->sm.nr_blocks);
 }
 
 /* With the turn.  *is_due: the digester is to commit what there is. */

@@ -52,8 +52,8 @@ void engine_begin_doubt(struct engine *e, uint64_t nr_blocks)
 
 	e->doubt.exists = is_in_doubt(e, &e->doubt.since);
 	e->doubt.nr_blocks = min_u64(old_blocks, nr_blocks);
-	e->doubt.has_whole_blocks = era_live_has_whole_blocks(e->live) || !old_blocks ||
-				    old_blocks > nr_blocks;
+	e->doubt.has_whole_blocks =
+		era_live_has_whole_blocks(e->live) || !old_blocks || old_blocks > nr_blocks;
 	e->doubt.last_block = old_blocks - !!old_blocks;
 }
 
@@ -112,7 +112,8 @@ void engine_believe_doubtful(struct engine *e)
 
 static void tell_unflushed(const struct engine *e)
 {
-	report_fail(e->user, ERA_SYS, "%s: a flush of the origin had failed: all that was written since era "
+	report_fail(e->user, ERA_SYS,
+		    "%s: a flush of the origin had failed: all that was written since era "
 		    "%" PRIu32 " counts as written again in era %" PRIu32 "; make a full backup",
 		    e->dev.path, e->doubt.since, era_live_sb(e->live)->current_era);
 }

@@ -80,8 +80,10 @@ static struct engine *create(const struct engine_config *config)
 	memset(e, 0, sizeof(*e));
 	e->dev.fd = -1;
 	init_locks(e);
-	e->rep = (struct report){
-		.ctx = e, .problem = on_problem, .error = on_error, .note = on_note};
+	e->rep = (struct report){.ctx = e,
+				 .problem = on_problem,
+				 .error = on_error,
+				 .note = on_note};
 	e->user = config->rep;
 	e->manual_digest = config->manual_digest;
 	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
@@ -116,8 +118,8 @@ static int check_block_size(const struct engine *e, uint32_t sectors, const char
 	if (sectors % DATA_BLOCK_MIN_SECTORS == 0)
 		return 0;
 	return report_fail(&e->rep, ERA_SYS,
-			   "%s: found %" PRIu32 " sectors, wanted a multiple of %u", whose,
-			   sectors, DATA_BLOCK_MIN_SECTORS);
+			   "%s: found %" PRIu32 " sectors, wanted a multiple of %u", whose, sectors,
+			   DATA_BLOCK_MIN_SECTORS);
 }
 
 static int format_if_blank(struct engine *e, const struct engine_config *config)
@@ -129,13 +131,15 @@ static int format_if_blank(struct engine *e, const struct engine_config *config)
 	if (config->format && !config->block_sectors)
 		return report_fail(&e->rep, ERA_SYS,
 				   "%s: the size of a data block must be given to make "
-				   "metadata", e->dev.path);
+				   "metadata",
+				   e->dev.path);
 	if (config->format)
 		return era_format(&e->dev, config->block_sectors,
 				  config->first_era ? config->first_era - 1 : 0);
-	return report_fail(&e->rep, ERA_SYS,
-			   "%s: has no metadata, its first block is zero, and formatting was not asked for",
-			   e->dev.path);
+	return report_fail(
+		&e->rep, ERA_SYS,
+		"%s: has no metadata, its first block is zero, and formatting was not asked for",
+		e->dev.path);
 }
 
 static int load(struct engine *e, const struct engine_config *config)
@@ -151,11 +155,13 @@ static int load(struct engine *e, const struct engine_config *config)
 	if (r)
 		return r;
 	e->block_bytes = superblock_block_bytes(era_live_sb(e->live));
-	if (!config->block_sectors || era_live_sb(e->live)->data_block_size == config->block_sectors)
+	if (!config->block_sectors ||
+	    era_live_sb(e->live)->data_block_size == config->block_sectors)
 		return 0;
 	return report_fail(&e->rep, ERA_SYS,
 			   "%s: data block size: found %" PRIu32 " sectors, wanted %" PRIu32,
-			   e->dev.path, era_live_sb(e->live)->data_block_size, config->block_sectors);
+			   e->dev.path, era_live_sb(e->live)->data_block_size,
+			   config->block_sectors);
 }
 
 /* The device is e's already. */

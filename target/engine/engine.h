@@ -47,17 +47,18 @@ enum engine_tells {
 };
 
 struct engine_config {
-	const char *metadata;   /* path of a block device or a regular file */
+	const char *metadata;	 /* path of a block device or a regular file */
 	const char *origin_name; /* in the table line; may be NULL */
-	uint32_t block_sectors; /* of a data block, a multiple of 8; 0, unless formatting: the metadata's */
-	bool format;            /* create metadata if block 0 is all zeroes */
-	uint32_t first_era;     /* of new metadata; every block counts as written in it; 0: era 1 */
-	bool manual_digest;     /* start no digester: engine_digest() is called instead */
-	unsigned tells;         /* enum engine_tells */
-	uint32_t cache_blocks;  /* metadata blocks kept in memory; 0 is a default of 2048 */
-	uint32_t room_wait_ms;  /* how long a message waits for space; 0 is a default of 10 s */
+	uint32_t
+		block_sectors; /* of a data block, a multiple of 8; 0, unless formatting: the metadata's */
+	bool format;	       /* create metadata if block 0 is all zeroes */
+	uint32_t first_era;    /* of new metadata; every block counts as written in it; 0: era 1 */
+	bool manual_digest;    /* start no digester: engine_digest() is called instead */
+	unsigned tells;	       /* enum engine_tells */
+	uint32_t cache_blocks; /* metadata blocks kept in memory; 0 is a default of 2048 */
+	uint32_t room_wait_ms; /* how long a message waits for space; 0 is a default of 10 s */
 
-	uint32_t doubt_ms;      /* DOUBT_FOR_A_WHILE: so long after a start; 0 is a minute */
+	uint32_t doubt_ms; /* DOUBT_FOR_A_WHILE: so long after a start; 0 is a minute */
 
 	/* Makes the completed requests to the origin durable.  Returns 0, or an error that it has
 	 * reported. NULL: completed requests are durable.  Called by any thread, one call at a
@@ -78,8 +79,8 @@ int engine_open(struct engine **e, const struct engine_config *config) must_chec
 
 /* The same on a device that is already open.  From then on it belongs to the engine, even after a
  * failure. config->metadata is not used. */
-int engine_open_dev(struct engine **e, struct blk_dev *dev, const struct engine_config *config)
-	must_check;
+int engine_open_dev(struct engine **e, struct blk_dev *dev,
+		    const struct engine_config *config) must_check;
 
 /* Starts a new era on an origin of this size, in one commit: a writeset that a crash left is
  * archived, the era array is resized to the origin, and the era rolls over.  Blocks that are new
@@ -123,8 +124,8 @@ struct engine_request {
  *
  * This takes no lock if the blocks are marked already.  Otherwise the calls that wait share a
  * commit. */
-int engine_mark(struct engine *e, uint64_t offset, uint64_t len, struct engine_request *req)
-	must_check;
+int engine_mark(struct engine *e, uint64_t offset, uint64_t len,
+		struct engine_request *req) must_check;
 
 /* The request has completed below, with or without an error. */
 void engine_done(struct engine *e, struct engine_request req);
@@ -144,8 +145,8 @@ void engine_done(struct engine *e, struct engine_request req);
  *
  * A flush of the origin that fails is final for beginning eras: see engine_flush_failed().
  */
-int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled, uint32_t *era)
-	must_check;
+int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancelled,
+		     uint32_t *era) must_check;
 int engine_drop_metadata_snap(struct engine *e) must_check;
 
 static inline int engine_checkpoint(struct engine *e, uint32_t *era)
@@ -219,8 +220,8 @@ int engine_read_changes(struct engine *e, uint32_t since, uint64_t *bits,
 /* Updates bits, which engine_read_changes() has filled for `since` with the marks of `era`, to the
  * present. */
 enum engine_added {
-	ENGINE_ADDED,    /* they include every request marked before the call */
-	ENGINE_MISSING,  /* they don't, and must not be changed */
+	ENGINE_ADDED,	  /* they include every request marked before the call */
+	ENGINE_MISSING,	  /* they don't, and must not be changed */
 	ENGINE_OTHER_ERA, /* another era has begun, or the engine has failed: read again */
 };
 
@@ -232,22 +233,22 @@ enum engine_added engine_add_marks(struct engine *e, uint32_t since, uint32_t er
 int engine_digest(struct engine *e) must_check;
 
 struct engine_stats {
-	uint64_t marks;          /* calls of engine_mark() that had to wait for a commit */
+	uint64_t marks; /* calls of engine_mark() that had to wait for a commit */
 	uint64_t commits;
 	uint64_t flushes;
 	uint64_t blocks_written; /* metadata blocks, superblocks included */
-	uint64_t digested;       /* writesets */
+	uint64_t digested;	 /* writesets */
 	uint64_t origin_flushes; /* that succeeded */
 
 	/* As they are now. */
-	uint64_t waiting;        /* writesets that are not digested yet */
-	uint64_t in_flight;      /* requests */
-	uint64_t used, total;    /* metadata blocks */
-	uint64_t spare;          /* of these, how many can be used before no era can begin */
+	uint64_t waiting;     /* writesets that are not digested yet */
+	uint64_t in_flight;   /* requests */
+	uint64_t used, total; /* metadata blocks */
+	uint64_t spare;	      /* of these, how many can be used before no era can begin */
 	uint32_t era;
 	bool has_snapshot, is_read_only, is_unflushed, is_paused;
 
-	struct histogram mark_wait;    /* of `marks` */
+	struct histogram mark_wait; /* of `marks` */
 	struct histogram commit;
 	struct histogram begin_era;    /* engine_begin_era(), if it succeeded */
 	struct histogram origin_flush; /* the same */

@@ -46,7 +46,7 @@ struct marker {
 /* A pause, and the last one's remains. */
 struct pause {
 	uint64_t token, last_token; /* 0: there is none */
-	struct timespec until;      /* it lapses then */
+	struct timespec until;	    /* it lapses then */
 	_Atomic bool is_over;
 };
 
@@ -55,19 +55,19 @@ struct doubt {
 	bool exists;
 	enum engine_doubt how;
 	bool has_whole_blocks; /* or no old last block that is in doubt */
-	uint32_t since;        /* what was written in this era or later */
+	uint32_t since;	       /* what was written in this era or later */
 	uint64_t last_block;   /* the old one */
 	uint64_t nr_blocks;    /* the blocks from here on are none of them */
-	uint64_t *bits;        /* or NULL */
+	uint64_t *bits;	       /* or NULL */
 	struct timespec until;
 };
 
 struct engine {
 	struct in_flight in_flight[IN_FLIGHT_STRIPES];
-	_Atomic uint32_t era; /* 0: nothing may be marked */
-	_Atomic bool paused;      /* new requests are held back; pause.c */
+	_Atomic uint32_t era;	   /* 0: nothing may be marked */
+	_Atomic bool paused;	   /* new requests are held back; pause.c */
 	_Atomic uint32_t draining; /* threads that wait for requests in flight */
-	_Atomic uint64_t *marked; /* one bit per data block: committed in the current era */
+	_Atomic uint64_t *marked;  /* one bit per data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
 	unsigned tells;
@@ -84,9 +84,9 @@ struct engine {
 	struct doubt doubt;
 	struct blk_dev dev;
 	struct era_live *live;
-	int failed;                 /* 0, or why the engine is read-only */
+	int failed;		    /* 0, or why the engine is read-only */
 	_Atomic bool is_unflushed;  /* a flush of the origin has failed */
-	bool told_stuck;            /* that there is no room to digest */
+	bool told_stuck;	    /* that there is no room to digest */
 	unsigned uncommitted_steps; /* since the digester's last commit */
 
 	pthread_mutex_t messages;
@@ -95,10 +95,10 @@ struct engine {
 	pthread_cond_t markers_done, drained, digester_wake, digested, unpaused;
 	struct pause pause;
 	struct marker *gathered;
-	bool leading;               /* one of the markers is at a commit */
+	bool leading; /* one of the markers is at a commit */
 	bool digester_runs, digester_stop, digest_wanted;
-	bool digests;               /* the last step was not the last there is, or another is wanted */
-	uint64_t nr_digestions;     /* steps so far */
+	bool digests;		/* the last step was not the last there is, or another is wanted */
+	uint64_t nr_digestions; /* steps so far */
 	pthread_t digester;
 	struct engine_figures figures;
 	struct engine_stats stats;

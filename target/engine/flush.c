@@ -38,10 +38,11 @@ void engine_flush_failed(struct engine *e)
 	turns_take(&e->turns);
 	r = remember_failed_flush(e);
 	turns_give(&e->turns);
-	report_fail(e->user, ERA_SYS,
-		    "a flush of the origin has failed: no era is given out until the target is started "
-		    "again%s; make a full backup then",
-		    r ? ", and this could not be written into the metadata" : "");
+	report_fail(
+		e->user, ERA_SYS,
+		"a flush of the origin has failed: no era is given out until the target is started "
+		"again%s; make a full backup then",
+		r ? ", and this could not be written into the metadata" : "");
 }
 
 int engine_refuse_unflushed(struct engine *e)

@@ -2,7 +2,7 @@
 #include "target/engine/histogram.h"
 
 const uint32_t histogram_bounds_us[HISTOGRAM_NR_BOUNDS] = {
-	100,   250,    500,    1000,   2500,    5000,    10000,    25000,
+	100,   250,    500,    1000,   2500,	5000,	 10000,	   25000,
 	50000, 100000, 250000, 500000, 1000000, 2500000, 10000000,
 };
 

@@ -11,7 +11,7 @@
 /* What a status says about the metadata, as of their last commit. */
 struct engine_figures {
 	uint64_t used, total; /* metadata blocks */
-	uint64_t spare;       /* of these, usable before no era can begin; not in the lines */
+	uint64_t spare;	      /* of these, usable before no era can begin; not in the lines */
 	uint64_t snapshot;    /* its block, or 0 */
 	uint32_t era;
 };

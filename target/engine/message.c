@@ -53,7 +53,8 @@ static int roll_over(struct engine *e, bool snapshot)
 	r = engine_mark_doubtful(e);
 	if (r)
 		return r;
-	report_note(&e->rep, "era %" PRIu32 " begins; %" PRIu64 " of %" PRIu64 " metadata blocks are in use",
+	report_note(&e->rep,
+		    "era %" PRIu32 " begins; %" PRIu64 " of %" PRIu64 " metadata blocks are in use",
 		    sb->current_era, sb->sm.nr_allocated, sb->sm.nr_blocks);
 	return 0;
 }

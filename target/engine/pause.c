@@ -97,9 +97,10 @@ int engine_pause(struct engine *e, uint32_t ms, uint64_t *token)
 	paused = mine && see_requests_out(e, mine);
 	engine_unlock(e);
 	if (!paused)
-		return report_fail(&e->rep, ERA_NO_ANSWER,
-				   mine ? "requests in flight have not ended in the time of the pause"
-					: "another pause has not ended in the time of this one");
+		return report_fail(
+			&e->rep, ERA_NO_ANSWER,
+			mine ? "requests in flight have not ended in the time of the pause"
+			     : "another pause has not ended in the time of this one");
 	*token = mine;
 	return 0;
 }

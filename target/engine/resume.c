@@ -44,7 +44,8 @@ int engine_resume(struct engine *e, uint64_t origin_bytes)
 	if (nr_blocks > ERA_MAX_BLOCKS)
 		return report_fail(&e->rep, ERA_SYS,
 				   "the origin has %" PRIu64 " blocks, more than %" PRIu64
-				   ", the most that dm-era can track", nr_blocks, ERA_MAX_BLOCKS);
+				   ", the most that dm-era can track",
+				   nr_blocks, ERA_MAX_BLOCKS);
 	r = engine_flush_origin(e);
 	if (r)
 		return r;

@@ -71,7 +71,10 @@ static void on_note(void *ctx, const char *text)
 struct report fuzz_report(struct told *told)
 {
 	*told = (struct told){0};
-	return (struct report){.ctx = told, .problem = on_problem, .error = on_error, .note = on_note};
+	return (struct report){.ctx = told,
+			       .problem = on_problem,
+			       .error = on_error,
+			       .note = on_note};
 }
 
 /* Of two errors in one piece of text expat finds the second first where the piece was not cut between
@@ -92,8 +95,8 @@ void must_say_the_same(const struct told *a, const struct told *b)
 
 void must_be_told(int result, const struct told *told)
 {
-	must(result == 0 || result == ERA_DAMAGED || result == ERA_SYS ||
-	     result == ERA_NO_ANSWER || result == ERA_PIPE);
+	must(result == 0 || result == ERA_DAMAGED || result == ERA_SYS || result == ERA_NO_ANSWER ||
+	     result == ERA_PIPE);
 	if (result && result != ERA_PIPE)
 		must(told->nr_problems + told->nr_errors);
 }

@@ -17,10 +17,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-#define must(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			fuzz_found(__FILE__, __LINE__, #condition);                                \
+#define must(condition) \
+	do { \
+		if (!(condition)) \
+			fuzz_found(__FILE__, __LINE__, #condition); \
 	} while (0)
 
 _Noreturn void fuzz_found(const char *file, int line, const char *what);

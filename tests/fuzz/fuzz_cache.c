@@ -102,8 +102,8 @@ static bool is_changed(const struct changes *changes, uint64_t origin_block, uin
 }
 
 /* Holds what is stale against what stays where nothing was changed. */
-static void must_be_stale(const struct changes *changes, const char *stale, const char *stale_anyway,
-			  const char *stays)
+static void must_be_stale(const struct changes *changes, const char *stale,
+			  const char *stale_anyway, const char *stays)
 {
 	uint64_t nr_changed = 0, cache_block, origin_block;
 	uint32_t sectors;
@@ -119,8 +119,7 @@ static void must_be_stale(const struct changes *changes, const char *stale, cons
 		must(nr_named(stale, cache_block, cache_block + 1) == changed);
 		nr_changed += changed;
 	}
-	must(nr_named(stale, 0, UINT64_MAX) ==
-	     nr_named(stale_anyway, 0, UINT64_MAX) + nr_changed);
+	must(nr_named(stale, 0, UINT64_MAX) == nr_named(stale_anyway, 0, UINT64_MAX) + nr_changed);
 }
 
 static void compare_with_unchanged(const struct cache_question *question, struct input text)

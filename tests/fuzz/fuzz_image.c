@@ -155,7 +155,7 @@ typedef int (*stream_fn)(struct era_view *view, const struct era_stream *to,
 static void dump(struct memdev *mem, unsigned flags, stream_fn stream, struct dumped *d)
 {
 	const struct era_stream to = {d,       on_begin, on_writeset, on_words, on_mark,
-				      on_mark, on_eras,  on_mark,     on_mark};
+				      on_mark, on_eras,	 on_mark,     on_mark};
 	struct era_losses losses = {0, 0};
 	struct era_view *view;
 	struct told told;
@@ -346,8 +346,8 @@ static void open_copy(const struct trial *trial, struct memdev *mem)
 	mem->nr_bad = trial->mem.nr_bad;
 }
 
-static int build(struct memdev *mem, int (*feed)(void *ctx, const struct era_stream *to),
-		 void *ctx, const struct report *rep)
+static int build(struct memdev *mem, int (*feed)(void *ctx, const struct era_stream *to), void *ctx,
+		 const struct report *rep)
 {
 	struct era_build *build;
 	struct era_stream stream;
@@ -399,7 +399,8 @@ static struct memdev original(const struct image *image)
 	size_t len;
 	const uint8_t *data = image_original(image, &len);
 
-	return (struct memdev){.data = (uint8_t *)(uintptr_t)data, .nr_blocks = len / META_BLOCK_SIZE};
+	return (struct memdev){.data = (uint8_t *)(uintptr_t)data,
+			       .nr_blocks = len / META_BLOCK_SIZE};
 }
 
 /* Evident damage takes nothing off the list.  Both are asked for one era, a part of the true one. */
@@ -458,8 +459,8 @@ static bool ends_as_before(const struct image *image)
 	size_t len;
 
 	data = image_original(image, &len);
-	return used_bytes(image->data, image->len) >= used_bytes(data, len) / META_BLOCK_SIZE *
-	       META_BLOCK_SIZE;
+	return used_bytes(image->data, image->len) >=
+	       used_bytes(data, len) / META_BLOCK_SIZE * META_BLOCK_SIZE;
 }
 
 static bool is_snapshot(unsigned flags)

@@ -82,8 +82,8 @@ static int read_text(struct input text, uint32_t cuts, enum xml_read_how how, st
 		     struct told *told)
 {
 	const struct report rep = fuzz_report(told);
-	const struct era_stream stream = {e,       on_begin, on_writeset, on_words, on_mark,
-					  on_mark, on_eras,  on_mark,     on_end};
+	const struct era_stream stream = {e,	   on_begin, on_writeset, on_words, on_mark,
+					  on_mark, on_eras,  on_mark,	  on_end};
 	struct source source;
 	int r;
 

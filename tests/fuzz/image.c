@@ -18,15 +18,15 @@
 
 /* A type for each way that checksums are made. */
 static const enum block_type kinds[] = {BLOCK_SUPERBLOCK, BLOCK_ERA_NODE, BLOCK_ERA, BLOCK_BITMAP,
-				      BLOCK_INDEX};
+					BLOCK_INDEX};
 
 struct image_base {
 	const char *path; /* NULL: there is none of that number */
 	uint8_t *data;
 	size_t len;
-	uint8_t *patched; /* what image_make() gives out, of room() bytes */
+	uint8_t *patched;	  /* what image_make() gives out, of room() bytes */
 	uint32_t max_data_blocks; /* what a superblock may say */
-	uint32_t *blocks; /* with a valid checksum */
+	uint32_t *blocks;	  /* with a valid checksum */
 	uint32_t nr_blocks;
 };
 
@@ -285,7 +285,7 @@ static void set_count(struct image *image, uint32_t nr, uint32_t count)
 	if (!index_nr || !bitmap_nr || index_nr == bitmap_nr || !bitmap || nr >= BITMAP_ENTRIES)
 		return;
 	before = bitmap_get_count(bitmap, nr);
-	((uint8_t *)bitmap->words)[nr / 4] &= (uint8_t)~(3u << (2 * (nr % 4)));
+	((uint8_t *)bitmap->words)[nr / 4] &= (uint8_t) ~(3u << (2 * (nr % 4)));
 	bitmap_set_count(bitmap, nr, count);
 	delta = (uint32_t)(count > 0) - (uint32_t)(before > 0);
 	sb->sm.nr_allocated = le64_make(le64_get(sb->sm.nr_allocated) + (uint64_t)(int32_t)delta);
@@ -422,17 +422,17 @@ static const struct patch_kind {
 	void (*apply)(struct patch *patch);
 	bool evident;
 } patch_kinds[] = {
-	{put_number, false}, {put_large_number, false}, {put_key, false},
-	{put_value, false},  {put_pointer, false},      {put_root, false},
-	{copy_block, false}, {change_kind, false},      {flip_bits, true},
-	{change_size, true}, {change_count, false},     {add_level, false},
+	{put_number, false},  {put_large_number, false}, {put_key, false},
+	{put_value, false},   {put_pointer, false},	 {put_root, false},
+	{copy_block, false},  {change_kind, false},	 {flip_bits, true},
+	{change_size, true},  {change_count, false},	 {add_level, false},
 	{fail_to_read, true},
 };
 
 static void apply(struct image *image, struct input *input)
 {
-	const struct patch_kind *kind = &patch_kinds[input_take(input,
-								1) % ARRAY_SIZE(patch_kinds)];
+	const struct patch_kind *kind =
+		&patch_kinds[input_take(input, 1) % ARRAY_SIZE(patch_kinds)];
 	uint32_t nr = block_of_rank(image, (uint32_t)input_take(input, 2));
 	struct patch patch = {
 		.image = image,
@@ -455,8 +455,10 @@ void image_make(struct image *image, struct input *input)
 {
 	const struct image_base *base = find_base((unsigned)input_take(input, 1));
 
-	*image = (struct image){
-		.base = base, .data = base->patched, .len = base->len, .evident = true};
+	*image = (struct image){.base = base,
+				.data = base->patched,
+				.len = base->len,
+				.evident = true};
 	for (unsigned i = 0; i < IMAGE_MAX_PATCHES && input->len; i++)
 		apply(image, input);
 }

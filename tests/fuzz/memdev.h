@@ -13,7 +13,7 @@
 struct memdev {
 	uint8_t *data;
 	uint64_t nr_blocks;
-	uint64_t end; /* of the blocks that were written */
+	uint64_t end;		      /* of the blocks that were written */
 	uint64_t bad[MEMDEV_MAX_BAD]; /* blocks that can't be read */
 	unsigned nr_bad;
 };

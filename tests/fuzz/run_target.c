@@ -19,7 +19,7 @@
 struct target {
 	struct era_live *live;
 	uint32_t seed;
-	uint32_t since;          /* the era that it began */
+	uint32_t since;				/* the era that it began */
 	uint64_t first[NR_STEPS], nr[NR_STEPS]; /* blocks that it marked */
 	unsigned nr_marks;
 };
@@ -82,8 +82,8 @@ static int commit(struct target *t)
 
 static int run(struct target *t)
 {
-	static int (*const steps[])(struct target *t) = {mark,   mark,         roll_over, digest,
-							 digest, take_or_drop, commit};
+	static int (*const steps[])(struct target * t) = {mark,	  mark,		roll_over, digest,
+							  digest, take_or_drop, commit};
 	static const uint32_t sizes[] = {1, 1, 1, 2, 3};
 	uint64_t nr_blocks = era_live_sb(t->live)->nr_blocks;
 	int r;

@@ -32,7 +32,7 @@
 
 #define MAX_EDITS 64
 
-static uint8_t *image;  /* as it was */
+static uint8_t *image;	/* as it was */
 static uint8_t *edited; /* a private copy */
 static uint64_t nr_blocks;
 static uint64_t changed[MAX_EDITS];
@@ -126,13 +126,13 @@ static uint64_t named_place(const char *name, size_t len)
 		uint32_t offset;
 		bool in_clone, in_cache;
 	} roots[] = {
-		{ "clone", 216, false, false },    { "index", 60, false, false },
-		{ "refs", 68, false, false },      { "current", 192, false, false },
-		{ "sets", 200, false, false },     { "eras", 208, false, false },
-		{ "snap-sets", 200, true, false }, { "snap-eras", 208, true, false },
-		{ "index", 80, false, true },      { "refs", 88, false, true },
-		{ "mappings", 192, false, true },  { "hints", 200, false, true },
-		{ "discards", 208, false, true },  { "dirty", 284, false, true },
+		{"clone", 216, false, false},	 {"index", 60, false, false},
+		{"refs", 68, false, false},	 {"current", 192, false, false},
+		{"sets", 200, false, false},	 {"eras", 208, false, false},
+		{"snap-sets", 200, true, false}, {"snap-eras", 208, true, false},
+		{"index", 80, false, true},	 {"refs", 88, false, true},
+		{"mappings", 192, false, true},	 {"hints", 200, false, true},
+		{"discards", 208, false, true},	 {"dirty", 284, false, true},
 	};
 	bool in_cache = is_cache();
 
@@ -213,7 +213,7 @@ static uint64_t entry(const char **text)
 /* The rest of PLACE.FIELD[.I], behind the place. */
 static struct spot field_spot(uint64_t block, const char **text)
 {
-	struct spot spot = { .block = block };
+	struct spot spot = {.block = block};
 	const uint8_t *data = block_of(image, block, *text);
 	const char *name;
 	size_t len;
@@ -282,7 +282,7 @@ static uint64_t value_of(const char *text, uint64_t old)
 
 static void copy_block(uint64_t to, uint64_t from)
 {
-	static const uint32_t own_number[NR_KINDS] = { 8, 8, 16, 8, 8, 8 };
+	static const uint32_t own_number[NR_KINDS] = {8, 8, 16, 8, 8, 8};
 	uint8_t *block = change(to);
 	enum kind kind = must_have_kind(block_of(image, from, "copy"), "copy");
 
@@ -318,7 +318,7 @@ static void poke(uint64_t nr, char **pairs)
 		unsigned long long offset = number(pairs[0], &end);
 
 		for (const char *hex = pairs[1]; *hex; hex += 2, offset++) {
-			char digits[3] = { hex[0], hex[1], 0 };
+			char digits[3] = {hex[0], hex[1], 0};
 
 			if (offset >= BLOCK_SIZE)
 				die("past the block's end", pairs[0]);
@@ -361,13 +361,15 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc < 3)
-		die("IMAGE BLOCK [OFFSET HEXBYTES]... or IMAGE PLACE.FIELD[.I][=VALUE]...", "usage");
+		die("IMAGE BLOCK [OFFSET HEXBYTES]... or IMAGE PLACE.FIELD[.I][=VALUE]...",
+		    "usage");
 	fd = load(argv[1], argc > 3 || strchr(argv[2], '='));
 	if (strpbrk(argv[2], ".="))
 		for (int i = 2; i < argc; i++)
 			edit(argv[i]);
 	else if (argc == 3)
-		puts(kinds[must_have_kind(block_of(image, number(argv[2], &end), argv[2]), argv[2])].name);
+		puts(kinds[must_have_kind(block_of(image, number(argv[2], &end), argv[2]), argv[2])]
+			     .name);
 	else
 		poke(number(argv[2], &end), argv + 3);
 	save(fd);

@@ -142,13 +142,15 @@ PLAIN(int, -1, dup, "dup", (int fd), (fd))
 PLAIN(int, -1, fchmod, "fchmod", (int fd, mode_t mode), (fd, mode))
 PLAIN(int, -1, fchown, "fchown", (int fd, uid_t user, gid_t group), (fd, user, group))
 PLAIN(int, -1, close, "close", (int fd), (fd))
-PLAIN(int, -1, fsetxattr, "fsetxattr", (int fd, const char *name, const void *value, size_t size, int flags),
+PLAIN(int, -1, fsetxattr, "fsetxattr",
+      (int fd, const char *name, const void *value, size_t size, int flags),
       (fd, name, value, size, flags))
 PLAIN(int, -1, fremovexattr, "fremovexattr", (int fd, const char *name), (fd, name))
-PLAIN(ssize_t, -1, getxattr, "getxattr", (const char *path, const char *name, void *value, size_t size),
-      (path, name, value, size))
-PLAIN(ssize_t, -1, listxattr, "getxattr", (const char *path, char *names, size_t size), (path, names, size))
-PLAIN(int, EOF, fclose, "fclose", (FILE *file), (file))
+PLAIN(ssize_t, -1, getxattr, "getxattr",
+      (const char *path, const char *name, void *value, size_t size), (path, name, value, size))
+PLAIN(ssize_t, -1, listxattr, "getxattr", (const char *path, char *names, size_t size),
+      (path, names, size))
+PLAIN(int, EOF, fclose, "fclose", (FILE * file), (file))
 
 int rename(const char *from, const char *to)
 {
@@ -170,7 +172,8 @@ int linkat(int from, const char *old, int to, const char *new, int flags)
 
 int open(const char *path, int flags, ...)
 {
-	bool is_nameless = (flags & O_TMPFILE) == O_TMPFILE, is_new = is_nameless || flags & O_CREAT;
+	bool is_nameless = (flags & O_TMPFILE) == O_TMPFILE,
+	     is_new = is_nameless || flags & O_CREAT;
 	va_list rest;
 	unsigned mode;
 

@@ -257,8 +257,8 @@ static void index_of(struct hostile *h, uint32_t bitmap)
 {
 	struct index_disk *index = (void *)h->block[h->next];
 
-	index->entry[0] = (struct index_entry_disk){
-		.blocknr = le64_make(bitmap), .nr_free = le32_make(BITMAP_ENTRIES)};
+	index->entry[0] = (struct index_entry_disk){.blocknr = le64_make(bitmap),
+						    .nr_free = le32_make(BITMAP_ENTRIES)};
 	finish(h, BLOCK_INDEX);
 }
 

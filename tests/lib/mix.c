@@ -20,13 +20,13 @@
 #define TRIES 1000
 
 enum fault_kind {
-	FIELD,    /* of a used block */
-	POINTER,  /* a field that holds a block number, to another one */
+	FIELD,	 /* of a used block */
+	POINTER, /* a field that holds a block number, to another one */
 	ZERO,
-	FLIP,     /* some bits, with the checksum as it was */
-	COPY,     /* of another block of its kind, as if it belonged here */
+	FLIP,	   /* some bits, with the checksum as it was */
+	COPY,	   /* of another block of its kind, as if it belonged here */
 	ELSEWHERE, /* what another block holds, as it is there */
-	MOVE,     /* to an unused block, with one field changed; what pointed to it leads there */
+	MOVE,	   /* to an unused block, with one field changed; what pointed to it leads there */
 	NR_FAULT_KINDS
 };
 
@@ -40,12 +40,13 @@ struct fault {
 static uint64_t unused[1 << 16];
 static size_t nr_unused;
 
-static const char *const names[NR_FAULT_KINDS] = { "field", "pointer", "zero", "flip", "copy", "elsewhere",
-						   "move" };
+static const char *const names[NR_FAULT_KINDS] = {"field", "pointer",	"zero", "flip",
+						  "copy",  "elsewhere", "move"};
 
 static void find_unused(void)
 {
-	for (uint64_t b = 1, i = 0; b < nr_blocks && nr_unused < sizeof(unused) / sizeof(unused[0]); b++) {
+	for (uint64_t b = 1, i = 0; b < nr_blocks && nr_unused < sizeof(unused) / sizeof(unused[0]);
+	     b++) {
 		while (i < nr_used && used[i] < b)
 			i++;
 		if (i == nr_used || used[i] != b)
@@ -55,8 +56,8 @@ static void find_unused(void)
 
 static bool is_pointer(const struct field *field)
 {
-	static const char *const pointers[] = { "index", "refs", "current", "sets", "eras", "snapshot",
-						"child", "root", "bitmap" };
+	static const char *const pointers[] = {"index",	   "refs",  "current", "sets",	"eras",
+					       "snapshot", "child", "root",    "bitmap"};
 
 	for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++)
 		if (!strcmp(field->name, pointers[i]))
@@ -74,7 +75,8 @@ static bool draw_field(struct fault *f, bool pointer)
 		const struct field *field = &fields[draw(NR_FIELDS)];
 		uint64_t nr;
 
-		if (kind == NR_KINDS || !has_field(data, kind, field) || (pointer && !is_pointer(field)))
+		if (kind == NR_KINDS || !has_field(data, kind, field) ||
+		    (pointer && !is_pointer(field)))
 			continue;
 		nr = field_entries(data, field) + (field->how_many == ENTRIES);
 		f->field = field;
@@ -88,8 +90,15 @@ static uint64_t draw_value(const struct fault *f)
 {
 	const uint8_t *data = image + f->block * BLOCK_SIZE;
 	uint64_t v = get_le(data + field_at(data, f->field, f->entry), f->field->size);
-	uint64_t values[] = { 0,	  1,		   v - 1,	 v + 1, UINT64_MAX, draw(nr_blocks),
-			      used[draw(nr_used)], v + 64, v ^ UINT64_C(1) << draw(64) };
+	uint64_t values[] = {0,
+			     1,
+			     v - 1,
+			     v + 1,
+			     UINT64_MAX,
+			     draw(nr_blocks),
+			     used[draw(nr_used)],
+			     v + 64,
+			     v ^ UINT64_C(1) << draw(64)};
 
 	return values[draw(sizeof(values) / sizeof(values[0]))];
 }
@@ -109,7 +118,8 @@ static bool draw_other(struct fault *f)
 
 static bool draw_fault(struct fault *f)
 {
-	*f = (struct fault){ .kind = (enum fault_kind)draw(NR_FAULT_KINDS), .block = used[draw(nr_used)] };
+	*f = (struct fault){.kind = (enum fault_kind)draw(NR_FAULT_KINDS),
+			    .block = used[draw(nr_used)]};
 	for (unsigned i = 0; i < 3; i++)
 		f->bits[i] = draw(BLOCK_SIZE * 8);
 	switch (f->kind) {
@@ -227,8 +237,8 @@ static void describe(const struct fault *f)
 	snprintf(now + len, sizeof(now) - len, " %s:%" PRIu64, names[f->kind], f->block);
 	len = strlen(now);
 	if (f->field)
-		snprintf(now + len, sizeof(now) - len, ".%s.%" PRIu64 "=%" PRIu64, f->field->name, f->entry,
-			 f->value);
+		snprintf(now + len, sizeof(now) - len, ".%s.%" PRIu64 "=%" PRIu64, f->field->name,
+			 f->entry, f->value);
 	len = strlen(now);
 	if (f->other)
 		snprintf(now + len, sizeof(now) - len, "<>%" PRIu64, f->other);
@@ -260,7 +270,7 @@ static bool is_found_alone(const struct fault *f, uint8_t *all)
 static void judge_salvage(const struct era_salvage_hints *hints)
 {
 	static struct answer a;
-	struct fold fold = { .a = &a };
+	struct fold fold = {.a = &a};
 	struct era_stream to = fold_stream(&fold);
 	struct era_salvage *s;
 	struct blk_dev dev;
@@ -284,9 +294,9 @@ static bool is_decidable(const struct fault *faults, unsigned nr)
 
 static void judge_case(const struct era_check_result *result, bool with_salvage)
 {
-	const struct era_salvage_hints nothing_known = { 0 };
-	const struct era_salvage_hints hints = { .nr_blocks = draw(2) ? truth[0].map.nr : 0,
-						 .data_block_size = 8 };
+	const struct era_salvage_hints nothing_known = {0};
+	const struct era_salvage_hints hints = {.nr_blocks = draw(2) ? truth[0].map.nr : 0,
+						.data_block_size = 8};
 	bool is_short;
 
 	judge_image(result, &is_short);

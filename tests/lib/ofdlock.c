@@ -15,7 +15,7 @@
 
 int main(int argc, char **argv)
 {
-	struct flock lock = { .l_whence = SEEK_SET };
+	struct flock lock = {.l_whence = SEEK_SET};
 	int is_device, fd;
 
 	if (argc < 4) {

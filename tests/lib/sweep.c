@@ -17,10 +17,10 @@ static const struct {
 	uint32_t values;
 	const char *name;
 } blind[] = {
-	{ SUPERBLOCK, 0, "era" },
-	{ NODE, 12, "key" },
-	{ ARRAY, 4, "era" },
-	{ ARRAY, 8, "word" },
+	{SUPERBLOCK, 0, "era"},
+	{NODE, 12, "key"},
+	{ARRAY, 4, "era"},
+	{ARRAY, 8, "word"},
 };
 
 static bool is_blind(const struct field *field, const uint8_t *data)
@@ -46,8 +46,8 @@ static void try(uint64_t block, const struct field *field, uint64_t i, uint64_t 
 	if (!memcmp(copy, old, BLOCK_SIZE))
 		return;
 	reseal(copy, kind);
-	snprintf(now, sizeof(now), "%" PRIu64 ".%s.%" PRIu64 "=%" PRIu64 " (%s)", block, field->name, i,
-		 get_le(copy + at, field->size), kinds[kind].name);
+	snprintf(now, sizeof(now), "%" PRIu64 ".%s.%" PRIu64 "=%" PRIu64 " (%s)", block,
+		 field->name, i, get_le(copy + at, field->size), kinds[kind].name);
 	alarm(SECONDS_A_CASE);
 	nr_cases++;
 	write_image(block, 1, copy);
@@ -63,11 +63,15 @@ static void try_values(uint64_t block, const struct field *field, uint64_t i)
 {
 	const uint8_t *data = image + block * BLOCK_SIZE;
 	uint64_t v = get_le(data + field_at(data, field, i), field->size);
-	uint64_t values[] = { 0,	     1,
-			      v - 1,	     v + 1,
-			      UINT64_MAX,    v + (UINT64_C(1) << 52),
-			      draw(nr_blocks), used[draw(nr_used)],
-			      used[draw(nr_used)] };
+	uint64_t values[] = {0,
+			     1,
+			     v - 1,
+			     v + 1,
+			     UINT64_MAX,
+			     v + (UINT64_C(1) << 52),
+			     draw(nr_blocks),
+			     used[draw(nr_used)],
+			     used[draw(nr_used)]};
 
 	for (size_t n = 0; n < sizeof(values) / sizeof(values[0]); n++)
 		try(block, field, i, values[n]);

@@ -190,13 +190,13 @@ static int nothing(void *ctx)
 
 static struct era_stream fold_stream(struct fold *fold)
 {
-	return (struct era_stream){ fold,	   on_begin, on_writeset_begin, on_words, nothing,
-				    on_array_begin, on_eras,  nothing,		nothing };
+	return (struct era_stream){fold,	   on_begin, on_writeset_begin, on_words, nothing,
+				   on_array_begin, on_eras,  nothing,		nothing};
 }
 
 static void read_stream(struct era_view *view, struct answer *a)
 {
-	struct fold fold = { .a = a };
+	struct fold fold = {.a = a};
 	struct era_stream to = fold_stream(&fold);
 	struct era_losses losses;
 
@@ -251,7 +251,8 @@ static void judge_repair(const struct answer *a, const struct answer *right, con
 }
 
 /* Each way of reading one view against the others and the truth.  Whether a strict answer is short. */
-static bool judge(const struct look *l, const struct look *right, const struct era_check_result *check)
+static bool judge(const struct look *l, const struct look *right,
+		  const struct era_check_result *check)
 {
 	bool is_short;
 
@@ -287,7 +288,8 @@ static bool judge(const struct look *l, const struct look *right, const struct e
 
 static void write_image(uint64_t block, uint64_t nr, const uint8_t *from)
 {
-	if (pwrite(fd, from, nr * BLOCK_SIZE, (off_t)(block * BLOCK_SIZE)) != (ssize_t)(nr * BLOCK_SIZE))
+	if (pwrite(fd, from, nr * BLOCK_SIZE, (off_t)(block * BLOCK_SIZE)) !=
+	    (ssize_t)(nr * BLOCK_SIZE))
 		die("cannot write");
 }
 
@@ -333,7 +335,7 @@ static void repair_counts(const struct look *before, bool found)
 static void judge_image(const struct era_check_result *all, bool *is_short)
 {
 	static struct look l[2];
-	struct era_check_result snapshot = { 0 };
+	struct era_check_result snapshot = {0};
 	int r;
 
 	look(0, &l[0]);
@@ -382,7 +384,8 @@ static void learn_truth(void)
 {
 	struct era_check_result result;
 
-	if (era_check(path, ERA_CHECK_ALL, &quiet, &result) || result.nr_fatal || result.nr_non_fatal)
+	if (era_check(path, ERA_CHECK_ALL, &quiet, &result) || result.nr_fatal ||
+	    result.nr_non_fatal)
 		die("the image is not sound");
 	look(0, &truth[0]);
 	if (has_snapshot)
@@ -408,8 +411,9 @@ static void start(const char *name, const char *seed)
 
 static int finish(void)
 {
-	printf("%zu blocks, %" PRIu64 " cases; answers: %" PRIu64 " refused, %" PRIu64 " the same, %" PRIu64
-	       " more, %" PRIu64 " short; %" PRIu64 " repaired; %" PRIu64 " failures\n",
+	printf("%zu blocks, %" PRIu64 " cases; answers: %" PRIu64 " refused, %" PRIu64
+	       " the same, %" PRIu64 " more, %" PRIu64 " short; %" PRIu64 " repaired; %" PRIu64
+	       " failures\n",
 	       nr_used, nr_cases, nr_refused, nr_same, nr_more, nr_short, nr_repaired, nr_failures);
 	return nr_failures != 0;
 }

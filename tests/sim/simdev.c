@@ -253,7 +253,8 @@ struct search {
 
 static uint32_t draw(struct search *search, uint32_t below)
 {
-	search->random = search->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	search->random =
+		search->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (uint32_t)((search->random >> 33) % below);
 }
 
@@ -468,7 +469,8 @@ static void add_pending(struct search *search, const struct simdev_event *event)
 {
 	if (search->nr == search->room) {
 		search->room = search->room ? 2 * search->room : 64;
-		search->pending = must(realloc(search->pending, search->room * sizeof(*search->pending)));
+		search->pending =
+			must(realloc(search->pending, search->room * sizeof(*search->pending)));
 	}
 	search->pending[search->nr++] =
 		(struct pending){.event = event, .doubtful = event->doubtful};

@@ -31,11 +31,11 @@
 
 /* What goes wrong.  Calls are counted from 1, from simdev_open() or simdev_settle() on; 0: none. */
 struct simdev_faults {
-	uint64_t bad_block; /* reads that touch it fail with EIO; or SIMDEV_NO_BLOCK */
+	uint64_t bad_block;	     /* reads that touch it fail with EIO; or SIMDEV_NO_BLOCK */
 	uint64_t read, write, flush; /* which of them fails */
-	int error;        /* with this; 0 is EIO */
-	bool short_write; /* half of the write is done before it fails */
-	bool lasting;     /* and so do all after it */
+	int error;		     /* with this; 0 is EIO */
+	bool short_write;	     /* half of the write is done before it fails */
+	bool lasting;		     /* and so do all after it */
 };
 
 struct simdev_event;
@@ -43,7 +43,7 @@ struct simdev_event;
 struct simdev {
 	uint8_t *data; /* as a reader sees it */
 	uint64_t nr_blocks;
-	struct simdev_faults faults; /* none after simdev_open() */
+	struct simdev_faults faults;	 /* none after simdev_open() */
 	uint64_t reads, writes, flushes; /* how many there were */
 	/* The rest is its own. */
 	uint8_t *base;
@@ -80,7 +80,7 @@ struct simdev_stop {
 	struct simdev *image; /* what is there when power comes back; the judge may write to it, and
 			       * even go through its stops */
 	uint64_t promise;     /* the last before the stop */
-	char why[256];        /* for the judge: what is wrong */
+	char why[256];	      /* for the judge: what is wrong */
 };
 
 struct simdev_result {

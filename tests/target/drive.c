@@ -39,9 +39,9 @@ struct drive {
 	struct engine *engine;
 	char *metadata;
 	uint32_t block;
-	uint32_t nr_blocks;   /* before the next resume */
+	uint32_t nr_blocks;    /* before the next resume */
 	bool has_whole_blocks; /* the last of these is surely a whole one */
-	uint32_t oldest;      /* era of which there is a writeset then */
+	uint32_t oldest;       /* era of which there is a writeset then */
 	uint64_t sectors;
 	bool held;
 };
@@ -184,8 +184,8 @@ static void *run_storm(void *arg)
 
 	for (uint64_t i = 0; i < storm->writes && !storm->result; i++) {
 		storm->seed = storm->seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-		storm->result = write_sectors(storm->drive,
-					      (storm->seed >> 20) % storm->drive->sectors, 1);
+		storm->result =
+			write_sectors(storm->drive, (storm->seed >> 20) % storm->drive->sectors, 1);
 	}
 	return NULL;
 }
@@ -321,7 +321,8 @@ static int do_stats(struct drive *d, char **words, unsigned nr)
 	(void)nr;
 	engine_stats(d->engine, &s);
 	printf("marks %" PRIu64 " commits %" PRIu64 " flushes %" PRIu64 " blocks %" PRIu64
-	       " digested %" PRIu64 "\n", s.marks, s.commits, s.flushes, s.blocks_written, s.digested);
+	       " digested %" PRIu64 "\n",
+	       s.marks, s.commits, s.flushes, s.blocks_written, s.digested);
 	return 0;
 }
 
@@ -351,15 +352,24 @@ static const struct {
 	bool needs_engine;
 	command_fn run;
 } commands[] = {
-	{"open", 3, false, do_open},         {"resume", 2, true, do_resume},
-	{"write", 3, true, do_write},        {"storm", 4, true, do_storm},
-	{"checkpoint", 1, true, do_checkpoint}, {"take", 1, true, do_take},
-	{"drop", 1, true, do_drop},          {"toggle", 1, true, do_toggle},
-	{"digest", 1, true, do_digest},      {"since", 2, true, do_since},
-	{"status", 1, true, do_status},      {"table", 1, true, do_table},
-	{"stats", 1, true, do_stats},        {"suspend", 1, true, do_suspend},
-	{"crash", 1, true, do_close},        {"close", 1, true, do_close},
-	{"exhaust", 1, true, do_exhaust},    {"fails", 2, false, do_fails},
+	{"open", 3, false, do_open},
+	{"resume", 2, true, do_resume},
+	{"write", 3, true, do_write},
+	{"storm", 4, true, do_storm},
+	{"checkpoint", 1, true, do_checkpoint},
+	{"take", 1, true, do_take},
+	{"drop", 1, true, do_drop},
+	{"toggle", 1, true, do_toggle},
+	{"digest", 1, true, do_digest},
+	{"since", 2, true, do_since},
+	{"status", 1, true, do_status},
+	{"table", 1, true, do_table},
+	{"stats", 1, true, do_stats},
+	{"suspend", 1, true, do_suspend},
+	{"crash", 1, true, do_close},
+	{"close", 1, true, do_close},
+	{"exhaust", 1, true, do_exhaust},
+	{"fails", 2, false, do_fails},
 };
 
 static int run(struct drive *d, char **words, unsigned nr)

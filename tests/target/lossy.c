@@ -178,7 +178,8 @@ static int lossy_pread(void *handle, void *buf, uint32_t count, uint64_t offset,
 	return 0;
 }
 
-static int lossy_pwrite(void *handle, const void *buf, uint32_t count, uint64_t offset, uint32_t flags)
+static int lossy_pwrite(void *handle, const void *buf, uint32_t count, uint64_t offset,
+			uint32_t flags)
 {
 	struct connection *c = is_multi ? &shared : handle;
 
@@ -199,7 +200,8 @@ static int write_units(struct connection *c)
 	for (size_t i = 0; i < nr_units; i++) {
 		size_t at = i * UNIT, len = size - at < UNIT ? size - at : UNIT;
 
-		if (c->dirty[i] && !fails && pwrite(fd, memory + at, len, (off_t)at) != (ssize_t)len)
+		if (c->dirty[i] && !fails &&
+		    pwrite(fd, memory + at, len, (off_t)at) != (ssize_t)len)
 			abort();
 		c->dirty[i] = 0;
 	}

@@ -15,7 +15,8 @@
 #define SIZE_AT_LEAST(type, size) _Static_assert(sizeof(struct type) >= (size), #type)
 #define PLACE(type, member, offset, size) \
 	_Static_assert(offsetof(struct type, member) == (offset) && \
-		       sizeof(((struct type *)0)->member) == (size), #type "." #member)
+			       sizeof(((struct type *)0)->member) == (size), \
+		       #type "." #member)
 
 VALUE(DMERA_OK, 0);
 VALUE(DMERA_DAMAGED, -1);

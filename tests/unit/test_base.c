@@ -47,8 +47,8 @@ static void bits_find_what_a_loop_finds(void **state)
 			count += model[i];
 			assert_int_equal(bits_test(words, i), model[i]);
 			assert_int_equal(bits_next_set(words, i, nr), model_next(model, i, 1, nr));
-			assert_int_equal(bits_next_clear(words, i, nr), model_next(model, i, 0,
-										   nr));
+			assert_int_equal(bits_next_clear(words, i, nr),
+					 model_next(model, i, 0, nr));
 		}
 		assert_int_equal(bits_count(words, nr), count);
 		assert_int_equal(bits_next_set(words, nr, nr), nr);
@@ -73,7 +73,8 @@ static void ranges_set_just_their_bits(void **state)
 
 static void decimals_count_as_printf_prints(void **state)
 {
-	static const uint64_t starts[] = {0, 5, 95, 9980, 99990, 1999990, 4294967280u, UINT64_MAX - 260};
+	static const uint64_t starts[] = {0,	 5,	  95,	       9980,
+					  99990, 1999990, 4294967280u, UINT64_MAX - 260};
 	char text[64], wanted[32];
 	struct decimal d = {0};
 
@@ -89,9 +90,17 @@ static void decimals_count_as_printf_prints(void **state)
 
 static void decimals_are_digits_and_nothing_else(void **state)
 {
-	static const char *const wrong[] = {
-		"", "-1", "+1", " 1", "1 ", "0x1", "1a", "/", ":", "18446744073709551616",
-		"99999999999999999999"};
+	static const char *const wrong[] = {"",
+					    "-1",
+					    "+1",
+					    " 1",
+					    "1 ",
+					    "0x1",
+					    "1a",
+					    "/",
+					    ":",
+					    "18446744073709551616",
+					    "99999999999999999999"};
 	uint64_t value = 7;
 
 	(void)state;

@@ -52,9 +52,11 @@ static void read_truth(struct image *image, const char *part)
 	uint32_t era;
 
 	assert_non_null(file);
-	assert_int_equal(fscanf(file, "# sectors %" SCNu64 " block %" SCNu64 " nr_blocks %" SCNu64
-				" era %" SCNu32, &sectors, &image->block_size, &image->nr_blocks,
-				&image->era), 4);
+	assert_int_equal(fscanf(file,
+				"# sectors %" SCNu64 " block %" SCNu64 " nr_blocks %" SCNu64
+				" era %" SCNu32,
+				&sectors, &image->block_size, &image->nr_blocks, &image->era),
+			 4);
 	image->block_size *= 512;
 	assert_true(image->nr_blocks <= MAX_BLOCKS);
 	while (fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu32, &first, &last, &era) == 3)

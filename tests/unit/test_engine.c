@@ -37,7 +37,7 @@ struct history {
 	struct eras now, snapshot;
 	uint64_t origin_bytes, seed, calls;
 	uint32_t most_blocks; /* the metadata have the recommended size for so many; 0: less */
-	bool held, ended; /* ended: no room to begin */
+	bool held, ended;     /* ended: no room to begin */
 	uint64_t nr_full, nr_checks;
 };
 
@@ -51,7 +51,7 @@ static uint32_t draw(struct history *h, uint32_t limit)
 /* Where mistakes like to be. */
 static uint32_t draw_nr_blocks(struct history *h)
 {
-	static const uint32_t edges[] = {1,    3,    63,    64,    65,    1017,  1018, 1019,
+	static const uint32_t edges[] = {1,    3,    63,    64,	   65,	  1017,	 1018,	    1019,
 					 2036, 5000, 32575, 32576, 32577, 65152, MAX_BLOCKS};
 	uint32_t edge = edges[draw(h, ARRAY_SIZE(edges))];
 	uint32_t nr = draw(h, 3) ? edge : 1 + draw(h, edge);
@@ -308,9 +308,9 @@ static const struct {
 	void (*call)(struct history *h);
 	unsigned weight;
 } calls[] = {
-	{do_mark, 600}, {do_checkpoint, 60}, {do_take, 20},    {do_drop, 20},  {do_digest, 60},
-	{do_changes, 10}, {do_status, 20},   {do_past_end, 2}, {do_suspend, 6}, {do_stop, 4},
-	{do_crash, 6},  {check, 15},         {do_heal, 10},    {do_storm, 3},
+	{do_mark, 600},	  {do_checkpoint, 60}, {do_take, 20},	 {do_drop, 20},	  {do_digest, 60},
+	{do_changes, 10}, {do_status, 20},     {do_past_end, 2}, {do_suspend, 6}, {do_stop, 4},
+	{do_crash, 6},	  {check, 15},	       {do_heal, 10},	 {do_storm, 3},
 };
 
 static void call_any(struct history *h)

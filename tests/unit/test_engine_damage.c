@@ -41,9 +41,11 @@ static const struct report counting = {.problem = count_problem, .error = count_
 
 static int open_engine(struct simdev *sim, struct engine **e)
 {
-	const struct engine_config config = {
-		.block_sectors = 8, .format = true, .manual_digest = true, .cache_blocks = 8,
-		.rep = &counting};
+	const struct engine_config config = {.block_sectors = 8,
+					     .format = true,
+					     .manual_digest = true,
+					     .cache_blocks = 8,
+					     .rep = &counting};
 	struct blk_dev dev;
 
 	assert_int_equal(simdev_dev(sim, &dev, &counting), 0);

@@ -213,7 +213,8 @@ static int slow_flush(void *origin)
 
 static void test_lapses_while_it_rolls(void **state)
 {
-	struct engine_config config = {.metadata = path, .block_sectors = 8,
+	struct engine_config config = {.metadata = path,
+				       .block_sectors = 8,
 				       .flush_origin = slow_flush};
 	uint32_t era = 77;
 	uint64_t token;
@@ -353,7 +354,8 @@ static void test_many_threads(void **state)
 	atomic_store(&stop, false);
 	for (uintptr_t i = 0; i < NR_WRITERS + 1; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL,
-						i ? write_blocks : send_checkpoints, (void *)i), 0);
+						i ? write_blocks : send_checkpoints, (void *)i),
+				 0);
 	for (unsigned i = 0; i < 600; i++) {
 		unsigned ok = (unsigned)pause_once(&seed);
 

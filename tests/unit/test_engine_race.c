@@ -18,8 +18,7 @@
 static void before_counting(void);
 
 #undef atomic_fetch_add
-#define atomic_fetch_add(at, n) \
-	(before_counting(), __atomic_fetch_add((at), (n), __ATOMIC_SEQ_CST))
+#define atomic_fetch_add(at, n) (before_counting(), __atomic_fetch_add((at), (n), __ATOMIC_SEQ_CST))
 #define ROOM_TARGET_ENGINE
 #include "target/engine/mark.c"
 
@@ -39,8 +38,9 @@ static void before_counting(void)
 
 static struct engine *open_engine(struct simdev *sim)
 {
-	const struct engine_config config = {
-		.block_sectors = 8, .format = true, .manual_digest = true};
+	const struct engine_config config = {.block_sectors = 8,
+					     .format = true,
+					     .manual_digest = true};
 	struct engine *e;
 	struct blk_dev dev;
 

@@ -47,7 +47,7 @@ struct run {
 	struct engine *engine;
 	struct state *states; /* [0 .. promised] are true or were; the next may come */
 	unsigned promised;
-	bool with_digest, failed, resumed; /* resumed: since the opening */
+	bool with_digest, failed, resumed;     /* resumed: since the opening */
 	struct witness *witnesses[MAX_STATES]; /* of what a promise said, of some; or NULL */
 	bool with_witnesses;
 	unsigned doubtful; /* a promise at which what a failed flush left may be gone; 0: none */
@@ -145,7 +145,7 @@ static void returned(struct run *run, int r)
 	keep_witness(run);
 }
 
-static bool has_origin;   /* that is flushed, so that there is something to doubt */
+static bool has_origin;	  /* that is flushed, so that there is something to doubt */
 static bool origin_fails; /* to flush */
 static uint32_t doubt_ms;
 
@@ -210,7 +210,8 @@ static void mark(struct run *run)
 	len = (uint32_t)min_u64(len, nr - first);
 	for (uint32_t i = first; i < first + len; i++)
 		state->live.last[i] = state->live.era;
-	r = engine_mark(run->engine, (uint64_t)first * BLOCK_BYTES, (uint64_t)len * BLOCK_BYTES, &req);
+	r = engine_mark(run->engine, (uint64_t)first * BLOCK_BYTES, (uint64_t)len * BLOCK_BYTES,
+			&req);
 	if (!r)
 		engine_done(run->engine, req);
 	returned(run, r);
@@ -328,7 +329,8 @@ static bool view_is(struct simdev *image, unsigned flags, const struct eras *era
 
 	if (simdev_dev(image, &dev, NULL) || era_view_open_dev(&view, &dev, flags))
 		return false;
-	same = era_view_sb(view)->nr_blocks == eras->nr_blocks && era_view_sb(view)->current_era == eras->era;
+	same = era_view_sb(view)->nr_blocks == eras->nr_blocks &&
+	       era_view_sb(view)->current_era == eras->era;
 	if (same) {
 		assert_int_equal(era_map_open(&map, view), 0);
 		while ((r = era_map_next(map, &chunk)) > 0)
@@ -372,8 +374,9 @@ static bool is_sound(struct simdev *image)
 /* The metadata resume, and all that was true still is; what is new is marked, and stays. */
 static bool works_on(struct simdev *image, const struct state *state)
 {
-	const struct engine_config config = {
-		.block_sectors = BLOCK_SECTORS, .format = true, .manual_digest = true};
+	const struct engine_config config = {.block_sectors = BLOCK_SECTORS,
+					     .format = true,
+					     .manual_digest = true};
 	struct eras eras = state->live;
 	struct engine_request req;
 	struct engine *e;
@@ -522,7 +525,8 @@ static bool fails_well(uint64_t seed, const struct simdev_faults *faults)
 	run.sim.faults = (struct simdev_faults){.bad_block = SIMDEV_NO_BLOCK};
 	if (nr_bad(&run, &how, false))
 		fail_msg("seed %" PRIu64 ", read %" PRIu64 ", write %" PRIu64 ", flush %" PRIu64
-			 " fails: something is lost", seed, faults->read, faults->write, faults->flush);
+			 " fails: something is lost",
+			 seed, faults->read, faults->write, faults->flush);
 	end_run(&run);
 	return failed;
 }
@@ -626,8 +630,9 @@ static void test_what_is_marked_goes_on(void **state)
 		open_engine(&run);
 		resume(&run, MAX_BLOCKS);
 		assert_int_equal(mark_block(&run, 5), 0);
-		run.sim.faults = (struct simdev_faults){
-			.bad_block = SIMDEV_NO_BLOCK, .flush = run.sim.flushes + 1, .error = errors[i]};
+		run.sim.faults = (struct simdev_faults){.bad_block = SIMDEV_NO_BLOCK,
+							.flush = run.sim.flushes + 1,
+							.error = errors[i]};
 		assert_int_equal(mark_block(&run, 6), ERA_SYS);
 		run.sim.faults = (struct simdev_faults){.bad_block = SIMDEV_NO_BLOCK};
 		assert_true(is_read_only(&run));
@@ -652,8 +657,9 @@ static void test_no_space_heals(void **state)
 		struct run run;
 
 		start_run(&run, 5, true);
-		run.sim.faults = (struct simdev_faults){
-			.bad_block = SIMDEV_NO_BLOCK, .write = n, .error = ENOSPC};
+		run.sim.faults = (struct simdev_faults){.bad_block = SIMDEV_NO_BLOCK,
+							.write = n,
+							.error = ENOSPC};
 		go_on(&run, 25);
 		nr_final += run.failed;
 		if (nr_bad(&run, &how, false))

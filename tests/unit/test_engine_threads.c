@@ -23,7 +23,7 @@
 
 static char path[UNIT_PATH_MAX];
 static struct engine *engine;
-static _Atomic uint32_t answered;          /* the era of the last checkpoint that returned */
+static _Atomic uint32_t answered;	     /* the era of the last checkpoint that returned */
 static _Atomic uint32_t required[NR_BLOCKS]; /* 0: never written */
 static atomic_bool stop;
 static unsigned writes;
@@ -47,7 +47,8 @@ static void *write_blocks(void *arg)
 		struct engine_request req;
 
 		nr = first + nr > NR_BLOCKS ? 1 : nr;
-		if (engine_mark(engine, (uint64_t)first * BLOCK_BYTES, (uint64_t)nr * BLOCK_BYTES, &req))
+		if (engine_mark(engine, (uint64_t)first * BLOCK_BYTES, (uint64_t)nr * BLOCK_BYTES,
+				&req))
 			abort();
 		if (i % 4 == 0)
 			usleep(unit_random(&seed) % 300);
@@ -122,7 +123,8 @@ static void run_threads(void)
 	atomic_store(&stop, false);
 	assert_int_equal(pthread_create(&messenger, NULL, send_messages, NULL), 0);
 	for (uintptr_t i = 0; i < NR_WRITERS; i++)
-		assert_int_equal(pthread_create(&writers[i], NULL, write_blocks, (void *)(i + 1)), 0);
+		assert_int_equal(pthread_create(&writers[i], NULL, write_blocks, (void *)(i + 1)),
+				 0);
 	for (unsigned i = 0; i < NR_WRITERS; i++)
 		pthread_join(writers[i], NULL);
 	atomic_store(&stop, true);

@@ -193,7 +193,7 @@ static int on_end(void *ctx)
 static void check_stream(const struct model *model)
 {
 	struct compare c = {.model = model};
-	const struct era_stream stream = {&c,      on_begin,        on_writeset_begin,
+	const struct era_stream stream = {&c,	    on_begin,	     on_writeset_begin,
 					  on_words, on_writeset_end, on_array_begin,
 					  on_eras,  on_array_end,    on_end};
 	struct era_losses losses;
@@ -267,8 +267,8 @@ static void try(uint32_t nr_blocks, uint32_t nr_writesets, uint64_t *seed)
 
 static void sizes_at_the_edges(void **state)
 {
-	static const uint32_t sizes[] = {0, 1, 63, 64, 65, 1017, 1018, 1019, 2036, 4095, 4096, 4097,
-					 32576, 32577};
+	static const uint32_t sizes[] = {0,    1,    63,   64,	 65,   1017,  1018,
+					 1019, 2036, 4095, 4096, 4097, 32576, 32577};
 	uint64_t seed = 3;
 
 	(void)state;

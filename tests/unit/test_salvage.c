@@ -64,7 +64,9 @@ static void load_truth(struct image *image, const char *path)
 	assert_non_null(file);
 	assert_int_equal(fscanf(file,
 				"# sectors %*u block %" SCNu32 " nr_blocks %" SCNu32 " era %" SCNu32
-				"\n", &image->block_size, &image->nr_blocks, &image->current_era), 3);
+				"\n",
+				&image->block_size, &image->nr_blocks, &image->current_era),
+			 3);
 	image->eras = calloc(image->nr_blocks + 1u, sizeof(*image->eras));
 	assert_non_null(image->eras);
 	while (fscanf(file, "%" SCNu32 " %" SCNu32 " %" SCNu32 "\n", &first, &last, &era) == 3)
@@ -213,7 +215,8 @@ static void truncated(struct victim *v)
 
 static uint64_t pointer(const struct victim *v, uint64_t block, unsigned at)
 {
-	uint64_t value = le64_get(*(const struct le64 *)(const void *)(v->data + block * BLOCK + at));
+	uint64_t value =
+		le64_get(*(const struct le64 *)(const void *)(v->data + block * BLOCK + at));
 	return value < v->nr ? value : 0;
 }
 
@@ -255,7 +258,7 @@ static const struct kind {
 	const char *name;
 	void (*damage)(struct victim *v);
 	bool superblock; /* is destroyed, too */
-	unsigned least;  /* percent of the blocks that keep their era, on the images here */
+	unsigned least;	 /* percent of the blocks that keep their era, on the images here */
 } kinds[] = {
 	{"one block", one_block, false, 90},
 	{"several blocks", several_blocks, false, 70},
@@ -330,7 +333,8 @@ static uint64_t compare(const struct image *image, struct tally *tally)
 	while (era_map_next(map, &chunk) > 0)
 		for (uint32_t i = 0; i < chunk.nr && nr < image->nr_blocks; i++, nr++) {
 			uint32_t truth = image->eras[nr], era = chunk.eras[i];
-			bool both = truth == image->current_era && era == era_view_sb(view)->current_era;
+			bool both = truth == image->current_era &&
+				    era == era_view_sb(view)->current_era;
 
 			nr_lower += era < truth;
 			tally->nr_exact += era == truth || both;
@@ -383,8 +387,7 @@ static void one_case(const struct kind *kind, const struct image *image, uint64_
 			tally->nr_undecidable++;
 		} else {
 			printf("# %s: %s, pattern %u, state %" PRIu64 ": an era is lost\n",
-			       image->name,
-			       kind->name, v.pattern, seed);
+			       image->name, kind->name, v.pattern, seed);
 			tally->nr_wrong++;
 		}
 	}
@@ -410,10 +413,12 @@ static void random_damage(void **state)
 		for (uint64_t i = 0; i < nr_cases; i++)
 			one_case(&kinds[k], &images[roll(nr_images)], UINT64_MAX, &tally);
 		printf("# %s: %" PRIu64 " cases, %" PRIu64 " refused, %" PRIu64
-		       " undecidable; %.2f %% of the blocks of the others kept exact\n", kinds[k].name,
-		       tally.nr_cases, tally.nr_refused, tally.nr_undecidable, percent_exact(&tally));
+		       " undecidable; %.2f %% of the blocks of the others kept exact\n",
+		       kinds[k].name, tally.nr_cases, tally.nr_refused, tally.nr_undecidable,
+		       percent_exact(&tally));
 		nr_wrong += tally.nr_wrong;
-		assert_true(getenv("ERA_SALVAGE_IMAGES") || percent_exact(&tally) >= kinds[k].least);
+		assert_true(getenv("ERA_SALVAGE_IMAGES") ||
+			    percent_exact(&tally) >= kinds[k].least);
 	}
 	assert_int_equal(nr_wrong, 0);
 }
@@ -476,8 +481,8 @@ static void superblock_and_each_block(void **state)
 			one_case(&kind, &images[i], block, &tally);
 	}
 	printf("# the superblock and each block: %" PRIu64 " cases, %" PRIu64 " refused, %" PRIu64
-	       " undecidable; %.2f %% of the blocks of the others kept exact\n", tally.nr_cases,
-	       tally.nr_refused, tally.nr_undecidable, percent_exact(&tally));
+	       " undecidable; %.2f %% of the blocks of the others kept exact\n",
+	       tally.nr_cases, tally.nr_refused, tally.nr_undecidable, percent_exact(&tally));
 	assert_int_equal(tally.nr_wrong, 0);
 }
 
@@ -560,7 +565,8 @@ static uint64_t index_before(const struct victim *v, uint64_t block)
 {
 	do
 		block--;
-	while (block && blk_recognise((struct blk_ro){block, v->data + block * BLOCK}) != BLOCK_INDEX);
+	while (block &&
+	       blk_recognise((struct blk_ro){block, v->data + block * BLOCK}) != BLOCK_INDEX);
 	return block;
 }
 

@@ -104,8 +104,8 @@ static void remember(struct history *h)
 	assert_non_null(h->eras);
 	assert_int_equal(pread(fd, h->data, end * BLOCK, 0), (ssize_t)(end * BLOCK));
 	close(fd);
-	while (!h->data[(end - 1) * BLOCK] && !memcmp(h->data + (end - 1) * BLOCK,
-						      h->data + (end - 1) * BLOCK + 1, BLOCK - 1))
+	while (!h->data[(end - 1) * BLOCK] &&
+	       !memcmp(h->data + (end - 1) * BLOCK, h->data + (end - 1) * BLOCK + 1, BLOCK - 1))
 		end--;
 	h->nr = dev.nr_blocks;
 	h->end = end;
@@ -250,8 +250,8 @@ static const struct damage {
 	void (*damage)(struct victim *v, uint64_t n);
 	uint64_t n;
 	bool superblock; /* is destroyed, too */
-	bool exact;      /* every era is kept */
-	bool at_border;  /* is tried there, too */
+	bool exact;	 /* every era is kept */
+	bool at_border;	 /* is tried there, too */
 } damages[] = {
 	{"the superblock", nothing, 0, true, true, true},
 	{"the first bitmap", bitmap, 0, false, false, false},
@@ -262,23 +262,27 @@ static const struct damage {
 	{"the superblock and the second bitmap", bitmap, 1, true, false, false},
 	{"the superblock and the newest index", newest_index, 0, true, false, false},
 	{"the superblock and the newest leaf", newest_leaf, 1, true, false, false},
-	{"cut off in the first bitmap's range", cut_off_at, BITMAP_ENTRIES - 1, false, false, false},
+	{"cut off in the first bitmap's range", cut_off_at, BITMAP_ENTRIES - 1, false, false,
+	 false},
 	{"cut off at the second bitmap's range", cut_off_at, BITMAP_ENTRIES, false, false, false},
-	{"cut off in the second bitmap's range", cut_off_at, BITMAP_ENTRIES + 1, false, false, false},
-	{"the superblock, cut off in the first bitmap's range", cut_off_at, BITMAP_ENTRIES - 1, true,
-	 false, false},
+	{"cut off in the second bitmap's range", cut_off_at, BITMAP_ENTRIES + 1, false, false,
+	 false},
+	{"the superblock, cut off in the first bitmap's range", cut_off_at, BITMAP_ENTRIES - 1,
+	 true, false, false},
 	{"the superblock, cut off at the second bitmap's range", cut_off_at, BITMAP_ENTRIES, true,
 	 false, true},
-	{"the superblock, cut off in the second bitmap's range", cut_off_at, BITMAP_ENTRIES + 1, true,
-	 false, true},
-	{"the superblock, cut off before the last index", cut_off_behind_the_index, 0, true, false, false},
+	{"the superblock, cut off in the second bitmap's range", cut_off_at, BITMAP_ENTRIES + 1,
+	 true, false, true},
+	{"the superblock, cut off before the last index", cut_off_behind_the_index, 0, true, false,
+	 false},
 	{"the superblock, zeroes up to the third bitmap's range", zeroes_behind, 2 * BITMAP_ENTRIES,
 	 true, true, true},
-	{"the superblock, zeroes in the third bitmap's range", zeroes_behind, 2 * BITMAP_ENTRIES + 1,
-	 true, true, false},
+	{"the superblock, zeroes in the third bitmap's range", zeroes_behind,
+	 2 * BITMAP_ENTRIES + 1, true, true, false},
 	{"garbage behind the device", garbage_at_the_end, 3, false, true, false},
 	{"the superblock, garbage behind the device", garbage_at_the_end, 3, true, false, false},
-	{"the superblock, garbage behind what was written", garbage_at_the_end, 0, true, false, false},
+	{"the superblock, garbage behind what was written", garbage_at_the_end, 0, true, false,
+	 false},
 };
 
 static const struct era_salvage_hints hints = {.nr_blocks = NR_DATA, .data_block_size = 8};
@@ -362,7 +366,9 @@ static void index_behind_its_bitmaps(void **state)
  * is wrong: then all are. */
 static void what_our_target_leaves(void **state)
 {
-	const struct damage superblock = {.name = "the superblock", .damage = nothing, .superblock = true};
+	const struct damage superblock = {.name = "the superblock",
+					  .damage = nothing,
+					  .superblock = true};
 	unsigned nr_wrong = 0, nr_inexact = 0, nr_all = 0;
 	char path[UNIT_PATH_MAX];
 	uint64_t nr_other;

@@ -174,7 +174,8 @@ static void step(const uint32_t *weights, const struct habit *habits, uint32_t s
 static void steps(uint32_t nr)
 {
 	static const struct habit habits[] = {
-		{mark, 10, 90}, {roll_over, 5, 60}, {digest, 5, 90}, {snapshot, 0, 4}, {crash, 0, 5},
+		{mark, 10, 90},	  {roll_over, 5, 60}, {digest, 5, 90},
+		{snapshot, 0, 4}, {crash, 0, 5},
 	};
 	uint32_t weights[ARRAY_SIZE(habits)], sum = 0;
 
@@ -325,8 +326,8 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 static void random_histories(void **state)
 {
-	uint64_t nr_histories = number("ERA_SALVAGE_CASES", 40), seed = number("ERA_SALVAGE_SEED",
-									       1);
+	uint64_t nr_histories = number("ERA_SALVAGE_CASES", 40),
+		 seed = number("ERA_SALVAGE_SEED", 1);
 	struct tally tally = {0};
 
 	(void)state;

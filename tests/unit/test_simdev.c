@@ -131,7 +131,8 @@ static void unflushed_writes_land_in_any_order(void **state)
 	struct bench *bench = *state;
 	struct census census;
 
-	assert_int_equal(fill(bench, 0, 1, 'a') | fill(bench, 1, 1, 'b') | fill(bench, 2, 1, 'c'), 0);
+	assert_int_equal(fill(bench, 0, 1, 'a') | fill(bench, 1, 1, 'b') | fill(bench, 2, 1, 'c'),
+			 0);
 	census = take_census(bench, 3);
 	for (unsigned i = 0; i < 8; i++) {
 		const char text[] = {i & 1 ? 'a' : '.', i & 2 ? 'b' : '.', i & 4 ? 'c' : '.', 0};
@@ -197,8 +198,8 @@ static void faults_come_when_told(void **state)
 	struct census census;
 
 	assert_non_null(data);
-	bench->sim.faults = (struct simdev_faults){
-		.bad_block = 5, .read = 3, .write = 2, .error = ENOSPC};
+	bench->sim.faults =
+		(struct simdev_faults){.bad_block = 5, .read = 3, .write = 2, .error = ENOSPC};
 	assert_int_equal(blk_dev_read(&bench->dev, 4, 1, data), 0);
 	assert_int_equal(blk_dev_read(&bench->dev, 4, 2, data), EIO);
 	assert_int_equal(blk_dev_read(&bench->dev, 4, 1, data), ENOSPC);
@@ -291,7 +292,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_write_in_all_ways, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(unflushed_writes_land_in_any_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(unflushed_writes_land_in_any_order, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_flush_is_an_end_to_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_block_written_twice, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_failed_flush_leaves_doubt, set_up, tear_down),

@@ -29,8 +29,8 @@ static int ram_write(struct blk_dev *dev, const void *data, size_t len, off_t at
 {
 	(void)dev;
 	/* Nothing that is counted may be written to. */
-	for (size_t block = (size_t)at / META_BLOCK_SIZE; block < ((size_t)at + len) / META_BLOCK_SIZE;
-	     block++)
+	for (size_t block = (size_t)at / META_BLOCK_SIZE;
+	     block < ((size_t)at + len) / META_BLOCK_SIZE; block++)
 		assert_int_equal(counts[block], 0);
 	memcpy((uint8_t *)device + at, data, len);
 	return 0;

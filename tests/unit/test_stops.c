@@ -174,7 +174,8 @@ static bool has_eras(struct era_view *view, const struct content *c)
 {
 	struct era_chunk chunk;
 	struct era_map *map;
-	bool same = era_view_sb(view)->nr_blocks == c->nr_blocks && era_view_sb(view)->current_era == c->current_era;
+	bool same = era_view_sb(view)->nr_blocks == c->nr_blocks &&
+		    era_view_sb(view)->current_era == c->current_era;
 	uint32_t next = 0;
 
 	assert_int_equal(era_map_open(&map, view), 0);
@@ -427,12 +428,13 @@ static void failing_writes_and_flushes(void **state)
 			for (faults.write = 1; faults.write <= writes; faults.write++)
 				try_fault(trial, &faults,
 					  faults.write == 1 || faults.write == writes
-					  ? "simulated device: cannot write block 0: "
-					  : "simulated device: cannot write blocks ", kinds[k].text);
+						  ? "simulated device: cannot write block 0: "
+						  : "simulated device: cannot write blocks ",
+					  kinds[k].text);
 			faults.write = 0;
 			for (faults.flush = 1; faults.flush <= 3; faults.flush++)
-				try_fault(trial, &faults, "simulated device: cannot flush: ",
-					  kinds[k].text);
+				try_fault(trial, &faults,
+					  "simulated device: cannot flush: ", kinds[k].text);
 		}
 	}
 }
@@ -448,7 +450,8 @@ static void count_index_as_free(struct simdev *sim)
 
 	bitmap.data = sim->data + bitmap.nr * META_BLOCK_SIZE;
 	word = &((struct bitmap_disk *)bitmap.data)->words[index_nr / BITMAP_ENTRIES_PER_WORD];
-	*word = le64_make(le64_get(*word) & ~(UINT64_C(3) << index_nr % BITMAP_ENTRIES_PER_WORD * 2));
+	*word = le64_make(le64_get(*word) &
+			  ~(UINT64_C(3) << index_nr % BITMAP_ENTRIES_PER_WORD * 2));
 	blk_seal(bitmap, BLOCK_BITMAP);
 	simdev_settle(sim);
 }

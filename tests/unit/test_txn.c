@@ -116,7 +116,8 @@ static uint64_t compare_tree(struct fixture *f, const struct tree_model *model)
 			while (key < model->max_key && !model->present[key])
 				key++;
 			assert_int_equal(le64_get(leaf.keys[i]), key);
-			assert_int_equal(le32_get(((const struct le32 *)(const void *)leaf.values)[i]),
+			assert_int_equal(le32_get(((const struct le32 *)(const void *)
+							   leaf.values)[i]),
 					 model->values[key]);
 		}
 	assert_int_equal(r, 0);
@@ -178,7 +179,7 @@ static void test_btree(void **state)
 		for (unsigned i = 0; i < 2000; i++) {
 			bool insert = unit_random(&seed) % 10 < insert_of_10;
 
-			key = how == 0   ? unit_random(&seed) % model.max_key
+			key = how == 0	 ? unit_random(&seed) % model.max_key
 			      : how == 1 ? (key + 1) % model.max_key
 					 : (key + model.max_key - 1) % model.max_key;
 			change_tree(&f, &model, key, insert, unit_random(&seed));
@@ -228,8 +229,8 @@ static void test_last_commit_is_whole(void **state)
 		uint8_t *values;
 
 		assert_int_equal(array_edit_block(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 100000,
-						  i,
-						  &values), 0);
+						  i, &values),
+				 0);
 		memset(values, 1, 4);
 		assert_int_equal(txn_trim(&f.txn), 0);
 	}
@@ -269,7 +270,8 @@ static void test_array(void **state)
 		uint64_t new_nr = unit_random(&seed) % (unit_random(&seed) % 4 ? 70000 : 2500);
 
 		assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, nr, new_nr,
-					      &disk), 0);
+					      &disk),
+				 0);
 		for (; nr < new_nr; nr++)
 			model[nr] = fill;
 		nr = new_nr;
@@ -278,8 +280,8 @@ static void test_array(void **state)
 			uint8_t *values;
 
 			assert_int_equal(array_edit_block(&f.txn, BLOCK_ERA, &f.sb.era_array_root,
-							  nr,
-							  at / 1018, &values), 0);
+							  nr, at / 1018, &values),
+					 0);
 			model[at] = unit_random(&seed) % 1000000;
 			((struct le32 *)(void *)values)[at % 1018] = le32_make(model[at]);
 		}
@@ -382,14 +384,16 @@ static void test_full(void **state)
 	format_fixture(&f, 60);
 	nr_free = txn_free_blocks(&f.txn);
 	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0, 1018 * nr_free,
-				      &fill), ERA_NO_SPACE);
+				      &fill),
+			 ERA_NO_SPACE);
 	assert_int_equal(txn_new(&f.txn, BLOCK_ERA, &blk), ERA_NO_SPACE);
 	assert_int_equal(txn_commit(&f.txn, write_super, &f), ERA_NO_SPACE);
 	reopen(&f);
 	assert_int_equal(txn_free_blocks(&f.txn), nr_free);
 	/* To the last block, and the commit still has room. */
 	assert_int_equal(array_resize(&f.txn, BLOCK_ERA, &f.sb.era_array_root, 0,
-				      1018 * (nr_free - 1), &fill), 0);
+				      1018 * (nr_free - 1), &fill),
+			 0);
 	assert_int_equal(txn_free_blocks(&f.txn), 0);
 	f.sb.nr_blocks = (uint32_t)(1018 * (nr_free - 1));
 	commit(&f);
@@ -432,12 +436,9 @@ static void test_wrong_entries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_btree),
-		cmocka_unit_test(test_last_commit_is_whole),
-		cmocka_unit_test(test_array),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_wrong_entries),
+		cmocka_unit_test(test_btree), cmocka_unit_test(test_last_commit_is_whole),
+		cmocka_unit_test(test_array), cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_full),  cmocka_unit_test(test_wrong_entries),
 	};
 
 	return cmocka_run_group_tests_name("txn", tests, NULL, NULL);

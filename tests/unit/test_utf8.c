@@ -67,8 +67,11 @@ static void plain_text_ends_at_what_must_be_escaped(void **state)
 		const char *text;
 		size_t plain;
 	} cases[] = {
-		{"", 0}, {"abc", 3}, {"a\"b", 1}, {"a\nb", 1}, {"a\x7f", 1}, {"m\xc3\xa9t\xc3\xa0 ", 7},
-		{"\xc2\x9f", 0}, {"\xc2\xa0", 2}, {"a\xff", 1}, {"\xe2\x82\xac\xe2\x82", 3},
+		{"", 0},	 {"abc", 3},
+		{"a\"b", 1},	 {"a\nb", 1},
+		{"a\x7f", 1},	 {"m\xc3\xa9t\xc3\xa0 ", 7},
+		{"\xc2\x9f", 0}, {"\xc2\xa0", 2},
+		{"a\xff", 1},	 {"\xe2\x82\xac\xe2\x82", 3},
 	};
 
 	(void)state;

@@ -167,7 +167,7 @@ static void ages(void **state)
 	uint32_t last = 0;
 
 	(void)state;
-	for (uint32_t class = 0; class < WITNESS_MAX_AGES; class++) {
+	for (uint32_t class = 0; class < WITNESS_MAX_AGES; class ++) {
 		assert_int_equal(age_class(last), class);
 		assert_int_equal(age_class(age_class_last(class)), class);
 		last = age_class_last(class) + 1;
@@ -290,8 +290,8 @@ static void compare_held(struct history *h, unsigned i)
 {
 	const struct witness *old = h->made[i].witness;
 	const struct sizes *sizes = &h->made[i].sizes;
-	bool is_older = h->held->era < old->era ||
-			(h->held->era == old->era && !h->made[i].by_held);
+	bool is_older =
+		h->held->era < old->era || (h->held->era == old->era && !h->made[i].by_held);
 	int r;
 
 	if (!h->held->nr_blocks || sizes->regrown || sizes->least < old->nr_blocks)

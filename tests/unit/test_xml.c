@@ -88,8 +88,8 @@ static struct outcome read_text(enum xml_read_how how)
 {
 	struct outcome o = {.message = ""};
 	const struct report rep = {.ctx = &o, .error = on_error};
-	const struct era_stream stream = {&o,      on_begin, on_writeset, on_words, on_mark,
-					  on_mark, on_eras,  on_mark,     on_mark};
+	const struct era_stream stream = {&o,	   on_begin, on_writeset, on_words, on_mark,
+					  on_mark, on_eras,  on_mark,	  on_mark};
 	struct source source;
 
 	assert_int_equal(source_open(&source, path, &rep), 0);
@@ -182,10 +182,37 @@ static void replace_at(size_t at, size_t remove, const char *with)
 static void mutate(uint64_t *seed)
 {
 	static const char *const pieces[] = {
-		"",  " ",   "\n",   "\t", "0",      "9",  "\"", "'", "<", ">", "/>", "-",
-		"&", "&#49;", "<!-- x -->", "\r\n", "x", "<bit block=\"1\" value=\"true\"/>",
-		"<?pi?>", "true", "=", "<![CDATA[ ]]>", "</writeset>",
-		"<![CDATA[", "]]>", "<!--", "-->", "<?", "?>", "\n<![CDATA[\n", "\n]]>\n",
+		"",
+		" ",
+		"\n",
+		"\t",
+		"0",
+		"9",
+		"\"",
+		"'",
+		"<",
+		">",
+		"/>",
+		"-",
+		"&",
+		"&#49;",
+		"<!-- x -->",
+		"\r\n",
+		"x",
+		"<bit block=\"1\" value=\"true\"/>",
+		"<?pi?>",
+		"true",
+		"=",
+		"<![CDATA[ ]]>",
+		"</writeset>",
+		"<![CDATA[",
+		"]]>",
+		"<!--",
+		"-->",
+		"<?",
+		"?>",
+		"\n<![CDATA[\n",
+		"\n]]>\n",
 	};
 	size_t at = unit_random(seed) % len;
 	const char *piece = pieces[unit_random(seed) % (sizeof(pieces) / sizeof(*pieces))];
@@ -223,7 +250,10 @@ static void move_line(uint64_t *seed)
 static void lines_that_are_no_elements(void **state)
 {
 	static const char *const around[][2] = {
-		{"<![CDATA[\n", "]]>\n"}, {"<!--\n", "-->\n"}, {"<?pi\n", "?>\n"}, {"<bit a='\n", "'/>\n"},
+		{"<![CDATA[\n", "]]>\n"},
+		{"<!--\n", "-->\n"},
+		{"<?pi\n", "?>\n"},
+		{"<bit a='\n", "'/>\n"},
 	};
 	uint64_t seed = 5;
 
