@@ -434,7 +434,7 @@ static void test_unflushed(void **state)
 
 	(void)state;
 	make_unflushed(image, 1);
-	assert_int_equal(dmera_open(era, image->path, 0), DMERA_DAMAGED);
+	assert_int_equal(dmera_open(era, image->path, 0), DMERA_NO_ANSWER);
 	assert_int_equal(dmera_open(era, image->path, DMERA_REPAIR), 0);
 	assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), 0);
 	assert_true(facts.flags & DMERA_IS_UNFLUSHED);
