@@ -82,13 +82,18 @@ written_since() {
 }
 
 @test "frozen: reads while old contents are being copied see what they were" {
+	local tracer n
 	need strace
 	head -c 1M /dev/urandom >disk
 	cp disk old
 	target_start "${tracked[@]}" era-cow=cow
 	era_ctl ctl freeze
 	strace -f -qq -o traced -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 -p "$target_pid" 3>&- &
-	until grep -q "TracerPid:[[:space:]]*[1-9]" "/proc/$target_pid/status"; do sleep 0.02; done
+	tracer=$!
+	for ((n = 0; n < 500; n++)); do
+		! grep -q "TracerPid:[[:space:]]*[1-9]" "/proc/$target_pid/status" || break
+		sleep 0.02
+	done
 	"$python" -c '
 import nbd, threading
 old = open("old", "rb").read(65536)
@@ -107,8 +112,8 @@ while writer.is_alive():
     nr += 1
 assert h.pread(65536, 0) == old and nr > 10, nr'
 	[ "$(grep -c pwrite64 traced)" -ge 3 ]
-	kill %%
-	wait %% || :
+	kill "$tracer"
+	wait "$tracer" || :
 	target_stop
 	[ "$(head -c 3 disk)" = new ]
 }
