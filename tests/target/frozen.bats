@@ -56,11 +56,12 @@ written_since() {
 
 @test "frozen,since=N, qemu-img: three generations of qcow2 overlays of a device that is written" {
 	need qemu-img fio
-	local n era next before last=full.qcow2
+	local n era next before writer last=full.qcow2
 	head -c 48M /dev/urandom >disk
 	target_start "${tracked[@]}" era-cow=cow
 	fio --name=x --ioengine=nbd --uri="$(uri '')" --rw=randwrite --bsrange=512-96k --size=48M \
 		--bs_unaligned --rate=4m --time_based --runtime=60 >fio.log 2>&1 3>&- &
+	writer=$!
 	era=$(era_ctl ctl freeze)
 	qemu-img convert -O qcow2 "$(uri frozen)" "$last"
 	for n in 1 2 3; do
@@ -77,8 +78,8 @@ written_since() {
 		era=$next
 		last=gen$n.qcow2
 	done
-	kill %%
-	wait %% || :
+	kill "$writer"
+	wait "$writer" || :
 }
 
 @test "frozen: reads while old contents are being copied see what they were" {
