@@ -61,7 +61,7 @@ quietly() {
 	status_is 1 x-era invalidate --repair --written-since 2 meta >out
 	[ "$(grep -vc '^x-era invalidate: ' "$stderr")" = 0 ]
 	grep 'only x-era repair and x-era dump --repair can tell' "$stderr"
-	x-era help restore | grep 'x-era dump has printed'
+	x-era help restore | grep 'printed by x-era dump'
 	[ "$(x-era_metadata_size --device-size 1T --block-size 64k --unit M)" = 212 ]
 
 	quietly make uninstall DESTDIR="$PWD/root"

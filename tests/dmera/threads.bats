@@ -14,7 +14,7 @@ load ../lib/common
 		-pthread -I"$abs_top_srcdir/include" -I"$abs_top_srcdir/lib")
 	echo 'int main(void) { return 0; }' >probe.c
 	gcc "${flags[@]}" probe.c -o probe && ./probe || skip_test "no thread sanitizer"
-	for room in base block pdata metadata build check salvage open dmera; do
+	for room in base block pdata metadata build check salvage open witness dmera; do
 		flags+=("-DROOM_${room^^}")
 		sources+=("$abs_top_srcdir/lib/$room"/*.c)
 	done

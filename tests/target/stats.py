@@ -121,6 +121,7 @@ def main():
     handle.pwrite(b"y" * BLOCK, 0)  # marked already
     handle.aio_pwrite(nbd.Buffer.from_bytearray(bytearray(BLOCK)), BLOCK, lambda error: 1)
     handle.poll(300)
+    until(lambda: figures()["era_mark_wait_seconds_count"] == 2, "the third write is marked")
     want(figures(), requests_in_flight=1, marks_total=2, mark_wait_seconds_count=2)
     while handle.aio_in_flight():
         handle.poll(100)
