@@ -189,21 +189,35 @@ static int find_generations(struct era_salvage *s)
 	return r;
 }
 
-/* The user knows how many blocks there were. */
-static int keep_those_of_length(struct era_salvage *s, uint32_t nr_blocks)
+/* The user knows how many blocks there were.  0, or ERA_DAMAGED when no generation has as many. */
+static int check_length(struct era_salvage *s, uint32_t nr_blocks)
 {
-	size_t nr = 0;
-
 	for (size_t i = 0; i < s->nr_found; i++)
 		if (s->found[i].sb.nr_blocks == nr_blocks)
-			s->found[nr++] = s->found[i];
-	if (s->nr_found && !nr)
-		return report_fail(s->dev.rep, ERA_DAMAGED,
-				   "%s: --nr-blocks: found an era array of %" PRIu32
-				   " blocks, wanted %" PRIu32,
-				   s->dev.path, s->found[0].sb.nr_blocks, nr_blocks);
-	s->nr_found = nr;
-	return 0;
+			return 0;
+	if (!s->nr_found)
+		return 0;
+	return report_fail(s->dev.rep, ERA_DAMAGED,
+			   "%s: --nr-blocks: found an era array of %" PRIu32
+			   " blocks, wanted %" PRIu32,
+			   s->dev.path, s->found[0].sb.nr_blocks, nr_blocks);
+}
+
+/* One that may be the newest and has another length proves nothing, but neither do the older ones. */
+static bool has_length(const struct era_salvage *s, uint32_t nr_blocks)
+{
+	for (size_t i = 0; i < s->nr_found; i++) {
+		const struct superblock *sb = &s->found[i].sb;
+
+		if (sb->nr_blocks == nr_blocks)
+			continue;
+		report_note(s->dev.rep,
+			    "%s: the generation of block %" PRIu64
+			    " may be the newest, and has %" PRIu32 " blocks, not %" PRIu32,
+			    s->dev.path, sb->sm.index, sb->nr_blocks, nr_blocks);
+		return false;
+	}
+	return true;
 }
 
 /* Roughly in the order of time.  What is wrong in it costs time, nothing else. */
@@ -439,11 +453,13 @@ static int check_found(struct era_salvage *s)
 /* 1 when one is left, or a few. */
 static int leave_out_others(struct era_salvage *s, uint32_t nr_blocks)
 {
-	int r = nr_blocks ? keep_those_of_length(s, nr_blocks) : 0;
+	int r = nr_blocks ? check_length(s, nr_blocks) : 0;
 
 	if (!r)
 		r = leave_out_old(s);
-	return r ? r : s->nr_found && s->nr_found <= MAX_FOUND;
+	if (r || !s->nr_found || s->nr_found > MAX_FOUND)
+		return r;
+	return !nr_blocks || has_length(s, nr_blocks);
 }
 
 int salvage_find_newest(struct era_salvage *s, const struct era_salvage_hints *hints)

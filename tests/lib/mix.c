@@ -186,7 +186,9 @@ static bool redirect_in(uint8_t *data, uint64_t from, uint64_t to)
 		for (uint64_t e = 0; e < field_entries(data, &fields[i]); e++) {
 			uint32_t at = field_at(data, &fields[i], e);
 
-			if (at == BLOCK_SIZE || get_le(data + at, fields[i].size) != from)
+			if (at == BLOCK_SIZE)
+				break;
+			if (get_le(data + at, fields[i].size) != from)
 				continue;
 			put_le(data + at, fields[i].size, to);
 			reseal(data, kind);

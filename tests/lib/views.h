@@ -250,23 +250,42 @@ static void judge_repair(const struct answer *a, const struct answer *right, con
 		failed(what);
 }
 
+/* Metadata that remember a failed flush of the origin are sound, but give no answer. */
+static bool is_unflushed(const struct era_check_result *check)
+{
+	uint32_t since;
+
+	return superblock_is_unflushed(&check->live.sb, &since);
+}
+
+static void judge_unflushed(const struct look *l, const struct look *right)
+{
+	if (l->map_repair.r != l->stream_repair.r)
+		failed("unflushed, and with repair map and stream differ");
+	else if (!l->map_repair.r &&
+		 (!covers(&l->map_repair, &right->map) || !covers(&l->stream_repair, &right->map)))
+		failed("unflushed, and with repair the answer is short");
+}
+
 /* Each way of reading one view against the others and the truth.  Whether a strict answer is short. */
 static bool judge(const struct look *l, const struct look *right,
 		  const struct era_check_result *check)
 {
-	bool is_short;
+	bool is_short, has_no_answer = check->nr_refusals || is_unflushed(check);
 
 	if (l->map.r && l->map.r != ERA_DAMAGED && l->map.r != ERA_NO_ANSWER)
 		failed("neither refused as damaged nor without an answer");
-	if (check->nr_refusals && (!l->map.r || !l->stream.r))
+	if (has_no_answer && (!l->map.r || !l->stream.r))
 		failed("answered, though a check finds a problem");
-	if (!check->nr_refusals && (l->map.r || l->stream.r))
+	if (!has_no_answer && (l->map.r || l->stream.r))
 		failed("refused, though a check finds no problem");
 	if (check->nr_fatal + check->nr_non_fatal) {
 		judge_repair(&l->map_repair, &right->map, "with repair the map is short");
 		judge_repair(&l->stream_repair, &right->map, "with repair the stream is short");
 		if (l->map_repair.r != l->stream_repair.r)
 			failed("with repair map and stream differ");
+	} else if (is_unflushed(check)) {
+		judge_unflushed(l, right);
 	} else if (l->map_repair.r || !same(&l->map, &l->map_repair) || l->map_repair.nr_problems) {
 		failed("sound, but with repair the answer is another");
 	}
@@ -323,7 +342,7 @@ static void repair_counts(const struct look *before, bool found)
 	changed = memcmp(damaged, repaired, nr_blocks * BLOCK_SIZE);
 	if (changed != result.repair.done)
 		failed("changed, and not repaired");
-	if (!changed || !found)
+	if (!changed || !found || is_unflushed(&result))
 		return;
 	nr_repaired++;
 	judge_repaired(0, &before[0], &truth[0]);
@@ -343,7 +362,7 @@ static void judge_image(const struct era_check_result *all, bool *is_short)
 	if (has_snapshot) {
 		r = era_check(path, ERA_CHECK_SNAPSHOT, &quiet, &snapshot);
 		look(ERA_VIEW_SNAPSHOT, &l[1]);
-		if ((r == ERA_NO_ANSWER) != (l[1].map.r == ERA_NO_ANSWER))
+		if (!is_unflushed(all) && (r == ERA_NO_ANSWER) != (l[1].map.r == ERA_NO_ANSWER))
 			failed("reading the snapshot and checking it don't agree");
 		if (!r)
 			*is_short |= judge(&l[1], &truth[1], &snapshot);
