@@ -356,6 +356,11 @@ static int repair(struct findings *f, struct era_superblocks *sbs, unsigned *fla
 	return r || (proven && !f->is_unflushed) ? r : doubt(f, sbs, flags);
 }
 
+static uint64_t nr_passed_over(const struct findings *f)
+{
+	return f->result.nr_fatal + f->result.nr_non_fatal + f->is_unflushed;
+}
+
 int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flags)
 {
 	struct era_superblocks sbs;
@@ -374,7 +379,7 @@ int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flag
 		return r;
 	}
 	return era_view_begin(view, dev, &sbs, flags,
-			      wants_repair ? f.result.nr_fatal + f.result.nr_non_fatal : 0);
+			      wants_repair ? nr_passed_over(&f) : 0);
 }
 
 int era_view_open(struct era_view **view, const char *path, unsigned flags,

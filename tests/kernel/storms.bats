@@ -161,6 +161,6 @@ filled_and_crashed() {
 	cp metadata left
 	status_is 1 drive <commands
 	grep 'root of a writeset: pointer out of range: found 0' "$stderr"
-	grep 'is lost; era_repair' "$stderr"
+	grep 'is lost; era repair' "$stderr"
 	cmp metadata left
 }

@@ -57,6 +57,9 @@ def main(sectors, block, end, seed):
         fail(f"resumed in era {target.era()} after {era}")
     era += 1
     nr = -(-sectors // block)
+    # The kernel does not say that the last block is a whole one.
+    if eras and len(eras) <= nr:
+        eras[-1] = era
     eras = eras[:nr] + [era] * (nr - len(eras))
     handle = target.connect()
     era = work(target, handle, dice, sectors * 512, block * 512, era, eras)

@@ -10,7 +10,8 @@ load ../lib/common
 	local flags test room sources
 	need gcc pkg-config
 	scratch
-	flags=(-std=gnu11 -g -O1 -fsanitize=thread -Wno-tsan -D_GNU_SOURCE -pthread
+	flags=(-std=gnu11 -g -O1 -fsanitize=thread -Wno-tsan -D_GNU_SOURCE -DERA_PROGRAM='"era"'
+		-pthread
 		-I"$abs_top_srcdir" -I"$abs_top_srcdir/lib"
 		-DROOM_TARGET_ENGINE)
 	for room in $(sed -n 's/^\([a-z]*\) .*/\1/p' "$abs_top_srcdir/lib/rooms"); do
