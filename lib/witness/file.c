@@ -293,7 +293,7 @@ int witness_load(struct witness **out, const char *name, const struct report *re
 {
 	uint8_t *data = malloc(WITNESS_MAX_BYTES + 1);
 	struct witness *witness = malloc(sizeof(*witness));
-	uint32_t size;
+	uint32_t size = 0;
 	int r;
 
 	if (data && witness)
