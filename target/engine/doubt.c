@@ -50,6 +50,7 @@ void engine_begin_doubt(struct engine *e, uint64_t nr_blocks)
 {
 	uint64_t old_blocks = era_live_sb(e->live)->nr_blocks;
 
+	engine_forget_doubt(e);
 	e->doubt.exists = is_in_doubt(e, &e->doubt.since);
 	e->doubt.nr_blocks = min_u64(old_blocks, nr_blocks);
 	e->doubt.has_whole_blocks =
@@ -103,9 +104,12 @@ void engine_believe_doubtful(struct engine *e)
 {
 	const struct doubt *doubt = &e->doubt;
 
-	for (uint64_t i = 0; doubt->bits && i < doubt->nr_blocks; i++)
-		if (bits_test(doubt->bits, i))
-			engine_believe(e, i, i + 1);
+	for (uint64_t end = 0, first; doubt->bits; engine_believe(e, first, end)) {
+		first = bits_next_set(doubt->bits, end, doubt->nr_blocks);
+		if (first >= doubt->nr_blocks)
+			break;
+		end = bits_next_clear(doubt->bits, first, doubt->nr_blocks);
+	}
 	if (!doubt->has_whole_blocks)
 		engine_believe(e, doubt->last_block, doubt->last_block + 1);
 }
