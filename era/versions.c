@@ -4,9 +4,25 @@
 #include <expat.h>
 #include <stdio.h>
 #include <zlib.h>
+#ifdef HAVE_BLKID
+#include <blkid.h>
+#endif
 #ifdef HAVE_ISAL
 #include <isa-l.h>
 #endif
+
+/* libblkid names what a device holds before it is overwritten. */
+static void print_blkid(void)
+{
+#ifdef HAVE_BLKID
+	const char *version = NULL;
+
+	blkid_get_library_version(&version, NULL);
+	printf("libblkid %s\n", version);
+#else
+	printf("no libblkid\n");
+#endif
+}
 
 void versions_print(void)
 {
@@ -21,4 +37,5 @@ void versions_print(void)
 #else
 	printf("no ISA-L\n");
 #endif
+	print_blkid();
 }

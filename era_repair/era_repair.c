@@ -17,7 +17,7 @@
 
 struct options {
 	const char *input, *output;
-	bool quiet, json;
+	bool quiet, json, force;
 	struct salvage_options salvage;
 };
 
@@ -28,6 +28,8 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, output), 0, NULL, true},
 	{"quiet", 'q', NULL, "Print nothing but how much was unknown", OPTION_FLAG,
 	 offsetof(struct options, quiet), 0, NULL, false},
+	{"force", 0, NULL, "Overwrite DEV, whatever it holds", OPTION_FLAG,
+	 offsetof(struct options, force), 0, NULL, false},
 	{"json", 0, NULL, "Print what was kept and lost as JSON on standard output", OPTION_FLAG,
 	 offsetof(struct options, json), 0, NULL, false},
 	SALVAGE_OPTION_ROWS(struct options, salvage),
@@ -53,12 +55,14 @@ static const struct option_table table = {
 	       "to DEV.\v"
 	       "What cannot be read counts as written: unknown bits of a writeset as set, "
 	       "anything else as written in the current era.  If the superblock is destroyed, all "
-	       "blocks are searched for the newest state; what cannot be proven counts as written.",
+	       "blocks are searched for the newest state; what cannot be proven counts as written.  "
+	       "A DEV that holds something other than dm-era metadata is refused without --force.",
 	.statuses =
 		{
 			[STATUS_OK] = "done and everything was known",
 			[STATUS_DAMAGED] = "too little is left",
-			[STATUS_SYSTEM] = "system error, or DEV is too small",
+			[STATUS_SYSTEM] =
+				"system error, or DEV is too small or holds something else",
 			[STATUS_UNKNOWN] = "done but something was unknown",
 		},
 	.check = check_options,
@@ -130,6 +134,11 @@ static void tell(const struct outcome *outcome, struct tool *tool)
 			 tool->path, outcome->nr_current, outcome->header.current_era);
 }
 
+static unsigned build_flags(const struct options *options)
+{
+	return options->force ? ERA_BUILD_FORCE : 0;
+}
+
 static enum exit_status salvage(const struct options *options, struct blk_dev *dev,
 				struct outcome *outcome, struct tool *tool)
 {
@@ -140,7 +149,7 @@ static enum exit_status salvage(const struct options *options, struct blk_dev *d
 
 	if (r)
 		return status_of(r);
-	r = era_build_all(options->output, false, salvage_produce, s, &tool->report);
+	r = era_build_all(options->output, build_flags(options), salvage_produce, s, &tool->report);
 	result = era_salvage_result(s);
 	*outcome = (struct outcome){*era_salvage_header(s), true, result->nr_kept,
 				    result->nr_current, result->nr_written};
@@ -192,7 +201,7 @@ static enum exit_status repair(const struct options *options, struct blk_dev *de
 	if (r)
 		return status_of(r);
 	era_header_of(era_view_sb(rebuild.view), &outcome->header);
-	r = era_build_all(options->output, false, produce, &rebuild, &tool->report);
+	r = era_build_all(options->output, build_flags(options), produce, &rebuild, &tool->report);
 	nr_problems = era_view_nr_problems(rebuild.view);
 	nr_unknown = rebuild.losses.nr_bits + rebuild.losses.nr_eras;
 	if (!r && nr_unknown)

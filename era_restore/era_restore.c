@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Makes dm-era metadata from XML. */
+#include <inttypes.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
 #include "base/compiler.h"
 #include "base/source.h"
 #include "build/build.h"
+#include "metadata/stream.h"
+#include "salvage/first_era.h"
+#include "salvage/salvage.h"
 #include "tools/program.h"
 #include "xml/reader.h"
 
 struct options {
 	const char *input, *output;
-	bool quiet, tight;
+	bool quiet, tight, force, all_written;
 };
 
+/* What is read, and what becomes of it on its way into the build. */
 struct input {
 	const char *path;
+	bool all_written;
+	struct blk_dev *dev; /* will be overwritten */
 	const struct report *rep;
+	const struct era_stream *to;
+	struct era_header header; /* of the new metadata */
 };
 
 static const struct option_row rows[] = {
@@ -21,6 +33,10 @@ static const struct option_row rows[] = {
 	 OPTION_TEXT, offsetof(struct options, input), 0, NULL, true},
 	{"output", 'o', "DEV", "Write the metadata to DEV, a device or a file", OPTION_TEXT,
 	 offsetof(struct options, output), 0, NULL, true},
+	{"all-written", 0, NULL, "All blocks count as written, in an era after all recorded ones",
+	 OPTION_FLAG, offsetof(struct options, all_written), 0, NULL, false},
+	{"force", 0, NULL, "Overwrite DEV, whatever it holds", OPTION_FLAG,
+	 offsetof(struct options, force), 0, NULL, false},
 	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
 	 false},
 	{"tight", 't', NULL, "Accept a DEV that is too small for the kernel to work on",
@@ -40,39 +56,185 @@ static const struct option_table table = {
 	.args_doc = "-i XML -o DEV",
 	.doc = "Creates dm-era metadata on DEV from XML printed by " ERA_PROGRAM " dump.\v"
 	       "DEV is written only after all of XML has been read and found valid; a file that "
-	       "does not exist is created.",
+	       "does not exist is created.  A DEV that holds something other than dm-era metadata "
+	       "is refused without --force.\n\n"
+	       "After the dump, blocks were written, and eras recorded, that it does not know, and "
+	       "the same eras come again: answers about them omit blocks.  With --all-written they "
+	       "don't come again, and every block counts as written.",
 	.statuses =
 		{
 			[STATUS_OK] = "done",
 			[STATUS_DAMAGED] = "invalid XML",
-			[STATUS_SYSTEM] = "system error, or DEV is too small",
+			[STATUS_SYSTEM] =
+				"system error, or DEV is too small or holds something else",
+			[STATUS_NO_ANSWER] = "no era for --all-written can be chosen",
 		},
 	.check = check_options,
 };
 
-/* The output is opened first, so that one that is in use is refused before XML is waited for. */
-static int read_xml(void *ctx, const struct era_stream *to)
+static int raise_era(const struct input *input, uint32_t *era)
+{
+	uint64_t after = (uint64_t)*era + ERA_SALVAGE_GAP;
+	uint32_t first;
+	int r = first_era(input->dev, &first);
+
+	if (r)
+		return r;
+	after = max_u64(after, first);
+	if (after > FIRST_ERA_MAX)
+		return report_fail(input->rep, ERA_NO_ANSWER,
+				   "%s: the dump's current era is %" PRIu32
+				   ", and an era after it must be %" PRIu32
+				   " at most: create new metadata instead",
+				   input->path ? input->path : "standard input", *era,
+				   FIRST_ERA_MAX);
+	*era = (uint32_t)after;
+	return 0;
+}
+
+static int on_begin(void *ctx, const struct era_header *header)
 {
 	struct input *input = ctx;
+	int r;
+
+	input->header = *header;
+	r = input->all_written ? raise_era(input, &input->header.current_era) : 0;
+	return r ? r : input->to->begin(input->to->ctx, &input->header);
+}
+
+static int on_writeset_begin(void *ctx, uint32_t era, uint32_t nr_bits)
+{
+	const struct input *input = ctx;
+
+	return input->to->writeset_begin(input->to->ctx, era, nr_bits);
+}
+
+static int on_words(void *ctx, const uint64_t *words, uint32_t nr)
+{
+	const struct input *input = ctx;
+
+	return input->to->words(input->to->ctx, words, nr);
+}
+
+static int on_writeset_end(void *ctx)
+{
+	const struct input *input = ctx;
+
+	return input->to->writeset_end(input->to->ctx);
+}
+
+/* After all others: the era is the highest. */
+static int add_full_writeset(const struct input *input)
+{
+	const struct era_stream *to = input->to;
+	uint64_t nr_words = bits_words(input->header.nr_blocks), word;
+	int r = to->writeset_begin(to->ctx, input->header.current_era, input->header.nr_blocks);
+
+	for (uint64_t i = 0; i < nr_words && !r; i++) {
+		word = i + 1 < nr_words ? ~UINT64_C(0) : bits_last_mask(input->header.nr_blocks);
+		r = to->words(to->ctx, &word, 1);
+	}
+	return r ? r : to->writeset_end(to->ctx);
+}
+
+static int on_array_begin(void *ctx)
+{
+	const struct input *input = ctx;
+	int r = 0;
+
+	if (input->all_written && input->header.nr_blocks)
+		r = add_full_writeset(input);
+	return r ? r : input->to->array_begin(input->to->ctx);
+}
+
+static int on_eras(void *ctx, const uint32_t *eras, uint32_t nr)
+{
+	const struct input *input = ctx;
+
+	return input->to->eras(input->to->ctx, eras, nr);
+}
+
+static int on_array_end(void *ctx)
+{
+	const struct input *input = ctx;
+
+	return input->to->array_end(input->to->ctx);
+}
+
+static int on_end(void *ctx)
+{
+	const struct input *input = ctx;
+
+	return input->to->end(input->to->ctx);
+}
+
+static int read_xml(struct input *input, const struct era_stream *to)
+{
+	const struct era_stream through = {input,    on_begin,	      on_writeset_begin,
+					   on_words, on_writeset_end, on_array_begin,
+					   on_eras,  on_array_end,    on_end};
 	struct source source;
 	int r = source_open(&source, input->path, input->rep);
 
 	if (r)
 		return r;
-	r = xml_read(&source, to, XML_READ_FAST);
+	input->to = to;
+	r = xml_read(&source, &through, XML_READ_FAST);
 	source_close(&source);
 	return r;
+}
+
+/* The output is opened first, so that one that is in use is refused before XML is waited for. */
+static int restore(const struct options *options, struct input *input)
+{
+	const unsigned flags =
+		(options->tight ? ERA_BUILD_TIGHT : 0) | (options->force ? ERA_BUILD_FORCE : 0);
+	struct era_build *build;
+	struct era_stream stream;
+	int r = era_build_open(&build, options->output, flags, input->rep);
+
+	if (r)
+		return r;
+	input->dev = era_build_dev(build);
+	stream = era_build_stream(build);
+	r = read_xml(input, &stream);
+	if (!r)
+		r = era_build_commit(build);
+	era_build_close(build);
+	return r;
+}
+
+static void tell(const struct input *input, struct tool *tool)
+{
+	if (input->all_written)
+		tool_say(tool,
+			 "%s: the current era is %" PRIu32
+			 ", and all blocks count as written in it",
+			 tool->path, input->header.current_era);
+	else
+		tool_say(tool,
+			 "%s: the current era is the dump's, %" PRIu32
+			 ": eras after it come again; forget those that were recorded, or use "
+			 "--all-written",
+			 tool->path, input->header.current_era);
 }
 
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
-	struct input input = {options->input, &tool->report};
+	struct input input = {
+		.path = options->input,
+		.all_written = options->all_written,
+		.rep = &tool->report,
+	};
+	int r;
 
 	tool->path = options->output;
 	tool->quiet = options->quiet;
-	return status_of(
-		era_build_all(options->output, options->tight, read_xml, &input, &tool->report));
+	r = restore(options, &input);
+	if (!r)
+		tell(&input, tool);
+	return status_of(r);
 }
 
 const struct program program_restore = {

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "block/dev.h"
 #include "block/staging.h"
+#include "build/overwrite.h"
 #include "build/size.h"
 #include "metadata/superblock.h"
 #include "ondisk/era_disk.h"
@@ -61,15 +62,21 @@ int era_build_open_dev(struct era_build **out, struct blk_dev *dev, bool tight)
 static int open_new(struct era_build **out, const char *path, bool tight, const struct report *rep)
 {
 	struct era_build *build = malloc(sizeof(*build));
+	int r;
 
 	if (!build)
 		return report_nomem(rep);
 	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
-	return begun(out, build, blk_staging_open(&build->staging, SPACE_MAP_MAX_BLOCKS, rep));
+	r = blk_dev_open_ops(&build->dev, path, 0, NULL, NULL, rep);
+	if (!r)
+		r = blk_staging_open(&build->staging, SPACE_MAP_MAX_BLOCKS, rep);
+	return begun(out, build, r);
 }
 
-int era_build_open(struct era_build **out, const char *path, bool tight, const struct report *rep)
+int era_build_open(struct era_build **out, const char *path, unsigned flags,
+		   const struct report *rep)
 {
+	bool tight = flags & ERA_BUILD_TIGHT;
 	struct blk_dev dev;
 	struct stat st;
 	int r;
@@ -78,7 +85,19 @@ int era_build_open(struct era_build **out, const char *path, bool tight, const s
 		return errno == ENOENT ? open_new(out, path, tight, rep)
 				       : report_errno(rep, path, "cannot open");
 	r = blk_dev_open(&dev, path, BLK_WRITE, rep);
-	return r ? r : era_build_open_dev(out, &dev, tight);
+	if (r)
+		return r;
+	if (!(flags & ERA_BUILD_FORCE))
+		r = era_check_overwrite(&dev, flags & ERA_BUILD_KEEP_SOUND);
+	if (!r)
+		return era_build_open_dev(out, &dev, tight);
+	blk_dev_close(&dev);
+	return r;
+}
+
+struct blk_dev *era_build_dev(struct era_build *build)
+{
+	return &build->dev;
 }
 
 static int on_begin(void *ctx, const struct era_header *header)
@@ -231,8 +250,10 @@ int era_build_commit(struct era_build *build)
 	if (!r)
 		r = space_map_build(&build->staging, nr_blocks, &space_map_just_superblock,
 				    &build->sb.sm);
-	if (!r && !build->exists)
+	if (!r && !build->exists) {
+		blk_dev_close(&build->dev);
 		r = blk_dev_create(&build->dev, build->path, nr_blocks, build->rep);
+	}
 	if (!r && build->dev.nr_blocks < nr_blocks)
 		r = too_small(build, nr_blocks);
 	if (!r)
@@ -255,13 +276,13 @@ void era_build_close(struct era_build *build)
 	free(build);
 }
 
-int era_build_all(const char *path, bool tight,
+int era_build_all(const char *path, unsigned flags,
 		  int (*produce)(void *ctx, const struct era_stream *to), void *ctx,
 		  const struct report *rep)
 {
 	struct era_build *build;
 	struct era_stream stream;
-	int r = era_build_open(&build, path, tight, rep);
+	int r = era_build_open(&build, path, flags, rep);
 
 	if (r)
 		return r;

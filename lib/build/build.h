@@ -19,14 +19,24 @@
 struct blk_dev;
 struct era_build;
 
+enum era_build_flag {
+	ERA_BUILD_TIGHT = 1,	  /* an existing device need only hold the metadata */
+	ERA_BUILD_FORCE = 2,	  /* what it holds is overwritten, whatever it is */
+	ERA_BUILD_KEEP_SOUND = 4, /* unless forced, sound metadata are refused, too */
+};
+
 /* path: a device or file.  The commit creates a file that doesn't exist, with enough space for the
- * kernel to work.  tight: an existing one need only hold the metadata.  path and rep must outlive
- * the build. */
-int era_build_open(struct era_build **build, const char *path, bool tight,
+ * kernel to work.  An existing one that holds something else is refused (build/overwrite.h).
+ * flags: of enum era_build_flag.  path and rep must outlive the build. */
+int era_build_open(struct era_build **build, const char *path, unsigned flags,
 		   const struct report *rep) must_check;
 
 /* The same on an open device, which the build takes over; it is closed on failure, too. */
 int era_build_open_dev(struct era_build **build, struct blk_dev *dev, bool tight) must_check;
+
+/* What will be overwritten, for reading; without blocks if it is a file to be created.  It belongs
+ * to the build. */
+struct blk_dev *era_build_dev(struct era_build *build);
 
 /* The stream that feeds the build. */
 struct era_stream era_build_stream(struct era_build *build);
@@ -38,7 +48,7 @@ int era_build_commit(struct era_build *build) must_check;
 void era_build_close(struct era_build *build);
 
 /* All of this: opens, lets produce feed the stream, and commits if it returns 0. */
-int era_build_all(const char *path, bool tight,
+int era_build_all(const char *path, unsigned flags,
 		  int (*produce)(void *ctx, const struct era_stream *to), void *ctx,
 		  const struct report *rep) must_check;
 

@@ -117,7 +117,8 @@ nearest() {
 	grep -Ex 'expat [0-9]+\.[0-9]+\.[0-9]+' out
 	grep -Ex 'zlib [0-9]+\..*' out
 	grep -Ex 'ISA-L, built with [0-9.]+|no ISA-L' out
-	[ "$(wc -l <out)" = 4 ]
+	grep -Ex 'libblkid [0-9.]+|no libblkid' out
+	[ "$(wc -l <out)" = 5 ]
 	era check --version >out
 	[ "$(wc -l <out)" = 1 ]
 }

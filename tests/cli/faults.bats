@@ -170,7 +170,7 @@ traced_with() {
 @test "writes and flushes of metadata come in the right order" {
 	local writer
 	for writer in "era_restore -q -i small.xml -o" "era_repair -q -i small -o" \
-		"era_format -q --block-size 4k --device-size 1M"; do
+		"era_format -q --force --block-size 4k --device-size 1M"; do
 		cp old over
 		# shellcheck disable=SC2086
 		diff <(traced $writer over) - <<-'EOF'

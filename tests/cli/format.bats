@@ -138,12 +138,19 @@ formats() {
 }
 
 @test "era_format: sizes, suffixes, statuses" {
-	cases 26 formats <<-'EOF'
+	truncate -s 1000001 disk
+	: >empty
+	cases 32 formats <<-'EOF'
 		0 | --block-size 4k --device-size 1G new
 		0 | -q --block-size=8s --device-size=1G new
 		0 | --block-size 64k --device-size 1T --era 0 new
-		0 | --block-size 4k --device-size 1000s --era 4294967294 new
-		0 | --block-size 4k --device-size 0 new
+		0 | --block-size 4k --device-size 1000s --era 4194967295 new
+		0 | --block-size 4k --device-size 512 new
+		0 | --block-size 4k --origin disk --force new
+		2 | --block-size 4k --device-size 0 new
+		2 | --block-size 4k --origin empty new
+		2 | --block-size 4k --origin disk --device-size 1G new
+		2 | --block-size 4k --device-size 1000s --era 4194967296 new
 		2 | --block-size 4k --device-size 1G
 		2 | --block-size 4k new
 		2 | --device-size 1G new
@@ -164,6 +171,7 @@ formats() {
 		2 | --block-size 4k --device-size 99999999999999999999T new
 		3 | --block-size 4k --device-size 1G missing/new
 		3 | --block-size 4k --device-size 1G .
+		3 | --block-size 4k --origin missing new
 		3 | --block-size 4k --device-size 1G /dev/full
 	EOF
 }
@@ -173,16 +181,16 @@ formats() {
 	local needs
 	head -c 40960 /dev/urandom >small
 	cp small was
-	status_is 3 era_format --block-size 4k --device-size 1G small
+	status_is 3 era_format --force --block-size 4k --device-size 1G small
 	says "too small"
 	cmp small was
 	needs=$(sed -n 's/.*needs [0-9]* (\([0-9]*\) bytes).*/\1/p' "$stderr")
 	[ "$needs" -le "$(bytes --block-size 4k --device-size 1G)" ]
 
 	truncate -s $((needs - 4096)) small
-	status_is 3 era_format --block-size 4k --device-size 1G small
+	status_is 3 era_format --force --block-size 4k --device-size 1G small
 	truncate -s "$needs" small
-	status_is 0 era_format --block-size 4k --device-size 1G small
+	status_is 0 era_format --force --block-size 4k --device-size 1G small
 	status_is 0 era_check -q small
 	[ "$(stat -c %s small)" = "$needs" ]
 }
@@ -195,7 +203,7 @@ formats() {
 		one_of 0 && era_check -q new
 	}
 	cases 8 fits <<-'EOF'
-		4k | 0
+		4k | 4k
 		4k | 512
 		4k | 1M
 		4k | 4072k
@@ -211,7 +219,7 @@ formats() {
 	unpack_images
 	cp "$BATS_FILE_TMPDIR/images/022-snapshot-moved-on" new
 	chmod 640 new
-	era_format -q --block-size 4k --device-size 80000s --era 3 new
+	era_format -q --force --block-size 4k --device-size 80000s --era 3 new
 	era_check --json new | jq -e '.status == "sound" and .live.current_era == 3 and
 		.live.nr_blocks == 10000 and .live.writesets == 0 and .live.clean and
 		(.snapshot == null)'
@@ -222,7 +230,7 @@ formats() {
 # The last block is partial. Eras to the one of --era, and the one after.
 @test "era_format: each era up to --era is answered with all blocks, the next with none" {
 	local era n
-	for era in 0 1 7 4294967294; do
+	for era in 0 1 7 4194967295; do
 		rm -f new
 		era_format --block-size 28k --device-size 1000001s --era $era new
 		printf '# sectors 1000001 block 56 nr_blocks 17858 era %d\n0 17857 %d\n' $era $era >truth
@@ -265,8 +273,8 @@ formats() {
 	test_tool ofdlock
 	era_format --block-size 4k --device-size 1G new
 	cp new was
-	status_is 3 ofdlock read new era_format --block-size 4k --device-size 1G --era 9 new
+	status_is 3 ofdlock read new era_format --force --block-size 4k --device-size 1G --era 9 new
 	says "in use"
-	status_is 3 ofdlock write new era_format --block-size 4k --device-size 1G --era 9 new
+	status_is 3 ofdlock write new era_format --force --block-size 4k --device-size 1G --era 9 new
 	cmp new was
 }

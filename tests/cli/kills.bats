@@ -36,7 +36,7 @@ victim() {
 	restore-over) command=(era_restore -q -i levels.xml -o $out) old=old ;;
 	repair-new) command=(era_repair -q -i large -o $out) ;;
 	repair-over) command=(era_repair -q -i large -o $out) old=old ;;
-	format-over) command=(era_format -q --block-size 4k --device-size 24G --era 7 $out) old=old ;;
+	format-over) command=(era_format -q --force --block-size 4k --device-size 24G --era 7 $out) old=old ;;
 	counts) command=(era_check -q --auto-repair $out) old=hidden ;;
 	dump) command=(era_dump -o $out levels) old=old.text kind=text ;;
 	dump-gz) command=(era_dump -o $out.gz levels) kind=text ;;

@@ -179,7 +179,7 @@ all_up_to() {
 	backup 2
 	[ "$lost" -gt 0 ]
 
-	era_format -q --block-size $block_bytes --device-size $disk_bytes --era $((era + 10)) metadata
+	era_format -q --force --block-size $block_bytes --device-size $disk_bytes --era $((era + 10)) metadata
 	image_is_sound metadata
 	boot 2 from=2 to=3 order=suspend
 	[ "$(cat ranges.2)" = "0 $disk_bytes" ]

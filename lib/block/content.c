@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "block/content.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#ifdef HAVE_BLKID
+#include <blkid.h>
+#endif
+
+#include "base/checked.h"
+#include "ondisk/cache_disk.h"
+#include "ondisk/era_disk.h"
+
+#define THIN_MAGIC UINT64_C(27022010)
+
+/* The superblocks of all these targets begin alike. */
+static const struct {
+	uint64_t magic;
+	const char *name;
+} targets[] = {
+	{THIN_MAGIC, "metadata of dm-thin"},
+	{CACHE_MAGIC, "metadata of dm-cache"},
+};
+
+static int find_target(struct blk_dev *dev, struct content *content)
+{
+	struct superblock_disk *block = blk_alloc(1);
+	uint64_t magic;
+	int r;
+
+	if (!block)
+		return report_nomem(dev->rep);
+	r = blk_dev_read(dev, 0, 1, block);
+	magic = r ? 0 : le64_get(block->magic);
+	free(block);
+	if (r)
+		return report_fail(dev->rep, ERA_SYS, "%s: cannot read: %s", dev->path,
+				   strerror(r));
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		if (targets[i].magic != magic)
+			continue;
+		content->in_first_block = true;
+		snprintf(content->name, sizeof(content->name), "%s", targets[i].name);
+		return 1;
+	}
+	return 0;
+}
+
+#ifdef HAVE_BLKID
+
+/* 8 MiB at the beginning and 2 MiB at the end. */
+#define HEAD_BLOCKS 2048u
+#define TAIL_BLOCKS 512u
+
+/* Types that people know by other names. */
+static const struct {
+	const char *type, *name;
+} types[] = {
+	{"crypto_LUKS", "a LUKS volume"},
+	{"LVM2_member", "an LVM physical volume"},
+	{"linux_raid_member", "a member of a Linux RAID"},
+	{"swap", "swap space"},
+	{"swsuspend", "swap space with a hibernated system"},
+};
+
+bool content_has_names(void)
+{
+	return true;
+}
+
+static const char *value_of(blkid_probe probe, const char *name)
+{
+	const char *value;
+
+	return blkid_probe_lookup_value(probe, name, &value, NULL) ? NULL : value;
+}
+
+static const char *article(const char *word)
+{
+	return *word && strchr("aeioAEIOX", *word) ? "an" : "a";
+}
+
+static void name_type(const char *type, const char *usage, char *name, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(type, types[i].type)) {
+			snprintf(name, size, "%s", types[i].name);
+			return;
+		}
+	if (usage && !strcmp(usage, "filesystem"))
+		snprintf(name, size, "%s %s filesystem", article(type), type);
+	else
+		snprintf(name, size, "a volume of type %s", type);
+}
+
+static void name_it(blkid_probe probe, struct content *content)
+{
+	const char *type = value_of(probe, "TYPE"), *label = value_of(probe, "LABEL");
+	const char *table = value_of(probe, "PTTYPE");
+	char name[CONTENT_NAME_BYTES / 2] = "a signature without a name";
+
+	if (type)
+		name_type(type, value_of(probe, "USAGE"), name, sizeof(name));
+	else if (table)
+		snprintf(name, sizeof(name), "a partition table of type %s", table);
+	snprintf(content->name, sizeof(content->name), "%s%s%s", name, label ? ", label " : "",
+		 label ? label : "");
+}
+
+static bool lies_in_first_block(blkid_probe probe)
+{
+	const char *at = value_of(probe, "SBMAGIC_OFFSET");
+
+	if (!at)
+		at = value_of(probe, "PTMAGIC_OFFSET");
+	return !at || strtoull(at, NULL, 10) < META_BLOCK_SIZE;
+}
+
+static void ask_for(blkid_probe probe)
+{
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE |
+							 BLKID_SUBLKS_LABEL | BLKID_SUBLKS_MAGIC);
+	blkid_probe_enable_partitions(probe, 1);
+	blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC | BLKID_PARTS_FORCE_GPT);
+}
+
+/* All signatures; the first one, or the first of those in the first block, is kept. */
+static int probe_all(blkid_probe probe, struct content *content)
+{
+	bool found = false;
+	int r;
+
+	while (!(r = blkid_do_probe(probe))) {
+		bool in_first = lies_in_first_block(probe);
+
+		if (found && (content->in_first_block || !in_first))
+			continue;
+		name_it(probe, content);
+		content->in_first_block = in_first;
+		found = true;
+	}
+	return r < 0 ? r : found;
+}
+
+/* Reads nr blocks into the copy, at their place. */
+static int copy_blocks(struct blk_dev *dev, int copy, uint64_t first, uint64_t nr)
+{
+	size_t len = (size_t)(nr * META_BLOCK_SIZE);
+	void *data = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, copy,
+			  (off_t)(first * META_BLOCK_SIZE));
+	int r;
+
+	if (data == MAP_FAILED)
+		return -1;
+	r = blk_dev_read(dev, first, nr, data);
+	munmap(data, len);
+	return r;
+}
+
+static int probe_copy(struct blk_dev *dev, int copy, struct content *content)
+{
+	uint64_t head = min_u64(dev->nr_blocks, HEAD_BLOCKS);
+	uint64_t tail = min_u64(dev->nr_blocks - head, TAIL_BLOCKS);
+	blkid_probe probe;
+	int r = -1;
+
+	if (ftruncate(copy, (off_t)(dev->nr_blocks * META_BLOCK_SIZE)) ||
+	    copy_blocks(dev, copy, 0, head) ||
+	    (tail && copy_blocks(dev, copy, dev->nr_blocks - tail, tail)))
+		return -1;
+	probe = blkid_new_probe();
+	if (probe && !blkid_probe_set_device(probe, copy, 0, 0)) {
+		ask_for(probe);
+		r = probe_all(probe, content);
+	}
+	blkid_free_probe(probe);
+	return r;
+}
+
+/* libblkid would read through the page cache.  So it gets a copy in memory of those parts of the
+ * device where signatures are. */
+static int find_others(struct blk_dev *dev, struct content *content)
+{
+	int copy = memfd_create("content", MFD_CLOEXEC);
+	int r = copy < 0 ? -1 : probe_copy(dev, copy, content);
+
+	if (copy >= 0)
+		close(copy);
+	if (r < 0)
+		return report_fail(dev->rep, ERA_SYS, "%s: cannot find out what it holds",
+				   dev->path);
+	return r;
+}
+
+#else
+
+bool content_has_names(void)
+{
+	return false;
+}
+
+static int find_others(struct blk_dev *dev, struct content *content)
+{
+	(void)dev;
+	(void)content;
+	return 0;
+}
+
+#endif
+
+int content_find(struct blk_dev *dev, struct content *content)
+{
+	struct content found = {.name = ""};
+	uint64_t done = dev->progress_done;
+	int r = dev->nr_blocks ? find_target(dev, &found) : 0;
+
+	if (!r && dev->nr_blocks)
+		r = find_others(dev, &found);
+	dev->progress_done = done;
+	if (r > 0)
+		*content = found;
+	return r;
+}
