@@ -102,12 +102,13 @@ is_now() {
 @test "a clock that can't be right is refused" {
 	local time
 	need faketime
+	# faketime preloads a library before the sanitizer's.
+	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 	for time in "2019-01-01 00:00:00" "2104-01-01 00:00:00"; do
-		status_is 4 env LD_PRELOAD="${ERA_PRELOAD:-}" faketime -f "$time" \
-			era_format --block-size 4k --device-size 1M meta
+		status_is 4 faketime -f "$time" era_format --block-size 4k --device-size 1M meta
 		says "the clock says"
-		dump 7 | status_is 4 env LD_PRELOAD="${ERA_PRELOAD:-}" faketime -f "$time" \
-			era_restore --all-written -i - -o meta
+		dump 7 >xml
+		status_is 4 faketime -f "$time" era_restore --all-written -i xml -o meta
 		says "the clock says"
 		[ ! -e meta ]
 	done
