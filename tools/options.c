@@ -13,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/utf8.h"
+#include "tools/size.h"
 #include "tools/status.h"
 #include "tools/tool.h"
 
@@ -85,31 +86,27 @@ static uint32_t parse_u32(const char *option, const char *text)
 
 static uint64_t parse_size(const char *option, const char *text)
 {
-	static const struct {
-		char suffix;
-		uint64_t factor;
-	} units[] = {
-		{'\0', 1},
-		{'s', SECTOR_BYTES},
-		{'k', UINT64_C(1) << 10},
-		{'K', UINT64_C(1) << 10},
-		{'M', UINT64_C(1) << 20},
-		{'G', UINT64_C(1) << 30},
-		{'T', UINT64_C(1) << 40},
-	};
-	const char *rest = text;
-	uint64_t value = 0;
+	uint64_t bytes = 0;
 
-	if (parse_digits(&rest, &value) && (!*rest || !rest[1]))
-		for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-			if (units[i].suffix == *rest &&
-			    checked_mul(value, units[i].factor, &value) && value <= INT64_MAX &&
-			    value % SECTOR_BYTES == 0)
-				return value;
-	options_error(
-		"--%s: found '%s', wanted whole sectors of %u bytes: a number of bytes, or with "
-		"one of the suffixes s k M G T",
-		option, text, SECTOR_BYTES);
+	switch (size_parse(text, &bytes)) {
+	case SIZE_OK:
+		break;
+	case SIZE_UNCLEAR:
+		options_error(
+			"--%s: found '%s', wanted a number of bytes, or one with a suffix: " SIZE_SUFFIXES
+			" (powers of 1024, s: sectors)",
+			option, text);
+	case SIZE_FRACTION:
+		options_error("--%s: found '%s', which is not a whole number of bytes", option,
+			      text);
+	case SIZE_TOO_LARGE:
+		options_error("--%s: found '%s', wanted at most %" PRId64 " bytes", option, text,
+			      INT64_MAX);
+	}
+	if (bytes % SECTOR_BYTES)
+		options_error("--%s: found '%s', wanted whole sectors of %u bytes", option, text,
+			      SECTOR_BYTES);
+	return bytes;
 }
 
 static uint32_t parse_block_size(const char *option, const char *text)

@@ -54,7 +54,7 @@ bytes() {
 		2 | - | --block-size 4k --device-size 1x
 		2 | - | --block-size 4k --device-size 1kk
 		2 | - | --block-size 4k --device-size -1
-		2 | - | --block-size 4k --device-size 1.5G
+		0 | [0-9]+ | --block-size 4k --device-size 1.5G
 		2 | - | --block-size 4k --device-size 99999999999999999999
 		2 | - | --block-size 4k --device-size 8388608T
 		2 | - | --block-size 4k --device-size 1G --unit T
@@ -63,6 +63,73 @@ bytes() {
 		2 | - | --block-size 4k --device-size 8T
 		2 | - | --block-size 4k --device-size 1G --unit
 		3 | - | --block-size 4k --device-size 7T --writesets 4294967295
+	EOF
+}
+
+# as_bytes SIZE BYTES
+as_bytes() {
+	[ "$(bytes --block-size 4k --device-size "$1")" = "$(bytes --block-size 4k --device-size "$2")" ] &&
+		exit_status era_invalidate --written-since 0 --device-size "$1" meta >/dev/null &&
+		grep -q "found $2 bytes" "$stderr"
+}
+
+@test "sizes as people write them" {
+	era_format -q --block-size 4k --device-size 8k --era 1 meta
+	cases 22 as_bytes <<-'EOF'
+		512 | 512
+		1s | 512
+		0.5k | 512
+		9k | 9216
+		16MiB | 16777216
+		16M | 16777216
+		16m | 16777216
+		16384K | 16777216
+		16384KiB | 16777216
+		16384kiB | 16777216
+		0.015625G | 16777216
+		016M | 16777216
+		1.5g | 1610612736
+		1.50000000000000000000000000000000G | 1610612736
+		1.000000476837158203125G | 1073742336
+		2.5GiB | 2684354560
+		1.5T | 1649267441664
+		7.75TiB | 8521215115264
+		0.001953125p | 2199023255552
+		0.00390625P | 4398046511104
+		0.0000019073486328125E | 2199023255552
+		0.0000019073486328125EiB | 2199023255552
+	EOF
+}
+
+# says_of SIZE TEXT: the size is refused, with these words.
+says_of() {
+	exit_status era_metadata_size --block-size 4k --device-size "$1" || return
+	one_of 2 && says "$2"
+}
+
+@test "sizes that are refused say why" {
+	cases 21 says_of <<-'EOF'
+		1000 | '1000', wanted whole sectors of 512 bytes
+		0.75s | '0.75s', wanted whole sectors of 512 bytes
+		1.5 | '1.5', which is not a whole number of bytes
+		1.3M | '1.3M', which is not a whole number of bytes
+		0.0000000000000000000000000000000000000000000000000000000000000001E | not a whole number of bytes
+		8E | wanted at most 9223372036854775807 bytes
+		7.9999E | not a whole number of bytes
+		16777216T | wanted at most
+		18446744073709551616 | wanted at most
+		18446744073709551615 | wanted at most
+		16MB | '16MB', wanted a number of bytes, or one with a suffix: s k M G T P E
+		16Mi | with a suffix
+		16mib | with a suffix
+		16siB | with a suffix
+		16S | with a suffix
+		16B | with a suffix
+		16 M | with a suffix
+		1.M | with a suffix
+		.5M | with a suffix
+		1..5M | with a suffix
+		1.5.M | with a suffix
 	EOF
 }
 
