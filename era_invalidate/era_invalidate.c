@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "base/checked.h"
 #include "base/sink.h"
 #include "base/source.h"
@@ -15,16 +16,15 @@
 #include "witness/witness.h"
 
 /* The device's size must be one that has just these blocks. */
-static bool size_fits(const struct dmera_facts *facts, const struct options *options,
+static bool size_fits(uint64_t nr_blocks, uint64_t block_size, const struct options *options,
 		      struct tool *tool)
 {
-	if (!options->device_size ||
-	    div_up(options->device_size, facts->block_size) == facts->nr_blocks)
+	if (!options->device_size || div_up(options->device_size, block_size) == nr_blocks)
 		return true;
 	tool_say(tool,
 		 "%s: --device-size: found %" PRIu64 " bytes, but the metadata track %" PRIu64
 		 " blocks of %" PRIu64 " bytes",
-		 options->path, options->device_size, facts->nr_blocks, facts->block_size);
+		 options->path, options->device_size, nr_blocks, block_size);
 	return false;
 }
 
@@ -165,53 +165,129 @@ static int print_answer(const struct changes *changes, const struct dmera_change
 	return print(changes, options, rep);
 }
 
-static enum exit_status invalidate(struct dmera *era, const struct options *options,
-				   struct tool *tool)
+static enum exit_status print_found(const struct dmera_facts *facts,
+				    const struct dmera_changes *found,
+				    const struct options *options, struct tool *tool)
 {
-	struct dmera_changes *found;
 	struct dmera_totals totals;
-	struct dmera_facts facts;
 	struct changes changes;
-	int r = dmera_get_facts(era, &facts, sizeof(facts));
+	int r;
 
-	if (r)
-		return status_of(r);
-	if (!size_fits(&facts, options, tool))
-		return STATUS_USAGE;
-	r = dmera_changes_in_blocks(era, options->since, &found);
-	if (r)
-		return status_of(r);
 	dmera_changes_get_totals(found, &totals, sizeof(totals));
-	changes = describe(&facts, found, totals.nr_unknown, options);
+	changes = describe(facts, found, totals.nr_unknown, options);
 	r = print_answer(&changes, found, options, &tool->report);
-	dmera_changes_free(found);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
 }
 
+static unsigned open_flags(const struct options *options)
+{
+	return (options->snapshot ? DMERA_SNAPSHOT : 0) | (options->repair ? DMERA_REPAIR : 0);
+}
+
+static struct changes describe_all(const struct dmera_extent *extent, const uint64_t *bits,
+				   const struct options *options)
+{
+	return (struct changes){
+		.bits = bits,
+		.nr_blocks = extent->nr_blocks,
+		.block_size = extent->block_size,
+		.device_size = options->device_size,
+		.unit = (enum change_unit)options->unit,
+		.since = options->since,
+		.current_era = extent->live_era,
+		.from_snapshot = options->snapshot,
+		.snapshot_era = extent->snapshot_era,
+		.nr_unknown = extent->nr_blocks,
+	};
+}
+
+static enum exit_status print_all(const struct dmera_extent *extent, const struct options *options,
+				  struct tool *tool)
+{
+	uint64_t *bits = bits_alloc(extent->nr_blocks);
+	struct changes changes;
+	int r;
+
+	if (!bits)
+		return status_of(report_nomem(&tool->report));
+	bits_set_range(bits, 0, extent->nr_blocks);
+	changes = describe_all(extent, bits, options);
+	r = print(&changes, options, &tool->report);
+	free(bits);
+	if (r)
+		return status_of(r);
+	if (options->witness_out)
+		tool_say(tool, "%s: not written: there is no witness without a safe answer",
+			 options->witness_out);
+	tool_always(tool,
+		    "%s: there is no safe answer: all %" PRIu32 " blocks are listed (--or-all)",
+		    options->path, extent->nr_blocks);
+	return STATUS_UNKNOWN;
+}
+
+/* The device may have been resized since the snapshot or the witness. */
+static enum exit_status list_all(struct dmera *era, const struct options *options,
+				 struct tool *tool)
+{
+	struct dmera_extent extent;
+	int r;
+
+	dmera_close(era);
+	r = dmera_get_extent(era, options->path, open_flags(options), &extent);
+	if (r)
+		return status_of(r);
+	if (div_up(options->device_size, extent.block_size) != extent.nr_blocks &&
+	    !size_fits(extent.nr_live_blocks, extent.block_size, options, tool))
+		return STATUS_USAGE;
+	return print_all(&extent, options, tool);
+}
+
+static enum exit_status invalidate(struct dmera *era, const struct options *options,
+				   struct tool *tool)
+{
+	int r = dmera_open(era, options->path, open_flags(options));
+	struct dmera_facts facts = {0};
+	struct dmera_changes *found;
+	enum exit_status status;
+
+	if (!r)
+		r = dmera_get_facts(era, &facts, sizeof(facts));
+	if (!r && !size_fits(facts.nr_blocks, facts.block_size, options, tool))
+		return STATUS_USAGE;
+	if (!r)
+		r = dmera_changes_in_blocks(era, options->since, &found);
+	if (r == DMERA_NO_ANSWER && options->or_all)
+		return list_all(era, options, tool);
+	if (r)
+		return status_of(r);
+	status = print_found(&facts, found, options, tool);
+	dmera_changes_free(found);
+	return status;
+}
+
+/* A list of what may be dropped from a cache must have all that was written until now. */
 static void apply(struct dmera *era, const struct options *options)
 {
 	if (options->has_old_size)
 		dmera_set_old_size(era, options->old_size);
 	if (options->has_snapshot_era)
 		dmera_set_snapshot_era(era, options->snapshot_era);
+	dmera_set_nothing_newer(era, !options->format);
 }
 
-static enum exit_status open_and_list(struct dmera *era, const struct options *options,
+static enum exit_status load_and_list(struct dmera *era, const struct options *options,
 				      struct tool *tool)
 {
-	unsigned flags =
-		(options->snapshot ? DMERA_SNAPSHOT : 0) | (options->repair ? DMERA_REPAIR : 0);
 	struct witness *old = NULL;
 	enum exit_status status;
 	int r = options->witness ? witness_load(&old, options->witness, &tool->report) : 0;
 
-	if (!r) {
-		dmera_set_witness(era, old, options->witness_out);
-		r = dmera_open(era, options->path, flags);
-	}
-	status = r ? status_of(r) : invalidate(era, options, tool);
+	if (r)
+		return status_of(r);
+	dmera_set_witness(era, old, options->witness_out);
+	status = invalidate(era, options, tool);
 	free(old);
 	return status;
 }
@@ -227,7 +303,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 		return status_of(report_nomem(&tool->report));
 	tool_listen(tool, era);
 	apply(era, options);
-	status = open_and_list(era, options, tool);
+	status = load_and_list(era, options, tool);
 	dmera_destroy(era);
 	return status;
 }

@@ -22,11 +22,15 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, since), offsetof(struct options, has_since), NULL, true},
 	{"metadata-snapshot", 'm', NULL, "Read the metadata snapshot; the device may be in use",
 	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
-	{"snapshot-era", 0, "ERA", "Refuse a snapshot of another era", OPTION_U32,
-	 offsetof(struct options, snapshot_era), offsetof(struct options, has_snapshot_era), NULL,
-	 false},
+	{"snapshot-era", 0, "ERA",
+	 "Read the snapshot of this era, and no other (default: the era of the live metadata)",
+	 OPTION_U32, offsetof(struct options, snapshot_era),
+	 offsetof(struct options, has_snapshot_era), NULL, false},
 	{"repair", 'r', NULL, "Read damaged metadata: what is unknown is listed", OPTION_FLAG,
 	 offsetof(struct options, repair), 0, NULL, false},
+	{"or-all", 0, NULL,
+	 "If there is no safe answer, list every block (status 5) instead of none (status 4)",
+	 OPTION_FLAG, offsetof(struct options, or_all), 0, NULL, false},
 	{"format", 0, "FORMAT", "xml (default), json, ranges, bitmap, dm-cache or cache-xml",
 	 OPTION_CHOICE, offsetof(struct options, format_index), 0, format_names, false},
 	{"unit", 0, "UNIT", "For --format ranges: bytes (default), sectors or blocks",
@@ -132,12 +136,12 @@ const struct option_table invalidate_options = {
 			[STATUS_DAMAGED] = "damaged",
 			[STATUS_SYSTEM] = "system error",
 			[STATUS_NO_ANSWER] =
-				"no safe answer: no such snapshot, or ERA is too late, or "
-				"the witness is of other metadata: treat "
+				"no safe answer: no such snapshot, or one that was left over, or "
+				"ERA is too late, or the witness is of other metadata: treat "
 				"every block as written; or the cache holds writes that "
 				"dm-era has not seen",
 			[STATUS_UNKNOWN] =
-				"done but something was unknown and is listed (--repair)",
+				"done but something was unknown and is listed (--repair, --or-all)",
 		},
 	.check = check_options,
 };

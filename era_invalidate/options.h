@@ -11,8 +11,8 @@
 
 struct options {
 	const char *path, *output;
-	bool snapshot, repair, has_since, has_snapshot_era, has_unit, has_device_size, has_old_size,
-		allow_dirty;
+	bool snapshot, repair, or_all, has_since, has_snapshot_era, has_unit, has_device_size,
+		has_old_size, allow_dirty;
 	uint32_t since, snapshot_era;
 	const struct change_format *format; /* NULL for the formats of a cache */
 	enum cache_format cache_format;

@@ -68,8 +68,8 @@ enum dmera_result {
 	/* The system refused: open, read, memory, a device in use. */
 	DMERA_SYSTEM = -2,
 	/* The question has no safe answer: there is no metadata snapshot, or it was dropped
-	 * while it was read; the era is one that these metadata cannot have tracked; a size
-	 * contradicts them. */
+	 * while it was read, or is left over from an earlier era; the era is one that these metadata
+	 * cannot have tracked; a size contradicts them. */
 	DMERA_NO_ANSWER = -3,
 	/* The program called the library in a way that it does not allow. */
 	DMERA_INVALID = -4,
@@ -109,8 +109,8 @@ const char *dmera_error(const struct dmera *era);
 typedef void (*dmera_error_fn)(void *ctx, const char *text);
 void dmera_set_error_callback(struct dmera *era, dmera_error_fn fn, void *ctx);
 
-/* Nothing fails, but users may want to know: that the metadata snapshot is of an earlier era
- * than the live metadata, or what DMERA_REPAIR counts as written. */
+/* Nothing fails, but users may want to know: that the live metadata are further on than the
+ * metadata snapshot that was asked for, or what DMERA_REPAIR counts as written. */
 typedef void (*dmera_note_fn)(void *ctx, const char *text);
 void dmera_set_note_callback(struct dmera *era, dmera_note_fn fn, void *ctx);
 
@@ -224,9 +224,18 @@ void dmera_set_device_size(struct dmera *era, uint64_t bytes);
  * blocks past this size are listed.  UINT64_MAX, the default: the device did not grow. */
 void dmera_set_old_size(struct dmera *era, uint64_t bytes);
 
-/* The era that the metadata snapshot must have; with any other, dmera_changes_since() fails with
- * DMERA_NO_ANSWER.  DMERA_ANY_ERA, the default, accepts whichever snapshot is held. */
-#define DMERA_ANY_ERA UINT64_MAX
+/*
+ * The era that the metadata snapshot must have; with any other, dmera_changes_since() fails with
+ * DMERA_NO_ANSWER.
+ *
+ * DMERA_LIVE_ERA, the default, is the era that the live metadata were in when the metadata were
+ * opened.  To take a metadata snapshot begins an era, so a new one passes; one that is left over
+ * from earlier, and lacks what was written since, is refused once the live metadata are in a later
+ * era.  This does not prove that a metadata snapshot is new: within its own era, writes after it
+ * leave no mark in it.  So a program that takes one must also see that this succeeds.  Set the era
+ * if the live metadata may have moved on since, by a checkpoint, for example.
+ */
+#define DMERA_LIVE_ERA UINT64_MAX
 void dmera_set_snapshot_era(struct dmera *era, uint64_t snapshot_era);
 
 /* An answer: one bit per data block, and a second one if anything is unknown. */
@@ -242,8 +251,8 @@ struct dmera_changes;
  * if 63 bits cannot hold the size of the device in bytes.
  *
  * DMERA_NO_ANSWER: `since` is above the current era plus one, or for a metadata snapshot above its
- * era; a setting contradicts the metadata; or the metadata snapshot was dropped or replaced
- * meanwhile.
+ * era; a setting contradicts the metadata; or the metadata snapshot is not of the live era, or of
+ * the one that was set, or was dropped or replaced meanwhile.
  */
 int dmera_changes_since(struct dmera *era, uint32_t since,
 			struct dmera_changes **changes) DMERA_MUST_CHECK;

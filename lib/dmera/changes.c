@@ -41,24 +41,50 @@ void dmera_set_witness(struct dmera *era, const struct witness *old, bool wants_
 	era->wants_witness = wants_new;
 }
 
-static int check_snapshot(struct dmera *era)
+void dmera_set_nothing_newer(struct dmera *era, bool wanted)
+{
+	era->nothing_newer = wanted;
+}
+
+static int refuse_leftover(const struct dmera *era, uint32_t found, uint32_t live)
+{
+	return report_fail(&era->report, ERA_NO_ANSWER,
+			   "%s: the metadata snapshot is of era %" PRIu32
+			   ", the live metadata are in era %" PRIu32
+			   ": it was left over, and lacks what was written since: drop it and take "
+			   "another, or say that it is the one you mean (--snapshot-era %" PRIu32
+			   ")",
+			   era->path, found, live, found);
+}
+
+static int refuse_other(const struct dmera *era, uint32_t found, uint32_t live)
+{
+	return report_fail(&era->report, ERA_NO_ANSWER,
+			   "%s: the metadata snapshot is of era %" PRIu32
+			   ", wanted one of era %" PRIu64 "; the live metadata are in era %" PRIu32
+			   ": drop it and take another",
+			   era->path, found, era->snapshot_era, live);
+}
+
+/* Where every block is listed, it does not matter which snapshot it is. */
+static int check_snapshot(const struct dmera *era)
 {
 	uint32_t found = era_view_sb(era->view)->current_era;
 	uint32_t live = era_view_live_sb(era->view)->current_era;
-	uint64_t wanted = era->snapshot_era;
+	bool is_named = era->snapshot_era != DMERA_LIVE_ERA;
 
-	if (!era->is_snapshot)
+	if (!era->is_snapshot || era_view_is_all_lost(era->view))
 		return 0;
-	if (wanted != DMERA_ANY_ERA && wanted != found)
-		return report_fail(&era->report, ERA_NO_ANSWER,
-				   "%s: the metadata snapshot is of era %" PRIu32
-				   ", wanted one of era %" PRIu64,
-				   era->path, found, wanted);
-	if (live > found)
-		report_note(&era->report,
-			    "%s: the metadata snapshot is of era %" PRIu32
-			    ", the live metadata are in era %" PRIu32,
-			    era->path, found, live);
+	if (is_named && era->snapshot_era != found)
+		return refuse_other(era, found, live);
+	if (found == live)
+		return 0;
+	if (!is_named)
+		return refuse_leftover(era, found, live);
+	report_note(&era->report,
+		    "%s: the metadata snapshot is of era %" PRIu32
+		    ", the live metadata are in era %" PRIu32,
+		    era->path, found, live);
 	return 0;
 }
 
@@ -92,6 +118,22 @@ static uint64_t first_listed(const struct dmera *era)
 	return era->old_size / superblock_block_bytes(era_view_sb(era->view));
 }
 
+static int check_newer(const struct dmera *era)
+{
+	uint64_t nr = 0;
+	int r;
+
+	if (!era->nothing_newer || !era->is_snapshot || era_view_is_all_lost(era->view))
+		return 0;
+	r = era_changes_count_newer(era->view, &nr);
+	if (r || !nr)
+		return r;
+	return report_fail(&era->report, ERA_NO_ANSWER,
+			   "%s: %" PRIu64 " blocks were written after the metadata snapshot was "
+			   "taken: stop what writes, drop it and take another",
+			   era->path, nr);
+}
+
 static int read_changes(struct dmera *era, uint32_t since, struct dmera_changes *changes)
 {
 	const struct witness_subject subject = {
@@ -107,8 +149,15 @@ static int read_changes(struct dmera *era, uint32_t since, struct dmera_changes 
 	};
 	int r = witness_read_changes(era->view, &subject, since, &task, &changes->found);
 
+	if (!r)
+		r = check_newer(era);
+	if (r) {
+		era_changes_free(&changes->found);
+		free(task.made);
+		return r;
+	}
 	changes->witness = task.made;
-	return r;
+	return 0;
 }
 
 /* Also when it can't begin: what was read of a snapshot that is gone meant nothing. */

@@ -25,9 +25,10 @@ struct dmera {
 
 	uint64_t device_size;	       /* bytes, or 0 */
 	uint64_t old_size;	       /* bytes, or UINT64_MAX */
-	uint64_t snapshot_era;	       /* or DMERA_ANY_ERA */
+	uint64_t snapshot_era;	       /* or DMERA_LIVE_ERA */
 	const struct witness *witness; /* the caller's, or NULL */
 	bool wants_witness;
+	bool nothing_newer; /* than a snapshot */
 
 	struct era_view *view; /* NULL when nothing is open */
 	char *view_path;

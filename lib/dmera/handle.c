@@ -88,7 +88,7 @@ struct dmera *dmera_create(void)
 		.progress = on_progress,
 	};
 	era->old_size = UINT64_MAX;
-	era->snapshot_era = DMERA_ANY_ERA;
+	era->snapshot_era = DMERA_LIVE_ERA;
 	return era;
 }
 

@@ -13,6 +13,25 @@
 int dmera_changes_in_blocks(struct dmera *era, uint32_t since,
 			    struct dmera_changes **changes) DMERA_MUST_CHECK;
 
+/* From now on, is an answer from a metadata snapshot refused with DMERA_NO_ANSWER if the live
+ * metadata have a block that was written since it was taken, or do not stand still meanwhile?  This
+ * is for answers that must have every write up to now.  The default is no. */
+void dmera_set_nothing_newer(struct dmera *era, bool wanted);
+
+/* What is known where there is no safe answer. */
+struct dmera_extent {
+	uint64_t block_size;		   /* bytes */
+	uint32_t nr_blocks;		   /* the most of live metadata, snapshot and witness */
+	uint32_t nr_live_blocks, live_era; /* of the live metadata */
+	uint32_t snapshot_era;		   /* 0: there is no snapshot */
+};
+
+/* For metadata of which dmera_open() or a question came to DMERA_NO_ANSWER, and that are not open:
+ * reads the superblocks alone, by the same flags.  With a witness of another block size, it is
+ * DMERA_NO_ANSWER again. */
+int dmera_get_extent(struct dmera *era, const char *path, unsigned flags,
+		     struct dmera_extent *extent) DMERA_MUST_CHECK;
+
 struct witness;
 
 /* Later answers are compared with `old`, which must outlive them, or is NULL: none; and make a new

@@ -133,6 +133,48 @@ int era_changes_read_with(struct era_view *view, uint32_t since,
 	return r;
 }
 
+static int count_live(struct era_view *view, uint64_t *nr)
+{
+	unsigned flags = view->flags & ERA_VIEW_REPAIR;
+	struct era_changes changes;
+	struct era_view *live;
+	int r = era_view_open_as(&live, &view->dev, &view->live, flags);
+
+	if (r)
+		return r;
+	r = era_changes_read(live, view->sb.current_era, &changes);
+	if (!r) {
+		*nr = bits_count(changes.bits, view->live.nr_blocks);
+		era_changes_free(&changes);
+	}
+	era_view_close(live);
+	return r;
+}
+
+/* Damage that was found in blocks that are written again meanwhile is none. */
+int era_changes_count_newer(struct era_view *view, uint64_t *nr)
+{
+	int r = count_live(view, nr);
+	struct superblock now;
+	struct problem p;
+	int again;
+
+	if (r && r != ERA_DAMAGED)
+		return r;
+	again = era_read_live_superblock(&view->dev, true, &now, &p);
+	if (again == ERA_DAMAGED)
+		report_problem(view->dev.rep, &p);
+	if (again)
+		return again == ERA_DAMAGED ? problem_error(&p) : again;
+	if (now.csum == view->live.csum)
+		return r;
+	return report_fail(view->dev.rep, ERA_NO_ANSWER,
+			   "%s: the live metadata have changed since the metadata snapshot was "
+			   "opened, so something may have been written after it was taken: stop "
+			   "what writes, drop it and take another",
+			   view->dev.path);
+}
+
 void era_changes_free(struct era_changes *changes)
 {
 	free(changes->bits);

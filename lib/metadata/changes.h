@@ -35,6 +35,16 @@ int era_changes_read_with(struct era_view *view, uint32_t since,
 			  const struct era_chunk_listener *listener,
 			  struct era_changes *changes) must_check;
 
+/*
+ * For the view of a metadata snapshot: sets *nr to the number of blocks that the live metadata have,
+ * and the snapshot need not have: those written in its era, which begins with it, or later.
+ *
+ * Reads the live metadata of a device that may be written to; for that they must stand still from
+ * when the view was opened until the end of this.  ERA_NO_ANSWER, reported: they did not.  With
+ * repair, whatever cannot be read counts.
+ */
+int era_changes_count_newer(struct era_view *view, uint64_t *nr) must_check;
+
 void era_changes_free(struct era_changes *changes);
 
 #endif

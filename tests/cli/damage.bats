@@ -41,7 +41,7 @@ ask() {
 	live-since-*) era_invalidate --format ranges --unit blocks --written-since "${1##*-}" "${@:3}" "$2" ;;
 	snap-dump) era_dump -m --compact "${@:3}" "$2" ;;
 	snap-logical) era_dump -m --logical "${@:3}" "$2" ;;
-	snap-since-*) era_invalidate -m --format ranges --unit blocks --written-since "${1##*-}" "${@:3}" "$2" ;;
+	snap-since-*) era_invalidate -m --snapshot-era 8 --format ranges --unit blocks --written-since "${1##*-}" "${@:3}" "$2" ;;
 	esac
 }
 

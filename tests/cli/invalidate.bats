@@ -108,7 +108,7 @@ model_agrees() {
 		same "the logical dump" truth logical || return
 	era=$(truth_field era truth)
 	# shellcheck disable=SC2046
-	formats_agree "$image" truth "$options" $(seq 0 $((era > 20 ? 37 : 1)) "$era")
+	formats_agree "$image" truth "${options:+$options --snapshot-era $era}" $(seq 0 $((era > 20 ? 37 : 1)) "$era")
 }
 
 @test "all formats and the model agree on all images for every N" {
@@ -303,9 +303,9 @@ random_agrees() {
 	local image n=0 era
 	for image in "$images"/020* "$images"/022* "$images"/023*; do
 		era=$(truth_field era "$abs_top_srcdir/tests/images/${image##*/}/truth.snap")
-		status_is 0 era_invalidate -m --written-since "$era" "$image" >got
+		status_is 0 era_invalidate -m --snapshot-era "$era" --written-since "$era" "$image" >got
 		for late in $((era + 1)) $((era + 2)) 4294967295; do
-			status_is 4 era_invalidate --metadata-snapshot --written-since "$late" "$image" >got
+			status_is 4 era_invalidate --metadata-snapshot --snapshot-era "$era" --written-since "$late" "$image" >got
 			[ ! -s got ]
 			says "every block"
 			n=$((n + 1))
@@ -314,9 +314,10 @@ random_agrees() {
 	[ "$n" = 9 ]
 }
 
-@test "--snapshot-era refuses any other snapshot" {
-	status_is 0 era_invalidate -m --written-since 3 snapped >want
-	status_is 0 era_invalidate -m --snapshot-era 8 --written-since 3 snapped | cmp - want
+@test "--snapshot-era takes one that was left over, and refuses any other" {
+	truth_since 3 "$abs_top_srcdir/tests/images/022-snapshot-moved-on/truth.snap" >want
+	status_is 0 era_invalidate -m --snapshot-era 8 --written-since 3 --format ranges --unit blocks snapped |
+		cmp - want
 	for era in 0 7 9 11 12 4294967295; do
 		status_is 4 era_invalidate -m --snapshot-era "$era" --written-since 3 snapped >got
 		[ ! -s got ]
@@ -330,8 +331,18 @@ random_agrees() {
 	[ ! -s got ]
 }
 
-@test "a note when the live metadata are further on" {
-	status_is 0 era_invalidate -m --written-since 3 snapped >got
+@test "a snapshot that was left over is refused, and it is said what to do" {
+	local kind
+	for kind in "" -r "--format json" "--format bitmap" "-o list" "--witness-out w" \
+			"--format dm-cache --cache-mappings /dev/null"; do
+		# shellcheck disable=SC2086
+		status_is 4 era_invalidate -m --written-since 3 $kind snapped >got
+		grep -q 'is of era 8, the live metadata are in era 12: .*drop it.*--snapshot-era 8' "$stderr"
+		[ "$(wc -l <"$stderr")" = 1 ]
+		[ ! -s got ]
+	done
+	[ ! -e list ] && [ ! -e w ]
+	status_is 0 era_invalidate -m --snapshot-era 8 --written-since 3 snapped >got
 	grep -q '\b8\b.*\b12\b' "$stderr"
 	[ "$(wc -l <"$stderr")" = 1 ]
 	status_is 0 era_invalidate -m --written-since 3 "$images/020-snapshot-held" >got
@@ -362,7 +373,7 @@ random_agrees() {
 		n=$((n + 1))
 	done
 	for since in 0 1 3 8; do
-		status_is 0 era_invalidate -m --written-since "$since" --format json snapped >got
+		status_is 0 era_invalidate -m --snapshot-era 8 --written-since "$since" --format json snapped >got
 		jq -e "$filter" got >/dev/null
 		jq -e '.source == "snapshot" and ([to_entries[] | select(.key | test("snap"))] |
 			map(.value) | index(8) != null)' got >/dev/null

@@ -219,10 +219,10 @@ nothing_lost() {
 		exit_status era_check -m image >out
 		one_of 1
 		fails grep -q sound out
-		exit_status blocks 1 -m image >got
+		exit_status blocks 1 -m --snapshot-era 8 image >got
 		one_of 1
 		[ ! -s got ]
-		exit_status blocks 1 -m -r image >got
+		exit_status blocks 1 -m --snapshot-era 8 -r image >got
 		one_of 5
 		[ "$(<got)" = "0 20000" ]
 	done

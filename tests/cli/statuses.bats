@@ -37,7 +37,7 @@ reader() {
 	invalidate) command=(era_invalidate --written-since 1 "$2") ;;
 	invalidate-o) command=(era_invalidate --written-since 1 --output out "$2") ;;
 	invalidate-json) command=(era_invalidate --written-since 1 --format json "$2") ;;
-	invalidate-snap) command=(era_invalidate -m --written-since 1 "$2") ;;
+	invalidate-snap) command=(era_invalidate -m --snapshot-era 8 --written-since 1 "$2") ;;
 	invalidate-repair) command=(era_invalidate --repair --written-since 1 "$2") ;;
 	repair) command=(era_repair -i "$2" -o out) ;;
 	esac
@@ -485,7 +485,7 @@ usage_error() {
 		read | 0 | era_repair -i snapped -o out
 		write | 0 | era_check -m snapped
 		write | 0 | era_dump -m snapped
-		write | 0 | era_invalidate -m --written-since 1 snapped
+		write | 0 | era_invalidate -m --snapshot-era 8 --written-since 1 snapped
 	EOF
 }
 

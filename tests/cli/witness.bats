@@ -57,7 +57,7 @@ refuses() {
 
 # Images whose target was never resumed have no blocks.
 own_metadata_pass() {
-	local image=$1 since_snapshot
+	local image=$1 era since_snapshot
 	witness_of w "$image" || return
 	[ "$(stat -c %s w)" -le 65536 ] || return
 	accepts w "$image" && accepts w "$image" -r || return
@@ -70,7 +70,9 @@ own_metadata_pass() {
 		*-resized) since_snapshot="--old-size 4096s" ;;
 		*) since_snapshot= ;;
 		esac
-		witness_of w.snap -m "$image" && accepts w.snap "$image" -m || return
+		era=$(truth_field era "$abs_top_srcdir/tests/images/${image##*/}/truth.snap")
+		witness_of w.snap -m --snapshot-era "$era" "$image" &&
+			accepts w.snap "$image" -m --snapshot-era "$era" || return
 		# shellcheck disable=SC2086
 		accepts w.snap "$image" $since_snapshot || return
 		with_snapshots=$((with_snapshots + 1))
@@ -137,9 +139,10 @@ own_metadata_pass() {
 	accepts w.none metadata -m
 	drives 'open metadata 8' 'resume 32768' 'write 24000 800' suspend
 	witness_of w metadata
-	refuses w metadata "the metadata snapshot is of era 2, older than the witness w" -m
+	refuses w metadata "the metadata snapshot is of era 2, the live metadata are in era 3" -m
+	refuses w metadata "the metadata snapshot is of era 2, older than the witness w" -m --snapshot-era 2
 	accepts w.snap metadata
-	accepts w.snap metadata -m
+	accepts w.snap metadata -m --snapshot-era 2
 }
 
 @test "of the same era, but with blocks of it" {

@@ -39,7 +39,7 @@ fault_inputs() {
 	cp small hidden
 	blkedit hidden index.free.0=0
 	echo "an older file" >old.text
-	era_invalidate -m --written-since 5 --witness-out witness -o /dev/null meta 2>/dev/null
+	era_invalidate -m --snapshot-era 8 --written-since 5 --witness-out witness -o /dev/null meta 2>/dev/null
 	awk 'BEGIN {
 		print "<superblock uuid=\"\" block_size=\"8\" nr_blocks=\"64\" current_era=\"600\">"
 		for (e = 1; e <= 600; e++)
@@ -81,7 +81,7 @@ fault_case() {
 	dump-gz) command=(era_dump -o $out.gz meta) ;;
 	dump-repair) command=(era_dump --repair -o $out meta) old=old.text ;;
 	dump-logical) command=(era_dump --logical many) ;;
-	invalidate-snap) command=(era_invalidate --written-since 5 -m -o $out meta) old=old.text ;;
+	invalidate-snap) command=(era_invalidate --written-since 5 -m --snapshot-era 8 -o $out meta) old=old.text ;;
 	invalidate-json) command=(era_invalidate --written-since 5 --format json meta) ;;
 	witness) command=(era_invalidate --written-since 5 --witness witness --witness-out $out -o out/list meta) old=witness ;;
 	cache) command=(era_invalidate --written-since 5 --format dm-cache --cache-mappings cache.xml -o $out meta) ;;

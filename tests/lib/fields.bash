@@ -17,11 +17,15 @@ field_image() {
 
 # invalidates NUMBER ARGUMENT...: the ranges written since some eras, each after a line "since N".
 invalidates() {
-	local since
+	local since era snap=()
+	if [ "$2" = -m ]; then
+		era=$(u32 "image.$1" "$(u64 "image.$1" 0 216)" 184)
+		snap=(--snapshot-era "$(u32 "${!#}" "$(u64 "${!#}" 0 216)" 184 2>/dev/null)")
+	fi
 	for since in $(<"sinces.$1"); do
-		[ "$2" != -m ] || [ "$since" -le "$(u32 "image.$1" "$(u64 "image.$1" 0 216)" 184)" ] || continue
+		[ "$2" != -m ] || [ "$since" -le "$era" ] || continue
 		echo "since $since"
-		era_invalidate --format ranges --unit blocks --written-since "$since" "${@:2}" || return
+		era_invalidate --format ranges --unit blocks --written-since "$since" "${snap[@]}" "${@:2}" || return
 	done
 }
 

@@ -46,13 +46,15 @@ same() {
 }
 
 # answers_are_true IMAGE TRUTH [-m]: era_invalidate for every N that can be asked for, and the one
-# after, in two formats; era_dump --logical. With -m of the metadata snapshot.
+# after, in two formats; era_dump --logical. With -m of the metadata snapshot, also one that was left
+# over.
 answers_are_true() {
 	local image=$1 truth=$2 snap=("${@:3}")
 	local dir=$BATS_TEST_TMPDIR/answers era n last
 	mkdir -p "$dir"
 	era=$(truth_field era "$truth")
 	last=$((era + 1 - ${#snap[@]}))
+	[ $# = 2 ] || snap+=(--snapshot-era "$era")
 
 	for ((n = 0; n <= last; n++)); do
 		truth_since "$n" "$truth" >"$dir/want"

@@ -65,7 +65,7 @@ PLACE(dmera_facts, unflushed_since, 40, 4);
 PLACE(dmera_facts, reserved, 44, 4);
 SIZE_AT_LEAST(dmera_facts, 48);
 
-VALUE(DMERA_ANY_ERA, UINT64_MAX);
+VALUE(DMERA_LIVE_ERA, UINT64_MAX);
 
 PLACE(dmera_totals, nr_blocks, 0, 8);
 PLACE(dmera_totals, nr_changed, 8, 8);

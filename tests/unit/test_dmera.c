@@ -198,6 +198,8 @@ static void asks_for_each_era(const struct image *image, unsigned flags)
 	uint32_t last = image->era + (flags & DMERA_SNAPSHOT ? 0 : 1);
 	struct dmera_changes *changes, *none = NULL;
 
+	if (flags & DMERA_SNAPSHOT)
+		dmera_set_snapshot_era(era, image->era);
 	for (uint32_t since = 0; since <= last; since++) {
 		assert_int_equal(dmera_changes_since(era, since, &changes), 0);
 		tells_one_thing(image, changes);
@@ -230,6 +232,35 @@ static void test_snapshot(void **state)
 
 	(void)state;
 	asks_for_each_era(image, DMERA_SNAPSHOT);
+	unload(image);
+}
+
+static void test_leftover_snapshot(void **state)
+{
+	struct image *image = load("022-snapshot-moved-on", "truth.snap");
+	struct dmera *era = open_sound(image, DMERA_SNAPSHOT);
+	struct dmera_changes *changes = NULL;
+
+	(void)state;
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), DMERA_NO_ANSWER);
+	assert_non_null(strstr(dmera_error(era), "left over"));
+	assert_null(changes);
+	dmera_set_snapshot_era(era, image->era);
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
+	dmera_changes_free(changes);
+	changes = NULL;
+	dmera_set_snapshot_era(era, DMERA_LIVE_ERA);
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), DMERA_NO_ANSWER);
+	assert_null(changes);
+	dmera_destroy(era);
+	unload(image);
+
+	image = load("020-snapshot-held", "truth.snap");
+	asks_for_each_era(image, DMERA_SNAPSHOT);
+	era = open_sound(image, DMERA_SNAPSHOT);
+	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
+	dmera_changes_free(changes);
+	dmera_destroy(era);
 	unload(image);
 }
 
@@ -730,6 +761,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_truth),
 		cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_leftover_snapshot),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_unflushed),

@@ -75,8 +75,13 @@ class TestAnswers(OnImages):
     def test_snapshot(self):
         notes = []
         path = self.put("022-snapshot-moved-on")
-        with era_tools.open(path, snapshot=True, on_note=notes.append) as era:
+        with era_tools.open(path, snapshot=True) as era:
             facts = era.facts
+            with self.assertRaisesRegex(era_tools.NoAnswer, "left over"):
+                era.changes(facts.era)
+        with era_tools.open(
+            path, snapshot=True, snapshot_era=facts.era, on_note=notes.append
+        ) as era:
             eras = truth("022-snapshot-moved-on", "truth.snap")
             self.assertTrue(facts.is_snapshot and facts.has_snapshot)
             self.assertIsNone(facts.era_to_remember)
