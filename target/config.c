@@ -23,6 +23,7 @@ const char config_help[] =
 	"era-first=ERA       first era of new metadata (default: by the clock).\n"
 	"era-export=NAME     the export to track (default: \"\").\n"
 	"era-snapshot=yes    serve read-only, from a metadata snapshot.\n"
+	"era-snapshot-era=ERA its era (default: that of the live metadata).\n"
 	"era-cow=FILE        scratch file for the exports frozen.";
 
 static int set_path(char **path, const char *value)
@@ -63,6 +64,16 @@ static int set_format(struct config *config, const char *value)
 static int set_snapshot(struct config *config, const char *value)
 {
 	return set_bool(&config->snapshot, value);
+}
+
+static int set_snapshot_era(struct config *config, const char *value)
+{
+	uint32_t era;
+
+	if (nbdkit_parse_uint32_t("era-snapshot-era", value, &era))
+		return -1;
+	config->snapshot_era = era;
+	return 0;
 }
 
 static int set_block_size(struct config *config, const char *value)
@@ -110,10 +121,15 @@ static const struct {
 	const char *key;
 	int (*set)(struct config *config, const char *value);
 } parameters[] = {
-	{"era-metadata", set_metadata}, {"era-block-size", set_block_size},
-	{"era-socket", set_socket},	{"era-format", set_format},
-	{"era-export", set_export},	{"era-snapshot", set_snapshot},
-	{"era-cow", set_cow},		{"era-first", set_first},
+	{"era-metadata", set_metadata},
+	{"era-block-size", set_block_size},
+	{"era-socket", set_socket},
+	{"era-format", set_format},
+	{"era-export", set_export},
+	{"era-snapshot", set_snapshot},
+	{"era-cow", set_cow},
+	{"era-first", set_first},
+	{"era-snapshot-era", set_snapshot_era},
 };
 
 int config_set(struct config *config, const char *key, const char *value)
@@ -141,6 +157,8 @@ int config_check(const struct config *config)
 		wrong = "era-metadata is missing";
 	else if (config->snapshot && (config->socket || config->format))
 		wrong = "era-snapshot goes with neither era-socket nor era-format";
+	else if (config->snapshot_era != TARGET_LIVE_ERA && !config->snapshot)
+		wrong = "era-snapshot-era needs era-snapshot=yes";
 	else if (config->cow && !config->socket)
 		wrong = "era-cow needs era-socket";
 	else if (config->cow && !strncmp(config->export, FROZEN_NAME, strlen(FROZEN_NAME)))

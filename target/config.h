@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "target/view.h"
 
 struct config {
 	char *metadata, *socket, *cow; /* absolute paths; NULL: not given */
@@ -14,11 +15,12 @@ struct config {
 	uint64_t block_bytes; /* 0: not given */
 	uint32_t first_era;   /* 0: not given */
 	bool format, snapshot;
+	uint64_t snapshot_era; /* or TARGET_LIVE_ERA: not given */
 };
 
 #define CONFIG_INIT \
 	{ \
-		.export = "" \
+		.export = "", .snapshot_era = TARGET_LIVE_ERA \
 	}
 extern const char config_help[];
 

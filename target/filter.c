@@ -20,7 +20,6 @@
 #include <sys/stat.h>
 
 #include "base/checked.h"
-#include "open/open.h"
 #include "salvage/first_era.h"
 #include "target/below.h"
 #include "target/cmdline.h"
@@ -33,6 +32,7 @@
 #include "target/origin.h"
 #include "target/since.h"
 #include "target/start.h"
+#include "target/view.h"
 
 #define SECTOR_BYTES 512u
 
@@ -42,10 +42,10 @@ NBDKIT_DLL_PUBLIC int era_debug_commits, era_debug_digestion, era_debug_marks;
 static struct cmdline cmdline;
 static struct config config = CONFIG_INIT;
 static struct origin origin;
-static bool can_flush;		 /* the layer below, at the start */
-static struct metadata metadata; /* the engine's, when there is one */
-static unsigned view_flags;
-static struct engine *engine; /* NULL: the server is passive */
+static bool can_flush;		       /* the layer below, at the start */
+static struct metadata metadata;       /* the engine's, when there is one */
+static struct target_view target_view; /* when there is none */
+static struct engine *engine;	       /* NULL: the server is passive */
 static struct control *control;
 static struct control_passive passive; /* its answers, when there is no engine */
 
@@ -94,15 +94,6 @@ static int era_config_complete(nbdkit_next_config_complete *next, nbdkit_backend
 	return config_check(&config) ? -1 : next(nxdata);
 }
 
-/* A view, to read what its metadata say. */
-static int open_view(struct era_view **view)
-{
-	struct blk_dev dev;
-	int r = metadata_dup(&metadata, &dev);
-
-	return r ? r : era_view_open_dev(view, &dev, view_flags);
-}
-
 static void note_passive(const struct superblock *sb)
 {
 	const struct engine_figures figures = {
@@ -123,7 +114,7 @@ static int look_at_view(void)
 	struct era_view *view;
 	uint64_t found;
 
-	if (open_view(&view))
+	if (target_view_open(&target_view, &view))
 		return -1;
 	found = superblock_block_bytes(era_view_sb(view));
 	note_passive(era_view_live_sb(view));
@@ -162,9 +153,11 @@ static bool is_passive(void)
 
 static int open_passively(void)
 {
-	view_flags = config.snapshot ? ERA_VIEW_SNAPSHOT : 0;
 	if (metadata_open(&metadata, config.metadata, config.snapshot ? BLK_READ_SHARED : BLK_READ,
 			  false, &log_report))
+		return -1;
+	target_view_live(&target_view, &metadata);
+	if (config.snapshot && target_view_snapshot(&target_view, &metadata, config.snapshot_era))
 		return -1;
 	return look_at_view();
 }
@@ -364,7 +357,7 @@ static int current_era(uint32_t *number)
 		*number = engine_era(engine);
 		return 0;
 	}
-	if (open_view(&view))
+	if (target_view_open(&target_view, &view))
 		return -1;
 	*number = era_view_sb(view)->current_era;
 	era_view_close(view);
@@ -451,7 +444,7 @@ static void era_close(void *handle)
 
 static int ask_since(struct since *since, uint64_t size)
 {
-	int r = engine ? since_ask(since, engine) : since_read_view(since, &metadata, view_flags);
+	int r = engine ? since_ask(since, engine) : since_read_view(since, &target_view);
 
 	if (r) {
 		log_error("export '%s%" PRIu32 "': %s", SINCE_PREFIX, since->era, log_last_error());

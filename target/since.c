@@ -28,7 +28,6 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "metadata/changes.h"
-#include "open/open.h"
 #include "target/log.h"
 
 #define ZERO_SUFFIX ",zero"
@@ -73,8 +72,7 @@ struct asker {
 /* Where lists come from: a running engine, or a view of metadata that nobody here writes to. */
 struct source {
 	struct engine *engine; /* NULL: the view */
-	const struct metadata *metadata;
-	unsigned view_flags;
+	const struct target_view *view;
 };
 
 static struct {
@@ -131,11 +129,8 @@ static int read_view(struct since_list *list, const struct source *source)
 {
 	struct era_changes changes = {.bits = NULL};
 	struct era_view *view;
-	struct blk_dev dev;
-	int r = metadata_dup(source->metadata, &dev);
+	int r = target_view_open(source->view, &view);
 
-	if (!r)
-		r = era_view_open_dev(&view, &dev, source->view_flags);
 	if (r)
 		return r;
 	r = era_changes_allowed(view, list->since);
@@ -337,9 +332,9 @@ int since_ask(struct since *since, struct engine *e)
 	return ask(since, &source);
 }
 
-int since_read_view(struct since *since, const struct metadata *metadata, unsigned flags)
+int since_read_view(struct since *since, const struct target_view *view)
 {
-	const struct source source = {.metadata = metadata, .view_flags = flags};
+	const struct source source = {.view = view};
 
 	return ask(since, &source);
 }

@@ -17,7 +17,7 @@
 
 #include "base/compiler.h"
 #include "target/engine/engine.h"
-#include "target/metadata.h"
+#include "target/view.h"
 
 #define SINCE_PREFIX "since="
 
@@ -47,10 +47,8 @@ bool since_parse(struct since *since, const char *name) must_check;
  * or the server is to stop.  Returns 0, or an error, reported. */
 int since_ask(struct since *since, struct engine *e) must_check;
 
-/* The same from a view of metadata that others may write to, opened with `flags` of
- * era_view_open_dev(). */
-int since_read_view(struct since *since, const struct metadata *metadata,
-		    unsigned flags) must_check;
+/* The same from metadata without an engine. */
+int since_read_view(struct since *since, const struct target_view *view) must_check;
 
 /* Describes bytes offset .. offset + count - 1, or as much as fits in one reply: one extent if
  * `flags` ask for one.  Returns 0, or -1 by nbdkit's convention. */

@@ -107,6 +107,57 @@ wanted_map() {
 	era_ctl ctl drop_metadata_snap
 }
 
+# snapshot_refused WORDS ARGUMENT...: the start of a server of the metadata snapshot.
+snapshot_refused() {
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
+		file copy era-metadata=meta era-snapshot=yes "${@:2}" >said 2>&1 || return
+	grep -q -- "$1" said || { cat said; return 1; }
+}
+
+@test "a snapshot that was left over is refused at the start, unless its era is given" {
+	local -a served=(file copy era-metadata=meta era-snapshot=yes)
+	target_start "${tracked[@]}"
+	cp disk copy
+	era_ctl ctl checkpoint
+	write_some
+	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
+	snapshot_refused "of era 3, wanted one of era 2" era-snapshot-era=2
+	era_ctl ctl checkpoint
+	snapshot_refused "of era 3, the live metadata are in era 4: it was left over.*(era-snapshot-era=3)"
+	snapshot_refused "of era 3, wanted one of era 4; the live metadata are in era 4" era-snapshot-era=4
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -U snap --filter="$ERA_FILTER" "${served[@]}" era-snapshot-era=3 \
+		--run 'nbdinfo --map "nbd+unix:///since=2?socket=$unixsocket" >map' 3>&-
+	awk '{ print $1 / 1048576, $2 / 1048576, $3 }' map | diff <(wanted_map 1) -
+}
+
+# What is served was taken before the storage snapshot's backup began, and that goes on.
+@test "a snapshot's server serves the snapshot of its start, and no other" {
+	local n
+	target_start "${tracked[@]}"
+	cp disk copy
+	era_ctl ctl checkpoint
+	write_some
+	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" file copy era-metadata=meta \
+		era-snapshot=yes >snap.log 2>&1 3>&- &
+	for ((n = 0; n < 500; n++)); do
+		[ ! -s snap.pid ] || break
+		sleep 0.02
+	done
+	era_ctl ctl checkpoint
+	write_some
+	nbdinfo --map "nbd+unix:///since=2?socket=snap" | awk '{ print $1 / 1048576, $2 / 1048576, $3 }' |
+		diff <(wanted_map 1) -
+	era_ctl ctl drop_metadata_snap
+	fails nbdinfo --map "nbd+unix:///since=2?socket=snap"
+	[ "$(era_ctl ctl take_metadata_snap)" = 5 ]
+	fails nbdinfo --map "nbd+unix:///since=2?socket=snap"
+	grep -q "another one than at the start of this server, which was of era 3" snap.log
+	fails nbdinfo --list "nbd+unix:///?socket=snap"
+	nbdinfo "nbd+unix:///?socket=snap"
+	kill "$(cat snap.pid)"
+}
+
 @test "a snapshot's server refuses a device of another size" {
 	target_start "${tracked[@]}"
 	era_ctl ctl take_metadata_snap
@@ -153,6 +204,8 @@ refused() {
 	refused "exports of another kind" era-metadata=meta era-block-size=64k era-export=since=2
 	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-socket=ctl
 	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-format=yes era-first=1
+	refused "era-snapshot-era needs era-snapshot" era-metadata=meta era-block-size=64k era-snapshot-era=1
+	refused "era-snapshot-era: empty string" era-metadata=meta era-snapshot=yes era-snapshot-era=x
 	refused "formatting was not asked for" era-metadata=meta era-block-size=64k
 	refused "era-metadata is given twice" era-metadata=meta era-block-size=64k era-metadata=meta
 	refused "era-block-size is given twice" era-metadata=meta era-block-size=64k era-block-size=128k
