@@ -16,17 +16,36 @@ refused() {
 	echo "refused: $(cat /run/out)"
 }
 
-# ask ROUND
+# ask ROUND [OPTION...]
 ask() {
-	n=0
+	n=0 round=$1
+	shift
 	while [ $n -le "$snap_era" ]; do
-		era_invalidate -m --written-since $n --format ranges --unit blocks \
+		era_invalidate -m --written-since $n --format ranges --unit blocks "$@" \
 			"$metadata_dev" >/run/out || die "era_invalidate -m --written-since $n"
-		sed "s/^/answer: $1 $n /" /run/out
+		sed "s/^/answer: $round $n /" /run/out
 		n=$((n + 1))
 	done
-	refused 4 era_invalidate -m --written-since $n "$metadata_dev"
+	refused 4 era_invalidate -m --written-since $n "$@" "$metadata_dev"
 	era_check -m -q "$metadata_dev" || die "era_check -m"
+}
+
+# stale STATUS: of two cache blocks, one over what was written before the snapshot, in era 1.
+stale() {
+	cat >/run/mappings <<-'EOF'
+		<superblock uuid="" block_size="8" nr_cache_blocks="16" policy="smq" hint_width="4">
+		  <mappings>
+		    <mapping cache_block="3" origin_block="1" dirty="false"/>
+		    <mapping cache_block="5" origin_block="3000" dirty="false"/>
+		  </mappings>
+		  <hints></hints>
+		</superblock>
+	EOF
+	got=0
+	era_invalidate -m --written-since 1 --format dm-cache --cache-mappings /run/mappings \
+		"$metadata_dev" >/run/out 2>&1 || got=$?
+	[ $got = "$1" ] || die "stale blocks: status $got, wanted $1: $(cat /run/out)"
+	[ $got != 0 ] || grep -x "invalidate_cblocks 3" /run/out || die "stale blocks: $(cat /run/out)"
 }
 
 boot_1() {
@@ -41,14 +60,22 @@ boot_1() {
 	era_take_snapshot
 	snap_era=$era
 	ask 1
+	stale 0
 	refused 3 era_invalidate --written-since 0 "$metadata_dev"
 	refused 3 era_check "$metadata_dev"
 	refused 3 era_dump "$metadata_dev"
 
+	# The era is still the snapshot's, and another one cannot be taken: a list for a cache would
+	# lack what was written since.
 	era_write 200
+	dmsetup message era 0 take_metadata_snap 2>/dev/null && die "a second snapshot was taken"
+	stale 4
+	ask 3
 	era_checkpoint
+	stale 4
 	era_write 300
-	ask 2
+	refused 4 era_invalidate -m --written-since 0 "$metadata_dev"
+	ask 2 --snapshot-era "$snap_era"
 
 	era_remove
 	era_check -q "$metadata_dev" || die "era_check of the stopped target"

@@ -28,7 +28,7 @@ load kernel
 	need_ours era_check era_dump era_invalidate
 	local dir=$BATS_TEST_TMPDIR/live round n
 	guest_run "$kernel_dir/live-read.sh" "$dir"
-	for round in 1 2; do
+	for round in 1 2 3; do
 		for ((n = 0; n <= $(truth_field era "$dir/truth.snap"); n++)); do
 			truth_since "$n" "$dir/truth.snap" >"$dir/want"
 			sed -n "s/^answer: $round $n //p" "$dir/console.1" >"$dir/got"

@@ -80,12 +80,12 @@ has_shrunk() {
 	awk '$2 == "load" { if ($3 < last) shrunk = 1; last = $3 } END { exit !shrunk }' "$dir/log"
 }
 
-# passes_as_later WITNESS METADATA [-m]: the same life. A device that shrank has lost eras.
+# passes_as_later WITNESS METADATA [-m OPTION...]: the same life. A device that shrank has lost eras.
 passes_as_later() {
 	exit_status era_invalidate --written-since 0 --witness "$1" "${@:3}" "$2" >list
 	nr_compared=$((nr_compared + 1))
 	[ "$status" != 0 ] || return 0
-	if [ $# = 3 ] && grep -q "older than the witness" "$stderr"; then
+	if [ $# -gt 2 ] && grep -q "older than the witness" "$stderr"; then
 		return
 	fi
 	has_shrunk || { cat "$stderr"; return 1; }
@@ -118,7 +118,8 @@ passes() {
 		answers_with "w.$i" "${folders[i]}/metadata" || return
 		for ((j = i; j < ${#folders[@]}; j++)); do
 			passes_as_later "w.$i" "${folders[j]}/metadata" || return
-			[ ! -e "${folders[j]}/truth.snap" ] || passes_as_later "w.$i" "${folders[j]}/metadata" -m || return
+			[ ! -e "${folders[j]}/truth.snap" ] || passes_as_later "w.$i" "${folders[j]}/metadata" -m --snapshot-era \
+				"$(truth_field era "${folders[j]}/truth.snap")" || return
 		done
 		for ((j = 0; j < i; j++)); do
 			is_the_same_or_refused "w.$i" "${folders[i]}" "${folders[j]}" || return
