@@ -66,20 +66,15 @@ static int refuse_other(const struct dmera *era, uint32_t found, uint32_t live)
 			   era->path, found, era->snapshot_era, live);
 }
 
-/* Where every block is listed, it does not matter which snapshot it is. */
-static bool lists_all(const struct dmera *era)
-{
-	return era_view_is_all_lost(era->view) &&
-	       era_view_sb(era->view)->nr_blocks >= era_view_live_sb(era->view)->nr_blocks;
-}
-
+/* Where every block counts as written, it does not matter which snapshot it is: the opening has seen
+ * that the live metadata have no more blocks. */
 static int check_snapshot(const struct dmera *era)
 {
 	uint32_t found = era_view_sb(era->view)->current_era;
 	uint32_t live = era_view_live_sb(era->view)->current_era;
 	bool is_named = era->snapshot_era != DMERA_LIVE_ERA;
 
-	if (!era->is_snapshot || lists_all(era))
+	if (!era->is_snapshot || era_view_is_all_lost(era->view))
 		return 0;
 	if (is_named && era->snapshot_era != found)
 		return refuse_other(era, found, live);
@@ -129,7 +124,7 @@ static int check_newer(const struct dmera *era)
 	uint64_t nr = 0;
 	int r;
 
-	if (!era->nothing_newer || !era->is_snapshot || lists_all(era))
+	if (!era->nothing_newer || !era->is_snapshot || era_view_is_all_lost(era->view))
 		return 0;
 	r = era_changes_count_newer(era->view, &nr);
 	if (r || !nr)

@@ -81,6 +81,19 @@ refused() {
 	[ "$(<got)" = "invalidate_cblocks 3" ]
 }
 
+@test "damage makes no answer of a snapshot that has fewer blocks than the live metadata" {
+	takes suspend
+	blkedit metadata snap-sets.entries=-1
+	status_is 5 since 3 -m -r >got
+	[ "$(<got)" = "0 4096" ]
+	takes suspend
+	drives 'open metadata 8' 'resume 40960' suspend
+	blkedit metadata snap-sets.entries=-1
+	status_is 1 since 3 -m -r >got
+	says "others tell of 5120"
+	[ ! -s got ]
+}
+
 # all_listed [OPTION...]: every block, status 5, and the reason stands before.
 all_listed() {
 	status_is 5 since "$@" --or-all >got || return
