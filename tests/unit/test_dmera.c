@@ -17,7 +17,6 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "dmera/own.h"
 #include "dmera_abi.h"
 #include <dmera.h>
 
@@ -559,31 +558,6 @@ static void test_snapshot_that_goes(void **state)
 	unload(image);
 }
 
-/* What our own programs can ask for, and dmera.h does not have. */
-static void test_nothing_newer(void **state)
-{
-	struct image *image = load("020-snapshot-held", "truth.snap");
-	struct dmera *era = open_sound(image, DMERA_SNAPSHOT);
-	struct dmera_changes *changes = NULL;
-
-	(void)state;
-	dmera_set_nothing_newer(era, true);
-	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
-	dmera_changes_free(changes);
-	changes = NULL;
-
-	/* Another superblock, with the same snapshot. */
-	make_unflushed(image, 1);
-	assert_int_equal(dmera_changes_since(era, image->era, &changes), DMERA_NO_ANSWER);
-	assert_null(changes);
-	assert_non_null(strstr(dmera_error(era), "have changed"));
-	dmera_set_nothing_newer(era, false);
-	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
-	dmera_changes_free(changes);
-	dmera_destroy(era);
-	unload(image);
-}
-
 static void test_settings(void **state)
 {
 	struct image *image = load("022-snapshot-moved-on", "truth.snap");
@@ -794,7 +768,6 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_nothing_before_the_end),
 		cmocka_unit_test(test_snapshot_that_goes),
-		cmocka_unit_test(test_nothing_newer),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_check),
