@@ -341,7 +341,8 @@ random_agrees() {
 		[ "$(wc -l <"$stderr")" = 1 ]
 		[ ! -s got ]
 	done
-	[ ! -e list ] && [ ! -e w ]
+	[ ! -e list ]
+	[ ! -e w ]
 	status_is 0 era_invalidate -m --snapshot-era 8 --written-since 3 snapped >got
 	grep -q '\b8\b.*\b12\b' "$stderr"
 	[ "$(wc -l <"$stderr")" = 1 ]

@@ -138,24 +138,32 @@ def cost():
         fail(f"one opening takes {one} s of processor time, 16 at once {all_of_them} s")
 
 
-def begun():
+def ended():
     return open("log").read().count("aborting sleep")
+
+
+def wait_for_work(target, before):
+    """Until the server makes a list: nothing else takes it that much time of a processor."""
+    until(lambda: processor_seconds(target.process.pid) >= before + 0.03, "a list being made")
 
 
 def stop():
     target = large_target(256)
     for _ in range(12):
         target.message("checkpoint")
+    before = processor_seconds(target.process.pid)
     gone = subprocess.Popen([sys.executable, "-c", "import nbd; h = nbd.NBD();"
                              "h.set_export_name('since=1'); h.connect_unix('nbd')"])
-    time.sleep(0.2)
+    wait_for_work(target, before)
     gone.kill()
     gone.wait()
-    until(lambda: begun() == 1, "the end of an opening whose client has gone")
+    until(lambda: ended() == 1, "the end of an opening whose client has gone")
+    before = processor_seconds(target.process.pid)
     open_at_once(target, [f"since={n}" for n in range(1, 13)])
+    wait_for_work(target, before)
     time.sleep(0.2)
     target.stop()
-    if begun() < 5:
+    if ended() < 5:
         fail("openings went on when the server was to stop")
 
 
