@@ -16,7 +16,7 @@ setup() {
 
 # mixed NUMBER...: images of these numbers.
 mixed() {
-	local number cases=${ERA_MIX_CASES:-400} n failed=0
+	local number cases=${ERA_MIX_CASES:-160} n failed=0
 	! sanitized mix || cases=$((cases / 10))
 	for number; do
 		gzip -dc "$abs_top_srcdir"/tests/images/"$number"-*/image.gz >image || return

@@ -14,7 +14,7 @@ setup() {
 }
 
 @test "no life is refused in millions of steps" {
-	ERA_WITNESS_STEPS=${ERA_WITNESS_STEPS:-3000000} "$unit" | tee "$BATS_TEST_TMPDIR/out"
+	ERA_WITNESS_STEPS=${ERA_WITNESS_STEPS:-1000000} "$unit" | tee "$BATS_TEST_TMPDIR/out"
 	grep '^# .* comparisons' "$BATS_TEST_TMPDIR/out" >&3
 }
 
