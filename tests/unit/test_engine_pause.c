@@ -5,6 +5,7 @@
  * The last test has many threads: while a token is valid no request is in flight and none begins,
  * whoever ends the pause.  It is built with the thread sanitizer, too (tests/target/threads.bats).
  */
+#include "engine_eras.h"
 #include "metadata_file.h"
 
 #include <pthread.h>
@@ -141,10 +142,7 @@ static void test_waits_for_both_eras(void **state)
 	(void)state;
 	assert_int_equal(engine_mark(engine, 0, 1, &old), 0);
 	begin_call(&message, checkpoint, 0);
-	while (engine_era(engine) == era)
-		usleep(1000);
-	usleep(SOON_US);
-	assert_int_equal(engine_mark(engine, BLOCK_BYTES, 1, &new), 0);
+	mark_in_another_era(engine, BLOCK_BYTES, old, &new);
 	begin_call(&pause, pause_target, LONG_MS);
 	assert_true(still_waits(&pause));
 	assert_true(still_waits(&message));
