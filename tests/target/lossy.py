@@ -99,7 +99,7 @@ def kill_soon(target, dice):
     return killer
 
 
-def crash_round(target, copies, dice, nr_writers):
+def crash_round(target, copies, dice, nr_writers, is_first):
     target.start()
     handle = target.connect()
     copies.snapshot(target.era())
@@ -107,6 +107,8 @@ def crash_round(target, copies, dice, nr_writers):
     writers = [Writer(target, dice.random()) for _ in range(nr_writers)]
     for writer in writers:
         writer.start()
+    if is_first:  # however slow the machine is, there is something to compare
+        some_messages(target, copies, dice)
     killer = kill_soon(target, dice)
     try:
         while True:
@@ -125,8 +127,8 @@ def crash(rounds, seed, layer):
     copies = Copies()
     target = new_target(layer)
     nr_writers = 1 if "model=connections" in layer else 2
-    for _ in range(rounds):
-        crash_round(target, copies, dice, nr_writers)
+    for number in range(rounds):
+        crash_round(target, copies, dice, nr_writers, number == 0)
     target.start()
     target.stop()
     if len(copies.copies) <= rounds:
