@@ -38,11 +38,10 @@
 #define REASON_MAX 256
 
 enum meaning {
-	NAMES_ERA =
-		1, /* it has found an era after the current one, or the current one where it can't be */
-	OF_TYPE = 2,	 /* of a block that may be of another type than it should be */
-	UNREADABLE = 4,	 /* a block is destroyed, which says nothing of others */
-	CONTRADICTS = 8, /* the space map and the pointers, or the space map and itself */
+	NAMES_ERA = 1,	 /* an era that contradicts the current one was found */
+	OF_TYPE = 2,	 /* the block may be of another type than it should be */
+	UNREADABLE = 4,	 /* the block is destroyed, which says nothing of others */
+	CONTRADICTS = 8, /* the space map contradicts the pointers, or itself */
 };
 
 static const uint8_t meanings[NR_PROBLEMS] = {
@@ -136,7 +135,7 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 	report_progress(f->rep, done, total);
 }
 
-static int look(struct findings *f, unsigned flags)
+static int check(struct findings *f, unsigned flags)
 {
 	const struct report rep = {.ctx = f,
 				   .problem = on_problem,
@@ -150,9 +149,8 @@ static int look(struct findings *f, unsigned flags)
 	return era_check_before_reading(f->dev, snapshot, &rep, &f->result);
 }
 
-/* 0, or an error. */
-static int find(struct findings *f, struct blk_dev *dev, const struct era_superblocks *sbs,
-		unsigned flags)
+static int find_problems(struct findings *f, struct blk_dev *dev, const struct era_superblocks *sbs,
+			 unsigned flags)
 {
 	int r;
 
@@ -163,7 +161,7 @@ static int find(struct findings *f, struct blk_dev *dev, const struct era_superb
 		.newest = sbs->view.current_era,
 	};
 	f->is_unflushed = superblock_is_unflushed(&sbs->live, &f->unflushed_since);
-	r = f->data ? look(f, flags) : report_nomem(dev->rep);
+	r = f->data ? check(f, flags) : report_nomem(dev->rep);
 	free(f->data);
 	return r;
 }
@@ -209,49 +207,89 @@ static uint32_t safe_era(const struct findings *f, const struct era_superblocks 
 	return newest + ERA_SALVAGE_GAP;
 }
 
-/* Why nothing is believed, in words; false when there is no reason. */
-static bool find_reason(const struct findings *f, const struct era_superblocks *sbs, unsigned flags,
-			char *text, size_t size)
+/* Why every block counts as written.  Of several reasons the first is told. */
+enum reason {
+	OTHER_TYPE,
+	LATER_ERA,
+	WRONG_ERA,
+	FOLLOWED,
+	UNFLUSHED,
+	CONTRADICTION,
+	SPACE_MAP_LOST,
+	POINTERS_HIDDEN,
+	NO_REASON,
+};
+
+static enum reason first_reason(const struct findings *f, uint32_t current_era)
+{
+	const bool holds[NO_REASON] = {
+		[OTHER_TYPE] = f->other,
+		[LATER_ERA] = f->newest > current_era,
+		[WRONG_ERA] = f->names_era,
+		[FOLLOWED] = f->traces.is_followed,
+		[UNFLUSHED] = f->is_unflushed,
+		[CONTRADICTION] = f->contradicts,
+		[SPACE_MAP_LOST] = f->result.space_map_lost,
+		[POINTERS_HIDDEN] = f->result.pointers_hidden,
+	};
+	unsigned reason = 0;
+
+	while (reason < NO_REASON && !holds[reason])
+		reason++;
+	return (enum reason)reason;
+}
+
+/* The words of those that have no numbers. */
+static const char *const reason_words[NO_REASON] = {
+	[CONTRADICTION] = "the space map and what leads to its blocks contradict each other, as "
+			  "when a pointer was lost",
+	[SPACE_MAP_LOST] = "the space map can't be read, and nothing else proves that no pointer "
+			   "was lost",
+	[POINTERS_HIDDEN] = "what is damaged held pointers, and nothing proves that no other one "
+			    "was lost",
+};
+
+static void print_reason(char *text, size_t size, enum reason reason, const struct findings *f,
+			 const struct era_superblocks *sbs, unsigned flags)
 {
 	const char *name = flags & ERA_VIEW_SNAPSHOT ? "metadata snapshot" : "superblock";
+	uint32_t current = sbs->view.current_era;
 
-	if (f->other)
+	switch (reason) {
+	case OTHER_TYPE:
 		snprintf(text, size,
 			 "block %" PRIu64 ": is sound, but of another kind: the %s is an older "
 			 "one, or a pointer is wrong",
 			 f->other, name);
-	else if (f->newest > sbs->view.current_era)
+		break;
+	case LATER_ERA:
 		snprintf(text, size, "era %" PRIu32 " is found, and the %s says %" PRIu32,
-			 f->newest, name, sbs->view.current_era);
-	else if (f->names_era)
+			 f->newest, name, current);
+		break;
+	case WRONG_ERA:
 		snprintf(text, size, "an era is found that contradicts the current one, %" PRIu32,
-			 sbs->view.current_era);
-	else if (f->traces.is_followed)
+			 current);
+		break;
+	case FOLLOWED:
 		snprintf(text, size,
-			 "blocks tell of eras after %" PRIu32
-			 ": the superblock is an older one, or "
-			 "they are left of other metadata",
-			 sbs->view.current_era);
-	else if (f->is_unflushed)
+			 "blocks tell of eras after %" PRIu32 ": the superblock is an older one, "
+			 "or they are left of other metadata",
+			 current);
+		break;
+	case UNFLUSHED:
 		snprintf(text, size,
 			 "a flush of the origin has failed, and what was written since era %" PRIu32
 			 " may be gone from it",
 			 f->unflushed_since);
-	else if (f->contradicts)
-		snprintf(text, size,
-			 "the space map and what leads to its blocks contradict each other, as "
-			 "when a pointer was lost");
-	else if (f->result.space_map_lost)
-		snprintf(text, size,
-			 "the space map can't be read, and nothing else proves that no pointer was "
-			 "lost");
-	else if (f->result.pointers_hidden)
-		snprintf(text, size,
-			 "what is damaged held pointers, and nothing proves that no other one was "
-			 "lost");
-	else
-		return false;
-	return true;
+		break;
+	case CONTRADICTION:
+	case SPACE_MAP_LOST:
+	case POINTERS_HIDDEN:
+		snprintf(text, size, "%s", reason_words[reason]);
+		break;
+	case NO_REASON:
+		*text = '\0';
+	}
 }
 
 /* Nothing contradicts the current era, and the newest archived writeset is of the one before, as
@@ -287,7 +325,8 @@ static uint64_t most_blocks(const struct findings *f, bool is_all_lost, unsigned
 }
 
 /* Blocks past their number would have no place in any answer. */
-static int doubt_number(const struct findings *f, const struct era_superblocks *sbs, unsigned flags)
+static int check_nr_blocks(const struct findings *f, const struct era_superblocks *sbs,
+			   unsigned flags)
 {
 	bool is_all_lost = flags & ERA_VIEW_ALL_LOST;
 	uint64_t most = most_blocks(f, is_all_lost, flags);
@@ -300,33 +339,48 @@ static int doubt_number(const struct findings *f, const struct era_superblocks *
 			   f->dev->path, sbs->view.nr_blocks, most);
 }
 
-/* What is unknown, and the era in which it may have been written. */
-static int doubt(const struct findings *f, struct era_superblocks *sbs, unsigned *flags)
+static void note_all_written(const struct findings *f, enum reason reason,
+			     const struct era_superblocks *sbs, unsigned flags, uint32_t era)
 {
-	bool is_known = era_is_vouched_for(f, *flags);
-	uint32_t era = is_known ? sbs->view.current_era : safe_era(f, sbs, *flags);
-	char reason[REASON_MAX];
+	char text[REASON_MAX];
 
-	if (find_reason(f, sbs, *flags, reason, sizeof(reason))) {
+	print_reason(text, sizeof(text), reason, f, sbs, flags);
+	report_note(f->rep, "%s: %s: every block counts as written, in era %" PRIu32, f->dev->path,
+		    text, era);
+}
+
+static void note_new_era(const struct findings *f, uint32_t current, uint32_t era)
+{
+	report_note(f->rep,
+		    "%s: eras that can't be read may be after %" PRIu32 ", the current one: it "
+		    "becomes %" PRIu32,
+		    f->dev->path, current, era);
+}
+
+/* Decides whether every block counts as written, and what the current era is taken for: a later
+ * one, where the era in which unknown blocks were written may be later. */
+static int decide(const struct findings *f, struct era_superblocks *sbs, unsigned *flags)
+{
+	enum reason reason = first_reason(f, sbs->view.current_era);
+	bool is_known = era_is_vouched_for(f, *flags);
+	uint32_t current = sbs->view.current_era;
+	uint32_t era = is_known ? current : safe_era(f, sbs, *flags);
+
+	if (reason != NO_REASON) {
+		note_all_written(f, reason, sbs, *flags, era);
 		*flags |= ERA_VIEW_ALL_LOST;
-		report_note(f->rep, "%s: %s: every block counts as written, in era %" PRIu32,
-			    f->dev->path, reason, era);
 	} else if (f->era_unread && !is_known) {
-		report_note(f->rep,
-			    "%s: eras that can't be read may be after %" PRIu32
-			    ", the current one: it "
-			    "becomes %" PRIu32,
-			    f->dev->path, sbs->view.current_era, era);
+		note_new_era(f, current, era);
 	} else {
-		era = sbs->view.current_era;
+		era = current;
 	}
 	sbs->view.current_era = era;
 	if (!(*flags & ERA_VIEW_SNAPSHOT))
 		sbs->live.current_era = era;
-	return doubt_number(f, sbs, *flags);
+	return check_nr_blocks(f, sbs, *flags);
 }
 
-/* For lost pointers. */
+/* Lost pointers may have gone unnoticed. */
 static bool could_not_look(const struct findings *f)
 {
 	return f->result.space_map_lost || f->result.pointers_hidden;
@@ -353,7 +407,7 @@ static int repair(struct findings *f, struct era_superblocks *sbs, unsigned *fla
 	*flags |= ERA_VIEW_TOLD;
 	if (!(*flags & ERA_VIEW_SNAPSHOT))
 		r = ask_the_device(f, sbs, &proven);
-	return r || (proven && !f->is_unflushed) ? r : doubt(f, sbs, flags);
+	return r || (proven && !f->is_unflushed) ? r : decide(f, sbs, flags);
 }
 
 static uint64_t nr_passed_over(const struct findings *f)
@@ -369,7 +423,7 @@ int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flag
 	int r = era_read_superblocks(dev, flags, &sbs);
 
 	if (!r)
-		r = find(&f, dev, &sbs, flags);
+		r = find_problems(&f, dev, &sbs, flags);
 	if (!r && (f.result.nr_refusals || f.is_unflushed))
 		r = wants_repair ? repair(&f, &sbs, &flags) : refuse(&f);
 	else
@@ -378,8 +432,7 @@ int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flag
 		blk_dev_close(dev);
 		return r;
 	}
-	return era_view_begin(view, dev, &sbs, flags,
-			      wants_repair ? nr_passed_over(&f) : 0);
+	return era_view_begin(view, dev, &sbs, flags, wants_repair ? nr_passed_over(&f) : 0);
 }
 
 int era_view_open(struct era_view **view, const char *path, unsigned flags,
