@@ -24,51 +24,6 @@ void era_header_of(const struct superblock *sb, struct era_header *header)
 	};
 }
 
-/* Where the era array could not be read: entries, in ascending order. */
-struct unknown {
-	struct unknown_range {
-		uint64_t first, end;
-	} * ranges;
-	size_t nr, capacity;
-	const struct report *rep;
-};
-
-static int unknown_add(struct unknown *unknown, uint64_t first, uint64_t len)
-{
-	struct unknown_range *last = unknown->nr ? &unknown->ranges[unknown->nr - 1] : NULL;
-
-	if (last && last->end == first) {
-		last->end += len;
-		return 0;
-	}
-	if (unknown->nr == unknown->capacity) {
-		size_t capacity = unknown->capacity ? 2 * unknown->capacity : 16;
-		struct unknown_range *grown = realloc(unknown->ranges, capacity * sizeof(*grown));
-
-		if (!grown)
-			return report_nomem(unknown->rep);
-		unknown->ranges = grown;
-		unknown->capacity = capacity;
-	}
-	unknown->ranges[unknown->nr++] = (struct unknown_range){first, first + len};
-	return 0;
-}
-
-static int unknown_add_bits(struct unknown *unknown, uint64_t first, const uint64_t *lost,
-			    uint32_t nr)
-{
-	uint64_t begin = bits_next_set(lost, 0, nr);
-	int r = 0;
-
-	while (begin < nr && !r) {
-		uint64_t end = bits_next_clear(lost, begin, nr);
-
-		r = unknown_add(unknown, first + begin, end - begin);
-		begin = bits_next_set(lost, end, nr);
-	}
-	return r;
-}
-
 /* The eras of the blocks from first on, as the array has them, and a bit for each that is unknown.
  */
 typedef int piece_fn(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras, const uint64_t *lost);
@@ -97,17 +52,20 @@ static int read_array(struct era_view *view, piece_fn *each, void *ctx)
 static int on_unknown_piece(void *ctx, uint64_t first, uint32_t nr, uint32_t *eras,
 			    const uint64_t *lost)
 {
+	struct unknown_ranges *unknown = ctx;
+
 	(void)eras;
-	return unknown_add_bits(ctx, first, lost, nr);
+	unknown_ranges_add_bits(unknown, first, lost, nr);
+	return unknown->error;
 }
 
 /* Reads the era array for nothing else; the view stays as it was. */
-static int unknown_find(struct unknown *unknown, struct era_view *view)
+static int find_unknown(struct unknown_ranges *unknown, struct era_view *view)
 {
 	struct era_view before = *view;
 	int r;
 
-	*unknown = (struct unknown){.rep = view->dev.rep};
+	unknown_ranges_keep(unknown, view->dev.rep);
 	if (!(view->flags & ERA_VIEW_REPAIR))
 		return 0;
 	view->seen = bits_copy(before.seen, view->walk.limit);
@@ -117,23 +75,10 @@ static int unknown_find(struct unknown *unknown, struct era_view *view)
 	view->seen = before.seen;
 	view->flags = before.flags;
 	view->nr_problems = before.nr_problems;
-	return r;
-}
-
-/* Sets the bits of first .. first + nr - 1 that are unknown; calls ascend. */
-static void unknown_set(const struct unknown *unknown, size_t *next, uint64_t first, uint64_t nr,
-			uint64_t *words)
-{
-	while (*next < unknown->nr && unknown->ranges[*next].first < first + nr) {
-		const struct unknown_range *range = &unknown->ranges[*next];
-		uint64_t begin = range->first > first ? range->first : first;
-		uint64_t end = min_u64(range->end, first + nr);
-
-		bits_set_range(words, begin - first, end - begin);
-		if (range->end > first + nr)
-			break;
-		++*next;
-	}
+	if (r)
+		return r;
+	unknown_ranges_end(unknown);
+	return unknown->error;
 }
 
 /*
@@ -147,7 +92,7 @@ struct merge {
 	size_t nr;
 	uint32_t era;
 	uint64_t nr_bits;
-	const struct unknown *unknown; /* or NULL */
+	const struct unknown_ranges *unknown; /* or NULL */
 	size_t next_unknown;
 };
 
@@ -171,7 +116,7 @@ static uint64_t may_have_bits(const struct era_view *view, const struct writeset
 }
 
 static int merge_open(struct merge *merge, struct era_view *view, size_t first, uint32_t era,
-		      const struct unknown *unknown)
+		      const struct unknown_ranges *unknown)
 {
 	size_t nr = count_same_era(view, first);
 
@@ -215,8 +160,8 @@ static int merge_read(struct merge *merge, uint64_t first, uint32_t nr_words, ui
 		*lost |= r ? 0 : more_lost;
 	}
 	if (!r && merge->unknown)
-		unknown_set(merge->unknown, &merge->next_unknown, first, nr_words * BITS_PER_WORD,
-			    words);
+		unknown_ranges_set(merge->unknown, &merge->next_unknown, first,
+				   nr_words * BITS_PER_WORD, words);
 	return r;
 }
 
@@ -267,7 +212,7 @@ static int stream_merge(struct merge *merge, const struct era_stream *to, struct
 }
 
 static int stream_writeset(struct era_view *view, size_t first, uint32_t era,
-			   const struct era_stream *to, const struct unknown *unknown,
+			   const struct era_stream *to, const struct unknown_ranges *unknown,
 			   struct era_losses *losses)
 {
 	struct merge merge;
@@ -281,7 +226,7 @@ static int stream_writeset(struct era_view *view, size_t first, uint32_t era,
 
 /* In the order of their eras; where something is unknown there is one of the current era. */
 static int stream_writesets(struct era_view *view, const struct era_stream *to,
-			    const struct unknown *unknown, struct era_losses *losses)
+			    const struct unknown_ranges *unknown, struct era_losses *losses)
 {
 	uint32_t current = view->sb.current_era;
 	size_t i = 0, nr = view->nr_writesets;
@@ -359,7 +304,7 @@ static int stream_array(struct era_view *view, const struct era_stream *to,
 }
 
 static int stream_view(struct era_view *view, const struct era_stream *to,
-		       const struct unknown *unknown, struct era_losses *losses)
+		       const struct unknown_ranges *unknown, struct era_losses *losses)
 {
 	struct era_header header;
 	int r;
@@ -373,14 +318,14 @@ static int stream_view(struct era_view *view, const struct era_stream *to,
 
 int era_stream_view(struct era_view *view, const struct era_stream *to, struct era_losses *losses)
 {
-	struct unknown unknown;
+	struct unknown_ranges unknown;
 	int r;
 
 	*losses = (struct era_losses){0, 0};
-	r = unknown_find(&unknown, view);
+	r = find_unknown(&unknown, view);
 	if (!r)
 		r = stream_view(view, to, &unknown, losses);
-	free(unknown.ranges);
+	free(unknown.kept);
 	return r;
 }
 

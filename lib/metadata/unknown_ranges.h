@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reports ranges of data blocks that could not be read, adjacent ones as one.  Past the first
- * hundred they are only counted. */
+/* Ranges of data blocks that could not be read, adjacent ones as one.  They are reported, and only
+ * counted past the first hundred, or they are kept. */
 #ifndef ERA_METADATA_UNKNOWN_RANGES_H
 #define ERA_METADATA_UNKNOWN_RANGES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/report.h"
 
-struct unknown_ranges {
-	const struct report *rep;
-	const char *what; /* "era array" */
-	uint64_t first, len;
-	uint64_t total; /* of all ranges so far */
-	uint64_t nr;	/* ranges so far */
+struct unknown_range {
+	uint64_t first, end;
 };
 
+struct unknown_ranges {
+	const struct report *rep;
+	const char *what; /* "era array"; NULL: the ranges are kept */
+	uint64_t first, len;
+	uint64_t total;		    /* of all ranges so far */
+	uint64_t nr;		    /* ranges so far, but for the last one, which may still grow */
+	struct unknown_range *kept; /* nr of them */
+	size_t capacity;
+	int error; /* ERA_SYS: there was no memory to keep one (reported) */
+};
+
+/* To report them, as of `what`. */
 void unknown_ranges_init(struct unknown_ranges *s, const struct report *rep, const char *what);
+
+/* To keep them; s->kept is the caller's to free. */
+void unknown_ranges_keep(struct unknown_ranges *s, const struct report *rep);
 
 /* Adds the blocks first + i for each bit i < nr of lost that is set. */
 void unknown_ranges_add_bits(struct unknown_ranges *s, uint64_t first, const uint64_t *lost,
@@ -25,7 +37,12 @@ void unknown_ranges_add_bits(struct unknown_ranges *s, uint64_t first, const uin
 /* Adds len blocks from first on; calls ascend. */
 void unknown_ranges_add(struct unknown_ranges *s, uint64_t first, uint64_t len);
 
-/* Reports what is pending and returns the total. */
+/* Reports or keeps what is pending and returns the total. */
 uint64_t unknown_ranges_end(struct unknown_ranges *s);
+
+/* Of kept ones: sets bit i of words, i < nr, if block first + i is unknown.  Calls ascend; *next,
+ * at first 0, is where the next one goes on. */
+void unknown_ranges_set(const struct unknown_ranges *s, size_t *next, uint64_t first, uint64_t nr,
+			uint64_t *words);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/grow.h"
 #include "metadata/rules.h"
 #include "metadata/view_internal.h"
 #include "metadata/writeset_tree.h"
@@ -14,15 +15,12 @@
 
 static int add_writeset(struct era_view *view, const struct writeset *ws)
 {
-	if (view->nr_writesets == view->capacity) {
-		size_t capacity = view->capacity ? 2 * view->capacity : 16;
-		struct writeset *grown = realloc(view->writesets, capacity * sizeof(*grown));
+	struct writeset *grown = grow_array(view->writesets, view->nr_writesets + 1,
+					    &view->capacity, sizeof(*grown));
 
-		if (!grown)
-			return report_nomem(view->dev.rep);
-		view->writesets = grown;
-		view->capacity = capacity;
-	}
+	if (!grown)
+		return report_nomem(view->dev.rep);
+	view->writesets = grown;
 	view->writesets[view->nr_writesets++] = *ws;
 	return 0;
 }

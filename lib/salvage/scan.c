@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/checked.h"
+#include "base/grow.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
@@ -20,7 +21,8 @@
 #define NO_INDEX UINT32_MAX
 #define WRITESET_WORDS 3u
 #define MAX_WORK 32768u /* for each block */
-#define LIST_WORDS 64u	/* what a list costs, even an empty one */
+#define MAX_POOL (UINT64_C(1) << 31)
+#define LIST_WORDS 64u /* what a list costs, even an empty one */
 
 static bool is_zero(const void *data)
 {
@@ -31,19 +33,14 @@ static bool is_zero(const void *data)
 
 static int reserve(struct scan *scan, uint64_t more)
 {
-	uint64_t capacity = scan->capacity ? scan->capacity : 4096;
+	uint64_t wanted = scan->nr_pool + more;
 	uint32_t *grown = NULL;
 
-	if (scan->nr_pool + more <= scan->capacity)
-		return 0;
-	while (capacity < scan->nr_pool + more)
-		capacity *= 2;
-	if (capacity <= SIZE_MAX / sizeof(*grown) && capacity <= UINT32_MAX)
-		grown = realloc(scan->pool, (size_t)capacity * sizeof(*grown));
+	if (wanted <= MAX_POOL)
+		grown = grow_array(scan->pool, (size_t)wanted, &scan->capacity, sizeof(*grown));
 	if (!grown)
 		return report_nomem(scan->dev->rep);
 	scan->pool = grown;
-	scan->capacity = capacity;
 	return 0;
 }
 

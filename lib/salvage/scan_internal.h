@@ -50,7 +50,8 @@ struct scan {
 	uint64_t limit;		   /* blocks 0 .. limit - 1 were looked at */
 	struct scan_block *blocks; /* limit of them */
 	uint32_t *pool;		   /* the entries of nodes */
-	uint64_t nr_pool, capacity;
+	uint64_t nr_pool;
+	size_t capacity;
 	uint64_t nr_of_type[SCAN_BITS + 1]; /* of blocks from 1 on */
 	uint64_t end;			    /* from here on all blocks are zero */
 	uint64_t nr_holes; /* blocks from 1 on and before the end that are damaged or zero */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bits, decimals, checked arithmetic and the problem table. */
+/* Bits, arrays that grow, decimals, checked arithmetic and the problem table. */
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -10,6 +11,7 @@
 #include "base/checked.h"
 #include "base/compiler.h"
 #include "base/decimal.h"
+#include "base/grow.h"
 #include "base/problem.h"
 #include "base/report.h"
 
@@ -191,12 +193,37 @@ static void problem_line_reads_well(void **state)
 				  "below 30");
 }
 
+static void arrays_grow_and_keep_what_they_hold(void **state)
+{
+	size_t capacity = 0, before;
+	uint32_t *items = NULL, moves = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 10000; i++) {
+		before = capacity;
+		items = grow_array(items, i + 1, &capacity, sizeof(*items));
+		assert_non_null(items);
+		assert_true(capacity > i);
+		moves += capacity != before;
+		items[i] = i;
+	}
+	assert_in_range(moves, 1, 12);
+	for (uint32_t i = 0; i < 10000; i++)
+		assert_int_equal(items[i], i);
+	before = capacity;
+	assert_null(grow_array(items, SIZE_MAX / 2 + 1, &capacity, 4 * sizeof(*items)));
+	assert_int_equal(capacity, before);
+	assert_int_equal(items[9999], 9999);
+	free(items);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bits_find_what_a_loop_finds),
 		cmocka_unit_test(ranges_set_just_their_bits),
 		cmocka_unit_test(decimals_count_as_printf_prints),
+		cmocka_unit_test(arrays_grow_and_keep_what_they_hold),
 		cmocka_unit_test(decimals_are_digits_and_nothing_else),
 		cmocka_unit_test(errors_go_to_the_next_report),
 		cmocka_unit_test(overflow_leaves_the_result_alone),
