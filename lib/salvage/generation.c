@@ -361,3 +361,32 @@ int generation_find_by_bitmap(struct generations *all, uint64_t bitmap, struct g
 
 	return r ? r : find(all, all->scan->hole, verdict, g);
 }
+
+typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
+
+static int visit_type(struct generations *all, enum scan_type type, find_fn *find_by,
+		      generation_visitor *visit, void *ctx)
+{
+	struct scan *scan = all->scan;
+	int r = 0;
+
+	for (uint64_t block = 1; block < scan->end && !r; block++) {
+		struct generation g;
+
+		if (scan->blocks[block].type != type)
+			continue;
+		r = scan_is_exhausted(scan) ? GENERATION_NOT_TRIED : find_by(all, block, &g);
+		if (r > 0)
+			r = visit(ctx, (enum generation_verdict)r, &g);
+	}
+	return r;
+}
+
+int generations_visit(struct generations *all, generation_visitor *visit, void *ctx)
+{
+	int r = visit_type(all, SCAN_INDEX, generation_find, visit, ctx);
+
+	if (!r && all->scan->hole)
+		r = visit_type(all, SCAN_BITMAP, generation_find_by_bitmap, visit, ctx);
+	return r;
+}

@@ -60,7 +60,8 @@ struct generations {
 enum generation_verdict {
 	GENERATION_NONE,
 	GENERATION_FOUND,
-	GENERATION_UNCLEAR, /* may be one, but what the hole held in it is not known */
+	GENERATION_UNCLEAR,   /* may be one, but what the hole held in it is not known */
+	GENERATION_NOT_TRIED, /* to a visitor only: the scan is exhausted */
 };
 
 /* Of a scan, which must outlive it.  ERA_SYS when there is no memory (reported). */
@@ -76,6 +77,13 @@ int generation_find(struct generations *all, uint64_t index, struct generation *
 /* The same of one whose index was the hole, and had this bitmap alone. */
 int generation_find_by_bitmap(struct generations *all, uint64_t bitmap,
 			      struct generation *g) must_check;
+
+/* Tries all indexes and then, if there is a hole, all bitmaps, and calls visit for each verdict but
+ * GENERATION_NONE; *g is set with GENERATION_FOUND alone.  What visit returns ends the search and is
+ * returned, unless it is 0; errors are negative.  Or ERA_SYS. */
+typedef int generation_visitor(void *ctx, enum generation_verdict verdict,
+			       const struct generation *g);
+int generations_visit(struct generations *all, generation_visitor *visit, void *ctx) must_check;
 
 /* Its current era was not below this. */
 uint64_t generation_lowest_era(const struct generation *g);

@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/grow.h"
 #include "check/check.h"
 #include "ondisk/era_disk.h"
 #include "pdata/space_map.h"
@@ -122,15 +123,12 @@ static int is_all_there(struct era_salvage *s)
 
 static int add(struct era_salvage *s, const struct generation *g)
 {
-	if (s->nr_found == s->capacity) {
-		size_t capacity = s->capacity ? 2 * s->capacity : 64;
-		struct generation *grown = realloc(s->found, capacity * sizeof(*grown));
+	struct generation *grown =
+		grow_array(s->found, s->nr_found + 1, &s->capacity, sizeof(*grown));
 
-		if (!grown)
-			return report_nomem(s->dev.rep);
-		s->found = grown;
-		s->capacity = capacity;
-	}
+	if (!grown)
+		return report_nomem(s->dev.rep);
+	s->found = grown;
 	s->found[s->nr_found++] = *g;
 	return 0;
 }
@@ -146,47 +144,41 @@ static bool is_too_much(struct era_salvage *s)
 	return true;
 }
 
-typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
-
-/* What was formatted and never resumed has no data blocks, and nothing worth looking for.  1, or 0
- * when nothing is proven, or ERA_SYS. */
-static int find_generations_by(struct era_salvage *s, enum scan_type type, find_fn *find)
+/* What was formatted and never resumed has no data blocks, and nothing worth looking for. */
+static int keep(struct era_salvage *s, const struct generation *g)
 {
-	struct scan *scan = &s->scan;
-
-	for (uint64_t block = 1; block < scan->end; block++) {
-		struct generation g;
-		int r;
-
-		if (scan->blocks[block].type != type)
-			continue;
-		if (is_too_much(s))
-			return 0;
-		r = find(&s->generations, block, &g);
-		if (r == GENERATION_UNCLEAR) {
-			report_note(s->dev.rep,
-				    "%s: block %" PRIu64 " is damaged, and may have been in use: "
-				    "what it held is not known",
-				    s->dev.path, scan->hole);
-			return 0;
-		}
-		if (r == GENERATION_FOUND)
-			salvage_mark_whole(s);
-		if (r == GENERATION_FOUND && g.sb.nr_blocks)
-			r = add(s, &g);
-		if (r < 0)
-			return r;
-	}
-	return 1;
+	salvage_mark_whole(s);
+	return g->sb.nr_blocks ? add(s, g) : 0;
 }
 
+/* 1 when nothing is proven (noted). */
+static int on_generation(void *ctx, enum generation_verdict verdict, const struct generation *g)
+{
+	struct era_salvage *s = ctx;
+
+	switch (verdict) {
+	case GENERATION_FOUND:
+		return keep(s, g);
+	case GENERATION_UNCLEAR:
+		report_note(s->dev.rep,
+			    "%s: block %" PRIu64 " is damaged, and may have been in use: what it "
+			    "held is not known",
+			    s->dev.path, s->scan.hole);
+		return 1;
+	case GENERATION_NOT_TRIED:
+		return is_too_much(s);
+	case GENERATION_NONE:
+		break;
+	}
+	return 0;
+}
+
+/* 1, or 0 when nothing is proven, or ERA_SYS. */
 static int find_generations(struct era_salvage *s)
 {
-	int r = find_generations_by(s, SCAN_INDEX, generation_find);
+	int r = generations_visit(&s->generations, on_generation, s);
 
-	if (r > 0 && s->scan.hole)
-		r = find_generations_by(s, SCAN_BITMAP, generation_find_by_bitmap);
-	return r;
+	return r < 0 ? r : !r;
 }
 
 /* The user knows how many blocks there were.  0, or ERA_DAMAGED when no generation has as many. */

@@ -19,6 +19,7 @@ struct vouching {
 	const struct superblock *sb;
 	uint32_t max_era; /* of the generation with its trees */
 	bool found, denied;
+	int (*look)(struct vouching *v, const struct generation *g); /* 0, or ERA_SYS */
 };
 
 struct generation salvage_generation_of(const struct superblock *sb)
@@ -35,7 +36,7 @@ bool salvage_has_trees_of(const struct superblock *sb, const struct superblock *
 	       sb->current_root == other->current_root;
 }
 
-/* Of all that are whole: which one has its trees?  All return 0, or ERA_SYS. */
+/* Of all that are whole: which one has its trees? */
 static int look_for_ours(struct vouching *v, const struct generation *g)
 {
 	salvage_mark_whole(&v->s);
@@ -61,34 +62,25 @@ static int look_for_newer(struct vouching *v, const struct generation *g)
 	return r < 0 ? r : 0;
 }
 
-typedef int find_fn(struct generations *all, uint64_t block, struct generation *g);
-typedef int look_fn(struct vouching *v, const struct generation *g);
-
-static int look_at_each(struct vouching *v, enum scan_type type, find_fn *find, look_fn *look)
+static int on_generation(void *ctx, enum generation_verdict verdict, const struct generation *g)
 {
-	struct scan *scan = &v->s.scan;
+	struct vouching *v = ctx;
 	int r = 0;
 
-	for (uint64_t block = 1; block < scan->end && r >= 0 && !v->denied; block++) {
-		struct generation g;
-
-		if (scan->blocks[block].type != type)
-			continue;
-		v->denied = scan_is_exhausted(scan);
-		r = find(&v->s.generations, block, &g);
-		if (r == GENERATION_FOUND)
-			r = look(v, &g);
-	}
-	return r < 0 ? r : 0;
+	if (verdict == GENERATION_FOUND)
+		r = v->look(v, g);
+	v->denied |= verdict == GENERATION_NOT_TRIED;
+	return r ? r : v->denied;
 }
 
-static int look_at_all(struct vouching *v, look_fn *look)
+static int look_at_all(struct vouching *v,
+		       int (*look)(struct vouching *v, const struct generation *g))
 {
-	int r = look_at_each(v, SCAN_INDEX, generation_find, look);
+	int r;
 
-	if (!r && v->s.scan.hole)
-		r = look_at_each(v, SCAN_BITMAP, generation_find_by_bitmap, look);
-	return r;
+	v->look = look;
+	r = generations_visit(&v->s.generations, on_generation, v);
+	return r < 0 ? r : 0;
 }
 
 static bool is_on_device(const struct scan *scan, const struct superblock *sb)
