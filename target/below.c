@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/checked.h"
+#include "base/io.h"
 #include "target/log.h"
 
 /* Filters that must not stand below, and why. */
@@ -85,13 +86,6 @@ int below_check(const struct cmdline *cmdline)
 	return 0;
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
-		return a->st_rdev == b->st_rdev;
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 int below_check_path(const char *what, const char *path)
 {
 	struct stat st;
@@ -99,7 +93,7 @@ int below_check_path(const char *what, const char *path)
 	if (!path || stat(path, &st))
 		return 0;
 	for (const struct place *place = places; place; place = place->next) {
-		if (!is_same_file(&place->st, &st))
+		if (!io_is_same_file(&place->st, &st))
 			continue;
 		log_error("%s: %s is the same as %s: data would be overwritten", what, path,
 			  place->key ? place->key : "the origin");

@@ -13,14 +13,14 @@
 #include "base/compiler.h"
 #include "target/cmdline.h"
 
-/* In .config: a parameter that is passed on to the layers below. */
+/* A parameter that is passed on to the layers below, or names what is in use here. */
 void below_look_at(const char *key, const char *value);
 
 /* In .get_ready.  Returns 0, or -1, reported, if a filter below would break what a checkpoint
  * promises. */
 int below_check(const struct cmdline *cmdline) must_check;
 
-/* Does a parameter that was passed on name the same file or device as path?  Then -1, reported,
+/* Does a parameter that was looked at name the same file or device as path?  Then -1, reported,
  * otherwise 0.  `what` is the parameter that names path here. */
 int below_check_path(const char *what, const char *path) must_check;
 

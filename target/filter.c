@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/checked.h"
 #include "salvage/first_era.h"
@@ -171,24 +170,14 @@ static int open_metadata(void)
 	return metadata.is_new ? 0 : open_engine();
 }
 
-/* It may have been made just now. */
-static int check_not_metadata(const char *what, const char *path)
-{
-	struct stat st, own;
-
-	if (!path || stat(path, &st) || fstat(metadata.dev.fd, &own) || st.st_dev != own.st_dev ||
-	    st.st_ino != own.st_ino)
-		return 0;
-	log_error("%s: %s is the metadata", what, path);
-	return -1;
-}
-
+/* The metadata may have been made just now. */
 static int open_cow(void)
 {
 	const char *store = below_store_above(&cmdline);
 
-	if (check_not_metadata("era-cow", config.cow) ||
-	    check_not_metadata("era-socket", config.socket))
+	below_look_at("era-metadata", config.metadata);
+	if (below_check_path("era-cow", config.cow) ||
+	    below_check_path("era-socket", config.socket))
 		return -1;
 	if (!config.cow || is_passive())
 		return 0;

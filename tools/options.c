@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/io.h"
 #include "base/utf8.h"
 #include "tools/size.h"
 #include "tools/status.h"
@@ -392,11 +393,8 @@ static bool look(const char *name, int descriptor, struct stat *st)
  * and written to a terminal or a socket has nothing to do with each other. */
 static bool is_same(const struct stat *a, const struct stat *b)
 {
-	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
-		return a->st_rdev == b->st_rdev;
-	if (!S_ISREG(a->st_mode) && !S_ISFIFO(a->st_mode))
-		return false;
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+	return (S_ISBLK(a->st_mode) || S_ISREG(a->st_mode) || S_ISFIFO(a->st_mode)) &&
+	       io_is_same_file(a, b);
 }
 
 void options_check_output(const char *input, const char *output)

@@ -60,6 +60,13 @@ bool io_is_pipe(int fd)
 	return !fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
+bool io_is_same_file(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+		return a->st_rdev == b->st_rdev;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 char *io_directory_of(const char *path)
 {
 	char *copy = strdup(path), *directory = copy ? strdup(dirname(copy)) : NULL;

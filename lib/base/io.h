@@ -10,6 +10,8 @@
 
 #include "base/compiler.h"
 
+struct stat;
+
 /* Memory for reading and writing; free() it.  It begins on a page, since some processors copy to
  * and from other addresses at half the speed.  NULL if memory is exhausted. */
 void *io_alloc(size_t size);
@@ -22,6 +24,9 @@ int io_write_at(int fd, const void *data, size_t len, off_t at) must_check;
 
 /* Is it a pipe or a socket, whose reader may go away? */
 bool io_is_pipe(int fd);
+
+/* Do they belong to one file, or to one block device? */
+bool io_is_same_file(const struct stat *a, const struct stat *b);
 
 /* The directory that contains path; free() it.  NULL if memory is exhausted. */
 char *io_directory_of(const char *path);

@@ -98,9 +98,9 @@ refuses() {
 	cmp disk <(head -c 1M /dev/zero)
 	rm meta
 	target_fails file disk era-metadata=meta era-socket=ctl era-cow=meta "${parameters[@]}"
-	grep "era-cow: .*meta is the metadata" said
+	grep "era-cow: .*meta is the same as era-metadata" said
 	target_fails file disk era-metadata=meta era-socket=meta "${parameters[@]}"
-	grep "era-socket: .*meta is the metadata" said
+	grep "era-socket: .*meta is the same as era-metadata" said
 	[ ! -e meta ]
 }
 
