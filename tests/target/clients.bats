@@ -9,9 +9,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
-	truncate -s 2M meta
+	target_setup meta 2M
 }
 
 uri() {
@@ -19,7 +17,7 @@ uri() {
 }
 
 start() {
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
+	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
 }
 
 # changed_mib N: what is listed since era N, in MiB.
@@ -152,7 +150,7 @@ blocks_since() {
 	need qemu-nbd
 	truncate -s 64M disk
 	target_start nbd command=qemu-nbd arg=-f arg=raw arg="$PWD/disk" era-metadata=meta \
-		era-block-size=64k era-format=yes era-first=1 era-socket=ctl
+		"${fresh[@]}" era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	qemu-io -f raw -c 'write -P 7 1M 64k' -c 'write -z 3M 128k' "$(uri '')" >/dev/null
 	printf '%s\n' "16 1" "48 2" | diff - <(blocks_since 2)

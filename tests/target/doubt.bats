@@ -8,9 +8,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
-	truncate -s 1M disk
+	target_setup disk 1M
 }
 
 teardown() {
@@ -29,8 +27,7 @@ low() {
 }
 
 over_low() {
-	target_start nbd uri="nbd+unix:///?socket=$PWD/low" era-metadata=meta era-block-size=64k \
-		era-format=yes era-first=1 era-socket=ctl
+	target_start nbd uri="nbd+unix:///?socket=$PWD/low" era-metadata=meta "${fresh[@]}" era-socket=ctl
 	nbdinfo --size "$uri" >/dev/null
 }
 
@@ -46,11 +43,6 @@ while time.monotonic() < end:
     h.poll(50)' "$1"
 }
 
-killed() {
-	kill -9 "$target_pid"
-	wait "$target_pid" || :
-}
-
 block_is() {
 	[ "$(dd if="$1" bs=64k skip="$2" count=1 status=none | head -c 1 | tr '\0' 0)" = "$3" ]
 }
@@ -62,7 +54,7 @@ block_is() {
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	[ "$(era_ctl ctl checkpoint)" = 3 ]
 	qemu-io -t unsafe -f raw "$uri" -c "write -P 88 448k 4k" >/dev/null
-	killed
+	target_kill
 	over_low
 	for era in 5 6; do
 		[ "$(era_ctl ctl checkpoint)" = $era ]
@@ -88,7 +80,7 @@ block_is() {
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	[ "$(era_ctl ctl checkpoint)" = 3 ]
 	sends_write 7
-	killed
+	target_kill
 	over_low
 	[ "$(era_ctl ctl checkpoint)" = 5 ]
 	cp disk snapshot
@@ -102,9 +94,9 @@ block_is() {
 }
 
 @test "a plugin that leaves nothing: nothing is in doubt" {
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
+	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
 	qemu-io -f raw "$uri" -c "write -P 88 448k 4k" >/dev/null
-	killed
+	target_kill
 	target_start file disk era-metadata=meta era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 3 ]
 	target_stop
@@ -115,7 +107,7 @@ block_is() {
 grows() {
 	rm -f meta
 	truncate -s "$1" disk
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
+	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ] || return
 	target_stop
 	truncate -s "$2" disk

@@ -8,10 +8,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
-	truncate -s 16M disk
-	truncate -s 1M meta
+	target_setup disk 16M meta 1M
 }
 
 tracked=(file disk era-metadata=meta era-block-size=1M era-format=yes era-first=1 era-socket=ctl)
@@ -212,10 +209,10 @@ refused() {
 	refused 'no\\n\\x1b\[31m: ' era-metadata=$'no\n\e[31m' era-block-size=64k
 	refused 'found since=\\x1b, but' era-metadata=meta era-block-size=64k era-export=$'since=\e'
 	refused "No such file" era-metadata=none era-block-size=64k
-	refused "No such file" era-metadata=none/none era-block-size=64k era-format=yes era-first=1
+	refused "No such file" era-metadata=none/none "${fresh[@]}"
 	head -c 1M /dev/urandom >noise
 	cp noise noise.before
-	refused "bad checksum" era-metadata=noise era-block-size=64k era-format=yes era-first=1
+	refused "bad checksum" era-metadata=noise "${fresh[@]}"
 	cmp noise noise.before
 	[ ! -e ctl ]
 

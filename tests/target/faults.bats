@@ -7,10 +7,8 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
+	target_setup disk 64M
 	need_ours drive
-	scratch
-	truncate -s 64M disk
 }
 
 uri() {

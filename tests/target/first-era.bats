@@ -8,9 +8,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
-	truncate -s 1M disk
+	target_setup disk 1M
 }
 
 # begins ARGUMENT...: the era that new metadata begin with these.

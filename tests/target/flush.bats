@@ -7,8 +7,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
+	target_setup
 	export LOSSY_PLUGIN=$abs_top_builddir/tests/target/lossy.so
 	[ -e "$LOSSY_PLUGIN" ] || skip_test "lossy.so is not built"
 }
@@ -42,7 +41,7 @@ setup() {
 @test "a layer that cannot flush, or is known to ignore it, is said" {
 	truncate -s 1M disk
 	target_start eval get_size='echo 1048576' pread='head -c $3 /dev/zero' pwrite='cat >/dev/null' \
-		can_write='exit 0' can_flush='exit 3' era-metadata=meta era-block-size=64k era-format=yes era-first=1
+		can_write='exit 0' can_flush='exit 3' era-metadata=meta "${fresh[@]}"
 	nbdinfo --list "$uri" | grep "cannot be flushed below"
 	target_stop
 	grep "the layer below cannot flush" log
@@ -63,7 +62,7 @@ fail_flush() {
 	rm -f meta fails
 	target_start eval get_size='echo 1048576' pread='dd if=disk bs=65536 count=1 2>/dev/null | head -c $3' \
 		pwrite='cat >/dev/null' can_write='exit 0' can_flush='exit 0' flush='[ ! -e fails ]' \
-		era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
+		era-metadata=meta "${fresh[@]}" era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ] || return
 	qemu-io -f raw "$uri" -c "write 0 4k" || return
 	[ "$(era_ctl ctl checkpoint)" = 3 ] || return

@@ -7,12 +7,10 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
-	truncate -s 2M meta
+	target_setup meta 2M
 }
 
-tracked=(file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl)
+tracked=(file disk era-metadata=meta "${fresh[@]}" era-socket=ctl)
 
 uri() {
 	echo "nbd+unix:///$1?socket=nbd"
@@ -121,7 +119,7 @@ assert h.pread(65536, 0) == old and nr > 10, nr'
 
 # refused WORDS ARGUMENT...
 refused() {
-	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 "${@:2}"
+	target_fails file disk era-metadata=meta "${fresh[@]}" "${@:2}"
 	grep -q -- "$1" said && return
 	cat said
 	return 1

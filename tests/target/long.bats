@@ -7,8 +7,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
+	target_setup
 }
 
 @test "random histories, more of them" {

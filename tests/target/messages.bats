@@ -7,14 +7,11 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
-	truncate -s 64M disk
-	truncate -s 1M meta
+	target_setup disk 64M meta 1M
 }
 
 start() {
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl "$@"
+	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl "$@"
 }
 
 # fails_with STATUS WORDS COMMAND...
@@ -69,7 +66,7 @@ fails_with() {
 }
 
 @test "what is no dead socket is left alone" {
-	local parameters=(file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl)
+	local parameters=(file disk era-metadata=meta "${fresh[@]}" era-socket=ctl)
 	echo precious >ctl
 	target_fails "${parameters[@]}"
 	grep -q "is no socket" said
@@ -86,7 +83,7 @@ fails_with() {
 
 	start
 	truncate -s 1M meta2
-	target_fails file disk era-metadata=meta2 era-block-size=64k era-format=yes era-first=1 \
+	target_fails file disk era-metadata=meta2 "${fresh[@]}" \
 		era-socket=ctl
 	grep -q "is in use" said
 	era_ctl ctl status

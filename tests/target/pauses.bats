@@ -7,8 +7,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
+	target_setup
 }
 
 @test "a pause holds writes back, and ends with its time and its client" {

@@ -7,9 +7,8 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
+	target_setup
 	need_ours drive
-	scratch
 }
 
 @test "since=N shared by many: what was written before an opening is in its list" {

@@ -7,12 +7,9 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
+	target_setup disk 64M meta 1M
 	[ -z "$ERA_PRELOAD" ] || skip "with sanitizers nbdkit has been seen to hang at its end"
-	scratch
-	truncate -s 64M disk
-	truncate -s 1M meta
-	parameters=(era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl)
+	parameters=(era-metadata=meta "${fresh[@]}" era-socket=ctl)
 }
 
 # starts ARGUMENT...: nbdkit with our filter; what it says goes to the file said.

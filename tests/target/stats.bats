@@ -7,8 +7,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
+	target_setup
 }
 
 @test "the figures are right, and are what Prometheus reads" {

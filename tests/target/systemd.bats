@@ -9,8 +9,7 @@ load target
 units=$abs_top_srcdir/doc/systemd
 
 setup() {
-	need_target
-	scratch
+	target_setup
 }
 
 @test "systemd finds nothing wrong with the units" {

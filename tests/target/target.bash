@@ -11,6 +11,9 @@ PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$target_dir
 python=/usr/bin/python3
 uri='nbd+unix:///?socket=nbd'
+# Parameters of metadata that are made.
+# shellcheck disable=SC2034 # for the tests
+fresh=(era-block-size=64k era-format=yes era-first=1)
 
 need_target() {
 	need nbdkit nbdinfo "$python"
@@ -22,6 +25,16 @@ need_target() {
 	# nbdkit leaves open connections as they are when it ends.
 	ASAN_OPTIONS=${ASAN_OPTIONS:-exitcode=99}:detect_leaks=0
 	export ASAN_OPTIONS ERA_FILTER ERA_PRELOAD PYTHONDONTWRITEBYTECODE PYTHONPATH
+}
+
+# target_setup [FILE SIZE]...: a folder of its own with these files.
+target_setup() {
+	need_target
+	scratch
+	while [ $# != 0 ]; do
+		truncate -s "$2" "$1" || return
+		shift 2
+	done
 }
 
 play() {

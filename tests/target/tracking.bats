@@ -8,8 +8,7 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
-	scratch
+	target_setup
 }
 
 @test "random histories of writes, zeroings, trims, messages, stops, kills and resizes" {

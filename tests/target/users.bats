@@ -8,10 +8,8 @@ load ../lib/common
 load target
 
 setup() {
-	need_target
+	target_setup disk 64M
 	need_ours era_metadata_size
-	scratch
-	truncate -s 64M disk
 }
 
 write() {
@@ -52,13 +50,13 @@ h.shutdown()' "$@"
 
 @test "a metadata file with holes gets its blocks at the start" {
 	truncate -s 1M meta
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1
+	target_start file disk era-metadata=meta "${fresh[@]}"
 	[ "$(($(stat -c %b meta) * 512))" -ge 1048576 ]
 	target_stop
 }
 
 @test "-r begins no era, writes nothing, and tells what was written" {
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1 era-socket=ctl
+	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	write 65536 512
 	target_stop
@@ -84,7 +82,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 
 @test "-D era.*: marks, commits and digestion are told when asked for" {
 	target_start -v -D era.marks=1 -D era.commits=1 -D era.digestion=1 file disk era-metadata=meta \
-		era-block-size=64k era-format=yes era-first=1 era-socket=ctl
+		"${fresh[@]}" era-socket=ctl
 	write 65536 512
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	target_stop
@@ -105,7 +103,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	cd "$(mktemp -d)" || return
 	chmod 777 .
 	truncate -s 64M disk
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1
+	target_start file disk era-metadata=meta "${fresh[@]}"
 	target_stop
 	chmod 600 meta
 	chmod 666 disk
@@ -132,7 +130,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	local above
 	for above in --filter=exitlast --filter=limit; do
 		rm -f meta
-		target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=1
+		target_start file disk era-metadata=meta "${fresh[@]}"
 		write 0 512
 		[ "$above" = --filter=exitlast ] || write 0 512
 		[ "$above" = --filter=exitlast ] || { target_stop && continue; }
@@ -159,7 +157,7 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 		[ "$(era_invalidate --written-since 2 --format ranges --unit blocks meta)" = "0 1" ]
 	done
 	rm -f meta
-	target_fails null 9223372036854775807 era-metadata=meta era-block-size=64k era-format=yes era-first=1
+	target_fails null 9223372036854775807 era-metadata=meta "${fresh[@]}"
 	grep -q "take larger" said
 	[ ! -e meta ]
 }

@@ -14,9 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/bits.h"
 #include "base/checked.h"
 #include "metadata/changes.h"
 #include "ondisk/era_disk.h"
@@ -145,16 +143,6 @@ static void returned(struct run *run, int r)
 	keep_witness(run);
 }
 
-static bool has_origin;	  /* that is flushed, so that there is something to doubt */
-static bool origin_fails; /* to flush */
-static uint32_t doubt_ms;
-
-static int flush_origin(void *origin)
-{
-	(void)origin;
-	return origin_fails ? ERA_SYS : 0;
-}
-
 static void open_engine(struct run *run)
 {
 	const struct engine_config config = {
@@ -162,8 +150,6 @@ static void open_engine(struct run *run)
 		.format = true,
 		.manual_digest = true,
 		.cache_blocks = 8,
-		.flush_origin = has_origin ? flush_origin : NULL,
-		.doubt_ms = doubt_ms,
 		.rep = &quiet,
 	};
 	struct state *state = next_state(run);
@@ -669,170 +655,6 @@ static void test_no_space_heals(void **state)
 	assert_in_range(nr_final, 1, counts[1] / 6);
 }
 
-/* -1: it can't be read. */
-static int is_unflushed(struct simdev *image)
-{
-	struct superblock sb;
-	struct problem p;
-	struct blk_dev dev;
-	uint32_t since;
-	int r;
-
-	if (simdev_dev(image, &dev, NULL))
-		return -1;
-	r = superblock_read(&dev, 0, BLOCK_SUPERBLOCK, &sb, &p);
-	blk_dev_close(&dev);
-	return r ? -1 : superblock_is_unflushed(&sb, &since);
-}
-
-/* Are they listed since the current era? */
-static bool has_marked_again(struct simdev *image, const uint32_t *blocks, size_t nr)
-{
-	struct era_changes changes;
-	struct era_view *view;
-	struct blk_dev dev;
-	bool all = true;
-
-	if (simdev_dev(image, &dev, NULL) || era_view_open_dev(&view, &dev, 0))
-		return false;
-	if (era_changes_read(view, era_view_sb(view)->current_era, &changes)) {
-		era_view_close(view);
-		return false;
-	}
-	for (size_t i = 0; i < nr; i++)
-		all = all && bits_test(changes.bits, blocks[i]);
-	era_changes_free(&changes);
-	era_view_close(view);
-	return all;
-}
-
-static bool resumes(struct simdev *image)
-{
-	const struct engine_config config = {.block_sectors = BLOCK_SECTORS, .manual_digest = true};
-	struct blk_dev dev;
-	struct engine *e;
-	int r;
-
-	if (simdev_dev(image, &dev, NULL) || engine_open_dev(&e, &dev, &config))
-		return false;
-	r = engine_resume(e, (uint64_t)MAX_BLOCKS * BLOCK_BYTES);
-	if (!r)
-		r = engine_suspend(e);
-	engine_close(e);
-	return !r;
-}
-
-static const uint32_t doubtful_blocks[] = {6, 2999};
-
-/* As long as the next start has to mark them again, it does; when not, they are marked. */
-static bool judge_marked_again(void *ctx, struct simdev_stop *stop)
-{
-	int flag = is_unflushed(stop->image);
-
-	(void)ctx;
-	if (flag < 0 || (flag && stop->promise == MAX_STATES)) {
-		snprintf(stop->why, sizeof(stop->why), "the flag is %d", flag);
-		return false;
-	}
-	if (flag && !resumes(stop->image)) {
-		snprintf(stop->why, sizeof(stop->why), "does not resume");
-		return false;
-	}
-	snprintf(stop->why, sizeof(stop->why), "not all is marked again");
-	return has_marked_again(stop->image, doubtful_blocks, ARRAY_SIZE(doubtful_blocks));
-}
-
-static void fail_a_flush(struct run *run)
-{
-	open_engine(run);
-	resume(run, MAX_BLOCKS);
-	assert_int_equal(mark_block(run, doubtful_blocks[0]), 0);
-	origin_fails = true;
-	assert_int_equal(engine_checkpoint(run->engine, NULL), ERA_SYS);
-	origin_fails = false;
-	assert_int_equal(mark_block(run, doubtful_blocks[1]), 0);
-	engine_close(run->engine);
-}
-
-/* Wherever the start after a failed flush is stopped. */
-static void test_marks_again_at_every_stop(void **state)
-{
-	const struct simdev_how how = {.states = 64};
-	struct simdev_result result;
-	struct run run;
-
-	(void)state;
-	has_origin = true;
-	start_run(&run, 9, false);
-	fail_a_flush(&run);
-	assert_int_equal(is_unflushed(&run.sim), 1);
-	simdev_settle(&run.sim);
-	open_engine(&run);
-	assert_int_equal(engine_resume(run.engine, (uint64_t)MAX_BLOCKS * BLOCK_BYTES), 0);
-	simdev_promise(&run.sim, MAX_STATES);
-	simdev_for_each_stop(&run.sim, &how, judge_marked_again, NULL, &result);
-	if (result.bad)
-		fail_msg("%s", result.first_bad);
-	assert_true(result.states > 100);
-	end_run(&run);
-	has_origin = false;
-}
-
-static bool is_listed(struct run *run, uint32_t since, uint64_t block)
-{
-	uint64_t *bits = bits_alloc(MAX_BLOCKS);
-	bool r;
-
-	assert_non_null(bits);
-	assert_int_equal(engine_changes(run->engine, since, bits), 0);
-	r = bits_test(bits, block);
-	free(bits);
-	return r;
-}
-
-/* After a stop that was not clean: in how many of the eras that begin is the block that was marked last? */
-static unsigned eras_in_doubt(enum engine_doubt doubt, uint32_t ms, unsigned nr)
-{
-	struct run run;
-	unsigned found = 0;
-
-	doubt_ms = ms;
-	start_run(&run, 11, false);
-	open_engine(&run);
-	resume(&run, MAX_BLOCKS);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(engine_checkpoint(run.engine, NULL), 0);
-	assert_int_equal(mark_block(&run, 7), 0);
-	engine_close(run.engine);
-	open_engine(&run);
-	engine_set_doubt(run.engine, doubt);
-	assert_int_equal(engine_resume(run.engine, (uint64_t)MAX_BLOCKS * BLOCK_BYTES), 0);
-	for (unsigned i = 0; i < nr; i++) {
-		const struct timespec pause = {.tv_nsec = 20000000};
-		uint32_t era = engine_era(run.engine);
-
-		found += is_listed(&run, era, 7);
-		assert_false(is_listed(&run, era, 8));
-		nanosleep(&pause, NULL);
-		assert_int_equal(engine_checkpoint(run.engine, NULL), 0);
-	}
-	end_run(&run);
-	doubt_ms = 0;
-	return found;
-}
-
-static void test_doubt(void **state)
-{
-	(void)state;
-	has_origin = true;
-	assert_int_equal(eras_in_doubt(DOUBT_FOR_A_WHILE, 0, 5), 5);
-	assert_int_equal(eras_in_doubt(DOUBT_FOR_A_WHILE, 1, 5), 1);
-	assert_int_equal(eras_in_doubt(DOUBT_LASTS, 1, 5), 5);
-	assert_int_equal(eras_in_doubt(DOUBT_NONE, 0, 5), 0);
-	has_origin = false;
-	assert_int_equal(eras_in_doubt(DOUBT_FOR_A_WHILE, 0, 5), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -842,8 +664,6 @@ int main(void)
 		cmocka_unit_test(test_goes_on_after_a_failed_flush),
 		cmocka_unit_test(test_no_space_heals),
 		cmocka_unit_test(test_what_is_marked_goes_on),
-		cmocka_unit_test(test_marks_again_at_every_stop),
-		cmocka_unit_test(test_doubt),
 	};
 
 	return cmocka_run_group_tests_name("engine stops", tests, NULL, NULL);
