@@ -333,6 +333,16 @@ example_files() {
 	done
 }
 
+# A name with a blank would not be found by man -k.
+@test "every manual page has its own name" {
+	local page name
+	for page in "$abs_top_srcdir"/man/*.[1-8]; do
+		name=$(basename "${page%.*}")
+		[ "$(sed -n '/^\.Sh NAME$/{n;s/^\.Nm //p}' "$page")" = "$name" ]
+		! command -v lexgrog >/dev/null || [[ "$(lexgrog "$page")" == "$page: \"$name - "* ]]
+	done
+}
+
 # Links may be missing where another package has their names.
 @test "no text names a command by its link" {
 	local program bad
