@@ -247,7 +247,11 @@ class TestDeclarations(unittest.TestCase):
                 self.assertEqual(getattr(_library, name), int(value), name)
 
     def test_version(self):
-        self.assertRegex(era_tools.version(), r"^\d+\.\d+")
+        top = os.path.dirname(os.path.dirname(HEADER))
+        with open(os.path.join(top, "python", "pyproject.toml"), encoding="utf-8") as file:
+            found = re.search(r'^version = "(.*)"$', file.read(), flags=re.M)
+        self.assertIsNotNone(found)
+        self.assertEqual(found[1], era_tools.version())
 
 
 if __name__ == "__main__":
