@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes metadata to measure with, as XML for era_restore:
+ * Makes metadata to measure with, as XML for "era restore":
  *	gen KIND NR_BLOCKS NR_WRITESETS SEED
  * KIND says what the writesets hold: uniform (a tenth of the blocks, at random), clustered (runs of
  * some hundreds), all or empty.  The same seed gives the same metadata.

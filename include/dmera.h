@@ -124,9 +124,9 @@ enum dmera_severity {
 
 /* Something that is wrong with the metadata.  It may get more members at its end. */
 struct dmera_problem {
-	const char *name;    /* "checksum", "leak": never changes; era_check(8) lists all */
+	const char *name;    /* "checksum", "leak": never changes; era-check(8) lists all */
 	uint32_t severity;   /* enum dmera_severity */
-	uint32_t repairable; /* 1 when era_repair(8) makes sound metadata in spite of it, else 0 */
+	uint32_t repairable; /* 1 when era-repair(8) makes sound metadata in spite of it, else 0 */
 	uint64_t block;	     /* metadata block, or DMERA_NO_BLOCK */
 	uint64_t nr_blocks;  /* how many metadata blocks, from `block` on, have it: at least 1 */
 	const char *where;   /* "era array, block 17 of 40" */

@@ -43,7 +43,7 @@ class Problem:
     """Something that is wrong with the metadata."""
 
     name: str
-    """For programs: "checksum", "leak". It never changes; era_check(8) lists all."""
+    """For programs: "checksum", "leak". It never changes; era-check(8) lists all."""
     severity: Severity
     repairable: bool
     block: Optional[int]
