@@ -2,8 +2,8 @@
 /*
  * Drives the engine without a server, and prints what it took:
  *	marks first METADATA BLOCKS THREADS COUNT    first writes to random blocks, each of them new
- *	marks flush FILE FLUSHES BYTES               a plain loop: so many flushes, so many bytes each
- *	marks digest METADATA BLOCKS WRITESETS       digestion in the background, and first writes beside
+ *	marks flush FILE FLUSHES BYTES               a plain loop: flushes, each of so many bytes
+ *	marks digest METADATA BLOCKS WRITESETS       digestion beside first writes
  * first:  MARKS SECONDS COMMITS FLUSHES BYTES
  * flush:  SECONDS
  * digest: SECONDS, then the rate of first writes while it goes on and after it

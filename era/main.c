@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One program for all commands.  The name that it is run by decides: a link whose name ends in
- * _COMMAND is that command, whatever comes before it; under any other name the first argument is the
- * command.
+ * _COMMAND is that command, whatever comes before it; under any other name the first argument is
+ * the command.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -30,7 +30,8 @@ int peer_open(struct peer *peer, const char *path, uint32_t timeout_s,
 /* Sends a line. */
 int peer_send(struct peer *peer, const char *request) must_check;
 
-/* Waits for the reply: one line, or with `lines` all lines up to an empty one, which is left out. */
+/* Waits for the reply: one line, or with `lines` all lines up to an empty one, which is left
+ * out. */
 int peer_receive(struct peer *peer, bool lines) must_check;
 
 /* Does the reply report an error? */

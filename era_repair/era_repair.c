@@ -55,8 +55,9 @@ static const struct option_table table = {
 	       "to DEV.\v"
 	       "What cannot be read counts as written: unknown bits of a writeset as set, "
 	       "anything else as written in the current era.  If the superblock is destroyed, all "
-	       "blocks are searched for the newest state; what cannot be proven counts as written.  "
-	       "A DEV that holds something other than dm-era metadata is refused without --force.",
+	       "blocks are searched for the newest state; what cannot be proven counts as "
+	       "written.  A DEV that holds something other than dm-era metadata is "
+	       "refused without --force.",
 	.statuses =
 		{
 			[STATUS_OK] = "done and everything was known",
@@ -158,8 +159,8 @@ static enum exit_status salvage(const struct options *options, struct blk_dev *d
 	return status;
 }
 
-/* Reads all of the view again.  Which blocks were lost: an unknown bit or era is no loss where a newer
- * writeset names the block. */
+/* Reads all of the view again.  Which blocks were lost: an unknown bit or era is no loss where a
+ * newer writeset names the block. */
 static int count_losses(struct era_view *view, struct outcome *outcome, const struct report *rep)
 {
 	struct era_chunk chunk;

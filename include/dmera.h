@@ -67,8 +67,8 @@ enum dmera_result {
 	DMERA_DAMAGED = -1,
 	/* The system refused: open, read, memory, a device in use. */
 	DMERA_SYSTEM = -2,
-	/* The question has no safe answer: there is no metadata snapshot, or it was dropped
-	 * while it was read, or is left over from an earlier era; the era is one that these metadata
+	/* The question has no safe answer: there is no metadata snapshot, or it was dropped while
+	 * it was read, or is left over from an earlier era; the era is one that these metadata
 	 * cannot have tracked; a size contradicts them. */
 	DMERA_NO_ANSWER = -3,
 	/* The program called the library in a way that it does not allow. */

@@ -30,11 +30,13 @@ static const struct {
 	{"cow", NULL, NULL, "keeps nothing when the server ends (cow)"},
 };
 
-/* Filters that have one store for all exports: through them a backup may see what the device never held. */
+/* Filters that have one store for all exports: through them a backup may see what the device never
+ * held. */
 static const char *const stores[] = {"cache", "cow"};
 
-/* Plugins that leave nothing on its way when the server is killed, and flush for all connections: their writes
- * are system calls, which end before the process, and its lock of the metadata, is gone. */
+/* Plugins that leave nothing on its way when the server is killed, and flush for all connections:
+ * their writes are system calls, which end before the process, and its lock of the metadata, is
+ * gone. */
 static const char *const prompt_plugins[] = {"file", "memory", "null", "partitioning", "split"};
 
 static bool is_given[ARRAY_SIZE(lossy)];
@@ -107,8 +109,8 @@ void below_warn(const struct cmdline *cmdline)
 	for (size_t i = 0; i < ARRAY_SIZE(lossy); i++)
 		if (is_given[i] || (!lossy[i].key && cmdline_has(cmdline->below, lossy[i].filter)))
 			log_error(
-				"the layer below %s: after a crash what a checkpoint promises does not "
-				"hold",
+				"the layer below %s: after a crash what a checkpoint promises does "
+				"not hold",
 				lossy[i].does);
 }
 

@@ -39,7 +39,8 @@ static bool is_long(const char *word, const char *name, size_t least)
 	return len >= least && len <= strlen(name) && !strncmp(word, name, len);
 }
 
-/* A filter that is given by its file has been loaded by now, and tells its name: the file may have any. */
+/* A filter that is given by its file has been loaded by now, and tells its name: the file may have
+ * any. */
 static const char *filter_name(const char *word)
 {
 	struct nbdkit_filter *(*init)(void) = NULL;

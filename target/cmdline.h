@@ -9,7 +9,8 @@ struct cmdline {
 	bool is_readonly; /* -r */
 	bool runs;	  /* --run */
 	char *pidfile;	  /* -P, as an absolute path; NULL: none */
-	/* The filters above and below this one, uppermost first, each with a space behind it; or NULL. */
+	/* The filters above and below this one, uppermost first, each with a space behind it; or
+	 * NULL. */
 	char *above, *below;
 	char *plugin;	  /* its name; or NULL */
 	unsigned nr_here; /* how often this filter is named */

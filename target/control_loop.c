@@ -381,8 +381,8 @@ int control_loop_start(struct control_loop **out, int listener, struct engine *e
 	return r;
 }
 
-/* The queue comes first, so that there are replies to send.  They are sent as far as the sockets take
- * them at once. */
+/* The queue comes first, so that there are replies to send.  They are sent as far as the sockets
+ * take them at once. */
 void control_loop_stop(struct control_loop *loop)
 {
 	if (!loop)

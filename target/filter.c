@@ -2,8 +2,8 @@
 /*
  * The target as an nbdkit filter: a thin layer between nbdkit and the engine.
  *
- * What changes data goes through the engine on its way down, all else passes.  nbdkit may emulate an
- * operation by others below, or, after a fast zero has failed, the client by a write: then too
+ * What changes data goes through the engine on its way down, all else passes.  nbdkit may emulate
+ * an operation by others below, or, after a fast zero has failed, the client by a write: then too
  * much is marked, never too little.
  *
  * Metadata are opened, locked and validated before nbdkit goes into the background, where errors
@@ -183,10 +183,9 @@ static int open_cow(void)
 		return 0;
 	if (!store)
 		return frozen_open(config.cow);
-	log_error(
-		"era-cow: nbdkit's filter %s stands above, and has one store for all exports: nothing "
-		"could be frozen",
-		store);
+	log_error("era-cow: nbdkit's filter %s stands above, and has one store for all exports: "
+		  "nothing could be frozen",
+		  store);
 	return -1;
 }
 
@@ -235,9 +234,8 @@ static int resume(const struct origin_conn *conn)
 {
 	can_flush = conn->answers.can_flush;
 	if (!can_flush)
-		log_error(
-			"the layer below cannot flush: what a checkpoint promises holds only as far as "
-			"it keeps all that it has written");
+		log_error("the layer below cannot flush: what a checkpoint promises holds only as "
+			  "far as it keeps all that it has written");
 	below_warn(&cmdline);
 	if (metadata.is_new && format((uint64_t)conn->answers.size))
 		return -1;
@@ -245,8 +243,9 @@ static int resume(const struct origin_conn *conn)
 	return engine_resume(engine, (uint64_t)conn->answers.size);
 }
 
-/* The connection by which the origin is looked at is closed before clients come: it may be the only one
- * that a server below has.  The engine flushes through it what a server before this one has left. */
+/* The connection by which the origin is looked at is closed before clients come: it may be the only
+ * one that a server below has.  The engine flushes through it what a server before this one has
+ * left. */
 static int start_engine(nbdkit_backend *backend)
 {
 	struct origin_conn conn = {.origin = NULL};
@@ -411,10 +410,9 @@ static void *era_open(nbdkit_next_open *next, nbdkit_context *context, int reado
 		log_error("export '%s': no export has that name: there is '%s', and %sN[,zero]",
 			  name, config.export, SINCE_PREFIX);
 	else if (engine && (x->is_since || x->is_frozen) && below_store_above(&cmdline))
-		log_error(
-			"export '%s': nbdkit's filter %s stands above, and may show what the device has "
-			"not: serve backups without it",
-			name, below_store_above(&cmdline));
+		log_error("export '%s': nbdkit's filter %s stands above, and may show what the "
+			  "device has not: serve backups without it",
+			  name, below_store_above(&cmdline));
 	else if (!origin_open(&origin, &x->conn, nbdkit_context_get_backend(context), false,
 			      readonly || !engine || x->is_since || x->is_frozen, config.export))
 		return x;
@@ -447,14 +445,15 @@ static int ask_since(struct since *since, uint64_t size)
 	return -1;
 }
 
-/* What was written in the era that began at the frozen moment or later is not in a frozen export. */
+/* What was written in the era that began at the frozen moment or later is not in a frozen
+ * export. */
 static int attach_frozen(struct export *x)
 {
 	if (frozen_attach(&x->frozen))
 		return -1;
 	if (x->conn.answers.can_multi_conn != 1) {
-		log_error(
-			"a connection to the layer below need not see what another one has written");
+		log_error("a connection to the layer below need not see what another one has "
+			  "written");
 		return -1;
 	}
 	if (!x->is_since || x->since.era <= x->frozen.era)
@@ -614,8 +613,8 @@ static int era_flush(nbdkit_next *next, void *handle, uint32_t flags, int *err)
 	return origin_flush_conn(&x->conn, flags, err);
 }
 
-/* Why it fails has been reported.  No room is a state that ends: a client may stop until then.  When it
- * returns 0, old contents are safe, too. */
+/* Why it fails has been reported.  No room is a state that ends: a client may stop until then.
+ * When it returns 0, old contents are safe, too. */
 static int mark(struct export *x, uint32_t count, uint64_t offset, struct engine_request *req,
 		int *err)
 {

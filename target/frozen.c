@@ -2,17 +2,17 @@
 /*
  * Copies before changes.
  *
- * The moment lies in a pause of the engine: no request is between engine_mark() and engine_done(), the
- * origin is flushed, and the era rolls over.  There the bits of what is copied are cleared and a new
- * generation begins.  Every request that is marked after the pause sees it.  A pause that has lapsed
- * may have let requests through before; engine_unpause() tells, and then nothing is frozen.
+ * The moment lies in a pause of the engine: no request is between engine_mark() and engine_done(),
+ * the origin is flushed, and the era rolls over.  There the bits of what is copied are cleared and
+ * a new generation begins.  Every request that is marked after the pause sees it.  A pause that has
+ * lapsed may have let requests through before; engine_unpause() tells, and then nothing is frozen.
  *
  * There is one bit per unit of the origin, at most a data block.  The bits know nothing of eras: a
  * checkpoint clears the engine's, and a second change would copy the first one.
  *
  * A change copies each unit that it touches and that has no bit, under a lock, one of a few that
- * share the origin between them: read from below, written to the file, and then the bit is set.  Only
- * after that the change goes down.  So:
+ * share the origin between them: read from below, written to the file, and then the bit is set.
+ * Only after that the change goes down.  So:
  *
  *   a unit without a bit has not been changed since the moment.  A frozen read that finds none
  *   reads from below and looks at the bit again: if there still is none, what was read is old.
@@ -20,9 +20,9 @@
  *
  *   the same goes for what the layer below says of its extents, asked before the bit is looked at.
  *
- * If a copy fails, the generation is broken before the change goes down, and a frozen read looks at that,
- * and at the generation, when it has its data: what it may have read too late is not given out.
- * Bits are cleared and the file is emptied only when the generation has ended.
+ * If a copy fails, the generation is broken before the change goes down, and a frozen read looks at
+ * that, and at the generation, when it has its data: what it may have read too late is not given
+ * out.  Bits are cleared and the file is emptied only when the generation has ended.
  */
 #include "target/frozen.h"
 
@@ -350,8 +350,8 @@ int frozen_attach(struct frozen *x)
 	return -1;
 }
 
-/* From byte `at` to where it changes whether units are kept, or to `end`.  Whether `at` is, is looked at
- * once, and never taken back when a change keeps it meanwhile. */
+/* From byte `at` to where it changes whether units are kept, or to `end`.  Whether `at` is, is
+ * looked at once, and never taken back when a change keeps it meanwhile. */
 static uint64_t end_of_stretch(uint64_t at, uint64_t end, bool *kept)
 {
 	uint64_t unit = at / frozen.unit;

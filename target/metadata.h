@@ -32,7 +32,8 @@ int metadata_fit(struct metadata *m, uint64_t origin_bytes, uint64_t block_bytes
 /* Duplicates the device into *dev, for blk_dev_close(). */
 int metadata_dup(const struct metadata *m, struct blk_dev *dev) must_check;
 
-/* Closes what still belongs to m; a file that was created and has not become metadata is removed. */
+/* Closes what still belongs to m; a file that was created and has not become metadata is
+ * removed. */
 void metadata_close(struct metadata *m);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which changes a flush has covered: a connection counts them when they have come back.  A flush reads
- * the count before it begins, and it becomes the connection's `flushed` when the flush has succeeded.
- * A flush that is under way, for whoever, covers nothing yet.
+ * Which changes a flush has covered: a connection counts them when they have come back.  A flush
+ * reads the count before it begins, and it becomes the connection's `flushed` when the flush has
+ * succeeded.  A flush that is under way, for whoever, covers nothing yet.
  *
  * A failure is told to one of several flushes that are under way, not to all: after an fsync() that
- * has failed, one that was called at the same time may succeed.  So the flush for a message also waits
- * for all others that have begun before its end, requests with FUA among them, and fails if any has.
+ * has failed, one that was called at the same time may succeed.  So the flush for a message also
+ * waits for all others that have begun before its end, requests with FUA among them, and fails if
+ * any has.
  *
- * A connection whose flush is under way for a message has a user, and is not closed before that is gone.
+ * A connection whose flush is under way for a message has a user, and is not closed before that is
+ * gone.
  */
 #include "target/origin.h"
 
@@ -18,8 +20,8 @@
 
 #include "target/log.h"
 
-/* Threads that a layer starts for a connection take no signals: nbdkit's plugin nbd gives up all its
- * requests when its thread is interrupted.  Programs that it starts take them again. */
+/* Threads that a layer starts for a connection take no signals: nbdkit's plugin nbd gives up all
+ * its requests when its thread is interrupted.  Programs that it starts take them again. */
 static _Thread_local bool is_opening;
 static _Thread_local sigset_t outer_signals;
 
@@ -244,7 +246,8 @@ void origin_close_all(struct origin *origin)
 		origin_close(conn);
 }
 
-/* The next dirty one that this round has not looked at, which gets a user; NULL when there is none. */
+/* The next dirty one that this round has not looked at, which gets a user; NULL when there is
+ * none. */
 static struct origin_conn *next_dirty(struct origin *origin)
 {
 	for (struct origin_conn *conn = origin->list.next; conn != &origin->list;

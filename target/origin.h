@@ -77,13 +77,14 @@ void origin_distrust(struct origin_conn *conn);
  * does nothing. */
 void origin_close(struct origin_conn *conn);
 
-/* Closes those that are still open, when nobody uses any: nbdkit does not close those of clients that
- * are there when it ends, and what has a thread below would run on in code that is unloaded. */
+/* Closes those that are still open, when nobody uses any: nbdkit does not close those of clients
+ * that are there when it ends, and what has a thread below would run on in code that is
+ * unloaded. */
 void origin_close_all(struct origin *origin);
 
 /* Flushes all connections that have changed anything: what has come back before is durable when it
- * returns 0.  -1, reported, when that or any flush so far has failed, whoever asked for it.  One call at
- * a time. */
+ * returns 0.  -1, reported, when that or any flush so far has failed, whoever asked for it.  One
+ * call at a time. */
 int origin_flush(struct origin *origin) must_check;
 
 /* Requests, as nbdkit's. */

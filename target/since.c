@@ -2,11 +2,11 @@
 /*
  * Which connections may share a list.
  *
- * A list must have every request that was marked before its connection asked.  So there is a clock that
- * counts moments: an asker draws one when it comes, and whoever makes a list draws one just before
- * it takes over the engine's marks.  A request that was marked before an asker's moment was marked
- * before every later moment, too, and is in each list that has one.  Hence the rule: an asker takes a list
- * whose moment is after its own, and never another.
+ * A list must have every request that was marked before its connection asked.  So there is a clock
+ * that counts moments: an asker draws one when it comes, and whoever makes a list draws one just
+ * before it takes over the engine's marks.  A request that was marked before an asker's moment was
+ * marked before every later moment, too, and is in each list that has one.  Hence the rule: an
+ * asker takes a list whose moment is after its own, and never another.
  *
  * One list is made at a time, since all would wait for the same turns.  Those who ask the same
  * meanwhile came after its moment, and wait; one of them makes the next list, which then is for all
@@ -15,8 +15,8 @@
  * lacks none, it gets the new moment and serves; else a copy of it is topped up.  A list that
  * somebody holds is never changed.  When another era has begun meanwhile the list is read anew.
  *
- * An asker looks between two turns whether its client has gone or the server is to stop, and gives up
- * then.  But one who makes a list that others wait for makes it to its end, for them; a stop is
+ * An asker looks between two turns whether its client has gone or the server is to stop, and gives
+ * up then.  But one who makes a list that others wait for makes it to its end, for them; a stop is
  * noticed by all of these, too, so that soon nobody waits.
  */
 #include "target/since.h"
@@ -346,7 +346,8 @@ static uint64_t end_of_run(const struct since_list *list, uint64_t block, bool c
 		       : bits_next_set(list->bits, block, list->nr_blocks);
 }
 
-/* More than that in a reply are not kept by nbdkit, and to one that asks for one only the first goes. */
+/* More than that in a reply are not kept by nbdkit, and to one that asks for one only the first
+ * goes. */
 static size_t extents_wanted(uint32_t flags)
 {
 	return flags & NBDKIT_FLAG_REQ_ONE ? 1 : MAX_EXTENTS;

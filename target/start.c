@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parent waits in a handler of pthread_atfork(), for the fork that nbdkit makes next.  Another fork
- * before that one, such as a helper's of some plugin, executes a program, which closes its end of the
- * socket pair: then the parent goes on.  So does a child of nbdkit that ends without a word, since
- * some other layer has failed; the parent then exits, and its status is made a failure there.
+ * The parent waits in a handler of pthread_atfork(), for the fork that nbdkit makes next.  Another
+ * fork before that one, such as a helper's of some plugin, executes a program, which closes its end
+ * of the socket pair: then the parent goes on.  So does a child of nbdkit that ends without a word,
+ * since some other layer has failed; the parent then exits, and its status is made a failure there.
  */
 #include "target/start.h"
 

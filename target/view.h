@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a server without an engine reads: the live metadata, which nobody may write to, or a metadata
- * snapshot, whose target goes on. */
+/* What a server without an engine reads: the live metadata, which nobody may write to, or a
+ * metadata snapshot, whose target goes on. */
 #ifndef ERA_TARGET_VIEW_H
 #define ERA_TARGET_VIEW_H
 
@@ -31,7 +31,8 @@ void target_view_live(struct target_view *v, const struct metadata *metadata);
 int target_view_snapshot(struct target_view *v, const struct metadata *metadata,
 			 uint64_t wanted) must_check;
 
-/* Opens it.  A snapshot must be the one that was held at the start.  Returns 0, or an error, reported. */
+/* Opens it.  A snapshot must be the one that was held at the start.  Returns 0, or an error,
+ * reported. */
 int target_view_open(const struct target_view *v, struct era_view **view) must_check;
 
 #endif

@@ -94,9 +94,9 @@ static uint64_t parse_size(const char *option, const char *text)
 		break;
 	case SIZE_UNCLEAR:
 		options_error(
-			"--%s: found '%s', wanted a number of bytes, or one with a suffix: " SIZE_SUFFIXES
-			" (powers of 1024, s: sectors)",
-			option, text);
+			"--%s: found '%s', wanted a number of bytes, or one with a suffix: %s "
+			"(powers of 1024, s: sectors)",
+			option, text, SIZE_SUFFIXES);
 	case SIZE_FRACTION:
 		options_error("--%s: found '%s', which is not a whole number of bytes", option,
 			      text);
@@ -289,8 +289,8 @@ static _Noreturn void unknown_long(const struct parse *parse, const char *arg)
 	options_error(nr ? "'%s' is short for more than one option" : "unknown option '%s'", arg);
 }
 
-/* What getopt_long() says of the option that it has just passed: that the value is missing, or there
- * and not wanted, or that there is no such option. */
+/* What getopt_long() says of the option that it has just passed: that the value is missing, or
+ * there and not wanted, or that there is no such option. */
 static _Noreturn void bad_option(const struct parse *parse, int key, char *const *argv)
 {
 	const char *name = optopt ? long_name(parse, optopt) : NULL;
@@ -389,8 +389,8 @@ static bool look(const char *name, int descriptor, struct stat *st)
 	return !(name ? stat(name, st) : fstat(descriptor, st));
 }
 
-/* Two names of one device or file; one that stands for nothing is like no other, and what is read from
- * and written to a terminal or a socket has nothing to do with each other. */
+/* Two names of one device or file; one that stands for nothing is like no other, and what is read
+ * from and written to a terminal or a socket has nothing to do with each other. */
 static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return (S_ISBLK(a->st_mode) || S_ISREG(a->st_mode) || S_ISFIFO(a->st_mode)) &&

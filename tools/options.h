@@ -56,9 +56,11 @@ struct option_table {
 	const char *args_doc;
 	/* What the help says before the options and, after a '\v', behind them. */
 	const char *doc;
-	/* What each exit status means; NULL: it is not used.  STATUS_USAGE means the same everywhere. */
+	/* What each exit status means; NULL: it is not used.  STATUS_USAGE means the same
+	 * everywhere. */
 	const char *statuses[NR_STATUSES];
-	/* May be NULL: checks that the rows can't express.  It reports errors by options_error(). */
+	/* May be NULL: checks that the rows can't express.  It reports errors by
+	 * options_error(). */
 	void (*check)(void *options);
 };
 

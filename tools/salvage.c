@@ -25,11 +25,10 @@ int salvage_open(struct era_salvage **s, struct blk_dev *dev, const struct salva
 	int r = era_salvage_open(s, dev, &options->hints);
 
 	if (r == ERA_DAMAGED)
-		tool_say(
-			tool,
-			"%s: the superblock is destroyed, and what is known without it is too little; "
-			"nothing was written",
-			tool->path);
+		tool_say(tool,
+			 "%s: the superblock is destroyed, and what is known without it is too "
+			 "little; nothing was written",
+			 tool->path);
 	return r;
 }
 

@@ -19,9 +19,9 @@ enum size_result {
 
 /*
  * Reads a decimal number, which may have a fraction, and one of these suffixes: s (sectors of 512
- * bytes), k, M, G, T, P or E (powers of 1024), of which each but s may be in either case, and may be
- * followed by iB.  A number without a suffix is in bytes.  MB and the like are not read, since some
- * programs mean powers of 1000 by them.  *bytes is set with SIZE_OK only.
+ * bytes), k, M, G, T, P or E (powers of 1024), of which each but s may be in either case, and may
+ * be followed by iB.  A number without a suffix is in bytes.  MB and the like are not read, since
+ * some programs mean powers of 1000 by them.  *bytes is set with SIZE_OK only.
  */
 enum size_result size_parse(const char *text, uint64_t *bytes) must_check;
 

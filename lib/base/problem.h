@@ -53,7 +53,7 @@ enum problem_code {
 	PROBLEM_WRITESET_TAIL, /* found: the first bit past the end that is set; wanted: nr_bits */
 	PROBLEM_WRITESET_COUNT,
 	PROBLEM_WRITESET_GAP,
-	PROBLEM_UNFLUSHED, /* found: the first era that is in doubt; wanted: after the current one */
+	PROBLEM_UNFLUSHED, /* found: the first era in doubt; wanted: one after the current one */
 	/* the metadata snapshot's clone */
 	PROBLEM_SNAP_ERA,
 	PROBLEM_SNAP_BLOCK_SIZE,

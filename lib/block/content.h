@@ -14,9 +14,9 @@
 #define CONTENT_NAME_BYTES 320u
 
 struct content {
-	char name
-		[CONTENT_NAME_BYTES]; /* as in "an ext4 filesystem, label data"; may hold anything */
-	bool in_first_block;	      /* where a signature lies */
+	/* As in "an ext4 filesystem, label data"; may hold anything. */
+	char name[CONTENT_NAME_BYTES];
+	bool in_first_block; /* where a signature lies */
 };
 
 /* Can anything but metadata of dm-thin and dm-cache be recognised? */

@@ -9,9 +9,9 @@
  *   points to has a reference more than was found: the space map remembers the whole of it.  (Of an
  *   old copy in a leaked block this isn't so: what it points to was freed since, or has other
  *   owners, whose pointers account for all of its count.)
- * - A node of a writeset tree, or of a writeset, that one view reaches and whose count says that the
- *   other did, too.  The views share nodes, and a writeset that is left out leaves no hole in its
- *   tree.
+ * - A node of a writeset tree, or of a writeset, that one view reaches and whose count says that
+ *   the other did, too.  The views share nodes, and a writeset that is left out leaves no hole in
+ *   its tree.
  *
  * Other pointers can't get lost without a trace: an array has a hole then, and a pointer that leads
  * elsewhere now leads to a block whose count is too low.

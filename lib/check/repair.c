@@ -91,10 +91,11 @@ static const char *why_not(const struct check *check)
 	if (check->result->nr_others)
 		return "more than reference counts is wrong";
 	if (check->any_high)
-		return "the space map counts more than was found, as when a pointer was lost: new counts would "
-		       "make the loss look right";
+		return "the space map counts more than was found, as when a pointer was lost: new "
+		       "counts would make the loss look right";
 	if (is_own_clone(check))
-		return "the metadata snapshot is not counted, and the superblock may be a copy of it";
+		return "the metadata snapshot is not counted, and the superblock may be a copy of "
+		       "it";
 	return NULL;
 }
 

@@ -372,10 +372,11 @@ static int judge_snapshot(struct sm_check *sm)
 /*
  * The steps stand on each other, and are taken in this order alone:
  *
- * 	read_space_map()   counts the pointers of the space map itself, and finds what it counts; only
- * 	                   then are both known of each block, and whether something hides pointers
- * 	look               what else was to be known: has the device all that is counted, or has the
- * 	                   superblock been written meanwhile
+ * 	read_space_map()   counts the pointers of the space map itself, and finds what it counts;
+ * 	                   only then are both known of each block, and whether something hides
+ * 	                   pointers
+ * 	look               asks whether the device has all that is counted, or whether the
+ * 	                   superblock has been written meanwhile
  * 	judge              compares, by all of that
  */
 static int check_counts(struct check *check, int (*look)(struct sm_check *sm),

@@ -66,8 +66,8 @@ static int refuse_other(const struct dmera *era, uint32_t found, uint32_t live)
 			   era->path, found, era->snapshot_era, live);
 }
 
-/* Where every block counts as written, it does not matter which snapshot it is: the opening has seen
- * that the live metadata have no more blocks. */
+/* Where every block counts as written, it does not matter which snapshot it is: the opening has
+ * seen that the live metadata have no more blocks. */
 static int check_snapshot(const struct dmera *era)
 {
 	uint32_t found = era_view_sb(era->view)->current_era;

@@ -60,9 +60,9 @@ int era_live_can_roll_over(struct era_live *live, bool with_snapshot) must_check
 /* How many more blocks may be used before there are too few for a rollover. */
 uint64_t era_live_spare_blocks(const struct era_live *live);
 
-/* Begins an era on an origin of nr_blocks, for the caller to commit: archives a writeset that a crash left,
- * resizes the era array, rolls over.  New entries get the era that begins.  If there are too few
- * free blocks, it first digests, with commits; ERA_NO_SPACE if there still are. */
+/* Begins an era on an origin of nr_blocks, for the caller to commit: archives a writeset that a
+ * crash left, resizes the era array, rolls over.  New entries get the era that begins.  If there
+ * are too few free blocks, it first digests, with commits; ERA_NO_SPACE if there still are. */
 int era_live_resume(struct era_live *live, uint64_t nr_blocks) must_check;
 
 /* Archives the current writeset and begins the next era with an empty one. */
@@ -86,7 +86,8 @@ void era_live_set_unflushed(struct era_live *live);
 void era_live_clear_unflushed(struct era_live *live);
 bool era_live_is_unflushed(const struct era_live *live, uint32_t *since) must_check;
 
-/* Is the last block of the origin a whole one, as far as the metadata tell?  Those of a kernel don't. */
+/* Is the last block of the origin a whole one, as far as the metadata tell?  Those of a kernel
+ * don't. */
 bool era_live_has_whole_blocks(const struct era_live *live);
 void era_live_set_whole_blocks(struct era_live *live, bool whole);
 

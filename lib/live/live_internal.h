@@ -6,15 +6,15 @@
  * Marks come first, then digestion, which frees blocks, and last what can wait: rollovers and
  * snapshots. A later one leaves to the earlier ones what they need at any time:
  *
- * 	a mark       the copies for a change of one block of the current bitset.  The commit frees as
- * 	             many, so this is enough for requests of any size, in several commits
+ * 	a mark       the copies for a change of one block of the current bitset.  The commit frees
+ * 	             as many, so this is enough for requests of any size, in several commits
  * 	digestion    the copies for a change of one block of the era array, and the path to the
- * 	             writeset that is removed.  These are freed, too, so the larger of the two reserves
- * 	             is kept; but not freed are blocks that a snapshot still holds: each of these is
- * 	             copied once, so one block is reserved for each that is still shared
- * 	a rollover   the new bitset, and one more entry in the writeset tree.  While there is anything
- * 	             to digest, it also leaves what the kernel needs to resume what a crash leaves, and
- * 	             to digest it in one transaction
+ * 	             writeset that is removed.  These are freed, too, so the larger of the two
+ * 	             reserves is kept.  Blocks that a snapshot still holds are not freed: each of
+ * 	             these is copied once, so one block is reserved for each that is still shared
+ * 	a rollover   the new bitset, and one more entry in the writeset tree.  While there is
+ * 	             anything to digest, it also leaves what the kernel needs to resume what a
+ * 	             crash leaves, and to digest it in one transaction
  *
  * So nothing that was accepted leaves a request without its mark or a writeset that can't be
  * digested, and digestion makes space for the next rollover.

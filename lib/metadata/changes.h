@@ -11,8 +11,8 @@
 
 struct era_changes {
 	uint64_t *bits; /* one bit per data block of the view */
-	uint64_t *
-		unknown; /* the same: blocks listed because their era is unknown; NULL when none is */
+	/* The same: blocks that are listed because their era is unknown; NULL when none is. */
+	uint64_t *unknown;
 	uint64_t nr_unknown; /* how many of these */
 };
 
@@ -36,8 +36,8 @@ int era_changes_read_with(struct era_view *view, uint32_t since,
 			  struct era_changes *changes) must_check;
 
 /*
- * For the view of a metadata snapshot: sets *nr to the number of blocks that the live metadata have,
- * and the snapshot need not have: those written in its era, which begins with it, or later.
+ * For the view of a metadata snapshot: sets *nr to the number of blocks that the live metadata
+ * have, and the snapshot need not have: those written in its era, which begins with it, or later.
  *
  * Reads the live metadata of a device that may be written to; for that they must stand still from
  * when the view was opened until the end of this.  ERA_NO_ANSWER, reported: they did not.  With

@@ -59,7 +59,8 @@ _Static_assert(offsetof(struct cache_superblock_disk, incompat_flags) == 252, "i
 _Static_assert(offsetof(struct cache_superblock_disk, dirty_root) == 284, "dirty_root");
 
 /* An entry of the array of mappings is the origin block, shifted, and flags; it is 0 if the cache
- * block is not mapped.  Then its dirty bit of version 2 has no meaning: cache_restore 0.9 sets it. */
+ * block is not mapped.  Then its dirty bit of version 2 has no meaning: cache_restore 0.9 sets
+ * it. */
 #define CACHE_MAPPING_VALID 1u
 #define CACHE_MAPPING_DIRTY 2u
 #define CACHE_MAPPING_FLAGS UINT64_C(0xffff)

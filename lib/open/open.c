@@ -7,16 +7,18 @@
  * Strict, what it finds ends it.  With repair the damage of an array's block is unknown where it
  * is, and nothing else: such a block has no pointers.  But every block counts as written
  *
- * - when the space map counts other blocks than are reached, or says so in its sums: a pointer may lead to
- *   another block than it did;
- * - when the space map can't be read, or something is damaged that may have held pointers, since then it
- *   can't be told which of the blocks that are counted in vain were its own; unless no more is wrong than
- *   one block, or a pointer of the superblock, and the newest state that can be found as if both were
- *   destroyed says no more than what would be read;
- * - when a block is not what it should be, but sound and of another type.  Damage doesn't make such ones:
- *   it was written when the block was in use for something else;
- * - when an era after the current one is found, or one that follows it closely in any block of the device;
- * - when a flush of the origin has failed: blocks that were written since may have their old content again.
+ * - when the space map counts other blocks than are reached, or says so in its sums: a pointer may
+ *   lead to another block than it did;
+ * - when the space map can't be read, or something is damaged that may have held pointers, since
+ *   then it can't be told which of the blocks that are counted in vain were its own; unless no more
+ *   is wrong than one block, or a pointer of the superblock, and the newest state that can be found
+ *   as if both were destroyed says no more than what would be read;
+ * - when a block is not what it should be, but sound and of another type.  Damage doesn't make such
+ *   ones: it was written when the block was in use for something else;
+ * - when an era after the current one is found, or one that follows it closely in any block of the
+ *   device;
+ * - when a flush of the origin has failed: blocks that were written since may have their old
+ *   content again.
  *
  * Where the current era itself may be another, the new one is far above all that are found, like
  * that of a salvage.  So high an era that this isn't possible is not believed.  A metadata

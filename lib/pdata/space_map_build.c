@@ -16,8 +16,8 @@ struct build {
 	struct blk_staging *staging;
 	const struct space_map_counts *counts;
 	struct space_map_root *sm;
-	uint64_t own,
-		own_end; /* of the staging file's blocks: the next to come, and how many there will be */
+	/* Of the staging file's blocks: the next to come, and how many there will be. */
+	uint64_t own, own_end;
 };
 
 static int build_ref_tree(struct build *b)

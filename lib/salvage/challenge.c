@@ -5,12 +5,13 @@
  * keeps the true newest one from adding up, and it looks like one of those of which blocks were
  * used again.  So each space map that belongs to none that is whole is looked at:
  *
- * - Whatever is newer than a generation knows no earlier era than it, unless the origin shrank in between.
- *   If the highest era among the blocks that are in use is below, it is an old one.
- * - Else it is harmless when its blocks say nothing that the answer does not: each era of an array's block,
- *   and each bit that is set, is there, with that era or a later one.  Where a block lies in its array a leaf
- *   tells that is in use, and of which era a writeset is, its entry in a tree that is; one without an
- *   entry is the current one.  What can't be told is no less than anything.
+ * - Whatever is newer than a generation knows no earlier era than it, unless the origin shrank in
+ *   between.  If the highest era among the blocks that are in use is below, it is an old one.
+ * - Else it is harmless when its blocks say nothing that the answer does not: each era of an
+ *   array's block, and each bit that is set, is there, with that era or a later one.  Where a block
+ *   lies in its array a leaf tells that is in use, and of which era a writeset is, its entry in a
+ *   tree that is; one without an entry is the current one.  What can't be told is no less than
+ *   anything.
  *
  * A bitmap that does not count itself was written for another place.
  *

@@ -79,8 +79,8 @@ int generation_find_by_bitmap(struct generations *all, uint64_t bitmap,
 			      struct generation *g) must_check;
 
 /* Tries all indexes and then, if there is a hole, all bitmaps, and calls visit for each verdict but
- * GENERATION_NONE; *g is set with GENERATION_FOUND alone.  What visit returns ends the search and is
- * returned, unless it is 0; errors are negative.  Or ERA_SYS. */
+ * GENERATION_NONE; *g is set with GENERATION_FOUND alone.  What visit returns ends the search and
+ * is returned, unless it is 0; errors are negative.  Or ERA_SYS. */
 typedef int generation_visitor(void *ctx, enum generation_verdict verdict,
 			       const struct generation *g);
 int generations_visit(struct generations *all, generation_visitor *visit, void *ctx) must_check;

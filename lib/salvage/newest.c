@@ -195,7 +195,8 @@ static int check_length(struct era_salvage *s, uint32_t nr_blocks)
 			   s->dev.path, s->found[0].sb.nr_blocks, nr_blocks);
 }
 
-/* One that may be the newest and has another length proves nothing, but neither do the older ones. */
+/* One that may be the newest and has another length proves nothing, but neither do the older
+ * ones. */
 static bool has_length(const struct era_salvage *s, uint32_t nr_blocks)
 {
 	for (size_t i = 0; i < s->nr_found; i++) {

@@ -256,10 +256,10 @@ static int find_out(struct era_salvage *s, const struct era_salvage_hints *hints
 				   "%s: no block of dm-era's metadata is left", s->dev.path);
 	r = find_newest(s, hints);
 	if (!r && !s->nr_found)
-		report_note(
-			s->dev.rep,
-			"%s: no generation is proven to be the newest: every block counts as written",
-			s->dev.path);
+		report_note(s->dev.rep,
+			    "%s: no generation is proven to be the newest: every block counts as "
+			    "written",
+			    s->dev.path);
 	return r ? r : deduce(s, hints);
 }
 

@@ -36,8 +36,8 @@ enum scan_type {
 struct scan_block {
 	uint8_t type;
 	uint16_t nr; /* entries, of nodes and array blocks */
-	uint32_t
-		value; /* eras: the highest; bits: how many are set; nodes: where their entries are */
+	/* Of eras the highest, of bits how many are set, of nodes where their entries are. */
+	uint32_t value;
 };
 
 /* An entry of a leaf of the writeset tree. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Group commit.  A request whose blocks must be marked puts a marker on a list.  If no thread is at a
- * commit, this one leads: it waits for its turn, takes what has gathered by then as one batch, and
- * commits that; the others find their markers done.  Markers that come while it commits gather for
- * the next batch.
+ * Group commit.  A request whose blocks must be marked puts a marker on a list.  If no thread is at
+ * a commit, this one leads: it waits for its turn, takes what has gathered by then as one batch,
+ * and commits that; the others find their markers done.  Markers that come while it commits gather
+ * for the next batch.
  */
 #include "base/checked.h"
 #include "target/engine/engine_internal.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The question what was written since an era.  The answer is gathered in turns that read a few dozen
- * blocks each, so that a mark waits for no more than that.
+ * The question what was written since an era.  The answer is gathered in turns that read a few
+ * dozen blocks each, so that a mark waits for no more than that.
  *
  * The first turn takes over the bits of the current era, as they are at that moment.  What was
- * marked before in the current era is among them, and what was marked in older eras is in the metadata
- * already, in a writeset or, once digested, in the era array, which is read last.
+ * marked before in the current era is among them, and what was marked in older eras is in the
+ * metadata already, in a writeset or, once digested, in the era array, which is read last.
  */
 #include <inttypes.h>
 
@@ -95,8 +95,8 @@ static enum engine_added add_marks(struct engine *e, uint64_t *bits, bool may_ch
 	return ENGINE_ADDED;
 }
 
-/* While that era lasts, nothing but its bits can be new; and those are not asked for when `since` is
- * the next one. */
+/* While that era lasts, nothing but its bits can be new; and those are not asked for when `since`
+ * is the next one. */
 enum engine_added engine_add_marks(struct engine *e, uint32_t since, uint32_t era, uint64_t *bits,
 				   bool may_change)
 {

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Blocks that are in doubt: what was written to them may reach the medium, or be lost from it, after an era
- * was given out.
+ * Blocks that are in doubt: what was written to them may reach the medium, or be lost from it,
+ * after an era was given out.
  *
- * When a target is killed, its last requests may still be on their way below: they land while the next
- * target is running.  Others are done, but in a cache below that only their own connection could flush.  Both
- * are of the current era or the one before it, since an era is given out only after the one before it is
- * closed.  And after a flush has failed, nothing that it should have covered is certain.
+ * When a target is killed, its last requests may still be on their way below: they land while the
+ * next target is running.  Others are done, but in a cache below that only their own connection
+ * could flush.  Both are of the current era or the one before it, since an era is given out only
+ * after the one before it is closed.  And after a flush has failed, nothing that it should have
+ * covered is certain.
  *
- * So resume collects the blocks of these eras and marks them in the era that begins.  As long as they are in
- * doubt they are marked in each later era, too, before its number is given out: for a while, or if a
- * connection cannot flush what another one has written, until the target is suspended.
+ * So resume collects the blocks of these eras and marks them in the era that begins.  As long as
+ * they are in doubt they are marked in each later era, too, before its number is given out: for a
+ * while, or if a connection cannot flush what another one has written, until the target is
+ * suspended.
  *
- * The last block is in doubt when its length may have changed: metadata tell how many blocks there are,
- * but not where the last one ends.  A flag in the superblock says that it is a whole one.
+ * The last block is in doubt when its length may have changed: metadata tell how many blocks there
+ * are, but not where the last one ends.  A flag in the superblock says that it is a whole one.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include "target/engine/engine_internal.h"
 
 #define DEFAULT_CACHE_BLOCKS 2048u
-#define DEFAULT_ROOM_WAIT_MS 10000u
+#define DEFAULT_SPACE_WAIT_MS 10000u
 #define DEFAULT_DOUBT_MS 60000u
 
 static void keep_error(struct engine *e, const char *text)
@@ -86,7 +86,7 @@ static struct engine *create(const struct engine_config *config)
 				 .note = on_note};
 	e->user = config->rep;
 	e->manual_digest = config->manual_digest;
-	e->room_wait_ms = config->room_wait_ms ? config->room_wait_ms : DEFAULT_ROOM_WAIT_MS;
+	e->space_wait_ms = config->space_wait_ms ? config->space_wait_ms : DEFAULT_SPACE_WAIT_MS;
 	e->tells = config->tells;
 	e->doubt_ms = config->doubt_ms ? config->doubt_ms : DEFAULT_DOUBT_MS;
 	e->flush_origin = config->flush_origin;

@@ -49,14 +49,14 @@ enum engine_tells {
 struct engine_config {
 	const char *metadata;	 /* path of a block device or a regular file */
 	const char *origin_name; /* in the table line; may be NULL */
-	uint32_t
-		block_sectors; /* of a data block, a multiple of 8; 0, unless formatting: the metadata's */
-	bool format;	       /* create metadata if block 0 is all zeroes */
-	uint32_t first_era;    /* of new metadata; every block counts as written in it; 0: era 1 */
-	bool manual_digest;    /* start no digester: engine_digest() is called instead */
-	unsigned tells;	       /* enum engine_tells */
-	uint32_t cache_blocks; /* metadata blocks kept in memory; 0 is a default of 2048 */
-	uint32_t room_wait_ms; /* how long a message waits for space; 0 is a default of 10 s */
+	/* Of a data block: a multiple of 8.  0: as the metadata say, unless they are created. */
+	uint32_t block_sectors;
+	bool format;		/* create metadata if block 0 is all zeroes */
+	uint32_t first_era;	/* of new metadata; every block counts as written in it; 0: era 1 */
+	bool manual_digest;	/* start no digester: engine_digest() is called instead */
+	unsigned tells;		/* enum engine_tells */
+	uint32_t cache_blocks;	/* metadata blocks kept in memory; 0 is a default of 2048 */
+	uint32_t space_wait_ms; /* how long a message waits for space; 0 is a default of 10 s */
 
 	uint32_t doubt_ms; /* DOUBT_FOR_A_WHILE: so long after a start; 0 is a minute */
 
@@ -90,11 +90,12 @@ int engine_open_dev(struct engine **e, struct blk_dev *dev,
  * fails, nothing is begun, and it counts as engine_flush_failed(). */
 int engine_resume(struct engine *e, uint64_t origin_bytes) must_check;
 
-/* What a target that was killed wrote in its last two eras may still be on its way to the origin, or in a
- * cache of it.  So after a stop that was not clean these blocks count as written in the era that
- * engine_resume() begins, and in each one that begins within the next doubt_ms; with DOUBT_LASTS, for an
- * origin where a flush is only for its own connection, in all until engine_suspend(); and with DOUBT_NONE,
- * where nothing is on its way when the process is gone, in none.  To be called before engine_resume(). */
+/* What a target that was killed wrote in its last two eras may still be on its way to the origin,
+ * or in a cache of it.  So after a stop that was not clean these blocks count as written in the era
+ * that engine_resume() begins, and in each one that begins within the next doubt_ms; with
+ * DOUBT_LASTS, for an origin where a flush is only for its own connection, in all until
+ * engine_suspend(); and with DOUBT_NONE, where nothing is on its way when the process is gone, in
+ * none.  To be called before engine_resume(). */
 enum engine_doubt {
 	DOUBT_FOR_A_WHILE = 0, /* unless it is called; but without flush_origin DOUBT_NONE */
 	DOUBT_LASTS,
@@ -140,7 +141,7 @@ void engine_done(struct engine *e, struct engine_request req);
  *
  * A message that fails because a snapshot is already held, or none is, changes nothing, and the
  * target continues.  If the metadata lack space, the message waits for the digester, at most
- * room_wait_ms, and then fails with ERA_NO_SPACE; *cancelled, which may be NULL, ends that wait,
+ * space_wait_ms, and then fails with ERA_NO_SPACE; *cancelled, which may be NULL, ends that wait,
  * too.
  *
  * A flush of the origin that fails is final for beginning eras: see engine_flush_failed().

@@ -3,8 +3,8 @@
  * What the parts of the engine share.
  *
  * Who may touch what:
- *	the turn (turns.h)    the metadata: live, failed.  Held for one commit, one rollover, one step
- *	                      of digestion; never while waiting for requests
+ *	the turn (turns.h)    the metadata: live, failed.  Held for one commit, one rollover, one
+ *	                      step of digestion; never while waiting for requests
  *	lock                  what stands under it below; held for moments
  *	messages              one message at a time, to its end
  *	nothing               era, paused, marked, in_flight, draining: atomic; see mark.c
@@ -74,7 +74,7 @@ struct engine {
 	uint64_t block_bytes, origin_bytes;
 	uint32_t nr_blocks;
 	bool manual_digest;
-	uint32_t room_wait_ms;
+	uint32_t space_wait_ms;
 	int (*flush_origin)(void *origin);
 	void *origin;
 
@@ -137,7 +137,8 @@ void engine_show(struct engine *e);
 /* Adds to a histogram of e->stats what has begun then (clock_us()) and ends now. */
 void engine_took(struct engine *e, struct histogram *h, uint64_t begin_us);
 
-/* With the turn: the era that has been committed is the current one, and nothing is marked in it. */
+/* With the turn: the era that has been committed is the current one, and nothing is marked in
+ * it. */
 void engine_publish_era(struct engine *e);
 
 /* Flushes the origin.  An error, reported, when that or any flush so far has failed.  To be called
@@ -145,9 +146,9 @@ void engine_publish_era(struct engine *e);
 int engine_flush_origin(struct engine *e) must_check;
 int engine_refuse_unflushed(struct engine *e) must_check;
 
-/* With the turn, in this order at resume: what is in doubt, before the metadata are changed; marks it in the
- * era that has begun, commits, and forgets that a flush has failed; and after the era is published sets
- * the bits of what was marked. */
+/* With the turn, in this order at resume: what is in doubt, before the metadata are changed; marks
+ * it in the era that has begun, commits, and forgets that a flush has failed; and after the era is
+ * published sets the bits of what was marked. */
 void engine_begin_doubt(struct engine *e, uint64_t nr_blocks);
 int engine_mark_doubtful_at_resume(struct engine *e) must_check;
 void engine_believe_doubtful(struct engine *e);

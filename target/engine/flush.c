@@ -2,9 +2,9 @@
 /*
  * The origin's flushes, and what follows when one fails.
  *
- * An era is given out when the one before it is closed: its requests are done, and the origin has been
- * flushed since.  So what may not be durable was written in the current era, or in the one before it
- * when that is just being closed.
+ * An era is given out when the one before it is closed: its requests are done, and the origin has
+ * been flushed since.  So what may not be durable was written in the current era, or in the one
+ * before it when that is just being closed.
  *
  * A flush that fails is final.  A flag in the superblock remembers it, with the first era of which
  * something may be lost; a rollover leaves it standing.  The next resume marks all blocks
@@ -15,7 +15,8 @@
 
 #include "target/engine/engine_internal.h"
 
-/* With the turn.  A commit that finds no room forgets the flag; one with nothing else in it needs none. */
+/* With the turn.  A commit that finds no room forgets the flag; one with nothing else in it needs
+ * none. */
 static int remember_failed_flush(struct engine *e)
 {
 	int r = ERA_NO_SPACE;

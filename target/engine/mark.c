@@ -3,11 +3,12 @@
  * The fast path, and what it may rely on.
  *
  * A request is counted in flight by the parity of the era in which it came, before anything else
- * about it is decided.  A rollover commits the new era on disk, clears the bits, stores the era, and
- * then whoever asked for it waits until the count of the old parity is 0.  All these accesses
+ * about it is decided.  A rollover commits the new era on disk, clears the bits, stores the era,
+ * and then whoever asked for it waits until the count of the old parity is 0.  All these accesses
  * are sequentially consistent, so in their single order:
  *
- *   counting comes before reading the era again.  If that still is the era of the count, the rollover's
+ * counting comes before reading the era again.  If that still is the era of the count, the
+ * rollover's
  *   store comes later, and so do its reads of the count: it waits for this request.  If not, the
  *   request gives its count back and begins anew.  So no request of the old era is missed.
  *
@@ -16,11 +17,11 @@
  *   So a set bit says: committed, in an era that is current or will be answered for by the
  *   rollover that is waiting for this request.
  *
- * Two counts are enough because a rollover begins only when the one before has seen its requests out
- * (the `messages` mutex): those still counted are of the current era and the one before it.
+ * Two counts are enough because a rollover begins only when the one before has seen its requests
+ * out (the `messages` mutex): those still counted are of the current era and the one before it.
  *
- * A pause (pause.c) goes by the same counts.  It sets `paused`, and then waits until both counts are
- * 0.  A request reads the flag after it was counted:
+ * A pause (pause.c) goes by the same counts.  It sets `paused`, and then waits until both counts
+ * are 0.  A request reads the flag after it was counted:
  *
  *   if the flag is clear, the pause's store comes later in the single order, and so do its reads of
  *   the counts: it waits for this request.  If it is set, the request gives its count back and

@@ -5,9 +5,9 @@
 
 #include "target/engine/engine_internal.h"
 
-#define NO_ROOM 1
+#define NO_SPACE_YET 1
 
-static int refuse_for_room(struct engine *e)
+static int refuse_for_space(struct engine *e)
 {
 	return report_fail(&e->rep, ERA_NO_SPACE,
 			   "%s: the metadata have no room for another era yet; try again later",
@@ -29,14 +29,14 @@ static int may_roll_over(struct engine *e, bool snapshot)
 	return 0;
 }
 
-static int find_room(struct engine *e, bool snapshot)
+static int find_space(struct engine *e, bool snapshot)
 {
 	int r = era_live_can_roll_over(e->live, snapshot);
 
 	engine_show(e);
 	if (r < 0)
 		return engine_give_up(e, r);
-	return r ? 0 : NO_ROOM;
+	return r ? 0 : NO_SPACE_YET;
 }
 
 static int roll_over(struct engine *e, bool snapshot)
@@ -59,7 +59,7 @@ static int roll_over(struct engine *e, bool snapshot)
 	return 0;
 }
 
-/* Returns NO_ROOM, which is not reported, when digestion may help. */
+/* Returns NO_SPACE_YET, which is not reported, when digestion may help. */
 static int try_to_roll_over(struct engine *e, bool snapshot, uint32_t *begun)
 {
 	int r;
@@ -67,7 +67,7 @@ static int try_to_roll_over(struct engine *e, bool snapshot, uint32_t *begun)
 	turns_take(&e->turns);
 	r = may_roll_over(e, snapshot);
 	if (!r)
-		r = find_room(e, snapshot);
+		r = find_space(e, snapshot);
 	if (!r)
 		r = roll_over(e, snapshot);
 	*begun = era_live_sb(e->live)->current_era;
@@ -79,15 +79,15 @@ static int try_to_roll_over(struct engine *e, bool snapshot, uint32_t *begun)
 static int wait_to_roll_over(struct engine *e, bool snapshot, const _Atomic bool *cancelled,
 			     uint32_t *begun)
 {
-	struct timespec until = clock_in(e->room_wait_ms);
+	struct timespec until = clock_in(e->space_wait_ms);
 	int r = try_to_roll_over(e, snapshot, begun);
 	bool digests = true;
 
-	while (r == NO_ROOM && digests && !(cancelled && atomic_load(cancelled))) {
+	while (r == NO_SPACE_YET && digests && !(cancelled && atomic_load(cancelled))) {
 		digests = engine_await_digester(e, &until);
 		r = try_to_roll_over(e, snapshot, begun);
 	}
-	return r == NO_ROOM ? refuse_for_room(e) : r;
+	return r == NO_SPACE_YET ? refuse_for_space(e) : r;
 }
 
 static int close_older_eras(struct engine *e, uint32_t begun)

@@ -2,10 +2,11 @@
 /*
  * Pauses.  What a request does about one is in mark.c; here is how one begins and ends.
  *
- * A pause ends once, with the lock, in end_pause(): by its token, or because its time is over, which
- * is noticed by whichever thread looks at the clock first: a request that is held back, or a call
- * with the token.  A request goes on only after that, when the token is worth nothing any more.  So
- * a call that finds its token valid knows that no request has gone on since the pause began.
+ * A pause ends once, with the lock, in end_pause(): by its token, or because its time is over,
+ * which is noticed by whichever thread looks at the clock first: a request that is held back, or a
+ * call with the token.  A request goes on only after that, when the token is worth nothing any
+ * more.  So a call that finds its token valid knows that no request has gone on since the pause
+ * began.
  */
 #include "target/engine/engine_internal.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes of a fuzz target's input what a program reads, just before AFL++ runs the program on it: the
- * first $ERA_FUZZ_SKIP bytes are left out, and with $ERA_FUZZ_IMAGE the rest is made an image.  So
- * both engines have the same seeds, and what either finds runs in the other.
+ * Makes of a fuzz target's input what a program reads, just before AFL++ runs the program on it:
+ * the first $ERA_FUZZ_SKIP bytes are left out, and with $ERA_FUZZ_IMAGE the rest is made an image.
+ * So both engines have the same seeds, and what either finds runs in the other.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -77,8 +77,8 @@ struct report fuzz_report(struct told *told)
 			       .note = on_note};
 }
 
-/* Of two errors in one piece of text expat finds the second first where the piece was not cut between
- * them, and inside a character that was cut it gives another column. */
+/* Of two errors in one piece of text expat finds the second first where the piece was not cut
+ * between them, and inside a character that was cut it gives another column. */
 static bool is_expats_own(const struct told *told)
 {
 	return strstr(told->last, "not well-formed");

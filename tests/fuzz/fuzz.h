@@ -3,8 +3,8 @@
  * What the fuzz targets share.
  *
  * A target is a C file with LLVMFuzzerTestOneInput().  Linked with libFuzzer it searches; linked
- * with replay.c, by any compiler, it runs files that are given.  A crash, a sanitizer's report and a
- * failed must() are findings.
+ * with replay.c, by any compiler, it runs files that are given.  A crash, a sanitizer's report and
+ * a failed must() are findings.
  */
 #ifndef ERA_TESTS_FUZZ_H
 #define ERA_TESTS_FUZZ_H

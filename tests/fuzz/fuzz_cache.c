@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Mappings of a cache, as cache_dump prints them, in both formats.  What stays as XML must be read
- * again, and then all of it stays.  Of the blocks that stay where nothing was changed, those are stale
- * whose bytes were; the others are stale either way.
+ * again, and then all of it stays.  Of the blocks that stay where nothing was changed, those are
+ * stale whose bytes were; the others are stale either way.
  *
  * Input: a seed for where to cut (4 bytes), flags (1: dirty blocks are allowed), which origin
  * blocks were changed (8 bytes, one bit per block), then the text.

@@ -9,7 +9,8 @@
  * - with repair, damage that is evident never takes a block off the list, for no era up to the true
  *   current one; the repaired view's own may have become a later one;
  * - what is repaired is sound and says what reading it with repair said;
- * - what is salvaged without the superblock is sound, and damage that is evident makes no era earlier;
+ * - what is salvaged without the superblock is sound, and damage that is evident makes no era
+ *   earlier;
  * - XML of a dump is read back as the same metadata;
  * - repaired counts make metadata sound, and no other word of them changes; or nothing does;
  * - a target that runs on sound metadata leaves sound ones;
@@ -403,7 +404,8 @@ static struct memdev original(const struct image *image)
 			       .nr_blocks = len / META_BLOCK_SIZE};
 }
 
-/* Evident damage takes nothing off the list.  Both are asked for one era, a part of the true one. */
+/* Evident damage takes nothing off the list.  Both are asked for one era, a part of the true
+ * one. */
 static void must_not_report_less(struct trial *trial)
 {
 	struct memdev mem = original(trial->image);

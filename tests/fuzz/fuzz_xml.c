@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The XML reader, as era_restore uses it: with the lines that are recognised before expat sees them,
- * and without.  However the input is cut into pieces, both must give the same events and say the
- * same.  The events written as XML again, in both dialects, are read as the same.
+ * The XML reader, as era_restore uses it: with the lines that are recognised before expat sees
+ * them, and without.  However the input is cut into pieces, both must give the same events and say
+ * the same.  The events written as XML again, in both dialects, are read as the same.
  *
  * Input: a seed for where to cut (4 bytes), then the text.
  */

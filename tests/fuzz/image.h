@@ -6,9 +6,9 @@
  * every one hits something, and unless it is meant as damage that a checksum shows, the block gets
  * its number and checksum again.  So inputs of some bytes reach what lies behind the validators.
  *
- * A patch is 9 bytes: kind, block (2), where in it (2), value (4).  The kinds are a table in image.c.
- * Some change several blocks as one step of the target would: so a small image gets deep trees, or
- * counts that are wrong by one.
+ * A patch is 9 bytes: kind, block (2), where in it (2), value (4).  The kinds are a table in
+ * image.c.  Some change several blocks as one step of the target would: so a small image gets deep
+ * trees, or counts that are wrong by one.
  */
 #ifndef ERA_TESTS_FUZZ_IMAGE_H
 #define ERA_TESTS_FUZZ_IMAGE_H
@@ -34,8 +34,8 @@ struct image {
 };
 
 /* Takes the base's number (1 byte) and the patches from input.  The images are those of
- * tests/images in $abs_top_srcdir.  One at a time: its data are the base's, and all that was done to
- * them is undone in image_undo(). */
+ * tests/images in $abs_top_srcdir.  One at a time: its data are the base's, and all that was done
+ * to them is undone in image_undo(). */
 void image_make(struct image *image, struct input *input);
 void image_undo(struct image *image);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A metadata device in memory, without a file.  To read or write past its end is a finding.  Blocks may
- * be unreadable until they are written, as those of a disk that has spare ones. */
+/* A metadata device in memory, without a file.  To read or write past its end is a finding.  Blocks
+ * may be unreadable until they are written, as those of a disk that has spare ones. */
 #ifndef ERA_TESTS_FUZZ_MEMDEV_H
 #define ERA_TESTS_FUZZ_MEMDEV_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a dump says of each block, by no other means than its events: the highest era of all that name
- * the block.  What is read of the same metadata without a dump must say that, too.
+ * What a dump says of each block, by no other means than its events: the highest era of all that
+ * name the block.  What is read of the same metadata without a dump must say that, too.
  */
 #ifndef ERA_TESTS_FUZZ_MODEL_H
 #define ERA_TESTS_FUZZ_MODEL_H

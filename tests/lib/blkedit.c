@@ -8,8 +8,8 @@
  *	blkedit IMAGE PLACE.FIELD[.I]=VALUE...     changes fields, or PLACE.FIELD[.I] to print one
  *
  * A PLACE is sb, clone, index, bitmap, refs, sets, eras, current, snap-sets, snap-eras, each with
- * /I for its I-th child as often as needed; free or free:I, a free block; or a block's number. In the
- * metadata of a cache it is sb, index, bitmap, refs, mappings, hints, discards, dirty.
+ * /I for its I-th child as often as needed; free or free:I, a free block; or a block's number. In
+ * the metadata of a cache it is sb, index, bitmap, refs, mappings, hints, discards, dirty.
  * layout.h has the names of the fields; in bitmaps count.N is the count of block N, which may be
  * [PLACE]. A VALUE is a number, max (all ones), +N or -N to add to what is there, @PLACE for a
  * block's number, or PLACE.FIELD[.I]. All values are of the image as it was before.

@@ -2,9 +2,9 @@
 /*
  * Writes metadata of 64 MiB that are made to take long, or much memory, to read:
  *	hostile KIND FILE [NR_BLOCKS [held]]
- * with that number of data blocks, or as many as there can be (also 0), and with a metadata snapshot held
- * that has the same roots. Without arguments the kinds are listed, but for those without a superblock.
- * Every checksum is right.
+ * with that number of data blocks, or as many as there can be (also 0), and with a metadata
+ * snapshot held that has the same roots. Without arguments the kinds are listed, but for those
+ * without a superblock.  Every checksum is right.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +91,8 @@ static uint32_t bitset_block(struct hostile *h, uint32_t nr_words, uint64_t word
 	return finish(h, BLOCK_BITSET);
 }
 
-/* A level of internal nodes over nr nodes from first on, whose keys are step apart; and so on up. */
+/* A level of internal nodes over nr nodes from first on, whose keys are step apart; and so on
+ * up. */
 static uint32_t levels(struct hostile *h, enum block_type type, uint32_t first, uint32_t nr,
 		       uint64_t step)
 {
@@ -262,7 +263,8 @@ static void index_of(struct hostile *h, uint32_t bitmap)
 	finish(h, BLOCK_INDEX);
 }
 
-/* A space map of the largest size whose bitmaps are all one, and say "look in the ref-count tree". */
+/* A space map of the largest size whose bitmaps are all one, and say "look in the ref-count
+ * tree". */
 static void large_counts(struct hostile *h)
 {
 	struct superblock_disk *sb = superblock(h);
@@ -307,8 +309,8 @@ static void many_space_maps(struct hostile *h)
 }
 
 /*
- * For a salvage: generations, each of which recomputes. All have the blocks before the first of them, and
- * of the two parts that are given one in turn; and each has blocks of its own.
+ * For a salvage: generations, each of which recomputes. All have the blocks before the first of
+ * them, and of the two parts that are given one in turn; and each has blocks of its own.
  */
 struct part {
 	uint32_t first, end;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Damages an image in several places at once, each of which a check finds when it is alone, and asks the
- * library about it:
+ * Damages an image in several places at once, each of which a check finds when it is alone, and
+ * asks the library about it:
  *
  *	mix IMAGE SEED CASES FAULTS
  *
- * A case has 1 to FAULTS faults: a field set to what it should not be under a checksum that is right, or a
- * block that was zeroed, has flipped bits, or holds what belongs elsewhere. Prints how many cases there were
- * and how they ended; one that breaks the law of views.h is printed and counted, as is a salvage that is
- * short where the superblock is among what is damaged, and no more than another field or a block that is
- * plainly destroyed.
+ * A case has 1 to FAULTS faults: a field set to what it should not be under a checksum that is
+ * right, or a block that was zeroed, has flipped bits, or holds what belongs elsewhere. Prints how
+ * many cases there were and how they ended; one that breaks the law of views.h is printed and
+ * counted, as is a salvage that is short where the superblock is among what is damaged, and no more
+ * than another field or a block that is plainly destroyed.
  *
- * What a check finds no problem in although there are several faults is an older state that is whole: it is
- * counted as short, and nothing can be said against it.
+ * What a check finds no problem in although there are several faults is an older state that is
+ * whole: it is counted as short, and nothing can be said against it.
  */
 #include "views.h"
 
@@ -284,8 +284,8 @@ static void judge_salvage(const struct era_salvage_hints *hints)
 	era_salvage_close(s);
 }
 
-/* Without its superblock, and with another block that looks right and is not, an older state can be all that
- * is left. */
+/* Without its superblock, and with another block that looks right and is not, an older state can be
+ * all that is left. */
 static bool is_decidable(const struct fault *faults, unsigned nr)
 {
 	for (unsigned i = 0; i < nr; i++)

@@ -5,8 +5,8 @@
  *	ofdlock read|write FILE COMMAND [ARGUMENT]...
  *	ofdlock device DEVICE COMMAND [ARGUMENT]...
  *
- * A device is opened exclusively, as by a mount. The command inherits the open file, and with it the
- * lock. Status 125: the lock can't be had.
+ * A device is opened exclusively, as by a mount. The command inherits the open file, and with it
+ * the lock. Status 125: the lock can't be had.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes any processor look to a tracer, which has it in LD_PRELOAD, as one with AMX does to user-mode
- * Linux: the tracer's buffer for the extended state is too small.
+ * Makes any processor look to a tracer, which has it in LD_PRELOAD, as one with AMX does to
+ * user-mode Linux: the tracer's buffer for the extended state is too small.
  *
  * It is one word too small.  The tracer can't keep what is cut off for its child, so that must be
  * something that the child does not use: the end of the last vector register.

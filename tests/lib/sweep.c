@@ -6,8 +6,8 @@
  *	sweep IMAGE SEED ENTRIES
  *
  * Of a field that a block has more often than ENTRIES times, so many are drawn at random. Prints
- * how many cases there were and how they ended; a case that breaks the law of views.h is printed and
- * counted, as is an answer that is short when a check finds nothing, but in a field of `blind`.
+ * how many cases there were and how they ended; a case that breaks the law of views.h is printed
+ * and counted, as is an answer that is short when a check finds nothing, but in a field of `blind`.
  */
 #include "views.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Traces a child as user-mode Linux does, and says what comes of it, one line per request.  A test runs
- * it with tests/lib/xstate.c in LD_PRELOAD, and without.  Exit status 77: on this processor the whole
- * state fits into a buffer that has no room for AVX.
+ * Traces a child as user-mode Linux does, and says what comes of it, one line per request.  A test
+ * runs it with tests/lib/xstate.c in LD_PRELOAD, and without.  Exit status 77: on this processor
+ * the whole state fits into a buffer that has no room for AVX.
  */
 #include <elf.h>
 #include <errno.h>

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An image in memory that is damaged and asked about, for programs that do it a thousand times: all ways in
- * which the library reads it, opened as programs open it, against what is true of the undamaged one.
+ * An image in memory that is damaged and asked about, for programs that do it a thousand times: all
+ * ways in which the library reads it, opened as programs open it, against what is true of the
+ * undamaged one.
  *
  * The law that judge() holds them to, of each view:
  *
- * - When a check finds anything that may have lost something, a strict reading ends with an error, and a
- *   repairing one tells of a problem; what it answers is not short.
+ * - When a check finds anything that may have lost something, a strict reading ends with an error,
+ *   and a repairing one tells of a problem; what it answers is not short.
  * - When it finds nothing, both give the same answer without a word.
- * - A repair of counts that is made leaves metadata that are sound, and their answers are not short.
+ * - A repair of counts that is made leaves metadata that are sound, and their answers are not
+ *   short.
  *
  * Short is an answer in which a block's era is before the true one.
  */
@@ -267,7 +269,8 @@ static void judge_unflushed(const struct look *l, const struct look *right)
 		failed("unflushed, and with repair the answer is short");
 }
 
-/* Each way of reading one view against the others and the truth.  Whether a strict answer is short. */
+/* Each way of reading one view against the others and the truth.  Whether a strict answer is
+ * short. */
 static bool judge(const struct look *l, const struct look *right,
 		  const struct era_check_result *check)
 {

@@ -4,12 +4,12 @@
  *
  * With PTRACE_SETREGSET of NT_X86_XSTATE the host's kernel takes the whole extended state or, with
  * EFAULT, nothing.  User-mode Linux has a buffer for the state without AMX's tiles, and panics when
- * that is refused.  Here what was refused so is put over the front of the state that the process has,
- * and all of that is set.  What the host's kernel takes, and any other request, is the system call and
- * no more; so this changes nothing where it isn't needed.
+ * that is refused.  Here what was refused so is put over the front of the state that the process
+ * has, and all of that is set.  What the host's kernel takes, and any other request, is the system
+ * call and no more; so this changes nothing where it isn't needed.
  *
- * The caller may be on a stack of a few pages, so the state is in a static buffer; a caller that traces
- * from several threads would need one each.
+ * The caller may be on a stack of a few pages, so the state is in a static buffer; a caller that
+ * traces from several threads would need one each.
  */
 #include <elf.h>
 #include <errno.h>

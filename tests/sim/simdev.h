@@ -68,9 +68,9 @@ void simdev_promise(struct simdev *sim, uint64_t n);
 
 /* How thorough to be. */
 struct simdev_how {
-	/* About how many states of one stop are judged; all that there are, when they are fewer, else
-	 * the extremes and a random choice.  0 is 1024; some tens do for logs of thousands.  A state
-	 * costs what the judge takes, and a copy of all that is not flushed. */
+	/* About how many states of one stop are judged; all that there are, when they are fewer,
+	 * else the extremes and a random choice.  0 is 1024; some tens do for logs of thousands.  A
+	 * state costs what the judge takes, and a copy of all that is not flushed. */
 	unsigned states;
 	uint64_t seed;
 	uint64_t without_flush; /* this flush is taken for one that did nothing; 0: none */

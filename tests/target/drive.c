@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Drives the engine by commands on stdin, a line each, for tests in shell; the first that fails ends
- * it with status 1.
+ * Drives the engine by commands on stdin, a line each, for tests in shell; the first that fails
+ * ends it with status 1.
  *	open METADATA BLOCK [format] [digester]	BLOCK in sectors; without a digester, digest does it
  *	resume SECTORS
  *	write FIRST COUNT	sectors of the origin

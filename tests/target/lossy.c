@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An nbdkit plugin that loses all that was not flushed when it is killed: the disk is in memory, and a
- * flush writes what has changed to the file `durable`.
+ * An nbdkit plugin that loses all that was not flushed when it is killed: the disk is in memory,
+ * and a flush writes what has changed to the file `durable`.
  *
  *	durable=FILE   must exist; the size is its size
- *	multi=yes      a flush is for all connections; else each has a cache of its own, and flushes that
+ *	multi=yes      a flush is for all connections; else each has a cache of its own, and flushes
+ *	               that
  *	model=WORD     of threads: parallel (default), requests, all, connections.  A call that
  *	               the model does not allow ends the server
  *	slow=MICROSECONDS a call takes
- *	fail=FILE      while it exists flushes fail, and what they should have written is called clean, as
- *	               Linux does
+ *	fail=FILE      while it exists flushes fail, and what they should have written is called
+ *	               clean, as Linux does
  */
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
@@ -140,7 +141,8 @@ static void *lossy_open(int readonly)
 	return c;
 }
 
-/* What has not been flushed goes on in no cache: it is in memory for readers, and lost in the end. */
+/* What has not been flushed goes on in no cache: it is in memory for readers, and lost in the
+ * end. */
 static void lossy_close(void *handle)
 {
 	struct connection *c = handle;

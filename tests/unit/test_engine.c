@@ -4,8 +4,8 @@
  * metadata lie on a simulated device; now and then they are checked and compared with the model,
  * block for block, the snapshot's view, too.  A block too many is as wrong as one too few.
  *
- * Room: a mark never lacks it, whatever was accepted before.  Where the metadata have the size that is
- * recommended, neither does a resume, and when all is digested a rollover has it again.
+ * Room: a mark never lacks it, whatever was accepted before.  Where the metadata have the size that
+ * is recommended, neither does a resume, and when all is digested a rollover has it again.
  *
  * ERA_ENGINE_CALLS and ERA_ENGINE_SEED in the environment make it longer, and another one.
  */
@@ -387,8 +387,8 @@ static void test_histories(void **state)
 	free(h);
 }
 
-/* The kernel's digestion gives an entry the era of any writeset that names it, also an older one: so
- * when blocks come new to the array, no writeset may be left that has bits there. */
+/* The kernel's digestion gives an entry the era of any writeset that names it, also an older one:
+ * so when blocks come new to the array, no writeset may be left that has bits there. */
 static void test_growth_leaves_no_old_bits(void **state)
 {
 	struct history *h = calloc(1, sizeof(*h));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine on damaged metadata whose checksums are right: whatever it makes of them, it comes to an
- * end without a crash, and what it refuses it refuses with a reason.
+ * The engine on damaged metadata whose checksums are right: whatever it makes of them, it comes to
+ * an end without a crash, and what it refuses it refuses with a reason.
  *
  * ERA_ENGINE_DAMAGES in the environment says how many.
  */

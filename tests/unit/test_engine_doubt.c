@@ -185,7 +185,8 @@ static bool is_listed(struct engine *e, uint32_t since, uint64_t block)
 	return r;
 }
 
-/* After a stop that was not clean: in how many of the eras that begin is the block that was marked last? */
+/* After a stop that was not clean: in how many of the eras that begin is the block that was marked
+ * last? */
 static unsigned eras_in_doubt(enum engine_doubt doubt, uint32_t ms, unsigned nr)
 {
 	struct simdev sim;

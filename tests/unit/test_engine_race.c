@@ -113,7 +113,8 @@ static void *mark_late_and_tell(void *arg)
 	return NULL;
 }
 
-/* The same against a pause: whatever the request has read before it was counted, it is held back. */
+/* The same against a pause: whatever the request has read before it was counted, it is held
+ * back. */
 static void test_held_back_by_a_pause(void **state)
 {
 	pthread_t marker;

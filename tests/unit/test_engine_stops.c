@@ -4,9 +4,9 @@
  * unflushed writes there or not, and what it does when the device fails.
  *
  * A run makes random calls and notes what is true after each.  When call n has returned, a stop may
- * find what was true after it, or what the next call was about to make true; nothing else,
- * and always sound to the last reference.  To see that these tests see: each flush that is taken
- * away must make a bad state.  The one exception is that of an opening, which is for a page cache that
+ * find what was true after it, or what the next call was about to make true; nothing else, and
+ * always sound to the last reference.  To see that these tests see: each flush that is taken away
+ * must make a bad state.  The one exception is that of an opening, which is for a page cache that
  * shows what the device does not have: test_goes_on_after_a_failed_flush sees that one missed.
  */
 #include "metadata_file.h"
@@ -557,8 +557,8 @@ static void test_faults(void **state)
 	}
 }
 
-/* The page cache may show the commit whose flush failed: then it counts as having come to be, though
- * until the next call has returned it may be gone after a stop. */
+/* The page cache may show the commit whose flush failed: then it counts as having come to be,
+ * though until the next call has returned it may be gone after a stop. */
 static void open_again(struct run *run)
 {
 	engine_close(run->engine);
@@ -630,8 +630,8 @@ static void test_what_is_marked_goes_on(void **state)
 	}
 }
 
-/* Whatever write but the superblock's finds no space: only that call fails, and all that comes later
- * works. */
+/* Whatever write but the superblock's finds no space: only that call fails, and all that comes
+ * later works. */
 static void test_no_space_heals(void **state)
 {
 	const struct simdev_how how = {.states = 6};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Random damage to metadata that a kernel wrote, of which is known which block was written when: what
- * is repaired or salvaged passes the check, and no block has an earlier era than the true one.  Then no
- * question "written since N" can leave one out, whatever N is.  Where it is refused nothing is written.
+ * Random damage to metadata that a kernel wrote, of which is known which block was written when:
+ * what is repaired or salvaged passes the check, and no block has an earlier era than the true one.
+ * Then no question "written since N" can leave one out, whatever N is.  Where it is refused nothing
+ * is written.
  *
  *	ERA_SALVAGE_CASES	how many cases of each kind of damage
  *	ERA_SALVAGE_SEED	another sequence of them
@@ -424,9 +425,9 @@ static void random_damage(void **state)
 }
 
 /* Before it shrank and grew again, the device had blocks that it has forgotten since.  And what was
- * written in an era may be what was written later, as long as nothing was digested since.  Blocks of an older
- * state may have been used again in the same era: then it can't be told from a newer one with a wrong
- * pointer. */
+ * written in an era may be what was written later, as long as nothing was digested since.  Blocks
+ * of an older state may have been used again in the same era: then it can't be told from a newer
+ * one with a wrong pointer. */
 static bool may_be_inexact(const struct image *image)
 {
 	static const char *const names[] = {"crash-twice", "grown", "shrunk", "resized"};
@@ -465,7 +466,8 @@ static void superblock_alone(void **state)
 	}
 }
 
-/* The superblock and one block, each in turn.  Where that is free or holds no pointers, most is kept. */
+/* The superblock and one block, each in turn.  Where that is free or holds no pointers, most is
+ * kept. */
 static void superblock_and_each_block(void **state)
 {
 	const struct kind kind = {"the superblock and one block", nothing, true, 0};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Salvage of metadata whose space map has several bitmaps.  They are made here: like the kernel, and
- * unlike our own target, each commit takes the blocks behind those of the one before, so thousands of
- * generations are whole.  Which block was written when is kept beside.
+ * Salvage of metadata whose space map has several bitmaps.  They are made here: like the kernel,
+ * and unlike our own target, each commit takes the blocks behind those of the one before, so
+ * thousands of generations are whole.  Which block was written when is kept beside.
  *
- * One commit ends so that its index is the first block that the second bitmap stands for: that bitmap
- * follows it.
+ * One commit ends so that its index is the first block that the second bitmap stands for: that
+ * bitmap follows it.
  */
 #include "metadata_file.h"
 #include "repair.h"
@@ -361,9 +361,9 @@ static void index_behind_its_bitmaps(void **state)
 }
 
 /* It takes the first free blocks in each commit, so of the generation that proves another one to be
- * old there may be nothing left.  Then the few blocks of that one's current writeset are in doubt.  And of
- * one that was begun in the same era, and whose blocks were used again, it can't be told whether a pointer
- * is wrong: then all are. */
+ * old there may be nothing left.  Then the few blocks of that one's current writeset are in doubt.
+ * And of one that was begun in the same era, and whose blocks were used again, it can't be told
+ * whether a pointer is wrong: then all are. */
 static void what_our_target_leaves(void **state)
 {
 	const struct damage superblock = {.name = "the superblock",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Salvage after random histories on small devices, where blocks are used again and again: some take
- * free blocks in turn, as the kernel does, some the first ones, as our target does.  Each is stopped
- * somewhere, and damaged: mostly the superblock and some blocks besides, or it is cut short.  No
- * block has an earlier era than the true one.
+ * free blocks in turn, as the kernel does, some the first ones, as our target does.  Each is
+ * stopped somewhere, and damaged: mostly the superblock and some blocks besides, or it is cut
+ * short.  No block has an earlier era than the true one.
  *
  *	ERA_SALVAGE_CASES	histories, 40 if it isn't set
  *	ERA_SALVAGE_SEED	another sequence of them

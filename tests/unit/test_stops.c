@@ -439,7 +439,8 @@ static void failing_writes_and_flushes(void **state)
 	}
 }
 
-/* era_check --auto-repair: metadata whose counts are wrong stay what they are, or get right ones. */
+/* era_check --auto-repair: metadata whose counts are wrong stay what they are, or get right
+ * ones. */
 static void count_index_as_free(struct simdev *sim)
 {
 	const struct superblock_disk *sb = (const void *)sim->data;
@@ -595,7 +596,8 @@ static int repair_with_wrong_read(struct simdev *sim, unsigned nr, struct heard 
 	return r;
 }
 
-/* Its checksum is made anew before it is written, so what is wrong with it would be right for ever. */
+/* Its checksum is made anew before it is written, so what is wrong with it would be right for
+ * ever. */
 static void a_superblock_read_wrong_is_not_written(void **state)
 {
 	unsigned nr = 0, nr_refused = 0;

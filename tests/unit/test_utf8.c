@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is UTF-8, against a decoder that reads any number of bytes and then looks at what came out; and
- * what is made of the rest. */
+/* What is UTF-8, against a decoder that reads any number of bytes and then looks at what came out;
+ * and what is made of the rest. */
 #include "unit.h"
 
 #include <stdbool.h>

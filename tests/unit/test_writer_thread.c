@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What goes into a writer thread comes out of it, in order, until a write fails; and one that can't be started
- * leaves nothing behind. */
+/* What goes into a writer thread comes out of it, in order, until a write fails; and one that can't
+ * be started leaves nothing behind. */
 #include "unit.h"
 
 #include <dirent.h>

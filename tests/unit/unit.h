@@ -22,7 +22,8 @@ static inline uint32_t unit_random(uint64_t *state)
 
 #define UNIT_PATH_MAX 4096
 
-/* Puts a name for mkstemp() or mkdtemp() into path: in $TMPDIR, or else in memory if that can be had. */
+/* Puts a name for mkstemp() or mkdtemp() into path: in $TMPDIR, or else in memory if that can be
+ * had. */
 static inline void unit_temporary(char path[UNIT_PATH_MAX], const char *what)
 {
 	const char *folder = getenv("TMPDIR");
