@@ -34,9 +34,9 @@ static const struct {
  * held. */
 static const char *const stores[] = {"cache", "cow"};
 
-/* Plugins that leave nothing on its way when the server is killed, and flush for all connections:
- * their writes are system calls, which end before the process, and its lock of the metadata, is
- * gone. */
+/* Plugins of which no write is under way any more when a killed server is gone, and whose flush is
+ * for all connections.  Their writes are system calls, which end before the process does, and with
+ * it the lock on the metadata. */
 static const char *const prompt_plugins[] = {"file", "memory", "null", "partitioning", "split"};
 
 static bool is_given[ARRAY_SIZE(lossy)];

@@ -30,8 +30,8 @@ void below_warn(const struct cmdline *cmdline);
 /* The name of a filter above that has one store for all exports, or NULL. */
 const char *below_store_above(const struct cmdline *cmdline);
 
-/* Is what a killed server has written all there when the next one starts, or lost?  As far as is
- * known. */
+/* When the next server starts, has each write of a killed one reached the origin, or is it lost for
+ * good?  true only where that is known. */
 bool below_is_prompt(const struct cmdline *cmdline);
 
 void below_free(void);

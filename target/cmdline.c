@@ -14,7 +14,7 @@
 /* Options of one letter that have an argument. */
 #define WITH_ARGUMENT "DegipPtuU"
 
-/* Long options without one; each other is followed by its argument. */
+/* Long options without an argument; each of the others is followed by one. */
 static const char *const plain_options[] = {
 	"dump-config", "dump-plugin", "exit-with-parent", "foreground",
 	"help",	       "ipv4-only",   "ipv6-only",	  "long-options",
@@ -39,8 +39,8 @@ static bool is_long(const char *word, const char *name, size_t least)
 	return len >= least && len <= strlen(name) && !strncmp(word, name, len);
 }
 
-/* A filter that is given by its file has been loaded by now, and tells its name: the file may have
- * any. */
+/* A filter that is given as a file has been loaded by now, and is asked for its name, since a file
+ * may be called anything. */
 static const char *filter_name(const char *word)
 {
 	struct nbdkit_filter *(*init)(void) = NULL;

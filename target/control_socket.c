@@ -13,7 +13,7 @@
 #define OWNER_ONLY 0600
 #define BACKLOG 64
 
-/* Does nobody answer on the socket that is there? */
+/* Is there a socket on which nobody listens any more? */
 static bool is_dead(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -40,7 +40,7 @@ static int make_way(const struct control_socket *s, const struct sockaddr_un *ad
 	return unlink(s->path) ? report_errno(rep, s->path, "cannot remove") : 0;
 }
 
-/* The name gets the socket's mode; the umask would be other threads', too. */
+/* The file gets the mode of the socket.  A umask would be set for all threads. */
 static int bind_owner_only(int fd, const struct sockaddr_un *address)
 {
 	if (fchmod(fd, OWNER_ONLY))

@@ -69,7 +69,7 @@ static int flush_origin(void *ctx)
 	return origin_flush(ctx) ? ERA_SYS : 0;
 }
 
-/* A file that may not grow says so by an error. */
+/* To write past the limit on the size of files is an error, and ends no process. */
 static void era_load(void)
 {
 	signal(SIGXFSZ, SIG_IGN);
@@ -196,7 +196,7 @@ static int look_below(void)
 	return below_check_path("era-cow", config.cow);
 }
 
-/* A file that was made for metadata goes again. */
+/* A file that was created for the metadata is removed. */
 static void give_up(void)
 {
 	metadata_close(&metadata);
@@ -613,8 +613,9 @@ static int era_flush(nbdkit_next *next, void *handle, uint32_t flags, int *err)
 	return origin_flush_conn(&x->conn, flags, err);
 }
 
-/* Why it fails has been reported.  No room is a state that ends: a client may stop until then.
- * When it returns 0, old contents are safe, too. */
+/* A failure has been reported.  *err says ENOSPC if it was a lack of space, which may end: then a
+ * client may wait and go on.  When this returns 0, old contents that are to be kept are safe,
+ * too. */
 static int mark(struct export *x, uint32_t count, uint64_t offset, struct engine_request *req,
 		int *err)
 {

@@ -350,8 +350,9 @@ int frozen_attach(struct frozen *x)
 	return -1;
 }
 
-/* From byte `at` to where it changes whether units are kept, or to `end`.  Whether `at` is, is
- * looked at once, and never taken back when a change keeps it meanwhile. */
+/* The end of the range that begins at byte `at`, and in which either all units are kept or none is;
+ * at most `end`.  Whether the first one is kept is looked at once, and that holds even if a change
+ * keeps it meanwhile. */
 static uint64_t end_of_stretch(uint64_t at, uint64_t end, bool *kept)
 {
 	uint64_t unit = at / frozen.unit;

@@ -246,8 +246,8 @@ void origin_close_all(struct origin *origin)
 		origin_close(conn);
 }
 
-/* The next dirty one that this round has not looked at, which gets a user; NULL when there is
- * none. */
+/* The next connection that has changed something and that this round has not looked at, or NULL.
+ * The caller is a user of it from then on. */
 static struct origin_conn *next_dirty(struct origin *origin)
 {
 	for (struct origin_conn *conn = origin->list.next; conn != &origin->list;

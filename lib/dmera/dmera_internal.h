@@ -42,7 +42,7 @@ struct dmera {
 /* To be called first by each call that can fail.  path: what it works on, or NULL. */
 void dmera_begin(struct dmera *era, const char *path);
 
-/* What a call returns that came to r, 0 or a negative enum era_err. */
+/* Translates r, 0 or a negative enum era_err, to what a call returns. */
 int dmera_end(struct dmera *era, int r);
 
 /* Returns DMERA_INVALID, for the reason in text. */

@@ -37,7 +37,7 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 		era->on_progress(era->progress_ctx, done, total);
 }
 
-/* For a call that a problem alone ends, which nobody puts into other words. */
+/* For a call that was ended by a problem which nothing else has put into words. */
 static void remember_problem(struct dmera *era, const struct dmera_problem *p)
 {
 	if (p->severity != DMERA_NOTE && !*era->error && era->path)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lists of changed blocks, in all the formats that era_invalidate prints. */
+/* Lists of changed blocks, in all the formats that `era invalidate` prints. */
 #ifndef ERA_OUTPUT_CHANGES_H
 #define ERA_OUTPUT_CHANGES_H
 

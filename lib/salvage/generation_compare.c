@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A generation that is found so was whole once.  Whether it is the newest is another question.
- * Beside one that covers it, it may be left out: that one says as much, if it stays.  But the era
- * of the current writeset no block tells, so across the end of an era nothing covers anything.
+ * Beside one that covers it, it may be left out: that one says as much, if it stays.  But no block
+ * tells the era of the current writeset, so across the end of an era nothing covers anything.
  * There a generation must be proven to be old: another one has archived the bits of its current
  * writeset, under an era above all that it names.  Were it the newest, that era would be in its
  * array by now, or in a writeset still, unless the device had shrunk in between.  That is refuted

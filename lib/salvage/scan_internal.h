@@ -84,9 +84,9 @@ struct scan_writeset scan_writeset(const struct scan *scan, uint64_t block, uint
 /* The highest era in a block of an era array or of a writeset tree; 0 in all others. */
 uint32_t scan_newest_era(const struct scan *scan, uint64_t block);
 
-/* Has more been looked at than a device of that size is worth?  What a kernel leaves needs some
- * hundred for each block, or thousands where the device is large; for what needs more nobody wants
- * to wait. */
+/* Has more been looked at than a device of that size warrants?  What a kernel leaves takes some
+ * hundred looks for each block, or thousands where the device is large; nobody wants to wait for
+ * what takes more. */
 bool scan_is_exhausted(const struct scan *scan);
 
 /* Reads a block of it once more.  An errno, not reported. */

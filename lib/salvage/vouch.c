@@ -36,7 +36,7 @@ bool salvage_has_trees_of(const struct superblock *sb, const struct superblock *
 	       sb->current_root == other->current_root;
 }
 
-/* Of all that are whole: which one has its trees? */
+/* Is this generation, which is whole, the one with the superblock's trees? */
 static int look_for_ours(struct vouching *v, const struct generation *g)
 {
 	salvage_mark_whole(&v->s);

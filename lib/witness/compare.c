@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * All is summed up on the witness's grid, of the blocks that both have.  Of blocks that are gone
- * nothing can be said: a region that is cut has its lowest era compared alone, and as many blocks
- * may be missing in a count.
+ * Eras are summed up on the witness's grid, over the blocks that both views have.  Nothing can be
+ * said of blocks that are gone: of a region that was cut only the lowest era is compared, and each
+ * count may be lower by as many blocks as are gone.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A witness's file: a header, the regions, the counts, the samples.  All numbers are little-
- * endian.  The checksum covers all behind itself.  What it says besides must agree with itself in
- * every way that a witness does, since a wrong one could let something pass.
+ * A witness's file: a header, the regions, the counts, the samples.  All numbers are little-endian.
+ * The checksum covers all that follows it.  A wrong witness could let something pass, so its
+ * figures must also agree with each other in every way in which those of a witness do.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -272,7 +272,8 @@ int witness_decode(struct witness *witness, const char *name, const uint8_t *dat
 	return r;
 }
 
-/* More than a witness has is told by its size, one too many. */
+/* A file with more bytes than any witness is recognised by its size: one byte more than there may
+ * be is read. */
 static int read_file(uint8_t data[WITNESS_MAX_BYTES + 1], uint32_t *size, const char *name,
 		     const struct report *rep)
 {

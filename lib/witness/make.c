@@ -129,7 +129,7 @@ void witness_maker_add(struct witness_maker *maker, const struct era_chunk *chun
 			draw_block(maker, (uint32_t)chunk->first + i, chunk->eras[i]);
 }
 
-/* How many samples there are when no group gives more than so many. */
+/* The number of samples if each group gives `most` of them, or all that it has. */
 static uint32_t count_samples(const struct witness_maker *maker, uint32_t most)
 {
 	uint32_t sum = 0;

@@ -41,7 +41,8 @@ uint32_t age_class_last(uint32_t class);
 /* The classes of eras 1 .. now. */
 uint32_t age_classes_of(uint32_t now);
 
-/* How many blocks a region of so many in all has; at least 1.  And how many regions that makes. */
+/* The number of blocks in a region, at least 1, and the number of regions, for so many blocks in
+ * all. */
 uint32_t region_blocks(uint32_t nr_blocks);
 uint32_t region_count(uint32_t nr_blocks);
 
@@ -52,7 +53,7 @@ struct tally {
 	uint32_t counts[WITNESS_MAX_AGES];		    /* of each class alone; not of era 0 */
 };
 
-/* For blocks on the grid of a witness of so many. */
+/* Begins a tally on the grid of a witness that has nr_blocks blocks. */
 void tally_init(struct tally *tally, uint32_t nr_blocks, uint32_t now);
 
 /* Adds the first nr blocks of a chunk. */

@@ -6,7 +6,7 @@
 #include "base/bits.h"
 #include "witness/witness_internal.h"
 
-/* Who listens to the one pass over the era map. */
+/* Those who get each chunk of the one pass over the era map. */
 struct listeners {
 	struct witness_comparison *comparison;
 	struct witness_maker *maker;
@@ -52,7 +52,7 @@ static int end(const struct listeners *to, const struct witness_subject *subject
 	return task->made ? 0 : report_nomem(subject->rep);
 }
 
-/* Nothing is judged but what was the view to the end. */
+/* There is no verdict unless the view has stayed the same to the end. */
 static int read_and_judge(struct era_view *view, const struct witness_subject *subject,
 			  uint32_t since, struct witness_task *task, const struct listeners *to,
 			  struct era_changes *found)

@@ -8,8 +8,8 @@
 #include "base/checked.h"
 #include "target/engine/engine_internal.h"
 
-/* Sets the bits of all that are not marked yet, and commits.  One for which there is no room fails
- * alone, since others may need none. */
+/* Sets the bits of all that are not marked yet, and commits.  A marker for which there is no space
+ * fails alone, since others may need none. */
 static int write_marks(struct engine *e, struct marker *batch)
 {
 	bool any = false;

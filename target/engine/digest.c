@@ -11,7 +11,7 @@
 
 #define STEPS_A_COMMIT 4u
 
-/* So long a wait for the digester lasts at most, since its caller may have to give up. */
+/* How long a wait for the digester lasts at most, since its caller may have to give up. */
 #define AWAIT_MS 100u
 
 /* Once, since the status shows from then on how full they are. */

@@ -75,7 +75,7 @@ static int collect(struct engine *e)
 	return r;
 }
 
-/* Marks the next run of them from *first on.  1, 0 when there is none, or an error. */
+/* Marks the next run of doubtful blocks from *first on.  1, 0 when there is none, or an error. */
 static int mark_run(struct engine *e, uint64_t *first)
 {
 	const struct doubt *doubt = &e->doubt;

@@ -15,8 +15,8 @@
 
 #include "target/engine/engine_internal.h"
 
-/* With the turn.  A commit that finds no room forgets the flag; one with nothing else in it needs
- * none. */
+/* With the turn.  A commit that finds no space forgets the flag; one that has nothing else to write
+ * needs no space. */
 static int remember_failed_flush(struct engine *e)
 {
 	int r = ERA_NO_SPACE;
