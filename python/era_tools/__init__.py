@@ -7,9 +7,9 @@
         for run in era.changes(since=7):
             copy(run.offset, run.length)
 
-The promise: a block that was written is never missing from an answer. No part of an answer is handed
-out before everything it depends on has been read and checked. A call that raises has given no
-answer: treat every block as written.
+The promise: a block that was written is never missing from an answer. No part of an answer is
+handed out before everything it depends on has been read and checked. A call that raises has given
+no answer: treat every block as written.
 
 The work is done by libdmera (see libdmera(3) and dmera.h); this module only calls it. An object
 belongs to one thread at a time, but for Changes, which any number of threads may read.

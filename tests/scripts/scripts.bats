@@ -13,7 +13,8 @@ setup() {
 # compile ROOM HEADER: what the compiler says of a file of that room that includes it.
 compile() {
 	printf '#include "%s"\n' "$2" |
-		${CC:-cc} -fsyntax-only -include "$abs_top_builddir/config.h" -I"$abs_top_builddir/rooms/$1" \
+		${CC:-cc} -fsyntax-only -include "$abs_top_builddir/config.h" \
+			-I"$abs_top_builddir/rooms/$1" \
 			-DROOM_"$(tr a-z- A-Z_ <<<"$1")" -x c - 2>&1
 }
 
@@ -44,12 +45,14 @@ found_by_check_rooms() {
 sound_rooms() {
 	local room
 	printf '%s\n' 'base' 'check base' 'tools base' >lib/rooms
-	printf '%s\n' '| `base` | all | |' '| `check` | more | base |' '| `tools/` | others | base |' >doc/architecture.md
+	printf '%s\n' '| `base` | all | |' '| `check` | more | base |' \
+		'| `tools/` | others | base |' >doc/architecture.md
 	for room in lib/base lib/check tools; do
 		echo >$room/a.c
 		echo "a_CPPFLAGS = \$(room_cppflags) -Irooms/${room#lib/}" >$room/Makemodule.am
 	done
-	printf '%s\n' '#ifndef ROOM_CHECK' '#error "for lib/check alone"' '#endif' >lib/check/a_internal.h
+	printf '%s\n' '#ifndef ROOM_CHECK' '#error "for lib/check alone"' \
+		'#endif' >lib/check/a_internal.h
 	mkdir -p era_x
 	echo 'int a;' >era_x/a.c
 	echo 'era_libcommands_a_SOURCES += era_x/a.c' >era_x/Makemodule.am
@@ -122,20 +125,27 @@ function_of() {
 	sound_rooms
 	run -0 "$abs_top_srcdir/scripts/check-rooms" "$PWD"
 	fails grep '^not ok' <<<"$output"
-	found_by_check_rooms lib/base/a.c '#include "../check/a.h"' 'lib/base/a.c:2: goes past the rooms: "../check/a.h"'
-	found_by_check_rooms lib/base/a.c '#include "lib/check/a.h"' 'lib/base/a.c:2: goes past the rooms: "lib/check/a.h"'
-	found_by_check_rooms lib/check/a.c '#	include <check/./a.h>' 'lib/check/a.c:2: goes past the rooms: <check/./a.h>'
+	found_by_check_rooms lib/base/a.c '#include "../check/a.h"' \
+		'lib/base/a.c:2: goes past the rooms: "../check/a.h"'
+	found_by_check_rooms lib/base/a.c '#include "lib/check/a.h"' \
+		'lib/base/a.c:2: goes past the rooms: "lib/check/a.h"'
+	found_by_check_rooms lib/check/a.c '#	include <check/./a.h>' \
+		'lib/check/a.c:2: goes past the rooms: <check/./a.h>'
 	found_by_check_rooms lib/rooms 'xml base' 'not in doc/architecture.md: xml base'
-	found_by_check_rooms doc/architecture.md '| `xml` | all | base |' 'not in lib/rooms: xml base'
-	found_by_check_rooms tools/Makemodule.am 'b_CPPFLAGS = -I$(top_srcdir)' 'tools/Makemodule.am:2:b_CPPFLAGS'
-	found_by_check_rooms era_x/Makemodule.am 'b_CPPFLAGS = $(room_cppflags) -Irooms/era_' 'era_x/Makemodule.am:2:b_CPPFLAGS'
+	found_by_check_rooms doc/architecture.md '| `xml` | all | base |' \
+		'not in lib/rooms: xml base'
+	found_by_check_rooms tools/Makemodule.am \
+		'b_CPPFLAGS = -I$(top_srcdir)' 'tools/Makemodule.am:2:b_CPPFLAGS'
+	found_by_check_rooms era_x/Makemodule.am \
+		'b_CPPFLAGS = $(room_cppflags) -Irooms/era_' 'era_x/Makemodule.am:2:b_CPPFLAGS'
 	echo 'a_SOURCES = era_x/a.c' >era_x/Makemodule.am
 	got=$("$abs_top_srcdir/scripts/check-rooms" "$PWD")
 	grep -F '# era_x/Makemodule.am: its sources are not those of the commands' <<<"$got"
 	sound_rooms
 	echo 'a_CPPFLAGS = $(room_cppflags) -Irooms/check' >tools/Makemodule.am
 	got=$("$abs_top_srcdir/scripts/check-rooms" "$PWD")
-	grep -F '# tools/Makemodule.am: its sources have another include path than rooms/tools' <<<"$got"
+	grep -F '# tools/Makemodule.am: its sources have another include path than rooms/tools' \
+		<<<"$got"
 }
 
 @test "check-rooms finds an internal header that refuses nobody, and a folder that is no room" {
@@ -164,6 +174,41 @@ ok 1 - none of 3 functions is over 100 lines
 	got=$("$abs_top_srcdir/scripts/sizes" "$PWD")
 	grep -x '# 101 lines: lib/base/c.c:3 long_one' <<<"$got"
 	grep '^not ok 1 ' <<<"$got"
+}
+
+# columns_of LINE...: what columns says of a file of tests with these lines.
+columns_of() {
+	printf '%s\n' "$@" >tests/a.bats
+	"$abs_top_srcdir/scripts/columns" "$PWD" && echo fine
+}
+
+@test "columns lists lines of code over 100 columns" {
+	local words
+	words=$(printf 'word %.0s' {1..20}) # 100 columns
+	printf '/* %s */\n' "${words:0:94}" "${words:0:95}" >lib/base/a.c
+	printf '\t/* %s */\n' "${words:0:86}" "${words:0:87}" >lib/base/b.c
+	printf '# %s\n' "${words:0:98}" "${words:0:99}" >tests/a.py
+	[ "$(columns_of "${words:0:100}" "${words:0:99}s last")" = "lib/base/a.c:2: 101 columns
+lib/base/b.c:2: 101 columns
+tests/a.bats:2: 105 columns
+tests/a.py:2: 101 columns" ]
+}
+
+@test "columns takes tables and quoted text in shell, and nothing else" {
+	local words got
+	words=$(printf 'word %.0s' {1..30})
+	got=$(columns_of "a '$words'" "b \"$words\"" "cat <<-EOF" "$words" $'\tEOF' "awk '" "$words" \
+		"'" "x=\$(cat <<'E'" "$words" E ")" "n=\$((1 << ${#words}))" '# end')
+	[ "$got" = fine ]
+	got=$(columns_of "cat <<-EOF" $'\tEOF' "$words" "awk '" "' $words" "a \$(b $words)" \
+		"c '\\' $words" "d \${e#\"'\"} $words" "# $words" | sed 's/:[^:]*$//')
+	[ "$got" = "tests/a.bats:3
+tests/a.bats:5
+tests/a.bats:6
+tests/a.bats:7
+tests/a.bats:8
+tests/a.bats:9" ]
+	[ "$(columns_of "a '")" = "tests/a.bats: is not understood" ]
 }
 
 # statements LINE...: what check-statements says of a test of these lines, and then one more.
