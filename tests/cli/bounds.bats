@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Input that is made to take long or much memory is refused, or done with, in seconds: processor time
-# and address space are limited, so it does not matter how busy the machine is.
+# Input that is made to take long or much memory is refused, or done with, in seconds: processor
+# time and address space are limited, so it does not matter how busy the machine is.
 
 load ../lib/common
 load ../lib/cases
@@ -25,8 +25,8 @@ limited() (
 	exec "$@"
 )
 
-# bounded STATUSES COMMAND...: ends in time, in memory and with one of these statuses, and says no more
-# than a program should.
+# bounded STATUSES COMMAND...: ends in time, in memory and with one of these statuses, and says no
+# more than a program should.
 bounded() {
 	local statuses=$1
 	shift
@@ -79,7 +79,8 @@ each_kind_untraced() {
 @test "with repair, so much is" {
 	each_kind -n $believed '1 5' era_dump -r -o /dev/null image
 	each_kind -n $believed '1 5' era_dump -r --logical -o /dev/null image
-	each_kind -n $believed '1 5' era_invalidate -r --written-since 1 --format bitmap -o /dev/null image
+	each_kind -n $believed '1 5' era_invalidate -r --written-since 1 --format bitmap \
+		-o /dev/null image
 	hostile claims image $believed
 	bounded 1 era_invalidate -r --written-since 1 --format ranges --unit blocks image
 	says "their number is not known"
@@ -93,7 +94,8 @@ each_kind_untraced() {
 	each_kind 1 era_invalidate -m --written-since 1 image
 	each_kind 1 era_dump -m -r image
 	each_kind -n $believed '1 5' era_dump -m -r -o /dev/null image
-	each_kind -n $believed '1 5' era_invalidate -m -r --written-since 1 --format bitmap -o /dev/null image
+	each_kind -n $believed '1 5' era_invalidate -m -r --written-since 1 --format bitmap \
+		-o /dev/null image
 }
 
 @test "era_check repairs none of their counts" {
@@ -186,11 +188,13 @@ restores() {
 }
 
 @test "mappings of the largest cache there can be" {
-	printf '%s\n' '<superblock uuid="" block_size="1" nr_cache_blocks="4294967295" policy="smq" hint_width="4">' \
+	printf '%s\n' \
+		'<superblock uuid="" block_size="1" nr_cache_blocks="4294967295" policy="smq" hint_width="4">' \
 		'<mappings><mapping cache_block="4294967294" origin_block="9223372036854775807" dirty="false"/>' \
 		'</mappings></superblock>' >mappings.xml
 	gzip -dc "$abs_top_srcdir"/tests/images/001-*/image.gz >image
 	kibibytes=1200000
-	bounded 0 era_invalidate --written-since 1 --format dm-cache --cache-mappings mappings.xml image
+	bounded 0 era_invalidate --written-since 1 --format dm-cache --cache-mappings mappings.xml \
+		image
 	[ "$(cat out)" = "invalidate_cblocks 4294967294" ]
 }

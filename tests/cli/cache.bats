@@ -3,8 +3,9 @@
 #
 # era_invalidate's formats for a dm-cache over the tracked device: dm-cache and cache-xml, against a
 # model of its own. A cache block is stale when any part of its origin block lies in a changed era
-# block, or past the last one; where that can't be known for all of them there is no list. The mappings
-# come from cache_dump's XML, from the cache's metadata, or from both, which must be the same.
+# block, or past the last one; where that can't be known for all of them there is no list. The
+# mappings come from cache_dump's XML, from the cache's metadata, or from both, which must be the
+# same.
 
 load ../lib/common
 load ../lib/cases
@@ -16,7 +17,8 @@ setup() {
 	scratch
 }
 
-# An era device: 20 blocks of 64 sectors, of which 4, 9, 14 and 19 were written in era 4, the last one.
+# An era device: 20 blocks of 64 sectors, of which 4, 9, 14 and 19 were written in era 4, the last
+# one.
 small_era() {
 	awk 'BEGIN {
 		print "<superblock uuid=\"\" block_size=\"64\" nr_blocks=\"20\" current_era=\"4\">\n<era_array>"
@@ -146,12 +148,16 @@ as_arguments() {
 		END { flush() }'
 }
 
-# random_metadata_agree SEED: metadata made of cache.xml, where the kernel has blocks of that size. Version
-# 1.1 of cache_restore wants mappings in order.
+# random_metadata_agree SEED: metadata made of cache.xml, where the kernel has blocks of that size.
+# Version 1.1 of cache_restore wants mappings in order.
 random_metadata_agree() {
 	local version
 	[ $(($(cut -d ' ' -f 2 sizes) % 64)) = 0 ] && [ -x "$PEER_DIR/cache_restore" ] || return 0
-	{ head -n 2 cache.xml; grep '<mapping ' cache.xml | sort -t '"' -k 2,2n; tail -n 2 cache.xml; } >sorted.xml
+	{
+		head -n 2 cache.xml
+		grep '<mapping ' cache.xml | sort -t '"' -k 2,2n
+		tail -n 2 cache.xml
+	} >sorted.xml
 	mv sorted.xml cache.xml
 	for version in 1 2; do
 		rm -f meta
@@ -159,13 +165,15 @@ random_metadata_agree() {
 		status_is 0 from_metadata dm-cache meta >got || return
 		same "messages from metadata of version $version, seed $1" messages got || return
 		status_is 0 from_metadata cache-xml meta >got.xml || return
-		same "mappings from metadata of version $version, seed $1" <(grep '<mapping ' kept.xml | sort) \
+		same "mappings from metadata of version $version, seed $1" <(grep '<mapping ' \
+			kept.xml | sort) \
 			<(grep '<mapping ' got.xml | sort) || return
 		asked=$((asked + 1))
 	done
 }
 
-# from_metadata FORMAT METADATA [OPTION...]: the answer for the cache that these are of, without XML.
+# from_metadata FORMAT METADATA [OPTION...]: the answer for the cache that these are of, without
+# XML.
 from_metadata() {
 	era_invalidate --written-since "${since:-5}" --format "$1" --cache-metadata "${@:2}" era
 }
@@ -268,7 +276,8 @@ random_agrees() {
 	small
 	command_line() {
 		# shellcheck disable=SC2086
-		status_is 2 era_invalidate --written-since 4 $1 era >got && says "$2" && [ ! -s got ]
+		status_is 2 era_invalidate --written-since 4 $1 era >got && says "$2" &&
+			[ ! -s got ]
 	}
 	cases 7 command_line <<-'EOF'
 		--format dm-cache | --cache-metadata
@@ -342,7 +351,8 @@ random_agrees() {
 	sed -i 's/origin_block="20"/origin_block="9223372036854775807"/' cache.xml
 	since=5 stale_is 9
 	# The last cache block reaches past the end of the device, and is stale only when changed.
-	sed -i 's/ block_size="64"/ block_size="192"/; s/origin_block="[0-9]*"/origin_block="6"/' cache.xml
+	sed -i 's/ block_size="64"/ block_size="192"/; s/origin_block="[0-9]*"/origin_block="6"/' \
+		cache.xml
 	since=5 stale_is ""
 	since=4 stale_is "0-2 5-7 9"
 	sed -i 's/origin_block="6"/origin_block="7"/' cache.xml
@@ -440,8 +450,8 @@ cache_metadata() {
 	cache_metadata version1
 	cache_metadata version2 --metadata-version 2
 	faults_library
-	# The superblock; mappings, dirty bits, index and bitmap; and roots: of these two, of hints, discards
-	# and counts.
+	# The superblock; mappings, dirty bits, index and bitmap; and roots: of these two, of hints,
+	# discards and counts.
 	unreadable version2 dm-cache
 	[ "$nr" = 10 ]
 	unreadable version2 cache-xml
@@ -540,8 +550,9 @@ dumps() {
 	cmp meta meta.was
 }
 
-# random_cache SEED NR: cache.xml, of which some are mapped, with hints; and dirty.xml, of which some are
-# dirty, and what is left of it without these. never is metadata in which nothing was written.
+# random_cache SEED NR: cache.xml, of which some are mapped, with hints; and dirty.xml, of which
+# some are dirty, and what is left of it without these. never is metadata in which nothing was
+# written.
 random_cache() {
 	awk -v seed="$1" -v nr="$2" '
 		BEGIN {
@@ -583,12 +594,14 @@ tells() {
 	grep -q -e "$1" "$stderr" || wrong "does not tell \"$1\":"
 }
 
-# metadata_are_read VERSION NR: as they were restored, as cache_dump dumps them, and with what is dirty.
+# metadata_are_read VERSION NR: as they were restored, as cache_dump dumps them, and with what is
+# dirty.
 metadata_are_read() {
 	local dirty given
 	rm -f clean
 	size=4M cache_metadata clean --metadata-version "$1" || [ "$2" = 0 ] || return
-	[ -n "$(head -c 1 clean | tr -d '\0')" ] || return 0 # cache_restore 1.1 makes no empty caches
+	[ -n "$(head -c 1 clean | tr -d '\0')" ] ||
+		return 0 # cache_restore 1.1 makes no empty caches
 	status_is 0 all_of clean >got && same "all mappings, version $1, $2" cache.xml got || return
 	[ "$2" = 0 ] && return # which cache_dump 0.9 calls damaged
 	dumps clean cache.xml || return
@@ -624,7 +637,9 @@ metadata_are_read() {
 	small
 	differs() {
 		small_cache | sed "$2" >other.xml
-		small_cache | fails cmp -s - other.xml && mappings=other.xml refused 4 "not those of the cache metadata" --cache-metadata meta &&
+		small_cache | fails cmp -s - other.xml &&
+			mappings=other.xml refused 4 "not those of the cache metadata" \
+				--cache-metadata meta &&
 			tells "$1" || return
 		mappings=other.xml refused 4 "" --cache-metadata meta --allow-dirty && tells "$1"
 	}
@@ -646,7 +661,8 @@ metadata_are_read() {
 	sed -i '/cache_block="9" origin/s/false/true/' cache.xml
 	cache_metadata meta --metadata-version 1
 	small_cache >other.xml
-	mappings=other.xml refused 4 "wanted cache block 9 of origin block 8, dirty" --cache-metadata meta --allow-dirty
+	mappings=other.xml refused 4 "wanted cache block 9 of origin block 8, dirty" \
+		--cache-metadata meta --allow-dirty
 	echo old >list
 	mappings=other.xml refused 4 "not those" --cache-metadata meta -o list
 	[ "$(cat list)" = old ]
@@ -660,10 +676,12 @@ spoiled() {
 	blkedit bad $3 && fails cmp -s whole bad || return
 	for format in dm-cache cache-xml; do
 		if [[ $1 = *$format* ]]; then
-			status_is 1 from_metadata $format bad --allow-dirty >got && tells "^era_invalidate: bad: $2" && [ ! -s got ] ||
+			status_is 1 from_metadata $format bad --allow-dirty >got &&
+				tells "^era_invalidate: bad: $2" && [ ! -s got ] ||
 				return
 			[[ $1 = dm-cache* ]] || continue # hints come from the XML, then
-			exit_status from_metadata $format bad --allow-dirty --cache-mappings cache.xml >got
+			exit_status from_metadata $format bad \
+				--allow-dirty --cache-mappings cache.xml >got
 			one_of 1 4 && [ ! -s got ]
 		else
 			status_is 0 from_metadata $format bad --allow-dirty >got
@@ -783,7 +801,8 @@ flip() {
 	local byte
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
 	# shellcheck disable=SC2059
-	printf "\\x$(printf %02x $((byte ^ 16)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+	printf "\\x$(printf %02x $((byte ^ 16)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 @test "a lost pointer: older mappings that are whole are refused" {
@@ -841,7 +860,8 @@ flip() {
 	flags() {
 		cp meta other
 		blkedit other sb.flags="$1"
-		status_is "$2" from_metadata dm-cache other >got && status_is "$3" from_metadata cache-xml other >got || return
+		status_is "$2" from_metadata dm-cache other >got &&
+			status_is "$3" from_metadata cache-xml other >got || return
 		[ -z "$4" ] || says "$4"
 	}
 	cases 4 flags <<-'EOF'
@@ -868,7 +888,8 @@ flip() {
 	done
 }
 
-# Memory goes by what there is, not by what is claimed. 65536 KiB are little more than the programs need.
+# Memory goes by what there is, not by what is claimed. 65536 KiB are little more than the programs
+# need.
 @test "the number of blocks that is claimed takes no memory" {
 	local version
 	need "$PEER_DIR/cache_restore"
@@ -883,16 +904,19 @@ flip() {
 		cache_metadata meta --metadata-version $version
 		blkedit meta sb.cache-blocks=max sb.sm-blocks=4161600
 		truncate -s 16G meta
-		status_is 1 small_memory --written-since 5 --format cache-xml --cache-metadata meta era
+		status_is 1 small_memory --written-since 5 --format cache-xml \
+			--cache-metadata meta era
 		says "mappings, block 1 of 8438050: wrong number of entries: found 16, wanted 509"
 	done
 	sed -i 's/nr_cache_blocks="16"/nr_cache_blocks="4294967295"/' cache.xml
-	status_is 0 small_memory --written-since 4 --format dm-cache --cache-mappings cache.xml era >got
+	status_is 0 small_memory --written-since 4 --format dm-cache --cache-mappings cache.xml \
+		era >got
 	[ "$(cat got)" = "invalidate_cblocks 0-2 6" ]
 	# And what there is takes two bits for each cache block.
 	sed -i 's/nr_cache_blocks="4294967295"/nr_cache_blocks="8000000"/; s/cache_block="9"/cache_block="7999999"/' cache.xml
 	truncate -s 128M large
 	"$PEER_DIR/cache_restore" -q -i cache.xml -o large
-	status_is 0 small_memory --written-since 4 --format cache-xml --cache-metadata large era >got
+	status_is 0 small_memory --written-since 4 --format cache-xml --cache-metadata large \
+		era >got
 	grep -q 'cache_block="7999999"' got
 }

@@ -44,7 +44,8 @@ quietly() {
 	fi
 
 	# In pages, too; "era" alone is what the kernel remembers.
-	fails grep -rnE '(^|[^-])\<era (check|ctl|dump|format|invalidate|metadata-size|repair|restore)' \
+	fails grep -rnE \
+		'(^|[^-])\<era (check|ctl|dump|format|invalidate|metadata-size|repair|restore)' \
 		root/usr/share/man
 	grep -rniE '(Nm|Xr|Dt) "?era\>|^(# )?era:' root/usr/share/man >found || :
 	fails grep -vi '\(Nm\|Xr\|Dt\) era-tools' found

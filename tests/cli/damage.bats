@@ -38,10 +38,12 @@ ask() {
 	case $1 in
 	live-dump) era_dump --compact "${@:3}" "$2" ;;
 	live-logical) era_dump --logical "${@:3}" "$2" ;;
-	live-since-*) era_invalidate --format ranges --unit blocks --written-since "${1##*-}" "${@:3}" "$2" ;;
+	live-since-*) era_invalidate --format ranges --unit blocks --written-since "${1##*-}" \
+		"${@:3}" "$2" ;;
 	snap-dump) era_dump -m --compact "${@:3}" "$2" ;;
 	snap-logical) era_dump -m --logical "${@:3}" "$2" ;;
-	snap-since-*) era_invalidate -m --snapshot-era 8 --format ranges --unit blocks --written-since "${1##*-}" "${@:3}" "$2" ;;
+	snap-since-*) era_invalidate -m --snapshot-era 8 --format ranges --unit blocks \
+		--written-since "${1##*-}" "${@:3}" "$2" ;;
 	esac
 }
 
@@ -123,13 +125,16 @@ era_repair_covers() {
 	rm -f fixed
 	exit_status era_repair -q -i "$1" -o fixed
 	one_of 0 5 || wrong "era_repair" || return
-	[ "$status" = 0 ] || [[ $(<"$stderr") != *$'\n'* ]] || wrong "era_repair -q: not one line:" || return
+	[ "$status" = 0 ] || [[ $(<"$stderr") != *$'\n'* ]] ||
+		wrong "era_repair -q: not one line:" || return
 	local unknown=$status
 	exit_status era_check fixed >/dev/null
 	one_of 0 || wrong "era_check after era_repair" || return
 	era_dump --logical fixed >got || return
-	logical_covers "$right/live-logical" got || wrong "era_repair: not all of the right answer" || return
-	[ "$unknown" = 5 ] || cmp -s got "$right/live-logical" || wrong "era_repair: status 0 and another answer"
+	logical_covers "$right/live-logical" got ||
+		wrong "era_repair: not all of the right answer" || return
+	[ "$unknown" = 5 ] || cmp -s got "$right/live-logical" ||
+		wrong "era_repair: status 0 and another answer"
 }
 
 # survives IMAGE: all questions in all ways; for damage anywhere but in a superblock.
@@ -146,7 +151,8 @@ survives() {
 	refused_total=$((${refused_total:-0} + refusals))
 }
 
-# salvaged IMAGE: nothing but its superblock is destroyed, so era_repair and era_dump --repair lose nothing.
+# salvaged IMAGE: nothing but its superblock is destroyed, so era_repair and era_dump --repair lose
+# nothing.
 salvaged() {
 	local era
 	era=$(u32 "$whole" 0 184)
@@ -237,7 +243,8 @@ half() {
 		[ $((n % 2)) = "$1" ] && [ "$block" != 0 ] && [ "$block" != "$clone" ] || continue
 		echo "$block" >>cases
 		hurt "$2" "$block" && found hurt "$block" && survives hurt && continue
-		wrong "failed: $2 block $block: $(grep "^$block " "$BATS_FILE_TMPDIR/kinds")" || echo "$block" >>bad
+		wrong "failed: $2 block $block: $(grep "^$block " "$BATS_FILE_TMPDIR/kinds")" ||
+			echo "$block" >>bad
 	done <"$BATS_FILE_TMPDIR/used"
 	echo "${refused_total:-0}" >refused
 }
@@ -321,7 +328,8 @@ super_case() {
 	[ "$n" -gt 20 ]
 }
 
-# reseal EDITS: BLOCK OFFSET HEX triples, each made with a right checksum; fields.table has more of them.
+# reseal EDITS: BLOCK OFFSET HEX triples, each made with a right checksum; fields.table has more of
+# them.
 reseal() {
 	cp "$whole" hurt
 	eval "set -- $1"
@@ -339,7 +347,8 @@ reseal() {
 	# What such an era means can't be told, so only refusal is asked for.
 	late() {
 		reseal "$3"
-		status_is 1 era_check hurt >out && status_is 1 era_check --ignore-non-fatal-errors hurt >out || return
+		status_is 1 era_check hurt >out &&
+			status_is 1 era_check --ignore-non-fatal-errors hurt >out || return
 		status_is 1 ask "$2-dump" hurt >got && ! grep -q '</superblock>' got &&
 			status_is 1 ask "$2-since-1" hurt >got && [ ! -s got ] || return
 		exit_status ask "$2-since-1" hurt --repair >got

@@ -93,7 +93,8 @@ nearest() {
 	local way
 	for way in '' help; do
 		status_is 2 era $way "$1" >out || return
-		[ ! -s out ] && grep -Fqx "era: unknown command '$1', the nearest is '$2'" "$stderr" || return
+		[ ! -s out ] && grep -Fqx "era: unknown command '$1', the nearest is '$2'" \
+			"$stderr" || return
 	done
 }
 
@@ -150,7 +151,8 @@ nearest() {
 	done
 }
 
-# make_tree WORD...: in the build tree, without what a make that runs the tests has in the environment.
+# make_tree WORD...: in the build tree, without what a make that runs the tests has in the
+# environment.
 make_tree() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKE_TERMOUT -u MAKE_TERMERR \
 		make -s -C "$abs_top_builddir" DESTDIR="$PWD/root" "$@" >make.log 2>&1 && return

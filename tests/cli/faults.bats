@@ -155,8 +155,8 @@ traced() {
 	traced_with none:1:5 "$@"
 }
 
-# traced_with FAULT COMMAND...: what it does to files; their names from here, a process's number and what a
-# nameless file is called left out.
+# traced_with FAULT COMMAND...: what it does to files; their names from here, a process's number and
+# what a nameless file is called left out.
 traced_with() {
 	rm -f trace
 	(FAULT_TRACE=trace with_fault "$@") >/dev/null
@@ -209,7 +209,8 @@ traced_with() {
 		EOF
 		rm -f new
 		# shellcheck disable=SC2086
-		diff <(FAULT_NO_TMPFILE=1 traced_with renameat2:1:22 $writer new | tail -n 5) - <<-'EOF'
+		diff <(FAULT_NO_TMPFILE=1 traced_with renameat2:1:22 $writer new |
+			tail -n 5) - <<-'EOF'
 			fsync new.tmp
 			renameat2 new
 			create new 600

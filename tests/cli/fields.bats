@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Consistent damage: every row of fields.table. What era_check, era_dump and era_invalidate say, live
-# and of the snapshot, is what the row says; where they refuse, repairing leaves out nothing.
+# Consistent damage: every row of fields.table. What era_check, era_dump and era_invalidate say,
+# live and of the snapshot, is what the row says; where they refuse, repairing leaves out nothing.
 # ERA_FIELDS=WORDS takes only the rows that hold them.
 
 load ../lib/common
@@ -40,7 +40,8 @@ part() {
 	local rows
 	mkdir "part$1" && cd "part$1" || return
 	BATS_TEST_TMPDIR=$PWD
-	rows=$(grep -v '^#' "$table" | grep -F -e "${ERA_FIELDS:-}" | awk -v n="$1" -v of="$2" 'NR % of == n')
+	rows=$(grep -v '^#' "$table" | grep -F -e "${ERA_FIELDS:-}" |
+		awk -v n="$1" -v of="$2" 'NR % of == n')
 	cases "$(wc -l <<<"$rows")" row <<<"$rows" && touch done
 }
 

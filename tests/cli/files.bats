@@ -34,7 +34,8 @@ mode_of() {
 		for maker in "${makers[@]}"; do
 			rm -f new
 			(umask "${mask%:*}" && $maker)
-			[ "$(mode_of new)" = "${mask#*:}" ] || wrong "$maker, umask $mask: $(mode_of new)"
+			[ "$(mode_of new)" = "${mask#*:}" ] ||
+				wrong "$maker, umask $mask: $(mode_of new)"
 		done
 	done
 }
@@ -58,7 +59,8 @@ mode_of() {
 	[ -L link ]
 	cmp old xml
 	ln -sf nowhere link
-	for maker in "era_dump -o link image" "era_restore -q -i xml -o link" "era_repair -q -i image -o link"; do
+	for maker in "era_dump -o link image" "era_restore -q -i xml -o link" \
+		"era_repair -q -i image -o link"; do
 		# shellcheck disable=SC2086
 		exit_status $maker
 		one_of 3
@@ -72,7 +74,8 @@ made_exclusively() {
 	# The leak sanitizer can't work where strace does.
 	# shellcheck disable=SC2086
 	ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0:verify_asan_link_order=0 \
-		strace -f "${@:2}" -o trace -e trace=openat,open,creat,execve,fork,vfork,clone $1 >/dev/null
+		strace -f "${@:2}" -o trace -e trace=openat,open,creat,execve,fork,vfork,clone \
+		$1 >/dev/null
 	[ "$(grep -c -E '(execve|fork|clone)\(' trace)" = 1 ] || { cat trace; false; }
 	[ "$(grep O_CREAT trace | grep -vc O_EXCL)" = 0 ] || { cat trace; false; }
 }
@@ -112,7 +115,8 @@ made_exclusively() {
 	chmod 755 .
 	programs_for_all "$PWD"
 	chmod a=r image xml
-	"${as[@]}" true && "${as[@]}" cat image >/dev/null 2>&1 || skip_test "another user cannot reach this folder"
+	"${as[@]}" true && "${as[@]}" cat image >/dev/null 2>&1 ||
+		skip_test "another user cannot reach this folder"
 	status_is 0 "${as[@]}" era_check -q image
 	status_is 0 "${as[@]}" era_dump image >got
 	cmp got xml
@@ -120,14 +124,16 @@ made_exclusively() {
 	status_is 3 "${as[@]}" era_check -q --auto-repair image
 	status_is 3 "${as[@]}" era_restore -q -i xml -o image
 	chmod a= image
-	[ "$(id -u)" = 0 ] || "${as[@]}" cat image 2>/dev/null || status_is 3 "${as[@]}" era_check -q image
+	[ "$(id -u)" = 0 ] || "${as[@]}" cat image 2>/dev/null ||
+		status_is 3 "${as[@]}" era_check -q image
 }
 
 # A real loop device: one that is held exclusively, as by a mount or by device mapper.
 loop_of() {
 	need losetup
 	[ "$(id -u)" = 0 ] || skip_test "needs root for a loop device"
-	loop=$(losetup -f --show "${@:2}" "$1" 2>/dev/null) || skip_test "no loop device is to be had"
+	loop=$(losetup -f --show "${@:2}" "$1" 2>/dev/null) ||
+		skip_test "no loop device is to be had"
 }
 
 # held COMMAND...: while the loop device is held exclusively.

@@ -67,7 +67,8 @@ is_now() {
 	need losetup jq
 	local loop
 	loop=$(losetup -f --show disk 2>/dev/null) || skip_test "has no loop devices"
-	status_is 0 era_format --block-size 4k --origin "$loop" meta || { losetup -d "$loop"; false; }
+	status_is 0 era_format --block-size 4k --origin "$loop" meta ||
+		{ losetup -d "$loop"; false; }
 	losetup -d "$loop"
 	says "for a device of 976.5 KiB (999936 bytes): 245 blocks"
 }

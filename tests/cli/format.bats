@@ -68,7 +68,8 @@ bytes() {
 
 # as_bytes SIZE BYTES
 as_bytes() {
-	[ "$(bytes --block-size 4k --device-size "$1")" = "$(bytes --block-size 4k --device-size "$2")" ] &&
+	[ "$(bytes --block-size 4k --device-size "$1")" \
+		= "$(bytes --block-size 4k --device-size "$2")" ] &&
 		exit_status era_invalidate --written-since 0 --device-size "$1" meta >/dev/null &&
 		grep -q "found $2 bytes" "$stderr"
 }
@@ -188,7 +189,8 @@ grows() {
 			grep -q "more than the 4161600 that dm-era can use" said
 		fi
 	done
-	[ "$(bytes --block-size 4k --device-size 100G --writesets $low)" -gt $((most / 1000 * 999)) ]
+	[ "$(bytes --block-size 4k --device-size 100G --writesets $low)" \
+		-gt $((most / 1000 * 999)) ]
 }
 
 # formats STATUS WORDS: era_format on the file "new", which does not exist.
@@ -300,7 +302,8 @@ formats() {
 	for era in 0 1 7 4194967295; do
 		rm -f new
 		era_format --block-size 28k --device-size 1000001s --era $era new
-		printf '# sectors 1000001 block 56 nr_blocks 17858 era %d\n0 17857 %d\n' $era $era >truth
+		printf '# sectors 1000001 block 56 nr_blocks 17858 era %d\n0 17857 %d\n' $era \
+			$era >truth
 		[ "$(truth_field nr_blocks truth)" = $(((1000001 + 55) / 56)) ]
 		if [ $era -lt 10 ]; then
 			image_is_true new truth
@@ -342,6 +345,7 @@ formats() {
 	cp new was
 	status_is 3 ofdlock read new era_format --force --block-size 4k --device-size 1G --era 9 new
 	says "in use"
-	status_is 3 ofdlock write new era_format --force --block-size 4k --device-size 1G --era 9 new
+	status_is 3 ofdlock write new era_format --force --block-size 4k --device-size 1G \
+		--era 9 new
 	cmp new was
 }

@@ -24,8 +24,8 @@ setup() {
 	need_ours era "${programs[@]}"
 }
 
-# each FUNCTION: FUNCTION PROGRAM for all programs, under both their names, which may be two words; all
-# of them are tried.
+# each FUNCTION: FUNCTION PROGRAM for all programs, under both their names, which may be two words;
+# all of them are tried.
 each() {
 	local program bad=()
 	for program in "${programs[@]}" "${commands[@]}"; do
@@ -47,7 +47,8 @@ section() {
 # The options of a page: items of a list whose text begins with Fl. "Fl o , Fl -output Ns" has two.
 page_options() {
 	section "$1" DESCRIPTION |
-		awk '/^\.It Fl / { for (i = 2; i < NF; i++) if ($i == "Fl") print "-" $(i + 1) }' | sort
+		awk '/^\.It Fl / { for (i = 2; i < NF; i++) if ($i == "Fl") print "-" $(i + 1) }' \
+			| sort
 }
 
 # The options of a help text: lines such as "  -o, --output=FILE  Write to". argp keeps --usage out
@@ -108,7 +109,8 @@ usage_is_usage() {
 
 version_is_version() {
 	local dir=$BATS_TEST_TMPDIR version
-	version=$(sed -n 's/^AC_INIT(\[era-tools\], \[\(.*\)\])$/\1/p' "$abs_top_srcdir/configure.ac")
+	version=$(sed -n 's/^AC_INIT(\[era-tools\], \[\(.*\)\])$/\1/p' \
+		"$abs_top_srcdir/configure.ac")
 	echo "$1 (era-tools) $version" >"$dir/want"
 	answers "$dir/long" $1 --version && answers "$dir/short" $1 -V &&
 		cmp "$dir/want" "$dir/long" && cmp "$dir/want" "$dir/short"
@@ -311,7 +313,8 @@ example_files() {
 	unknown_option_is_refused era
 	page_statuses era >"$dir/page"
 	[ "$(tr '\n' ' ' <"$dir/page")" = "0 1 2 3 4 5 " ]
-	[ "$(page_options era | tr '\n' ' ')" = "$(printf '%s\n' -h --help --usage -V --version | sort | tr '\n' ' ')" ]
+	[ "$(page_options era | tr '\n' ' ')" \
+		= "$(printf '%s\n' -h --help --usage -V --version | sort | tr '\n' ' ')" ]
 }
 
 # What a page is about is said alike in its NAME, in the list of era(8) and in that of "era help".
@@ -322,7 +325,8 @@ example_files() {
 	done | sort >"$dir/pages"
 	era help | sed -n 's/^  \([a-z-]*\)  */\1 /p' | sort >"$dir/help"
 	diff -u "$dir/pages" "$dir/help"
-	sed -n '/^\.It Cm /{s/^.It Cm //;N;N;s/; see\n.*//;s/\n/ /;p}' "$(page era)" | sort >"$dir/era"
+	sed -n '/^\.It Cm /{s/^.It Cm //;N;N;s/; see\n.*//;s/\n/ /;p}' "$(page era)" |
+		sort >"$dir/era"
 	diff -u "$dir/pages" "$dir/era"
 }
 
@@ -339,16 +343,19 @@ example_files() {
 	for page in "$abs_top_srcdir"/man/*.[1-8]; do
 		name=$(basename "${page%.*}")
 		[ "$(sed -n '/^\.Sh NAME$/{n;s/^\.Nm //p}' "$page")" = "$name" ]
-		! command -v lexgrog >/dev/null || [[ "$(lexgrog "$page")" == "$page: \"$name - "* ]]
+		! command -v lexgrog >/dev/null ||
+			[[ "$(lexgrog "$page")" == "$page: \"$name - "* ]]
 	done
 }
 
 # Links may be missing where another package has their names.
 @test "no text names a command by its link" {
 	local program bad
-	bad=$(grep -nE '\<era_(check|dump|invalidate|repair|restore)\>' "$abs_top_srcdir"/man/*.[178] || :)
+	bad=$(grep -nE '\<era_(check|dump|invalidate|repair|restore)\>' \
+		"$abs_top_srcdir"/man/*.[178] || :)
 	for program in "${commands[@]}"; do
-		bad+=$($program --help | grep -E '\<era_(check|dump|invalidate|repair|restore)\>' || :)
+		bad+=$($program --help |
+			grep -E '\<era_(check|dump|invalidate|repair|restore)\>' || :)
 	done
 	echo "$bad"
 	[ -z "$bad" ]

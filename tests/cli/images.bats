@@ -25,7 +25,8 @@ setup() {
 each() {
 	local image bad=()
 	for image in "${images[@]}"; do
-		"$@" "$image" "$abs_top_srcdir/tests/images/${image##*/}/truth" || bad+=("${image##*/}")
+		"$@" "$image" "$abs_top_srcdir/tests/images/${image##*/}/truth" ||
+			bad+=("${image##*/}")
 	done
 	[ ${#bad[@]} = 0 ] || printf 'wrong: %s\n' "${bad[*]}"
 	[ ${#bad[@]} = 0 ]

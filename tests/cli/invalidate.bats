@@ -72,7 +72,8 @@ answers() {
 		xml | ranges*) echo "since $since" ;;
 		esac
 		# shellcheck disable=SC2086
-		status_is 0 era_invalidate $options --written-since "$since" --format $format "$image" || return
+		status_is 0 era_invalidate $options --written-since "$since" \
+			--format $format "$image" || return
 	done
 }
 
@@ -82,12 +83,15 @@ formats_agree() {
 	shift 3
 	bytes=$(($(truth_field block "$truth") * 512))
 	truths_since "$truth" "$@" >want
-	awk -v by="$bytes" '/since/ { print; next } { printf "%.0f %.0f\n", $1 * by, $2 * by }' want >want.bytes
+	awk -v by="$bytes" '/since/ { print; next } { printf "%.0f %.0f\n", $1 * by, $2 * by }' \
+		want >want.bytes
 
-	answers "ranges --unit blocks" "$image" "$options" "$@" >got && same "blocks" want got || return
+	answers "ranges --unit blocks" "$image" "$options" "$@" >got && same "blocks" want got ||
+		return
 	answers ranges "$image" "$options" "$@" >got && same "bytes" want.bytes got || return
 	answers xml "$image" "$options" "$@" >all &&
-		awk -F '"' '/^since/ { print } /<range / { print $2, $4 - $2 } /<block / { print $2, 1 }' all >got &&
+		awk -F '"' \
+			'/^since/ { print } /<range / { print $2, $4 - $2 } /<block / { print $2, 1 }' all >got &&
 		same "XML" want got || return
 	answers json "$image" "$options" "$@" >all &&
 		jq -r '"since \(.since)", (.ranges[] | "\(.offset) \(.length)")' all >got &&
@@ -108,7 +112,8 @@ model_agrees() {
 		same "the logical dump" truth logical || return
 	era=$(truth_field era truth)
 	# shellcheck disable=SC2046
-	formats_agree "$image" truth "${options:+$options --snapshot-era $era}" $(seq 0 $((era > 20 ? 37 : 1)) "$era")
+	formats_agree "$image" truth "${options:+$options --snapshot-era $era}" \
+		$(seq 0 $((era > 20 ? 37 : 1)) "$era")
 }
 
 @test "all formats and the model agree on all images for every N" {
@@ -131,7 +136,8 @@ random_agrees() {
 	local copy=copy.$1 era first
 	random_xml "$1" >random.xml
 	rm -f "$copy"
-	status_is 0 era_restore -q -i random.xml -o "$copy" && status_is 0 era_check -q "$copy" || return
+	status_is 0 era_restore -q -i random.xml -o "$copy" && status_is 0 era_check -q "$copy" ||
+		return
 	if grep -q '<marked' random.xml; then
 		status_is 0 era_dump --compact "$copy" | cmp - random.xml || return
 	elif grep -q '<bit' random.xml; then
@@ -197,7 +203,8 @@ random_agrees() {
 	sample_bits | sed 's/block_size="8"/block_size="24"/' | era_restore -q -i - -o meta
 	unit() {
 		# shellcheck disable=SC2086
-		status_is 0 era_invalidate --written-since "$1" --format ranges $2 meta >got || return
+		status_is 0 era_invalidate --written-since "$1" --format ranges $2 meta >got ||
+			return
 		[ "$(tr '\n' ' ' <got)" = "$3 " ] || wrong "got: $(cat got)"
 	}
 	cases 6 unit <<-'EOF'
@@ -214,12 +221,16 @@ random_agrees() {
 	need jq
 	sample_bits | era_restore -q -i - -o meta
 	clipped() {
-		status_is 0 era_invalidate --written-since 0 --format ranges --device-size "$1" meta >got &&
+		status_is 0 era_invalidate --written-since 0 --format ranges \
+			--device-size "$1" meta >got &&
 			[ "$(cat got)" = "0 $2" ] || return
-		status_is 0 era_invalidate --written-since 1 --format ranges --device-size "$1" meta >got &&
-			[ "$(tail -n 1 got)" = "8192 $(($2 - 8192))" ] && [ "$(head -n 1 got)" = "0 4096" ] || return
+		status_is 0 era_invalidate --written-since 1 --format ranges \
+			--device-size "$1" meta >got &&
+			[ "$(tail -n 1 got)" = "8192 $(($2 - 8192))" ] &&
+			[ "$(head -n 1 got)" = "0 4096" ] || return
 		status_is 0 era_invalidate --written-since 1 --format json --device-size "$1" meta |
-			jq -e --argjson last "$2" '.ranges[-1] | .offset + .length == $last' >/dev/null
+			jq -e --argjson last "$2" \
+				'.ranges[-1] | .offset + .length == $last' >/dev/null
 	}
 	cases 5 clipped <<-'EOF'
 		12288 | 12288
@@ -230,7 +241,8 @@ random_agrees() {
 	EOF
 	refused() {
 		for format in xml json ranges bitmap; do
-			exit_status era_invalidate --written-since 0 --format "$format" --device-size "$1" meta >got
+			exit_status era_invalidate --written-since 0 --format "$format" \
+				--device-size "$1" meta >got
 			one_of 2 4 && [ ! -s got ] && [ -s "$stderr" ] || wrong "$format" || return
 		done
 		exit_status era_invalidate --written-since 0 -o list --device-size "$1" meta
@@ -259,11 +271,14 @@ random_agrees() {
 	status_is 0 era_invalidate --written-since 0 --format ranges --unit sectors \
 		--device-size $((sectors * 512)) "$image" >clipped
 	[ "$(cat clipped)" = "0 $sectors" ]
-	status_is 0 era_invalidate --written-since 0 --format ranges --device-size $((sectors * 512)) "$image" >clipped
+	status_is 0 era_invalidate --written-since 0 --format ranges \
+		--device-size $((sectors * 512)) "$image" >clipped
 	[ "$(cat clipped)" = "0 $((sectors * 512))" ]
-	status_is 0 era_invalidate --written-since 0 --device-size $((sectors * 512)) "$image" >clipped.xml
+	status_is 0 era_invalidate --written-since 0 --device-size $((sectors * 512)) \
+		"$image" >clipped.xml
 	grep -q '<range begin="0" end="501"/>' clipped.xml
-	status_is 0 era_invalidate --written-since 0 --device-size $((sectors * 512)) --format bitmap "$image" >clipped
+	status_is 0 era_invalidate --written-since 0 --device-size $((sectors * 512)) \
+		--format bitmap "$image" >clipped
 	cmp clipped <(era_invalidate --written-since 0 --format bitmap "$image")
 }
 
@@ -272,9 +287,11 @@ random_agrees() {
 	for image in "$images"/*; do
 		era=$(truth_field era "$abs_top_srcdir/tests/images/${image##*/}/truth")
 		for format in xml json ranges bitmap; do
-			status_is 0 era_invalidate --written-since $((era + 1)) --format "$format" "$image" >got
+			status_is 0 era_invalidate --written-since $((era + 1)) \
+				--format "$format" "$image" >got
 			silent
-			status_is 4 era_invalidate --written-since $((era + 2)) --format "$format" "$image" >got
+			status_is 4 era_invalidate --written-since $((era + 2)) \
+				--format "$format" "$image" >got
 			[ ! -s got ]
 			says "every block"
 			n=$((n + 1))
@@ -288,7 +305,8 @@ random_agrees() {
 @test "N at the end of u32" {
 	sample_bits | sed '1s/era="5"/era="4294967295"/;10s/era="3"/era="4294967295"/' |
 		era_restore -q -i - -o meta
-	status_is 0 era_invalidate --written-since 4294967295 --format ranges --unit blocks meta >got
+	status_is 0 era_invalidate --written-since 4294967295 --format ranges \
+		--unit blocks meta >got
 	[ "$(cat got)" = "2 1" ]
 	for n in 4294967296 4294967297 8589934592 18446744073709551615 18446744073709551616; do
 		exit_status era_invalidate --written-since "$n" meta >got
@@ -296,16 +314,19 @@ random_agrees() {
 		[ ! -s got ]
 	done
 	sample_bits | sed '1s/era="5"/era="4294967294"/' | era_restore -q -i - -o meta2
-	status_is 0 era_invalidate --written-since 4294967295 --format ranges meta2 | cmp - /dev/null
+	status_is 0 era_invalidate --written-since 4294967295 --format ranges meta2 |
+		cmp - /dev/null
 }
 
 @test "a snapshot answers up to its own era" {
 	local image n=0 era
 	for image in "$images"/020* "$images"/022* "$images"/023*; do
 		era=$(truth_field era "$abs_top_srcdir/tests/images/${image##*/}/truth.snap")
-		status_is 0 era_invalidate -m --snapshot-era "$era" --written-since "$era" "$image" >got
+		status_is 0 era_invalidate -m --snapshot-era "$era" --written-since "$era" \
+			"$image" >got
 		for late in $((era + 1)) $((era + 2)) 4294967295; do
-			status_is 4 era_invalidate --metadata-snapshot --snapshot-era "$era" --written-since "$late" "$image" >got
+			status_is 4 era_invalidate --metadata-snapshot --snapshot-era "$era" \
+				--written-since "$late" "$image" >got
 			[ ! -s got ]
 			says "every block"
 			n=$((n + 1))
@@ -316,12 +337,14 @@ random_agrees() {
 
 @test "--snapshot-era takes one that was left over, and refuses any other" {
 	truth_since 3 "$abs_top_srcdir/tests/images/022-snapshot-moved-on/truth.snap" >want
-	status_is 0 era_invalidate -m --snapshot-era 8 --written-since 3 --format ranges --unit blocks snapped |
+	status_is 0 era_invalidate -m --snapshot-era 8 --written-since 3 --format ranges \
+		--unit blocks snapped |
 		cmp - want
 	for era in 0 7 9 11 12 4294967295; do
 		status_is 4 era_invalidate -m --snapshot-era "$era" --written-since 3 snapped >got
 		[ ! -s got ]
-		status_is 4 era_invalidate -m --snapshot-era "$era" -o list --written-since 3 snapped
+		status_is 4 era_invalidate -m --snapshot-era "$era" -o list \
+			--written-since 3 snapped
 		[ ! -e list ]
 	done
 	# Without a snapshot it can't be met.
@@ -370,11 +393,14 @@ random_agrees() {
 		status_is 0 era_invalidate --written-since "$since" --format json snapped >got
 		[ "$(jq -s length got)" = 1 ]
 		jq -e "$filter" got >/dev/null
-		jq -e --argjson since "$since" '.since == $since and .current_era == 12 and .source == "live"' got >/dev/null
+		jq -e --argjson since "$since" \
+			'.since == $since and .current_era == 12 and .source == "live"' \
+			got >/dev/null
 		n=$((n + 1))
 	done
 	for since in 0 1 3 8; do
-		status_is 0 era_invalidate -m --snapshot-era 8 --written-since "$since" --format json snapped >got
+		status_is 0 era_invalidate -m --snapshot-era 8 --written-since "$since" \
+			--format json snapped >got
 		jq -e "$filter" got >/dev/null
 		jq -e '.source == "snapshot" and ([to_entries[] | select(.key | test("snap"))] |
 			map(.value) | index(8) != null)' got >/dev/null
@@ -396,9 +422,11 @@ random_agrees() {
 			print "</era_array></superblock>"
 		}' | era_restore -q -i - -o meta
 		for since in 0 1; do
-			status_is 0 era_invalidate --written-since "$since" --format bitmap meta >got
+			status_is 0 era_invalidate --written-since "$since" \
+				--format bitmap meta >got
 			[ "$(stat -c %s got)" = $(((blocks + 7) / 8)) ]
-			[ "$(bitmaps_to_ranges "$blocks" "$since" <got | tail -n +2)" = "$([ "$blocks" = 0 ] || echo "0 $blocks")" ]
+			[ "$(bitmaps_to_ranges "$blocks" "$since" <got | tail -n +2)" \
+				= "$([ "$blocks" = 0 ] || echo "0 $blocks")" ]
 		done
 		n=$((n + 1))
 	done
@@ -408,8 +436,10 @@ random_agrees() {
 @test "metadata that were formatted and never resumed: no blocks, no list" {
 	for image in "$images"/024* "$images"/025*; do
 		for n in 0 1; do
-			status_is 0 era_invalidate --written-since "$n" "$image" | cmp - <(printf '<blocks>\n</blocks>\n')
-			status_is 0 era_invalidate --written-since "$n" --format bitmap "$image" | cmp - /dev/null
+			status_is 0 era_invalidate --written-since "$n" "$image" |
+				cmp - <(printf '<blocks>\n</blocks>\n')
+			status_is 0 era_invalidate --written-since "$n" --format bitmap "$image" |
+				cmp - /dev/null
 		done
 		status_is 4 era_invalidate --written-since 2 "$image" | cmp - /dev/null
 	done

@@ -36,18 +36,21 @@ victim() {
 	restore-over) command=(era_restore -q -i levels.xml -o $out) old=old ;;
 	repair-new) command=(era_repair -q -i large -o $out) ;;
 	repair-over) command=(era_repair -q -i large -o $out) old=old ;;
-	format-over) command=(era_format -q --force --block-size 4k --device-size 24G --era 7 $out) old=old ;;
+	format-over) command=(era_format -q --force --block-size 4k --device-size 24G \
+		--era 7 $out) old=old ;;
 	counts) command=(era_check -q --auto-repair $out) old=hidden ;;
 	dump) command=(era_dump -o $out levels) old=old.text kind=text ;;
 	dump-gz) command=(era_dump -o $out.gz levels) kind=text ;;
 	invalidate) command=(era_invalidate --written-since 1 -o $out large) kind=text ;;
-	witness) command=(era_invalidate --written-since 1 -o /dev/null --witness-out $out large) old=old.text kind=text ;;
+	witness) command=(era_invalidate --written-since 1 -o /dev/null --witness-out $out large) \
+		old=old.text kind=text ;;
 	esac
 }
 
 # wrapper: what commands are run by. has_names: and nameless files aren't known.
 wrapper=() has_names=
-victims=(restore-new restore-over repair-new repair-over format-over counts dump dump-gz invalidate witness)
+victims=(restore-new restore-over repair-new repair-over format-over counts dump dump-gz \
+	invalidate witness)
 
 prepare() {
 	rm -rf out
@@ -90,11 +93,13 @@ is_whole() {
 		elif cmp -s "$file" "right/${file##*/}"; then
 			left=new
 		elif [ "$old" = hidden ] && era_check -q --ignore-non-fatal-errors "$file" &&
-			cmp -s <(era_dump -r --compact "$file" 2>/dev/null) <(era_dump -r --compact hidden 2>/dev/null); then
+			cmp -s <(era_dump -r --compact "$file" 2>/dev/null) \
+				<(era_dump -r --compact hidden 2>/dev/null); then
 			left=old
 		elif [ $kind = metadata ] && [ "$file" = out/file ] && refused_by_all "$file"; then
 			left=none
-		elif [[ $file == out/*.tmp ]] && { [ -n "$has_names" ] || cmp -s "$file" right/*; }; then
+		elif [[ $file == out/*.tmp ]] &&
+			{ [ -n "$has_names" ] || cmp -s "$file" right/*; }; then
 			[ -z "$old" ] || left=old
 		elif [ -n "$has_names" ] && [ -z "$old" ] && [ ! -s "$file" ]; then
 			: # its name is taken, and no more
@@ -133,7 +138,8 @@ kill_all() {
 		done
 	done
 	echo "# $killed of $((each * ${#victims[@]})) were killed; left: old ${found[old]:-0}, new ${found[new]:-0}, none ${found[none]:-0}, no file ${found[nothing]:-0}" >&3
-	[ "$bad" = 0 ] && [ "$killed" -ge $((each * ${#victims[@]} / 2)) ] && [ "${found[old]:-0}" -gt 0 ]
+	[ "$bad" = 0 ] && [ "$killed" -ge $((each * ${#victims[@]} / 2)) ] &&
+		[ "${found[old]:-0}" -gt 0 ]
 }
 
 @test "killed at random times" {

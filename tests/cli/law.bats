@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# A list with status 0 has been checked against all that could contradict it: faults that hid each other, each
-# of a kind, and some at random (tests/lib/mix.c; many more in mix.bats).
+# A list with status 0 has been checked against all that could contradict it: faults that hid each
+# other, each of a kind, and some at random (tests/lib/mix.c; many more in mix.bats).
 
 load ../lib/common
 load ../lib/cases
@@ -25,8 +25,8 @@ blocks() {
 	era_invalidate --format ranges --unit blocks --written-since "$@"
 }
 
-# nothing_lost SINCE: strict there is no list; with repair, and in what era_repair makes, nothing is left out of
-# it, and the status is not 0.
+# nothing_lost SINCE: strict there is no list; with repair, and in what era_repair makes, nothing is
+# left out of it, and the status is not 0.
 nothing_lost() {
 	truth_since "$1" "$truth" >want
 	exit_status blocks "$1" image >got
@@ -157,7 +157,8 @@ nothing_lost() {
 		/<writeset/ { era = $2; newest = era }
 		/<marked/ && $2 == 0 && $4 >= 1018 { at = era }
 		END { exit at != newest }' xml
-	[ "$(awk -F '"' '/<superblock/ { print $8 }' xml)" = "$(awk -F '"' '/<writeset/ { e = $2 } END { print e }' xml)" ]
+	[ "$(awk -F '"' '/<superblock/ { print $8 }' xml)" \
+		= "$(awk -F '"' '/<writeset/ { e = $2 } END { print e }' xml)" ]
 }
 
 @test "a device shorter than its space map, where nothing past its end is in use, is answered" {

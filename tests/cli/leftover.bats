@@ -41,7 +41,8 @@ stale() {
 		  <hints></hints>
 		</superblock>
 	END
-	era_invalidate --format "${format:-dm-cache}" --cache-mappings cache.xml --written-since "$@" metadata
+	era_invalidate --format "${format:-dm-cache}" --cache-mappings cache.xml \
+		--written-since "$@" metadata
 }
 
 # refused WORDS COMMAND...: status 4, and no list.
@@ -132,7 +133,8 @@ all_listed() {
 	[ "$(od -An -v -tx1 -w512 got | sort -u | tr -d ' \n')" = "$(printf 'ff%.0s' {1..512})" ]
 	status_is 5 since 2 -m --or-all -o list
 	[ "$(<list)" = "0 4096" ]
-	status_is 5 era_invalidate -m --written-since 2 --or-all --format ranges --device-size 16776704 metadata >got
+	status_is 5 era_invalidate -m --written-since 2 --or-all --format ranges \
+		--device-size 16776704 metadata >got
 	[ "$(<got)" = "0 16776704" ]
 	status_is 2 since 2 -m --or-all --device-size 8M >got
 	[ ! -s got ]
@@ -154,9 +156,12 @@ all_listed() {
 	cp sound metadata
 	stale 2 >want
 	sed -i '/origin_block="3000"/s/false/true/' cache.xml
-	refused dirty era_invalidate --format dm-cache --cache-mappings cache.xml --written-since 2 --or-all metadata
-	refused dirty era_invalidate --format dm-cache --cache-mappings cache.xml --written-since 9 --or-all metadata
-	refused dirty era_invalidate --format cache-xml --cache-mappings cache.xml --written-since 9 --or-all metadata
+	refused dirty era_invalidate --format dm-cache --cache-mappings cache.xml \
+		--written-since 2 --or-all metadata
+	refused dirty era_invalidate --format dm-cache --cache-mappings cache.xml \
+		--written-since 9 --or-all metadata
+	refused dirty era_invalidate --format cache-xml --cache-mappings cache.xml \
+		--written-since 9 --or-all metadata
 }
 
 @test "--or-all: as many blocks as there are, or were" {
@@ -177,7 +182,8 @@ all_listed() {
 	nr=5120
 	all_listed 9 --witness large
 	all_listed 2 -m --witness large
-	status_is 5 era_invalidate --written-since 9 --or-all --format ranges --device-size 8M --witness large metadata >got
+	status_is 5 era_invalidate --written-since 9 --or-all --format ranges --device-size 8M \
+		--witness large metadata >got
 	[ "$(<got)" = "0 8388608" ]
 	status_is 2 since 9 --or-all --device-size 12M --witness large >got
 	[ ! -s got ]

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What a script asks era_check --json at each stage in the life of metadata: which era is current, were
-# they stopped cleanly, what waits to be digested, is a metadata snapshot held and of which era, how
-# full is the device; and why there is no answer.
+# What a script asks era_check --json at each stage in the life of metadata: which era is current,
+# were they stopped cleanly, what waits to be digested, is a metadata snapshot held and of which
+# era, how full is the device; and why there is no answer.
 
 load ../lib/common
 load ../lib/cases
@@ -54,7 +54,8 @@ tells() {
 	local name next
 	for name in 001-clean-stop 002-crash; do
 		next=$(era_check --json "$images/$name" | jq '.live.current_era + 1')
-		status_is 0 era_invalidate --written-since "$next" --format ranges "$images/$name" >got
+		status_is 0 era_invalidate --written-since "$next" \
+			--format ranges "$images/$name" >got
 		[ ! -s got ]
 		status_is 4 era_invalidate --written-since $((next + 1)) "$images/$name"
 	done

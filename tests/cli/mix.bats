@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Several faults at once, each of which a check finds when it is alone, in every image: tests/lib/mix.c says
-# which, and what must hold. ERA_MIX_SEED draws others, ERA_MIX_CASES more for each image:
+# Several faults at once, each of which a check finds when it is alone, in every image:
+# tests/lib/mix.c says which, and what must hold. ERA_MIX_SEED draws others, ERA_MIX_CASES more for
+# each image:
 #
 #	ERA_MIX_SEED=7 ERA_MIX_CASES=5000 bats tests/cli/mix.bats
 
@@ -21,7 +22,8 @@ mixed() {
 	for number; do
 		gzip -dc "$abs_top_srcdir"/tests/images/"$number"-*/image.gz >image || return
 		n=$cases
-		# A damaged superblock is read for a second with a snapshot, and a large image takes longer.
+		# A damaged superblock is read for a second with a snapshot, and a large image takes
+		# longer.
 		case $number in
 		013|020|022|023) n=$((cases / 8)) ;;
 		esac

@@ -104,8 +104,8 @@ need_xattr() {
 		skip_test "the file system has no access control lists"
 }
 
-# Version 2, and entries of tag, rights and id: the owner rw, the user 65534 rw, the group nothing, mask rw,
-# others nothing. The mode is 660 then.
+# Version 2, and entries of tag, rights and id: the owner rw, the user 65534 rw, the group nothing,
+# mask rw, others nothing. The mode is 660 then.
 private_list=0200000001000600ffffffff02000600feff000004000000ffffffff10000600ffffffff20000000ffffffff
 
 @test "a file that is there keeps its access control list and attributes" {
@@ -118,9 +118,11 @@ private_list=0200000001000600ffffffff02000600feff000004000000ffffffff10000600fff
 		[ "$(stat -c %a work/out)" = 660 ] || return
 		status_is 0 "${command[@]}" -o work/out && cmp work/out "$want" || return
 		[ "$(stat -c %a work/out)" = 660 ] &&
-			[ "$(xattr names work/out)" = "system.posix_acl_access user.empty user.one" ] &&
+			[ "$(xattr names work/out)" \
+				= "system.posix_acl_access user.empty user.one" ] &&
 			[ "$(xattr get work/out system.posix_acl_access)" = "$private_list" ] &&
-			[ "$(xattr get work/out user.one)/$(xattr get work/out user.empty)" = "31/" ]
+			[ "$(xattr get work/out user.one)/$(xattr get work/out user.empty)" \
+				= "31/" ]
 	}
 	need_xattr
 	each_writer keeps_attributes
@@ -193,16 +195,19 @@ private_list=0200000001000600ffffffff02000600feff000004000000ffffffff10000600fff
 	# The group can be kept by who is in it.
 	chmod 6664 "$dir/out"
 	chown 0:65533 "$dir/out"
-	status_is 0 setpriv --reuid=65534 --regid=65534 --groups=65533 era_dump -o "$dir/out" "$dir/meta"
+	status_is 0 setpriv --reuid=65534 --regid=65534 --groups=65533 era_dump \
+		-o "$dir/out" "$dir/meta"
 	[ "$(stat -c %u:%g:%a "$dir/out")" = 65534:65533:664 ]
 	if (need_xattr); then
 		xattr set "$dir/out" system.posix_acl_access "$private_list"
 		chown 0:65533 "$dir/out"
-		status_is 0 setpriv --reuid=65534 --regid=65534 --groups=65533 era_dump -o "$dir/out" "$dir/meta"
+		status_is 0 setpriv --reuid=65534 --regid=65534 --groups=65533 era_dump \
+			-o "$dir/out" "$dir/meta"
 		[ "$(stat -c %u:%g:%a "$dir/out")" = 65534:65533:660 ]
 		[ "$(xattr get "$dir/out" system.posix_acl_access)" = "$private_list" ]
 		chown 0:0 "$dir/out"
-		status_is 0 setpriv --reuid=65534 --regid=65534 --clear-groups era_dump -o "$dir/out" "$dir/meta"
+		status_is 0 setpriv --reuid=65534 --regid=65534 --clear-groups era_dump \
+			-o "$dir/out" "$dir/meta"
 		[ "$(stat -c %u:%g:%a "$dir/out")" = 65534:65534:600 ]
 		[ "$(xattr names "$dir/out")" = "" ]
 	fi
@@ -239,7 +244,8 @@ linked() {
 	hard() {
 		cp old work/out
 		ln work/out work/other
-		status_is 0 "${command[@]}" -o work/out && cmp work/out "$want" && cmp work/other old
+		status_is 0 "${command[@]}" -o work/out && cmp work/out "$want" &&
+			cmp work/other old
 	}
 	each_writer hard
 }
@@ -259,7 +265,8 @@ linked() {
 		cp meta bad
 		head -c 4096 /dev/zero | dd of=bad bs=4096 seek="$block" conv=notrunc status=none
 		n=$((n + 1))
-		for command in "era_dump" "era_dump --logical" "era_invalidate --written-since 1"; do
+		for command in "era_dump" \
+			"era_dump --logical" "era_invalidate --written-since 1"; do
 			cp -p old work/out
 			# shellcheck disable=SC2086
 			exit_status $command -o work/out bad
@@ -355,7 +362,8 @@ linked() {
 		timeout 10 cat work/fifo >work/c 3>&- &
 		reader=$!
 		status_is 0 timeout 10 "${command[@]}" -o work/fifo && wait $reader &&
-			[ -p work/fifo ] && cmp work/c "$want" && [ "$(files_in work)" = "a b c fifo " ]
+			[ -p work/fifo ] && cmp work/c "$want" &&
+			[ "$(files_in work)" = "a b c fifo " ]
 	}
 	each_writer in_place
 }
@@ -374,7 +382,8 @@ linked() {
 		for name in '' ' 1' +1 -1 1x 0x1 '1 ' . .. 4294967297 99999999999999999999999; do
 			status_is 3 era_dump -o "$folder/$name" meta 0<>stdin >stdout
 			says "$folder/$name: names no descriptor: found '$name', wanted a number"
-			status_is 3 era_invalidate --written-since 1 -o "$folder/$name" meta 0<>stdin >stdout
+			status_is 3 era_invalidate --written-since 1 \
+				-o "$folder/$name" meta 0<>stdin >stdout
 			[ ! -s stdin ]
 			[ ! -s stdout ]
 		done
@@ -409,7 +418,8 @@ linked() {
 	exit_status faulty fclose:1:32 era_check meta >stdout
 	one_of 3
 	says "standard output: cannot write: Broken pipe"
-	for command in "pwrite:1:32 era_repair -i meta -o work/new" "fsync:1:32 era_dump -o work/out meta" \
+	for command in "pwrite:1:32 era_repair -i meta -o work/new" \
+		"fsync:1:32 era_dump -o work/out meta" \
 		"read:1:32 era_restore -i dump.want -o work/new" "open:1:32 era_dump meta" \
 		"close:1:32 era_dump -o /dev/null meta" "stat:1:32+ era_dump meta"; do
 		# shellcheck disable=SC2086
@@ -430,7 +440,8 @@ linked() {
 		cp old work/out.gz
 		chmod 640 work/out.gz
 		status_is 0 "${command[@]}" -o work/out.gz && gzip -t work/out.gz &&
-			gzip -dc work/out.gz | cmp - "$want" && [ "$(stat -c %a work/out.gz)" = 640 ] &&
+			gzip -dc work/out.gz | cmp - "$want" &&
+			[ "$(stat -c %a work/out.gz)" = 640 ] &&
 			[ "$(files_in work)" = "out.gz " ]
 	}
 	writer dump
@@ -458,13 +469,14 @@ linked() {
 	[ "$(files_in work)" = "" ]
 }
 
-# appears FAULT OUTPUT COMMAND...: reads the fifo, and OUTPUT appears before it is given anything. Its
-# status goes to the file "status".
+# appears FAULT OUTPUT COMMAND...: reads the fifo, and OUTPUT appears before it is given anything.
+# Its status goes to the file "status".
 appears() {
 	local input=${input:-dump.want}
 	rm -f fifo status "$2"
 	mkfifo fifo
-	(status=0; faulty "$1" timeout 10 "${@:3}" || status=$?; echo "$status" >status) 2>messages 3>&- &
+	(status=0; faulty "$1" timeout 10 "${@:3}" ||
+		status=$?; echo "$status" >status) 2>messages 3>&- &
 	exec 9>fifo
 	# There is room in it for metadata.
 	echo "another's" >"$2"
@@ -474,7 +486,8 @@ appears() {
 	exec 9>&-
 	wait $!
 	[ "$(cat status)" = 3 ] || wrong "status $(cat status)" || return
-	grep -q "$2: cannot create: a file has appeared there meanwhile" messages || { cat messages; return 1; }
+	grep -q "$2: cannot create: a file has appeared there meanwhile" messages ||
+		{ cat messages; return 1; }
 	cmp "$2" appeared && [ "$(files_in work)" = "out " ]
 }
 
@@ -489,7 +502,8 @@ appears() {
 		[ "$fault" = none:1:5 ] || export FAULT_NO_TMPFILE=1
 		fault=${fault/no_tmpfile/none:1:5}
 		appears "$fault" work/out era_restore -i fifo -o work/out
-		input=mappings appears "$fault" work/out era_invalidate --written-since 1 --format dm-cache \
+		input=mappings appears "$fault" work/out era_invalidate --written-since 1 \
+			--format dm-cache \
 			--cache-mappings fifo -o work/out meta
 	done
 }
@@ -498,7 +512,8 @@ appears() {
 	local pid
 	cp old work/out
 	mkfifo fifo
-	(status=0; timeout 10 era_invalidate --written-since 1 --format dm-cache --cache-mappings fifo \
+	(status=0; timeout 10 era_invalidate --written-since 1 --format dm-cache \
+		--cache-mappings fifo \
 		-o work/out meta || status=$?; echo "$status" >status) 2>messages 3>&- &
 	pid=$!
 	exec 9>fifo

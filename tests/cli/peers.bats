@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The distribution's thin-provisioning-tools, 0.9 or 1.1, on the same inputs: XML is exchanged in both
-# directions, and where the two differ, the difference is what the peer is known to leave out.
+# The distribution's thin-provisioning-tools, 0.9 or 1.1, on the same inputs: XML is exchanged in
+# both directions, and where the two differ, the difference is what the peer is known to leave out.
 
 load ../lib/common
 load ../lib/cases
@@ -15,7 +15,8 @@ setup_file() {
 
 setup() {
 	need_ours "${programs[@]}"
-	need "$PEER_DIR/era_check" "$PEER_DIR/era_dump" "$PEER_DIR/era_restore" "$PEER_DIR/era_invalidate"
+	need "$PEER_DIR/era_check" "$PEER_DIR/era_dump" "$PEER_DIR/era_restore" \
+		"$PEER_DIR/era_invalidate"
 	peer=$("$PEER_DIR/era_check" -V)
 	[[ $peer == 0.9* || $peer == 1.1* ]] || skip_test "the peer is neither 0.9 nor 1.1: $peer"
 	scratch
@@ -83,7 +84,8 @@ kind_of() {
 		truncate -s "$(stat -c %s "$1")" meta
 		"$PEER_DIR/era_restore" -i ours.xml -o meta >/dev/null || return
 		status_is 0 era_check -q meta && status_is 0 era_dump meta | cmp - ours.xml &&
-			status_is 0 era_dump --logical meta | cmp - <(era_dump --logical "$1") || return
+			status_is 0 era_dump --logical meta | cmp - <(era_dump --logical "$1") ||
+			return
 		n=$((n + 1))
 	}
 	each_image theirs_of_ours
@@ -99,7 +101,8 @@ kind_of() {
 		rm -f meta
 		status_is 0 era_restore -q -i theirs.xml -o meta || return
 		status_is 0 era_check -q meta && status_is 0 "$PEER_DIR/era_check" -q meta || return
-		status_is 0 era_dump meta | cmp - theirs.xml && their_dump meta | cmp - theirs.xml || return
+		status_is 0 era_dump meta | cmp - theirs.xml && their_dump meta |
+			cmp - theirs.xml || return
 		n=$((n + 1))
 	}
 	each_image ours_of_theirs
@@ -111,7 +114,8 @@ kind_of() {
 	written() {
 		[ "$(kind_of "$1")" != loaded ] || return 0
 		rm -f a b
-		status_is 0 era_dump "$1" >ours.xml && status_is 0 era_restore -q -i ours.xml -o a &&
+		status_is 0 era_dump "$1" >ours.xml &&
+			status_is 0 era_restore -q -i ours.xml -o a &&
 			status_is 0 era_repair -q -i "$1" -o b || return
 		"$PEER_DIR/era_check" -q a && "$PEER_DIR/era_check" -q b &&
 			their_dump a | cmp - ours.xml && their_dump b | cmp - ours.xml || return
@@ -126,11 +130,14 @@ kind_of() {
 	local n=0
 	lists() {
 		local era since
-		[ "$(kind_of "$1")" = clean ] && [[ $1 != *shr[iu]nk* ]] && [[ $1 != *many* ]] || return 0
+		[ "$(kind_of "$1")" = clean ] && [[ $1 != *shr[iu]nk* ]] && [[ $1 != *many* ]] ||
+			return 0
 		era=$(od -An -tu4 -j 184 -N 4 "$1")
 		for ((since = 0; since <= era; since++)); do
-			"$PEER_DIR/era_invalidate" --written-since "$since" "$1" | sed 's/ = "/="/' >theirs || return
-			status_is 0 era_invalidate --written-since "$since" "$1" | cmp - theirs || return
+			"$PEER_DIR/era_invalidate" --written-since "$since" "$1" |
+				sed 's/ = "/="/' >theirs || return
+			status_is 0 era_invalidate --written-since "$since" "$1" | cmp - theirs ||
+				return
 			n=$((n + 1))
 		done
 	}

@@ -43,7 +43,8 @@ wrong_counts() {
 }
 
 dumps() {
-	era_dump "$1" && era_dump --logical "$1" && { [ "$(u64 "$1" 0 216)" = 0 ] || era_dump -m "$1"; }
+	era_dump "$1" && era_dump --logical "$1" &&
+		{ [ "$(u64 "$1" 0 216)" = 0 ] || era_dump -m "$1"; }
 }
 
 # All but the checksum and the space map's root is as before.
@@ -72,7 +73,8 @@ repaired() {
 	exit_status era_check -q --auto-repair damaged
 	one_of 0 || wrong "$edit: era_check --auto-repair" || return
 	fails cmp -s before damaged || wrong "$edit: nothing was changed" || return
-	same_superblock before damaged || wrong "$edit: more of the superblock was changed" || return
+	same_superblock before damaged || wrong "$edit: more of the superblock was changed" ||
+		return
 	same_space_map before damaged || wrong "$edit: the old space map was overwritten" || return
 	image_is_sound damaged || return
 	dumps damaged >got && cmp -s want got || wrong "$edit: another dump" || return
@@ -105,7 +107,8 @@ each_count() {
 		cp "$1" image
 		status_is 0 era_check -q --auto-repair image || return
 		if grep -q '"nr-free"' before.json; then
-			fails cmp -s "$1" image && status_is 0 era_check --json image >json && fails grep -q nr-free json
+			fails cmp -s "$1" image && status_is 0 era_check --json image >json &&
+				fails grep -q nr-free json
 		else
 			cmp "$1" image
 		fi
@@ -132,11 +135,13 @@ left_alone() {
 	blkedit damaged $2 || return
 	cp damaged before
 	exit_status era_check --auto-repair damaged >out
-	one_of "$1" && says "not repaired: the space map counts more than was found" && [ ! -s out ] &&
+	one_of "$1" && says "not repaired: the space map counts more than was found" &&
+		[ ! -s out ] &&
 		cmp before damaged
 }
 
-# Counts that are too high are all that is left of a pointer that was lost: new ones would make that right.
+# Counts that are too high are all that is left of a pointer that was lost: new ones would make that
+# right.
 @test "what the space map counts and nothing explains is refused, and the file stays as it is" {
 	cases 9 left_alone <<-'EOF'
 		1 | bitmap.count.[free]=1

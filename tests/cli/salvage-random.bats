@@ -1,14 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# More of the random damage of tests/unit/test_salvage, and of the histories of test_salvage_random, than
-# make check has time for. For other cases:
+# More of the random damage of tests/unit/test_salvage, and of the histories of test_salvage_random,
+# than make check has time for. For other cases:
 #	ERA_SALVAGE_SEED=7 ERA_SALVAGE_CASES=5000 bats tests/cli/salvage-random.bats
 
 load ../lib/common
 
 setup() {
-	export abs_top_srcdir ERA_SALVAGE_SEED=${ERA_SALVAGE_SEED:-20} ERA_SALVAGE_CASES=${ERA_SALVAGE_CASES:-400}
+	export abs_top_srcdir ERA_SALVAGE_SEED=${ERA_SALVAGE_SEED:-20} \
+		ERA_SALVAGE_CASES=${ERA_SALVAGE_CASES:-400}
 }
 
 # run_unit NAME KINDS: as many lines say what was kept.

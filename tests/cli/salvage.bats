@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# era_repair and era_dump --repair where the superblock is destroyed: what they ask for, say and refuse.
-# That no era is lost, whatever the damage, is the business of tests/unit/test_salvage.
+# era_repair and era_dump --repair where the superblock is destroyed: what they ask for, say and
+# refuse. That no era is lost, whatever the damage, is the business of tests/unit/test_salvage.
 
 load ../lib/common
 load ../lib/cases
@@ -77,7 +77,8 @@ told() {
 	says "--nr-blocks: found an era array of 4096 blocks, wanted 4095"
 	salvage 1 --block-size 4k --current-era 2
 	says "--current-era: found 2, wanted at least 3"
-	for option in --block-size=4000 --block-size=0 --nr-blocks=0 --nr-blocks=2147483648 --current-era=0; do
+	for option in --block-size=4000 --block-size=0 --nr-blocks=0 --nr-blocks=2147483648 \
+		--current-era=0; do
 		salvage 2 "$option"
 	done
 }
@@ -98,7 +99,8 @@ told() {
 	local copy
 	cp "$images/002-crash" damaged
 	copy=$(u64 damaged 0 192)
-	blkedit damaged current.child.0=sets.root.0 2>/dev/null || blkedit damaged current.child.0=@eras/0
+	blkedit damaged current.child.0=sets.root.0 2>/dev/null ||
+		blkedit damaged current.child.0=@eras/0
 	destroy damaged 0
 	salvage 5 --block-size 4k --nr-blocks 4096
 	says "no generation is proven to be the newest: every block counts as written"
@@ -112,7 +114,8 @@ told() {
 	salvage 5 --block-size 4k --nr-blocks 4096
 	says "2 blocks besides the superblock are damaged, or zero before others that are not, the first is 50"
 	says "lost: 4096 blocks, 16777216 bytes"
-	status_is 0 era_invalidate --written-since 1000002 --format ranges --unit blocks fixed >ranges
+	status_is 0 era_invalidate --written-since 1000002 --format ranges \
+		--unit blocks fixed >ranges
 	[ "$(<ranges)" = "0 4096" ]
 }
 
@@ -199,8 +202,8 @@ salvage_sound() {
 	says "the superblock was destroyed: 0 of 4096 blocks have lost their era"
 }
 
-# root_case NAME WHERE FIELD ROOT: the superblock's field at that offset is ROOT, which leads WHERE, and
-# its checksum right.
+# root_case NAME WHERE FIELD ROOT: the superblock's field at that offset is ROOT, which leads WHERE,
+# and its checksum right.
 root_case() {
 	gzip -dc "$abs_top_srcdir/tests/images/004-undigested/image.gz" >damaged
 	cp damaged whole
@@ -210,7 +213,8 @@ root_case() {
 		wrong "$1: $2" || return
 	logical_is_true fixed "$abs_top_srcdir/tests/images/004-undigested/truth" || return
 	exit_status era_invalidate --written-since 5 --repair damaged >got
-	one_of 5 && era_invalidate --written-since 5 whole | cmp -s got || wrong "$1: $2: era_invalidate"
+	one_of 5 && era_invalidate --written-since 5 whole | cmp -s got ||
+		wrong "$1: $2: era_invalidate"
 }
 
 @test "era_dump --logical and --compact print the same: all is folded" {
@@ -275,7 +279,8 @@ cut_short() {
 	exit_status era_repair -q -i damaged -o fixed --block-size 4k
 	one_of 1 5 || return
 	[ "$status" = 5 ] || return 0
-	status_is 0 era_invalidate --written-since 18 --format ranges --unit blocks fixed >got || return
+	status_is 0 era_invalidate --written-since 18 --format ranges --unit blocks fixed >got ||
+		return
 	no_less want got
 }
 
@@ -287,7 +292,8 @@ cut_short() {
 	done
 }
 
-# contradicted EDIT TEXT...: era_repair says so of 004-undigested with that edit, and all counts as written.
+# contradicted EDIT TEXT...: era_repair says so of 004-undigested with that edit, and all counts as
+# written.
 contradicted() {
 	local text
 	cp "$images/004-undigested" damaged
@@ -301,15 +307,18 @@ contradicted() {
 
 @test "where superblock and trees contradict each other, every block counts as written" {
 	test_tool blkedit
-	contradicted sets.root.0=@index "is sound, but of another kind: the superblock is an older one, or" \
+	contradicted sets.root.0=@index \
+		"is sound, but of another kind: the superblock is an older one, or" \
 		"in era 1000013"
-	contradicted "sets.key.11=40 sb.allocated=+1" "era 40 is found, and the superblock says 13" "in era 1000040"
+	contradicted "sets.key.11=40 sb.allocated=+1" \
+		"era 40 is found, and the superblock says 13" "in era 1000040"
 	contradicted sets.entries=-1 "contradict each other, as when a pointer was lost"
 }
 
 # all_are_listed: the 4096 blocks of damaged, as written in its era 3.
 all_are_listed() {
-	exit_status era_invalidate --repair --written-since 3 --format ranges --unit blocks damaged >ranges
+	exit_status era_invalidate --repair --written-since 3 --format ranges \
+		--unit blocks damaged >ranges
 	one_of 5 && [ "$(<ranges)" = "0 4096" ]
 }
 
@@ -337,7 +346,8 @@ all_are_listed() {
 	destroy damaged "$(value64 damaged "$(u64 damaged 0 192)" 0)"
 	blkedit damaged 0 188 01000000
 	told 5
-	exit_status era_invalidate --repair --written-since 1 --format ranges --unit blocks damaged >ranges
+	exit_status era_invalidate --repair --written-since 1 --format ranges \
+		--unit blocks damaged >ranges
 	truth_since 1 "$abs_top_srcdir/tests/images/011-tiny/truth" >want
 	no_less want ranges
 }
@@ -364,8 +374,10 @@ all_are_listed() {
 	dd if=damaged of=leaf bs=4096 count=1 skip="$(u64 damaged 0 200)" status=none
 	cp "$images/004-undigested" damaged
 	truncate -s +4096 damaged
-	dd if=leaf of=damaged bs=4096 seek=$(($(stat -c %s damaged) / 4096 - 1)) conv=notrunc status=none
-	blkedit damaged $(($(stat -c %s damaged) / 4096 - 1)) 8 "$(hex64 $(($(stat -c %s damaged) / 4096 - 1)))"
+	dd if=leaf of=damaged bs=4096 seek=$(($(stat -c %s damaged) / 4096 - 1)) conv=notrunc \
+		status=none
+	blkedit damaged $(($(stat -c %s damaged) / 4096 - 1)) 8 \
+		"$(hex64 $(($(stat -c %s damaged) / 4096 - 1)))"
 	told 0
 	destroy damaged "$(value64 damaged "$(u64 damaged 0 208)" 1)"
 	told 5

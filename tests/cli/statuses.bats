@@ -59,7 +59,8 @@ every_untraced() {
 		exit_status timeout 10 "${command[@]}" >stdout </dev/null
 		n=$((n + 1))
 		one_of "$@" && says "$words" && [ ! -e out ] &&
-			{ [ ! -s stdout ] || [ "$name" = check-json ] || wrong "prints:"; } && continue
+			{ [ ! -s stdout ] || [ "$name" = check-json ] || wrong "prints:"; } &&
+			continue
 		wrong "failed: $file: ${command[*]}" || bad=$((bad + 1))
 		rm -f out
 	done
@@ -129,7 +130,8 @@ usage_error() {
 @test "2: an option with a value that is given twice" {
 	twice() {
 		exit_status "${@:2}" >stdout </dev/null
-		one_of 2 && says "$1 is given twice" && [ ! -s stdout ] && [ ! -e out ] && [ ! -e new ]
+		one_of 2 && says "$1 is given twice" && [ ! -s stdout ] && [ ! -e out ] &&
+			[ ! -e new ]
 	}
 	split_and_twice() {
 		# shellcheck disable=SC2086
@@ -231,12 +233,15 @@ usage_error() {
 	every_reader empty "Metadata device/file too small.  Is this binary metadata?" 1 3
 	head -c 4095 meta >short
 	every_reader short "Metadata device/file too small.  Is this binary metadata?" 1 3
-	every_reader good.xml "This looks like XML.  This tool only supports the binary metadata format." 1 3
+	every_reader good.xml \
+		"This looks like XML.  This tool only supports the binary metadata format." 1 3
 	random_xml 4 >long.xml
 	[ "$(wc -c <long.xml)" -gt 8192 ]
-	every_reader long.xml "This looks like XML.  This tool only supports the binary metadata format." 1 3
+	every_reader long.xml \
+		"This looks like XML.  This tool only supports the binary metadata format." 1 3
 	sed -i '1i<?xml version="1.0"?>' long.xml
-	every_reader long.xml "This looks like XML.  This tool only supports the binary metadata format." 1 3
+	every_reader long.xml \
+		"This looks like XML.  This tool only supports the binary metadata format." 1 3
 }
 
 @test "1: a bad checksum in the superblock" {
@@ -277,7 +282,8 @@ usage_error() {
 		says "Not a block device or regular file"
 	done
 	truncate -s 8192 small
-	for command in "era_restore -i good.xml" "era_restore --tight -i good.xml" "era_repair -i meta"; do
+	for command in "era_restore -i good.xml" "era_restore --tight -i good.xml" \
+		"era_repair -i meta"; do
 		# shellcheck disable=SC2086
 		status_is 3 $command -o small
 		cmp small <(head -c 8192 /dev/zero)
@@ -319,7 +325,8 @@ usage_error() {
 @test "3: a full device" {
 	local n=0
 	for command in "era_dump meta" "era_dump --logical meta" "era_dump -o /dev/full meta" \
-		"era_invalidate --written-since 1 meta" "era_invalidate --written-since 1 --format json meta" \
+		"era_invalidate --written-since 1 meta" \
+		"era_invalidate --written-since 1 --format json meta" \
 		"era_invalidate --written-since 1 --format ranges meta" \
 		"era_invalidate --written-since 1 --format bitmap meta" \
 		"era_invalidate --written-since 1 -o /dev/full meta" "era_check --json meta"; do
@@ -351,7 +358,8 @@ usage_error() {
 	local n=0
 	cp "$images/013-levels" large
 	for command in "era_dump large" "era_dump --logical large" "era_dump -o /dev/stdout large" \
-		"era_invalidate --written-since 1 --format ranges meta" "era_invalidate --written-since 1 meta" \
+		"era_invalidate --written-since 1 --format ranges meta" \
+		"era_invalidate --written-since 1 meta" \
 		"era_invalidate --written-since 1 --format json meta" \
 		"era_invalidate --written-since 1 --format bitmap meta" "era_check --json meta"; do
 		# The reader is gone before the program starts.
@@ -407,9 +415,11 @@ usage_error() {
 	cp snapped snapped.was
 	for redirection in "<&-" ">&-" "2>&-" "<&- >&-" ">&- 2>&-" "<&- >&- 2>&-"; do
 		for command in "era_check meta" "era_check snapped" "era_check --json snapped" \
-			"era_check missing" "era_dump meta" "era_dump snapped" "era_dump -r snapped" \
+			"era_check missing" "era_dump meta" "era_dump snapped" \
+			"era_dump -r snapped" \
 			"era_dump -o dump meta" "era_invalidate --written-since 1 meta" \
-			"era_invalidate --written-since 1 -r snapped" "era_invalidate --written-since 9 meta" \
+			"era_invalidate --written-since 1 -r snapped" \
+			"era_invalidate --written-since 9 meta" \
 			"era_repair -i meta -o repaired" "era_restore -i good.xml -o restored" \
 			"era_restore -i bad.xml -o restored2"; do
 			status=0
@@ -506,11 +516,13 @@ usage_error() {
 }
 
 @test "output over the input is refused" {
-	status_is 3 era_restore -i good.xml -o good.xml || status_is 2 era_restore -i good.xml -o good.xml
+	status_is 3 era_restore -i good.xml -o good.xml ||
+		status_is 2 era_restore -i good.xml -o good.xml
 	cmp good.xml <(sample_bits)
 	ln -s meta link
 	for command in "era_dump -o meta meta" "era_dump -o link meta" \
-		"era_invalidate --written-since 1 -o meta meta" "era_invalidate --written-since 1 -o meta link"; do
+		"era_invalidate --written-since 1 -o meta meta" \
+		"era_invalidate --written-since 1 -o meta link"; do
 		# shellcheck disable=SC2086
 		exit_status $command
 		cmp meta "$images/002-crash" || { cp "$images/002-crash" meta; wrong "$command"; }
@@ -518,7 +530,8 @@ usage_error() {
 	done
 }
 
-# own_input COMMAND...: with meta, or $file, as standard output, in each way that leaves it as it is.
+# own_input COMMAND...: with meta, or $file, as standard output, in each way that leaves it as it
+# is.
 own_input() {
 	local file=${file:-meta}
 	cp "$file" own.was
@@ -568,7 +581,8 @@ own_input() {
 	exit_status era_restore -i - -o same.xml <same.xml
 	one_of 2
 	cmp same.xml good.xml
-	for command in "era_dump --repair meta" "era_invalidate --written-since 1 meta" "era_check meta"; do
+	for command in "era_dump --repair meta" "era_invalidate --written-since 1 meta" \
+		"era_check meta"; do
 		status=0
 		# shellcheck disable=SC2086
 		$command 2>>meta >stdout || status=$?
@@ -593,11 +607,13 @@ with open(sys.argv[1], encoding="utf-8", errors="strict", newline="") as said:
 	sys.exit(any(unicodedata.category(c) == "Cc" and c != "\n" for c in said.read()))' "$1"
 }
 
-# Control characters, quotes, UTF-8 of all lengths, and what only looks like it: too long, surrogates,
-# past U+10FFFF, cut off.
+# Control characters, quotes, UTF-8 of all lengths, and what only looks like it: too long,
+# surrogates, past U+10FFFF, cut off.
 odd_names=(
-	$'m\xc3\xa9t\xc3\xa0' $'\xf0\x9f\xa6\x96\xe2\x82\xac' $'new\nline' $'\e[31mred\e[m' $'q"u\\o\'te'
-	$'\x01\x7f\t\r' $'\xc2\x9b31m' $'\xff' $'caf\xe9' $'\xc0\xafx' $'\xe0\x80\xaf' $'\xed\xa0\x80\xed\xb3\xbf'
+	$'m\xc3\xa9t\xc3\xa0' $'\xf0\x9f\xa6\x96\xe2\x82\xac' $'new\nline' $'\e[31mred\e[m'
+	$'q"u\\o\'te'
+	$'\x01\x7f\t\r' $'\xc2\x9b31m' $'\xff' $'caf\xe9' $'\xc0\xafx'
+	$'\xe0\x80\xaf' $'\xed\xa0\x80\xed\xb3\xbf'
 	$'\xf4\x90\x80\x80' $'\xf8\x88\x80\x80\x80' $'\xe2\x82' $'\xf0\x9f\xa6' $'\x80\xbf' $'a\xc3'
 )
 
@@ -629,7 +645,8 @@ odd_names=(
 	grep -qF $'"error":"no\\u000at\xc3\xa9\\udcff: ' out
 }
 
-# one_line COMMAND...: says one line or more, but none that a name has made. It goes to the file "all".
+# one_line COMMAND...: says one line or more, but none that a name has made. It goes to the file
+# "all".
 one_line() {
 	local line
 	"$@" >said 2>&1 || :
@@ -690,7 +707,8 @@ say_names() {
 	status_is 1 era_check --json large >out
 	[ "$(wc -l <"$stderr")" = 1003 ]
 	sed -n 1002p "$stderr" >line
-	grep -qx "era_check: large: [0-9]* more problems are not shown (only the first 1000 are)" line
+	grep -qx "era_check: large: [0-9]* more problems are not shown (only the first 1000 are)" \
+		line
 	[ "$(jq .problems_not_shown out)" = "$(grep -o ' [0-9]* more' line | tr -dc 0-9)" ]
 	[ "$(jq '.problems | length' out)" = 1000 ]
 	sed -n 1003p "$stderr" | grep -q "^era_check: large: [0-9]* fatal and "

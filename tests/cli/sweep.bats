@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Every field of every used block of kernel-written images, set to what it should not be with the
-# checksum right (tests/lib/sweep.c says to what, and what must hold). Of what a block has many times
-# some are drawn. ERA_SWEEP_SEED draws others, ERA_SWEEP_ENTRIES more:
+# checksum right (tests/lib/sweep.c says to what, and what must hold). Of what a block has many
+# times some are drawn. ERA_SWEEP_SEED draws others, ERA_SWEEP_ENTRIES more:
 #
 #	ERA_SWEEP_SEED=7 ERA_SWEEP_ENTRIES=2000 bats tests/cli/sweep.bats
 
@@ -20,7 +20,8 @@ sweep_image() {
 	gzip -dc "$abs_top_srcdir/tests/images/$1/image.gz" >image
 	local entries=3 most=1
 	! sanitized sweep || entries=1 most=2
-	exit_status timeout 300 sweep image "${ERA_SWEEP_SEED:-1}" "${ERA_SWEEP_ENTRIES:-$entries}" >out
+	exit_status timeout 300 sweep image "${ERA_SWEEP_SEED:-1}" \
+		"${ERA_SWEEP_ENTRIES:-$entries}" >out
 	cat out
 	one_of 0
 	awk -v least="$2" -v most="$most" '

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# More of the random lives of tests/unit/test_witness than make check has time for, and the table of what a
-# witness doesn't notice. For others:
+# More of the random lives of tests/unit/test_witness than make check has time for, and the table of
+# what a witness doesn't notice. For others:
 #	ERA_WITNESS_SEED=7 ERA_WITNESS_STEPS=10000000 bats tests/cli/witness-random.bats
 
 load ../lib/common

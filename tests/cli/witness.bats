@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# era_invalidate --witness and --witness-out: other metadata and older ones are refused, their own are not, and
-# the file of a witness is the old one or the new. What a witness notices of random lives is in test_witness.c.
+# era_invalidate --witness and --witness-out: other metadata and older ones are refused, their own
+# are not, and the file of a witness is the old one or the new. What a witness notices of random
+# lives is in test_witness.c.
 
 load ../lib/common
 load ../lib/cases
@@ -26,7 +27,8 @@ drives() {
 
 # A life of some eras on 4096 blocks; its metadata of before the last era in "older".
 make_life() {
-	drives 'open metadata 8 format' 'resume 32768' 'write 0 16384' checkpoint 'write 24000 800' checkpoint \
+	drives 'open metadata 8 format' 'resume 32768' 'write 0 16384' checkpoint \
+		'write 24000 800' checkpoint \
 		'write 8 80' suspend
 	cp metadata older
 	drives 'open metadata 8' 'resume 32768' 'write 30000 160' 'write 96 8' suspend
@@ -63,7 +65,8 @@ own_metadata_pass() {
 	accepts w "$image" && accepts w "$image" -r || return
 	rm -f fixed copy
 	status_is 0 era_repair -q -i "$image" -o fixed && accepts w fixed || return
-	era_dump "$image" >dump.xml && status_is 0 era_restore -q -i dump.xml -o copy && accepts w copy || return
+	era_dump "$image" >dump.xml && status_is 0 era_restore -q -i dump.xml -o copy &&
+		accepts w copy || return
 	witness_of w.again copy && accepts w.again "$image" || return
 	if [ -e "$abs_top_srcdir/tests/images/${image##*/}/truth.snap" ]; then
 		case $image in
@@ -140,7 +143,8 @@ own_metadata_pass() {
 	drives 'open metadata 8' 'resume 32768' 'write 24000 800' suspend
 	witness_of w metadata
 	refuses w metadata "the metadata snapshot is of era 2, the live metadata are in era 3" -m
-	refuses w metadata "the metadata snapshot is of era 2, older than the witness w" -m --snapshot-era 2
+	refuses w metadata "the metadata snapshot is of era 2, older than the witness w" \
+		-m --snapshot-era 2
 	accepts w.snap metadata
 	accepts w.snap metadata -m --snapshot-era 2
 }
@@ -148,13 +152,15 @@ own_metadata_pass() {
 @test "of the same era, but with blocks of it" {
 	drives 'open metadata 8 format' 'resume 32768' 'write 0 16384' take 'write 24000 800' crash
 	witness_of w metadata
-	refuses w metadata "the metadata snapshot is of era 2, older than the witness w, of era 2" -m
+	refuses w metadata "the metadata snapshot is of era 2, older than the witness w, of era 2" \
+		-m
 }
 
 @test "what the device has grown by is listed" {
 	cp "$images/015-grown" metadata
 	# The same blocks, before.
-	era_dump metadata | sed 's/nr_blocks="6000"/nr_blocks="5000"/; s/nr_bits="6000"/nr_bits="5000"/' |
+	era_dump metadata |
+		sed 's/nr_blocks="6000"/nr_blocks="5000"/; s/nr_bits="6000"/nr_bits="5000"/' |
 		awk -F '"' '/<(bit|era) block=/ && $2 >= 5000 { next } 1' >smaller.xml
 	era_restore -q -i smaller.xml -o smaller
 	witness_of w smaller
@@ -202,7 +208,8 @@ own_metadata_pass() {
 	grep -F "w: not written: damage was passed over, so there is no witness" "$stderr"
 	cmp w before
 	status_is 0 ask 1 "$image" >want
-	[ "$(awk '{ n += $2 } END { print n }' got)" -ge "$(awk '{ n += $2 } END { print n }' want)" ]
+	[ "$(awk '{ n += $2 } END { print n }' got)" \
+		-ge "$(awk '{ n += $2 } END { print n }' want)" ]
 }
 
 @test "a witness that is damaged, or none" {

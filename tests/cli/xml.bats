@@ -23,7 +23,8 @@ round_trip() {
 	status_is 0 era_dump "$image" >bits.xml &&
 		status_is 0 era_dump --compact -o runs.xml.gz "$image" &&
 		gzip -t runs.xml.gz && gzip -dc runs.xml.gz >runs.xml || return
-	[ "$(head -c 12 bits.xml)" = "<superblock " ] && [ "$(tail -n 1 bits.xml)" = "</superblock>" ] &&
+	[ "$(head -c 12 bits.xml)" = "<superblock " ] &&
+		[ "$(tail -n 1 bits.xml)" = "</superblock>" ] &&
 		! grep -q '<marked' bits.xml && ! grep -q '<bit' runs.xml || return
 
 	rm -f a b
@@ -100,7 +101,8 @@ round_trip() {
 		rm -f copy
 		sample_"$1" | sed "$3" >want.xml
 		[ "$2" = any ] || grep -q "$2" want.xml || return
-		status_is 0 era_restore -q -i want.xml -o copy && status_is 0 era_check -q copy || return
+		status_is 0 era_restore -q -i want.xml -o copy && status_is 0 era_check -q copy ||
+			return
 		[ "$1" = bits ] || set -- "$1" "$2" "$3" --compact
 		status_is 0 era_dump ${4:+"$4"} copy | cmp - want.xml
 	}
@@ -156,7 +158,8 @@ refusal_setup() {
 # Nothing is left beside the files of the test.
 nothing_left() {
 	local left
-	left=$(find . -newer old.was ! -name . ! -name old ! -name '*.xml' ! -name std\* ! -name '*.gz')
+	left=$(find . -newer old.was ! -name . ! -name old ! -name '*.xml' ! -name std\* \
+		! -name '*.gz')
 	[ -z "$left" ] || wrong "left: $left"
 }
 
@@ -425,8 +428,10 @@ nothing_left() {
 	}' >sample.xml
 	for line in 3 2000 2001 4096 17777 30002; do
 		# Twice, out of range, junk, another form that is no mistake before it.
-		for script in "${line}s/block=\"[0-9]*\"/block=\"29999999\"/" "${line}s/era=\"1\"/era=\"3\"/" \
-			"${line}s/era=\"1\"/era=\"1x\"/" "2s/>/>  /;${line}s/era=\"1\"/era=\"18446744073709551617\"/"; do
+		for script in "${line}s/block=\"[0-9]*\"/block=\"29999999\"/" \
+			"${line}s/era=\"1\"/era=\"3\"/" \
+			"${line}s/era=\"1\"/era=\"1x\"/" \
+			"2s/>/>  /;${line}s/era=\"1\"/era=\"18446744073709551617\"/"; do
 			sed "$script" sample.xml >bad.xml
 			status_is 1 era_restore -i bad.xml -o new
 			says "line $line, column "
@@ -529,7 +534,8 @@ repeat() {
 		line() { repeat x $huge; }
 		tag() { printf '<'; repeat x $huge; }
 		attribute() { printf '<superblock uuid="'; repeat x $huge; printf '"/>'; }
-		number() { printf '%s<era_array><era block="' "$head"; repeat 0 $huge; printf '"/>'; }
+		number() { printf '%s<era_array><era block="' \
+			"$head"; repeat 0 $huge; printf '"/>'; }
 		many() { printf '<superblock '; seq 3000000 | sed 's/.*/a&=""/'; }
 		text() { echo "$head"; repeat x $huge; }
 		cdata() { printf '%s<![CDATA[' "$head"; repeat x $huge; }
@@ -555,7 +561,8 @@ repeat() {
 }
 
 @test "bounded memory and time: a compressed bomb" {
-	{ echo '<superblock uuid="'; head -c $((128 << 20)) /dev/zero | tr '\0' x; } | gzip -1 >bomb.gz
+	{ echo '<superblock uuid="'; head -c $((128 << 20)) /dev/zero | tr '\0' x; } |
+		gzip -1 >bomb.gz
 	exit_status bounded era_restore -i bomb.gz -o new
 	one_of 1
 	[ ! -e new ]

@@ -13,7 +13,8 @@ root=$BATS_FILE_TMPDIR/root
 
 setup_file() {
 	(unset MAKEFLAGS MFLAGS MAKELEVEL
-	make -s -C "$abs_top_builddir" install DESTDIR="$root" >"$BATS_FILE_TMPDIR/install.log" 2>&1) ||
+	make -s -C "$abs_top_builddir" install \
+		DESTDIR="$root" >"$BATS_FILE_TMPDIR/install.log" 2>&1) ||
 		cat "$BATS_FILE_TMPDIR/install.log" >&2
 }
 
@@ -43,7 +44,8 @@ declared() {
 }
 
 constants() {
-	grep -oE '^(#define |\s+)DMERA_[A-Z_]+( = | [^_])' "$header" | grep -oE 'DMERA_[A-Z_]+' | sort -u
+	grep -oE '^(#define |\s+)DMERA_[A-Z_]+( = | [^_])' "$header" | grep -oE 'DMERA_[A-Z_]+' |
+		sort -u
 }
 
 # "STRUCTURE MEMBER" of all that the header defines.
@@ -64,10 +66,12 @@ image() {
 @test "exactly what the header declares is exported" {
 	declared >want
 	[ "$(wc -l <want)" -ge 20 ]
-	nm -D --defined-only "$built/libdmera.so.0" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+	nm -D --defined-only "$built/libdmera.so.0" |
+		awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
 		sort >got
 	diff want got
-	nm -D --defined-only "$built/libdmera.so.0" | awk '$2 == "T"' | grep -vc '@@DMERA_0$' >others || :
+	nm -D --defined-only "$built/libdmera.so.0" | awk '$2 == "T"' |
+		grep -vc '@@DMERA_0$' >others || :
 	[ "$(cat others)" = 0 ]
 }
 
@@ -92,7 +96,8 @@ image() {
 	while read -r name; do
 		case $name in
 		DMERA_H | DMERA_MUST_CHECK) ;;
-		*) grep -q "^VALUE($name, " "$abi" || { echo "$name is not pinned"; false; } || return ;;
+		*) grep -q "^VALUE($name, " "$abi" || { echo "$name is not pinned"; false; } ||
+			return ;;
 		esac
 	done <constants
 	members >members
@@ -157,7 +162,8 @@ copies_changes() {
 python() {
 	local asan=
 	! is_sanitized || asan=$(gcc -print-file-name=libasan.so)
-	env LD_PRELOAD="$asan" ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" LD_LIBRARY_PATH="$root$libdir" \
+	env LD_PRELOAD="$asan" ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
+		LD_LIBRARY_PATH="$root$libdir" \
 		PYTHONPATH="$abs_top_srcdir/python" PYTHONDONTWRITEBYTECODE=1 python3 "$@"
 }
 

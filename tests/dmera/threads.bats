@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# libdmera in threads that don't share a handle, under the thread sanitizer, which the other sanitizers
-# don't go with: the test and all it stands on are compiled here once more.
+# libdmera in threads that don't share a handle, under the thread sanitizer, which the other
+# sanitizers don't go with: the test and all it stands on are compiled here once more.
 
 load ../lib/common
 
@@ -10,7 +10,8 @@ load ../lib/common
 	local flags room sources=()
 	need gcc pkg-config
 	scratch
-	flags=(-std=gnu11 -g -O1 -fsanitize=thread -D_GNU_SOURCE -DPACKAGE_VERSION='"0"' -DERA_PROGRAM='"era"'
+	flags=(-std=gnu11 -g -O1 -fsanitize=thread -D_GNU_SOURCE -DPACKAGE_VERSION='"0"' \
+		-DERA_PROGRAM='"era"'
 		-pthread -I"$abs_top_srcdir/include" -I"$abs_top_srcdir/lib")
 	echo 'int main(void) { return 0; }' >probe.c
 	gcc "${flags[@]}" probe.c -o probe && ./probe || skip_test "no thread sanitizer"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Incremental backup end to end, on a device that is written to all the time. backup.sh is what is done
-# in the guest; here the ranges are copied from the storage snapshots into the backups, and each backup
-# must equal its storage snapshot. What is known to lose something must be seen to lose it.
+# Incremental backup end to end, on a device that is written to all the time. backup.sh is what is
+# done in the guest; here the ranges are copied from the storage snapshots into the backups, and
+# each backup must equal its storage snapshot. What is known to lose something must be seen to lose
+# it.
 
 load ../lib/common
 load ../lib/truth
@@ -85,7 +86,8 @@ nothing_lost() {
 nothing_in_flight() {
 	local gen
 	for gen; do
-		sed -n "s/^figure: $gen //p" console.* | awk '$1 < 1 || $2 != 0 { exit 1 }' || return
+		sed -n "s/^figure: $gen //p" console.* | awk '$1 < 1 || $2 != 0 { exit 1 }' ||
+			return
 	done
 }
 
@@ -112,7 +114,8 @@ nothing_in_flight() {
 # belongs to it.
 offline() {
 	cp disk "snapshot.$1"
-	era_invalidate --written-since "$(cat "era.$(($1 - 1))")" --format ranges metadata >"ranges.$1"
+	era_invalidate --written-since "$(cat "era.$(($1 - 1))")" \
+		--format ranges metadata >"ranges.$1"
 	era_check --json metadata | jq '.live.current_era + 1' >"era.$1"
 }
 
@@ -179,7 +182,8 @@ all_up_to() {
 	backup 2
 	[ "$lost" -gt 0 ]
 
-	era_format -q --force --block-size $block_bytes --device-size $disk_bytes --era $((era + 10)) metadata
+	era_format -q --force --block-size $block_bytes --device-size $disk_bytes \
+		--era $((era + 10)) metadata
 	image_is_sound metadata
 	boot 2 from=2 to=3 order=suspend
 	[ "$(cat ranges.2)" = "0 $disk_bytes" ]

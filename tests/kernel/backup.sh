@@ -6,12 +6,13 @@
 #	slow	a delay, so that some writes are always marked but not yet done
 #	storage	what can be stopped for an instant, as storage does that makes snapshots
 #	disk
-# What an administrator does in the guest is done here, in the same order; what a generation leaves in
-# $store, a folder of the host:
+# What an administrator does in the guest is done here, in the same order; what a generation leaves
+# in $store, a folder of the host:
 #	snapshot.G	the storage snapshot
 #	ranges.G	what was written since the storage snapshot before
 #	era.G		the era that belongs to this storage snapshot
-# The host, which plays the machine with the backups, copies the ranges and compares. On the console:
+# The host, which plays the machine with the backups, copies the ranges and compares. On the
+# console:
 #	figure: GENERATION WRITES_IN_FLIGHT_BEFORE AFTER ERA
 
 disk=/dev/ubdb
@@ -76,7 +77,8 @@ write_some() {
 	done
 }
 
-# Sets $in_flight to the number of writes that are marked and not yet done: those that the delay holds.
+# Sets $in_flight to the number of writes that are marked and not yet done: those that the delay
+# holds.
 count_in_flight() {
 	# shellcheck disable=SC2046
 	set -- $(dmsetup status slow)

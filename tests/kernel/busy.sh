@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# As much metadata as a device can come to need: every metadata block changes in every era, eras wait
-# to be digested, and a metadata snapshot holds what was, while all of it is rewritten and digested in
-# one transaction. The metadata are in the guest's memory, of a size to the KiB, one case after the
-# other in one boot; $cases is a file of calls of busy.
+# As much metadata as a device can come to need: every metadata block changes in every era, eras
+# wait to be digested, and a metadata snapshot holds what was, while all of it is rewritten and
+# digested in one transaction. The metadata are in the guest's memory, of a size to the KiB, one
+# case after the other in one boot; $cases is a file of calls of busy.
 #
 # A status first reads the numbers and then commits, so the one that follows a digestion counts
 # the copies of that transaction, too. Nothing else shows them.
@@ -58,7 +58,8 @@ pile_up() {
 		write_everywhere
 		waiting=$((waiting + 1))
 	done
-	[ "$(era_writesets)" = $(($1 - 1)) ] || die "$(era_writesets) writesets wait, wanted $(($1 - 1))"
+	[ "$(era_writesets)" = $(($1 - 1)) ] ||
+		die "$(era_writesets) writesets wait, wanted $(($1 - 1))"
 }
 
 # busy KIB SECTORS BLOCK WRITESETS: on KIB of metadata.

@@ -95,8 +95,8 @@ list_is_true() {
 	[ -s want ] && same "cache blocks to drop" want got
 }
 
-# coherent_after: as the console tells, the last pass saw nothing stale, and every block that is kept
-# was a hit.
+# coherent_after: as the console tells, the last pass saw nothing stale, and every block that is
+# kept was a hit.
 coherent_after() {
 	[ "$(figure with-stale)" = 0 ]
 	[ "$(figure with-mapped)" = "$1" ]
@@ -178,7 +178,8 @@ dirty() {
 	[ "$(figure dirty)" -gt 0 ]
 	[ "$(figure cleaned-missing)" = 0 ]
 	[ "$(figure dirty-again)" -gt 0 ]
-	grep -q "^no answer: era_invalidate: cache block [0-9]* (origin block 105) is dirty" console.dirty
+	grep -q "^no answer: era_invalidate: cache block [0-9]* (origin block 105) is dirty" \
+		console.dirty
 	grep -q "^no answer: .*: $(figure dirty-again) dirty cache blocks" console.dirty
 	grep -q "^no answer: .*not stopped cleanly" console.dirty
 	grep -q "^refused: .*unless all blocks are clean" console.dirty

@@ -32,7 +32,8 @@ figure() {
 
 # copy FROM TO: past the page cache, as the targets write.
 copy() {
-	dd if="$1" of="$2" bs=1M iflag=direct oflag=direct 2>/run/dd || die "copy $1: $(cat /run/dd)"
+	dd if="$1" of="$2" bs=1M iflag=direct oflag=direct 2>/run/dd ||
+		die "copy $1: $(cat /run/dd)"
 }
 
 # peek DEVICE FILE BYTES: reads all of it, so much at a time.
@@ -217,11 +218,14 @@ kept() {
 # as_dumped: of dirty blocks in metadata of version 2 not every cache_dump knows.
 as_dumped() {
 	[ -e /run/never_written ] ||
-		era_format -q --block-size 32k --device-size 1G --era 3 /run/never_written || die era_format
+		era_format -q --block-size 32k --device-size 1G --era 3 /run/never_written ||
+		die era_format
 	kept --cache-metadata $cache_meta >/run/from_metadata 2>/run/error
-	kept --cache-metadata $cache_meta --cache-mappings /run/mappings >/run/from_both 2>/run/error
+	kept --cache-metadata $cache_meta --cache-mappings /run/mappings >/run/from_both \
+		2>/run/error
 	kept --cache-mappings /run/mappings >/run/from_xml 2>/run/error
-	/usr/bin/cmp /run/from_metadata /run/from_both || die "the mappings of metadata and XML differ"
+	/usr/bin/cmp /run/from_metadata /run/from_both ||
+		die "the mappings of metadata and XML differ"
 	[ "$cache_version" = 2 ] || /usr/bin/cmp /run/from_metadata /run/from_xml ||
 		die "the mappings of metadata and of XML differ"
 	figure as-dumped "$(grep -c '<mapping ' /run/from_metadata)"
@@ -360,7 +364,8 @@ drop_dirty() {
 		use_copy
 		refused "passthrough mode" cache_create passthrough
 		no_answer "not stopped cleanly" stale_list dm-cache -m --cache-metadata $cache_meta
-		stale_list cache-xml -m --allow-dirty --cache-metadata $cache_meta >/run/kept 2>/run/error ||
+		stale_list cache-xml -m --allow-dirty --cache-metadata $cache_meta \
+			>/run/kept 2>/run/error ||
 			die "--allow-dirty: status $?: $(cat /run/error)"
 		cache_restore_from /run/kept
 		cache_create passthrough

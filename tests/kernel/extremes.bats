@@ -38,7 +38,8 @@ call_array_blocks_free() {
 	for ((n = 1; n < used; n++)); do
 		[ "$(blkedit "$1" "$n" 2>/dev/null)" = array ] || continue
 		byte=$(peek "$1" "$bitmap" $((16 + n / 4)) 1)
-		blkedit "$1" "$bitmap" $((16 + n / 4)) "$(printf %02x $((byte & ~(3 << n % 4 * 2))))"
+		blkedit "$1" "$bitmap" $((16 + n / 4)) \
+			"$(printf %02x $((byte & ~(3 << n % 4 * 2))))"
 	done
 }
 

@@ -28,7 +28,8 @@ boot() {
 
 # answers WORD: a line a status, "STATUS HOW-MANY", of the answers that begin so.
 statuses() {
-	awk -v of="$1" '$2 == of && $3 != "none" { n[$4]++ } END { for (s in n) print s, n[s] }' "$dir/answers" | sort
+	awk -v of="$1" '$2 == of && $3 != "none" { n[$4]++ } END { for (s in n) print s, n[s] }' \
+		"$dir/answers" | sort
 }
 
 # ranges_cover BLOCK: what was listed with that block missing holds all of $dir/right.
@@ -57,7 +58,8 @@ ranges_cover() {
 	grep -qx "answer: invalidate 0 3" "$dir/answers"
 	while read -r _ _ block status; do
 		[ "$status" != 3 ] || continue
-		ranges_cover "$block" || { echo "less than the truth without block $block"; return 1; }
+		ranges_cover "$block" ||
+			{ echo "less than the truth without block $block"; return 1; }
 		n=$((n + 1))
 	done < <(grep '^answer: invalidate' "$dir/answers")
 	[ "$n" = $((nr - 1)) ]

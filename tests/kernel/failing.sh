@@ -66,7 +66,8 @@ boot_2() {
 	echo "0 $all flakey $metadata_dev 0 0 3600 1 error_writes" | restore_on no-writes
 	echo "0 $all flakey $metadata_dev 0 0 3600 1 drop_writes" | restore_on lost-writes
 	printf '%s\n' "0 40 linear $metadata_dev 0" \
-		"40 $((all - 40)) flakey $metadata_dev 40 0 3600 1 error_writes" | restore_on some-writes
+		"40 $((all - 40)) flakey $metadata_dev 40 0 3600 1 error_writes" |
+		restore_on some-writes
 }
 
 # What reaches the disk, in which order: the log is /dev/ubdb.

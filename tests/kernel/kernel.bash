@@ -12,8 +12,8 @@
 # truth.snap. A before_N may write the file "start": what is true before the log begins.
 #
 # Another kernel than the system's is ERA_UML, a program by its absolute path, with its modules in
-# ERA_UML_MODULES/VERSION. Any kernel gets tests/lib/xstate.so: what it changes is only what the host
-# would refuse, so it need not be known which kernels want it on which processors.
+# ERA_UML_MODULES/VERSION. Any kernel gets tests/lib/xstate.so: what it changes is only what the
+# host would refuse, so it need not be known which kernels want it on which processors.
 
 kernel_dir=${BASH_SOURCE[0]%/*}
 kernel_dir=$(cd "$kernel_dir" && pwd)
@@ -40,8 +40,8 @@ guest_memory_dir() {
 	return 1
 }
 
-# boot_probe: boots with nothing to do, and prints what is in the way of that, as one line: what came
-# before a panic, and it, or the last that was heard.
+# boot_probe: boots with nothing to do, and prints what is in the way of that, as one line: what
+# came before a panic, and it, or the last that was heard.
 boot_probe() {
 	local dir
 	dir=$(mktemp -d "$BATS_RUN_TMPDIR/probe.XXXXXX") || return
@@ -76,7 +76,10 @@ guest_boot() {
 		return 1
 	fi
 	case $dir$scenario in
-	*[[:space:]]*) echo "a guest can't be told of a path with blanks: $dir $scenario" >&2; return 1 ;;
+	*[[:space:]]*)
+		echo "a guest can't be told of a path with blanks: $dir $scenario" >&2
+		return 1
+		;;
 	esac
 	touch "$dir/log"
 	era=$({ cat "$dir/start" "$dir/log" 2>/dev/null || :; } |
@@ -84,9 +87,11 @@ guest_boot() {
 
 	(cd "$dir" && TMPDIR=$memory exec timeout -k 5 "$guest_seconds" \
 		env LD_PRELOAD="${guest_preload:-$abs_top_builddir/tests/lib/xstate.so}" \
-		"${ERA_UML:-linux.uml}" mem=${guest_megabytes}M rootfstype=hostfs rootflags=/ ro quiet uml_dir="$PWD/" \
+		"${ERA_UML:-linux.uml}" mem=${guest_megabytes}M rootfstype=hostfs rootflags=/ ro \
+		quiet uml_dir="$PWD/" \
 		con=null con0=null,fd:1 ubd0=metadata init="$kernel_dir/init.sh" \
-		uml_modules="${ERA_UML_MODULES:-/usr/lib/uml/modules}" scenario="$scenario" boot="$boot" era="$era" tools="$era_path" "${@:4}") \
+		uml_modules="${ERA_UML_MODULES:-/usr/lib/uml/modules}" scenario="$scenario" \
+		boot="$boot" era="$era" tools="$era_path" "${@:4}") \
 		</dev/null >"$console" 2>&1 || status=$?
 	sed -i 's/\r$//' "$console"
 	grep '^truth: ' "$console" >>"$dir/log" || :
@@ -126,8 +131,8 @@ guest_run() (
 	guest_truth "$PWD"
 )
 
-# works_on DIR TRUTH [WORD=VALUE...]: the kernel resumes DIR/metadata, of which TRUTH is true, with an
-# origin of the same size, works on all of it, and stops cleanly. DIR/truth is what is true then.
+# works_on DIR TRUTH [WORD=VALUE...]: the kernel resumes DIR/metadata, of which TRUTH is true, with
+# an origin of the same size, works on all of it, and stops cleanly. DIR/truth is what is true then.
 works_on() {
 	local dir=$1 truth=$2 sectors block
 	sectors=$(truth_field sectors "$truth")

@@ -45,7 +45,8 @@ stale() {
 	era_invalidate -m --written-since 1 --format dm-cache --cache-mappings /run/mappings \
 		"$metadata_dev" >/run/out 2>&1 || got=$?
 	[ $got = "$1" ] || die "stale blocks: status $got, wanted $1: $(cat /run/out)"
-	[ $got != 0 ] || grep -x "invalidate_cblocks 3" /run/out || die "stale blocks: $(cat /run/out)"
+	[ $got != 0 ] || grep -x "invalidate_cblocks 3" /run/out ||
+		die "stale blocks: $(cat /run/out)"
 }
 
 boot_1() {

@@ -56,7 +56,8 @@ all_skip() {
 	all_skip 'boot 1 of probe.sh did not reach its end (status 1):'
 	rm probe kernel
 	inner 'exit 1'
-	[ "$(grep -c '^ok .* # skip no kernel boots here: env: .*/kernel.*: No such file' tap)" = 3 ]
+	[ "$(grep -c '^ok .* # skip no kernel boots here: env: .*/kernel.*: No such file' tap)" \
+		= 3 ]
 }
 
 @test "where nothing may be skipped, the tests fail" {

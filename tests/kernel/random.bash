@@ -11,8 +11,8 @@
 # Between two boots a scenario calls left_by, which keeps what the boot left, so that the outcome of
 # each can be checked, and sometimes the metadata grow or pass through our own programs.
 
-# all_pass SEED...: calls "passes SEED" for these, or for those of the environment. What a history that
-# fails has left goes to the folder ERA_RANDOM_KEEP.
+# all_pass SEED...: calls "passes SEED" for these, or for those of the environment. What a history
+# that fails has left goes to the folder ERA_RANDOM_KEEP.
 all_pass() {
 	local seed failed=
 	for seed in ${ERA_RANDOM_SEEDS:-"$@"}; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Metadata whose counts era_check --auto-repair has made right: the kernel resumes them, works on all
-# of them, and they are still sound and true.
+# Metadata whose counts era_check --auto-repair has made right: the kernel resumes them, works on
+# all of them, and they are still sound and true.
 
 load ../lib/common
 load ../lib/cases
@@ -48,7 +48,8 @@ repaired_works() {
 }
 
 @test "the space map's own blocks and the superblock counted as free" {
-	repaired_works 013-levels 'bitmap.count.[index]=0' 'bitmap.count.[bitmap]=0' 'bitmap.count.[refs]=0' \
+	repaired_works 013-levels 'bitmap.count.[index]=0' 'bitmap.count.[bitmap]=0' \
+		'bitmap.count.[refs]=0' \
 		bitmap.count.0=0
 }
 

@@ -24,7 +24,8 @@ salvaged() {
 	gzip -dc "$image/image.gz" >damaged
 	head -c 4096 /dev/urandom | dd of=damaged conv=notrunc status=none
 	truncate -s "$(stat -c %s damaged)" metadata
-	status_is 5 era_repair -q -i damaged -o metadata --block-size "${block}s" --nr-blocks "$nr_blocks" \
+	status_is 5 era_repair -q -i damaged -o metadata --block-size "${block}s" \
+		--nr-blocks "$nr_blocks" \
 		--current-era "$era" || return
 	answers_are_true metadata "$image/truth"
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Checkpoints faster than digestion, on metadata of the size that era_metadata_size recommends. However
-# full ours leaves them, the kernel resumes them and goes on; and however full the kernel does, ours does,
-# or says which size is enough.
+# Checkpoints faster than digestion, on metadata of the size that era_metadata_size recommends.
+# However full ours leaves them, the kernel resumes them and goes on; and however full the kernel
+# does, ours does, or says which size is enough.
 
 load ../lib/common
 load ../lib/truth
@@ -30,7 +30,8 @@ blank() {
 
 # resumed_by_ours: and every block can be marked, and what waited is digested.
 resumed_by_ours() {
-	driven "open metadata $block" "resume $sectors" "write 0 $sectors" digest checkpoint 'write 0 1' \
+	driven "open metadata $block" "resume $sectors" "write 0 $sectors" digest checkpoint \
+		'write 0 1' \
 		digest checkpoint suspend
 }
 
@@ -39,7 +40,8 @@ boot() {
 	local status=0
 	cp before start
 	: >log
-	guest_boot "$PWD" "$kernel_dir/storms.sh" "$1" sectors="$sectors" block="$block" step="$step" "${@:2}" \
+	guest_boot "$PWD" "$kernel_dir/storms.sh" "$1" sectors="$sectors" block="$block" \
+		step="$step" "${@:2}" \
 		>said 2>&1 || status=$?
 	guest_truth "$PWD"
 	return "$status"
@@ -54,7 +56,8 @@ kernel_resumes() {
 	rm -f truth.snap
 }
 
-# goes_between N COMMAND...: ours leaves what these do, the kernel goes on in boot N, then ours again.
+# goes_between N COMMAND...: ours leaves what these do, the kernel goes on in boot N, then ours
+# again.
 goes_between() {
 	driven "open metadata $block format" "resume $sectors" "${@:2}" || return
 	grep '^8 ' out | sed 's/^/# left: /' >&3

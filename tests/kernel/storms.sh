@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# The real target on metadata that checkpoints have filled, and what fills them. $sectors and $block are
-# the origin's; $held: with a metadata snapshot; the boot says what is done.
+# The real target on metadata that checkpoints have filled, and what fills them. $sectors and $block
+# are the origin's; $held: with a metadata snapshot; the boot says what is done.
 
 array_block=1018
 
@@ -40,8 +40,8 @@ boot_2() {
 	crash
 }
 
-# fill: checkpoints that leave the worker no time, until one is refused; each has a write when $writes is
-# set. A message that is refused has not been committed.
+# fill: checkpoints that leave the worker no time, until one is refused; each has a write when
+# $writes is set. A message that is refused has not been committed.
 fill() {
 	era_create "$sectors" "$block"
 	if [ -n "${held:-}" ]; then

@@ -9,8 +9,8 @@ load ../lib/truth
 load kernel
 load ../target/target
 
-# takes_turns SECTORS BLOCK: of the target's turns the first ends in a stop, the others in kills. The
-# kernel's last turn is a scenario that works on all of the metadata.
+# takes_turns SECTORS BLOCK: of the target's turns the first ends in a stop, the others in kills.
+# The kernel's last turn is a scenario that works on all of the metadata.
 takes_turns() {
 	local dir=$BATS_TEST_TMPDIR/turns n end=stop
 	need_kernel

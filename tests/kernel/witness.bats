@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Witnesses on a real kernel: other lives are refused, whatever era they are in; and what a kernel's own
-# life leaves never is, however its boots end. For other histories:
+# Witnesses on a real kernel: other lives are refused, whatever era they are in; and what a kernel's
+# own life leaves never is, however its boots end. For other histories:
 #	ERA_RANDOM_SEEDS="1 2 3" bats tests/kernel/witness.bats
 
 load ../lib/common
@@ -80,7 +80,8 @@ has_shrunk() {
 	awk '$2 == "load" { if ($3 < last) shrunk = 1; last = $3 } END { exit !shrunk }' "$dir/log"
 }
 
-# passes_as_later WITNESS METADATA [-m OPTION...]: the same life. A device that shrank has lost eras.
+# passes_as_later WITNESS METADATA [-m OPTION...]: the same life. A device that shrank has lost
+# eras.
 passes_as_later() {
 	exit_status era_invalidate --written-since 0 --witness "$1" "${@:3}" "$2" >list
 	nr_compared=$((nr_compared + 1))
@@ -90,7 +91,8 @@ passes_as_later() {
 	fi
 	has_shrunk || { cat "$stderr"; return 1; }
 	nr_shrunk=$((nr_shrunk + 1))
-	status_is 0 era_invalidate --written-since 0 --witness "$1" --old-size "$(smallest)s" "${@:3}" "$2" >list
+	status_is 0 era_invalidate --written-since 0 --witness "$1" --old-size "$(smallest)s" \
+		"${@:3}" "$2" >list
 }
 
 # One that is accepted by a later one's witness must be the same in all that it says.
@@ -98,7 +100,8 @@ is_the_same_or_refused() {
 	exit_status era_invalidate --written-since 0 --witness "$1" "$3/metadata" >list
 	one_of 0 4 || return
 	[ "$status" = 0 ] || return 0
-	[ "$(truth_field nr_blocks "$2/truth")" = "$(truth_field nr_blocks "$3/truth")" ] || return 0
+	[ "$(truth_field nr_blocks "$2/truth")" = "$(truth_field nr_blocks "$3/truth")" ] ||
+		return 0
 	[ "$(truth_field nr_blocks "$2/truth")" -le 4096 ] || return 0
 	sed 1d "$2/truth" >one
 	sed 1d "$3/truth" >other
@@ -118,7 +121,8 @@ passes() {
 		answers_with "w.$i" "${folders[i]}/metadata" || return
 		for ((j = i; j < ${#folders[@]}; j++)); do
 			passes_as_later "w.$i" "${folders[j]}/metadata" || return
-			[ ! -e "${folders[j]}/truth.snap" ] || passes_as_later "w.$i" "${folders[j]}/metadata" -m --snapshot-era \
+			[ ! -e "${folders[j]}/truth.snap" ] ||
+				passes_as_later "w.$i" "${folders[j]}/metadata" -m --snapshot-era \
 				"$(truth_field era "${folders[j]}/truth.snap")" || return
 		done
 		for ((j = 0; j < i; j++)); do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# Lives of metadata, in pieces; the host says which of them go on from which, and keeps what each has
-# left. $store is a folder of the host, with witnesses of the device while it is active.
+# Lives of metadata, in pieces; the host says which of them go on from which, and keeps what each
+# has left. $store is a folder of the host, with witnesses of the device while it is active.
 
 sectors=32768
 store=/run/store
@@ -14,7 +14,8 @@ ask() {
 	shift
 	era_take_snapshot
 	status=0
-	era_invalidate -m --written-since 1 -o "$store/list" --witness "$store/$witness" "$@" "$metadata_dev" \
+	era_invalidate -m --written-since 1 -o "$store/list" --witness "$store/$witness" "$@" \
+		"$metadata_dev" \
 		2>"$store/said" || status=$?
 	era_drop_snapshot
 	echo "answer: $status $(cat "$store/said")"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What lets user-mode Linux run on a processor with AMX (tests/lib/xstate.c), on any processor: there
-# tests/lib/small_state.c makes the kernel's buffer too small.
+# What lets user-mode Linux run on a processor with AMX (tests/lib/xstate.c), on any processor:
+# there tests/lib/small_state.c makes the kernel's buffer too small.
 
 load ../lib/common
 load kernel
@@ -21,7 +21,8 @@ traced() {
 	LD_PRELOAD=${1:-} tracer >said || status=$?
 	[ "$status" != 77 ] || skip_test "the processor's state has no part that a buffer can lack"
 	[ "$status" = 0 ]
-	sed -n '1p;$p' said | cmp - <(printf '%s\n' "registers: 1 2" "peek no child: No such process")
+	sed -n '1p;$p' said |
+		cmp - <(printf '%s\n' "registers: 1 2" "peek no child: No such process")
 }
 
 @test "a state that is too short is put over the front of the whole" {

@@ -6,8 +6,8 @@
 # $ERA_BIN_DIR (folders with colons between) to test installed ones. The distribution has programs
 # of the same names: they are reached as "$PEER_DIR/era_check", and never through PATH.
 #
-# A pipeline fails with any of its parts. What reads may stop before the end of what is written where
-# the writer is in a <(...), whose status nobody asks for.
+# A pipeline fails with any of its parts. What reads may stop before the end of what is written
+# where the writer is in a <(...), whose status nobody asks for.
 
 abs_top_srcdir=${abs_top_srcdir:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)}
 abs_top_builddir=${abs_top_builddir:-$abs_top_srcdir}

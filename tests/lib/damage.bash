@@ -19,7 +19,8 @@ u64() {
 
 # hex32, hex64 NUMBER: as bytes for blkedit.
 hex32() {
-	printf '%02x%02x%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
+	printf '%02x%02x%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) \
+		$(($1 >> 24 & 255))
 }
 
 hex64() {
@@ -37,7 +38,8 @@ bitmap_of() {
 
 # counts IMAGE: a line a metadata block, its number and its reference count.
 counts() {
-	od -An -v -tu1 -w1 -j $(($(bitmap_of "$1") * 4096 + 16)) -N $((($(u64 "$1" 0 44) + 3) / 4)) "$1" | awk '{
+	od -An -v -tu1 -w1 -j $(($(bitmap_of "$1") * 4096 + 16)) \
+		-N $((($(u64 "$1" 0 44) + 3) / 4)) "$1" | awk '{
 		for (i = 0; i < 4; i++) {
 			pair = $1 % 4
 			$1 = int($1 / 4)
@@ -70,7 +72,8 @@ flip_bit() {
 	local at=$(($2 * 4096 + $3 / 8)) byte
 	byte=$(od -An -tu1 -j $at -N 1 "$1")
 	# shellcheck disable=SC2059
-	printf "\\x$(printf %x $((byte ^ 1 << $3 % 8)))" | dd of="$1" bs=1 seek=$at conv=notrunc status=none
+	printf "\\x$(printf %x $((byte ^ 1 << $3 % 8)))" |
+		dd of="$1" bs=1 seek=$at conv=notrunc status=none
 }
 
 zero_block() {

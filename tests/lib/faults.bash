@@ -39,7 +39,8 @@ fault_inputs() {
 	cp small hidden
 	blkedit hidden index.free.0=0
 	echo "an older file" >old.text
-	era_invalidate -m --snapshot-era 8 --written-since 5 --witness-out witness -o /dev/null meta 2>/dev/null
+	era_invalidate -m --snapshot-era 8 --written-since 5 --witness-out witness \
+		-o /dev/null meta 2>/dev/null
 	awk 'BEGIN {
 		print "<superblock uuid=\"\" block_size=\"8\" nr_blocks=\"64\" current_era=\"600\">"
 		for (e = 1; e <= 600; e++)
@@ -67,7 +68,8 @@ fault_cases="check check-json check-snap dump dump-new dump-over dump-gz dump-re
 	repair-over format-new format-large counts"
 [ ! -x "$PEER_DIR/cache_restore" ] || fault_cases+=" cache-metadata"
 
-# fault_case NAME: sets $command, $input, and $old, what its output out/file was before, if anything.
+# fault_case NAME: sets $command, $input, and $old, what its output out/file was before, if
+# anything.
 fault_case() {
 	local out=out/file
 	old='' input=/dev/null is_metadata=''
@@ -81,20 +83,27 @@ fault_case() {
 	dump-gz) command=(era_dump -o $out.gz meta) ;;
 	dump-repair) command=(era_dump --repair -o $out meta) old=old.text ;;
 	dump-logical) command=(era_dump --logical many) ;;
-	invalidate-snap) command=(era_invalidate --written-since 5 -m --snapshot-era 8 -o $out meta) old=old.text ;;
+	invalidate-snap) command=(era_invalidate --written-since 5 -m --snapshot-era 8 \
+		-o $out meta) old=old.text ;;
 	invalidate-json) command=(era_invalidate --written-since 5 --format json meta) ;;
-	witness) command=(era_invalidate --written-since 5 --witness witness --witness-out $out -o out/list meta) old=witness ;;
-	cache) command=(era_invalidate --written-since 5 --format dm-cache --cache-mappings cache.xml -o $out meta) ;;
-	cache-xml) command=(era_invalidate --written-since 12 --format cache-xml --cache-mappings cache.xml -o $out meta) ;;
-	cache-metadata) command=(era_invalidate --written-since 12 --format cache-xml --cache-metadata cache-meta -o $out meta) ;;
+	witness) command=(era_invalidate --written-since 5 --witness witness --witness-out $out \
+		-o out/list meta) old=witness ;;
+	cache) command=(era_invalidate --written-since 5 --format dm-cache \
+		--cache-mappings cache.xml -o $out meta) ;;
+	cache-xml) command=(era_invalidate --written-since 12 --format cache-xml \
+		--cache-mappings cache.xml -o $out meta) ;;
+	cache-metadata) command=(era_invalidate --written-since 12 --format cache-xml \
+		--cache-metadata cache-meta -o $out meta) ;;
 	restore-new) command=(era_restore -i small.xml.gz -o $out) is_metadata=1 ;;
 	restore-over) command=(era_restore -i small.xml -o $out) is_metadata=1 old=old ;;
 	restore-stdin) command=(era_restore -i - -o $out) is_metadata=1 old=old input=small.xml ;;
 	repair-new) command=(era_repair -i meta -o $out) is_metadata=1 ;;
 	repair-over) command=(era_repair -i meta -o $out) is_metadata=1 old=old ;;
-	format-new) command=(era_format --block-size 4k --device-size 1M --era 7 $out) is_metadata=1 ;;
+	format-new) command=(era_format --block-size 4k --device-size 1M --era 7 $out) \
+		is_metadata=1 ;;
 	counts) command=(era_check --auto-repair $out) is_metadata=1 old=hidden ;;
-	format-large) command=(era_format --block-size 4k --device-size 5G --era 7 $out) is_metadata=1 ;;
+	format-large) command=(era_format --block-size 4k --device-size 5G --era 7 $out) \
+		is_metadata=1 ;;
 	esac
 }
 
@@ -163,7 +172,8 @@ failed_well() {
 	local text
 	nr_failed=$((nr_failed + 1))
 	text=$(<stderr)
-	[[ $text == *"$1"* || $text == *"out of memory"* ]] || wrong "no word of $1: $text" || return
+	[[ $text == *"$1"* || $text == *"out of memory"* ]] || wrong "no word of $1: $text" ||
+		return
 	[ -n "${may_be_whole:-}" ] || [ ! -s stdout ] || ! grep -q '</superblock>' stdout ||
 		wrong "a whole dump" || return
 	output_is_whole

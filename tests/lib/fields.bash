@@ -3,16 +3,19 @@
 #
 # What our programs say of an image with consistent damage, in the words of fields.table.
 
-# field_image NUMBER: the kernel-written image of that number as image.NUMBER, with its right answers.
+# field_image NUMBER: the kernel-written image of that number as image.NUMBER, with its right
+# answers.
 field_image() {
 	local era
 	[ ! -e "image.$1" ] || return 0
 	gzip -dc "$abs_top_srcdir"/tests/images/"$1"-*/image.gz >"image.$1" || return
 	era=$(u32 "image.$1" 0 184)
 	echo "1 $((era / 2 + 1)) $era" >"sinces.$1"
-	era_dump --logical "image.$1" >"dump.$1" && invalidates "$1" "image.$1" >"since.$1" || return
+	era_dump --logical "image.$1" >"dump.$1" && invalidates "$1" "image.$1" >"since.$1" ||
+		return
 	[ "$(u64 "image.$1" 0 216)" != 0 ] || return 0
-	era_dump -m --logical "image.$1" >"dump-m.$1" && invalidates "$1" -m "image.$1" >"since-m.$1"
+	era_dump -m --logical "image.$1" >"dump-m.$1" &&
+		invalidates "$1" -m "image.$1" >"since-m.$1"
 }
 
 # invalidates NUMBER ARGUMENT...: the ranges written since some eras, each after a line "since N".
@@ -25,7 +28,8 @@ invalidates() {
 	for since in $(<"sinces.$1"); do
 		[ "$2" != -m ] || [ "$since" -le "$era" ] || continue
 		echo "since $since"
-		era_invalidate --format ranges --unit blocks --written-since "$since" "${snap[@]}" "${@:2}" || return
+		era_invalidate --format ranges --unit blocks --written-since "$since" "${snap[@]}" \
+			"${@:2}" || return
 	done
 }
 
@@ -34,7 +38,8 @@ dump_covers() {
 		!/<era block=/ { next }
 		NR == FNR { right[$2] = $4; next }
 		{ got[$2] = $4 }
-		END { for (b in right) if (!(b in got) || got[b] + 0 < right[b] + 0) exit 1 }' "$1" "$2"
+		END { for (b in right) if (!(b in got) || got[b] + 0 < right[b] + 0) exit 1 }' \
+			"$1" "$2"
 }
 
 since_covers() {
@@ -45,7 +50,8 @@ since_covers() {
 		END { for (i in right) exit 1 }' "$1" "$2"
 }
 
-# answer dump|since RIGHT COMMAND...: "same", "more" or "short", or the exit status that it ended with.
+# answer dump|since RIGHT COMMAND...: "same", "more" or "short", or the exit status that it ended
+# with.
 answer() {
 	local status=0
 	"${@:3}" >got 2>/dev/null || status=$?
@@ -87,7 +93,8 @@ repair_covers() {
 	local got
 	got=$(answer dump "$1" timeout 20 era_dump -r --logical "${@:3}" "$2")
 	[ "$got" != 5 ] || dump_covers "$1" got || got=short
-	[[ $got == [145] || $got == same || $got == more ]] || wrong "era_dump --repair ${*:3}: $got"
+	[[ $got == [145] || $got == same || $got == more ]] ||
+		wrong "era_dump --repair ${*:3}: $got"
 }
 
 # repaired_covers NUMBER IMAGE: so does era_repair, and what it makes is sound.
@@ -101,5 +108,6 @@ repaired_covers() {
 		return
 	fi
 	status_is 0 era_check -q fixed || return
-	era_dump --logical fixed >got && dump_covers "dump.$1" got || wrong "era_repair: not all of it"
+	era_dump --logical fixed >got && dump_covers "dump.$1" got ||
+		wrong "era_repair: not all of it"
 }

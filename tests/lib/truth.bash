@@ -46,8 +46,8 @@ same() {
 }
 
 # answers_are_true IMAGE TRUTH [-m]: era_invalidate for every N that can be asked for, and the one
-# after, in two formats; era_dump --logical. With -m of the metadata snapshot, also one that was left
-# over.
+# after, in two formats; era_dump --logical. With -m of the metadata snapshot, also one that was
+# left over.
 answers_are_true() {
 	local image=$1 truth=$2 snap=("${@:3}")
 	local dir=$BATS_TEST_TMPDIR/answers era n last
@@ -62,7 +62,8 @@ answers_are_true() {
 			"${snap[@]}" "$image" >"$dir/got" || return
 		same "written since $n" "$dir/want" "$dir/got" || return
 		((n % (era / 4 + 1) == 0)) || continue
-		status_is 0 era_invalidate --written-since "$n" "${snap[@]}" "$image" >"$dir/xml" || return
+		status_is 0 era_invalidate --written-since "$n" "${snap[@]}" \
+			"$image" >"$dir/xml" || return
 		xml_to_ranges <"$dir/xml" >"$dir/got"
 		same "written since $n, XML" "$dir/want" "$dir/got" || return
 	done

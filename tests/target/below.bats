@@ -32,7 +32,8 @@ refuses() {
 	grep "filter retry must not" said
 	target_fails --fi=retry file disk era-metadata=meta "${fresh[@]}"
 	grep "filter retry must not" said
-	target_fails --filter="$dir/nbdkit-retry-filter.so" file disk era-metadata=meta "${fresh[@]}"
+	target_fails --filter="$dir/nbdkit-retry-filter.so" file disk era-metadata=meta \
+		"${fresh[@]}"
 	grep "filter retry must not" said
 }
 
@@ -55,8 +56,10 @@ refuses() {
 		fails nbdinfo "nbd+unix:///since=1?socket=nbd"
 		target_stop
 		grep "filter $filter stands above" log
-		fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U nbd.refused "--filter=$filter" \
-			--filter="$ERA_FILTER" file disk era-metadata=meta era-socket=ctl era-cow=cow >said 2>&1
+		fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit \
+			-f -U nbd.refused "--filter=$filter" \
+			--filter="$ERA_FILTER" file disk era-metadata=meta era-socket=ctl \
+			era-cow=cow >said 2>&1
 		grep "era-cow: nbdkit's filter $filter stands above" said
 	done
 }
@@ -89,7 +92,8 @@ refuses() {
 		grep "is the same as file: data would be overwritten" said
 		target_fails file "$path" era-metadata=disk "${fresh[@]}"
 		grep "is the same as file" said
-		target_fails file disk era-metadata=meta era-socket=ctl era-cow="$path" "${fresh[@]}"
+		target_fails file disk era-metadata=meta era-socket=ctl era-cow="$path" \
+			"${fresh[@]}"
 		grep "is the same as file" said
 	done
 	cmp disk <(head -c 1M /dev/zero)
@@ -109,7 +113,8 @@ refuses() {
 	fails timeout -k 1 20 nbdkit -U "$PWD/no/such/socket" --filter="$ERA_FILTER" file disk \
 		era-metadata=meta "${fresh[@]}"
 	[ ! -e meta ]
-	timeout -k 1 20 nbdkit -U - --filter="$ERA_FILTER" file disk era-metadata=meta "${fresh[@]}" \
+	timeout -k 1 20 nbdkit -U - --filter="$ERA_FILTER" file disk era-metadata=meta \
+		"${fresh[@]}" \
 		--run true
 	era_check meta
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Real clients: what they write is tracked, and incremental backups with them are equal to the device,
-# generation after generation. Each generation has old blocks that become zero: zeroed, trimmed, or
-# written with zero bytes, in stretches smaller and larger than a data block, 64 KiB and 2 MiB.
+# Real clients: what they write is tracked, and incremental backups with them are equal to the
+# device, generation after generation. Each generation has old blocks that become zero: zeroed,
+# trimmed, or written with zero bytes, in stretches smaller and larger than a data block, 64 KiB and
+# 2 MiB.
 
 load ../lib/common
 load target
@@ -141,7 +142,8 @@ blocks_since() {
 	cmp small disk
 
 	[ "$(era_ctl ctl checkpoint)" = 4 ]
-	fio --name=x --ioengine=nbd --uri="$(uri '')" --rw=randwrite --bs=4k --size=32M --io_size=4M \
+	fio --name=x --ioengine=nbd --uri="$(uri '')" --rw=randwrite --bs=4k --size=32M \
+		--io_size=4M \
 		--offset=32M --iodepth=16 --verify=crc32c >fio.log
 	blocks_since 4 | awk '$1 < 512 { exit 1 } { n += $2 } END { exit !(n > 200) }'
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What a killed target has left on its way, or in a cache that only its own connection could flush, comes to
-# the disk after an era was given out, and is listed since that era.
+# What a killed target has left on its way, or in a cache that only its own connection could flush,
+# comes to the disk after an era was given out, and is listed since that era.
 
 load ../lib/common
 load target
@@ -27,7 +27,8 @@ low() {
 }
 
 over_low() {
-	target_start nbd uri="nbd+unix:///?socket=$PWD/low" era-metadata=meta "${fresh[@]}" era-socket=ctl
+	target_start nbd uri="nbd+unix:///?socket=$PWD/low" era-metadata=meta "${fresh[@]}" \
+		era-socket=ctl
 	nbdinfo --size "$uri" >/dev/null
 }
 
@@ -60,7 +61,8 @@ block_is() {
 		[ "$(era_ctl ctl checkpoint)" = $era ]
 	done
 	for era in 4 5 6; do
-		nbdinfo --map "nbd+unix:///since=$era?socket=nbd" | awk '$3 == 0 { print $1, $2 }' >"live.$era"
+		nbdinfo --map "nbd+unix:///since=$era?socket=nbd" |
+			awk '$3 == 0 { print $1, $2 }' >"live.$era"
 		[ "$(cat "live.$era")" = "458752 65536" ]
 	done
 	target_stop

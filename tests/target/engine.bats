@@ -64,7 +64,8 @@ blank() {
 	done
 	coproc drive
 	pid=$COPROC_PID	# it goes away with the process
-	printf 'open metadata 8\nresume 8000\nwrite 80 1\ntake\nwrite 160 1\nstatus\n' >&"${COPROC[1]}"
+	printf 'open metadata 8\nresume 8000\nwrite 80 1\ntake\nwrite 160 1\nstatus\n' \
+		>&"${COPROC[1]}"
 	while read -r line <&"${COPROC[0]}" && [[ $line != 8\ * ]]; do :; done
 	[[ $line == 8\ */256\ 3\ [1-9]* ]]
 	status_is 3 era_check metadata
@@ -78,8 +79,10 @@ blank() {
 
 @test "the lines are the kernel's" {
 	blank
-	driven 'open metadata 128 format' 'resume 8000' 'status' 'table' 'take' 'fails take' 'status' \
-		'drop' 'fails drop' 'status' 'checkpoint' 'status' 'fails write 7999 2' 'write 7999 1' \
+	driven 'open metadata 128 format' 'resume 8000' 'status' 'table' 'take' 'fails take' \
+		'status' \
+		'drop' 'fails drop' 'status' 'checkpoint' 'status' 'fails write 7999 2' \
+		'write 7999 1' \
 		'suspend' 'fails write 0 1' 'resume 8000' 'status'
 	grep -v '^truth' out >lines
 	grep -xE '8 [0-9]+/256 1 -' lines
@@ -98,7 +101,8 @@ blank() {
 	for era in 0 1 2 3 4 5; do
 		era_invalidate --written-since $era --format ranges --unit blocks metadata >want
 		cp metadata live
-		printf 'open live 8\nresume 40000\nsince %d\n' $era | drive | grep -v '^truth' >got || :
+		printf 'open live 8\nresume 40000\nsince %d\n' $era | drive |
+			grep -v '^truth' >got || :
 		same "since $era" want got
 	done
 	cp metadata live
@@ -107,7 +111,8 @@ blank() {
 
 @test "a device too small, or full: it is said, and the last commit is whole" {
 	blank 80K
-	refuses 'no room for an era on 100000 data blocks; wanted' $'open metadata 8 format\nresume 800000'
+	refuses 'no room for an era on 100000 data blocks; wanted' \
+		$'open metadata 8 format\nresume 800000'
 	status_is 0 era_check metadata
 
 	# Eras pile up until there is no room for another; that is said, and the target goes on.
@@ -128,7 +133,8 @@ checkpoint"
 @test "digestion never lowers what the array says" {
 	blank
 	driven 'open metadata 8 format' 'resume 80' 'write 56 1' 'crash'
-	era_dump metadata | sed -e 's/current_era="1"/current_era="9"/' -e 's/writeset era="1"/writeset era="3"/' \
+	era_dump metadata | sed -e 's/current_era="1"/current_era="9"/' \
+		-e 's/writeset era="1"/writeset era="3"/' \
 		-e 's/block="7" era="1"/block="7" era="6"/' >metadata.xml
 	era_restore -q -i metadata.xml -o metadata
 	printf '%s\n' 'open metadata 8' 'resume 80' 'digest' 'suspend' | drive
@@ -139,7 +145,8 @@ checkpoint"
 	blank
 	driven 'open metadata 8 format' 'resume 80' 'write 56 1' 'crash'
 	blkedit metadata 0 188 05000000
-	printf '%s\n' 'open metadata 8' 'resume 80' 'write 0 1' 'fails digest' 'fails write 8 1' 'fails checkpoint' \
+	printf '%s\n' 'open metadata 8' 'resume 80' 'write 0 1' 'fails digest' 'fails write 8 1' \
+		'fails checkpoint' \
 		'status' | drive 2>err >out
 	grep -x 'Error: .*bit.*' out
 	grep 'the target is read-only' err
@@ -155,7 +162,8 @@ checkpoint"
 	driven 'open metadata 8 format' 'resume 80' 'take' 'suspend'
 	clone=$(od -A n -t u8 -j 216 -N 8 metadata)
 	printf x | dd of=metadata bs=1 seek=$((clone * 4096 + 100)) conv=notrunc status=none
-	printf '%s\n' 'open metadata 8' 'resume 80' 'fails drop' 'write 8 1' 'checkpoint' 'digest' 'status' |
+	printf '%s\n' 'open metadata 8' 'resume 80' 'fails drop' 'write 8 1' 'checkpoint' 'digest' \
+		'status' |
 		drive 2>err | tail -n 1 >line
 	grep -xE '8 [0-9]+/256 4 [0-9]+' line
 	grep -F "block $((clone)): metadata snapshot" err
@@ -176,7 +184,8 @@ checkpoint"
 @test "a snapshot that would leave no room to digest is refused, and all else goes on" {
 	blank 144K
 	# A full copy of the array would be the snapshot's: there is no room for another one.
-	printf '%s\n' 'open metadata 8 format' 'resume 120000' 'write 0 120000' 'fails take' 'checkpoint' \
+	printf '%s\n' 'open metadata 8 format' 'resume 120000' 'write 0 120000' 'fails take' \
+		'checkpoint' \
 		'digest' 'write 0 1' 'checkpoint' 'digest' 'status' | drive 2>err | tail -n 1 >line
 	grep -F 'no room for another era yet' err
 	grep -xE '8 [0-9]+/36 3 -' line
@@ -185,7 +194,8 @@ checkpoint"
 
 # recommended BLOCK_SECTORS BLOCKS: a blank device of that size.
 recommended() {
-	truncate -s "$(era_metadata_size --block-size "${1}s" --device-size "$(($1 * $2))s" --unit bytes)" \
+	truncate -s \
+		"$(era_metadata_size --block-size "${1}s" --device-size "$(($1 * $2))s" --unit bytes)" \
 		metadata
 }
 
@@ -218,7 +228,8 @@ recommended() {
 		for ((i = 0; i < 40; i++)); do printf '%s\n' checkpoint "write 0 131072"; done
 	} | drive >out 2>err && return 1
 	grep -F 'no room for another era yet' err
-	printf '%s\n' 'open metadata 8' 'resume 131072' 'write 0 131072' 'digest' 'checkpoint' 'take' 'digest' \
+	printf '%s\n' 'open metadata 8' 'resume 131072' 'write 0 131072' 'digest' 'checkpoint' \
+		'take' 'digest' \
 		'checkpoint' 'write 0 131072' | drive >out
 	status_is 0 era_check metadata
 }
@@ -230,7 +241,8 @@ recommended() {
 	for i in 1 2 3 4; do
 		{ echo 'open metadata 8 digester'
 		  echo 'resume 80000'
-		  for ((n = 0; n < 200; n++)); do printf 'storm 4 50 %d\ncheckpoint\n' "$RANDOM"; done
+		  for ((n = 0; n < 200; n++)); do printf 'storm 4 50 %d\ncheckpoint\n' \
+			"$RANDOM"; done
 		} | drive >out &
 		pid=$!
 		sleep 0.$i
@@ -241,7 +253,8 @@ recommended() {
 		sed '$d' out | awk '$2 == "era" { era = $3 }
 			$2 == "write" { last[int($3 / 8)] = era }
 			END { for (b in last) print b, last[b] }' >acknowledged
-		era_dump --logical metadata | awk -F '"' 'NR == FNR { split($0, w, " "); want[w[1]] = w[2]; next }
+		era_dump --logical metadata |
+			awk -F '"' 'NR == FNR { split($0, w, " "); want[w[1]] = w[2]; next }
 			/<era block=/ && ($2 in want) && $4 < want[$2] { print "lost:", $2, want[$2], $4; bad = 1 }
 			END { exit bad }' acknowledged -
 		total=$((total + $(wc -l <acknowledged)))

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The exports: the tracked one, since=N, and those of a metadata snapshot; what is refused at the start
-# and at a connection.
+# The exports: the tracked one, since=N, and those of a metadata snapshot; what is refused at the
+# start and at a connection.
 
 load ../lib/common
 load target
@@ -87,12 +87,14 @@ wanted_map() {
 	cp disk copy
 	cp meta before
 	served=(file copy era-metadata=meta era-snapshot=yes)
-	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid \
+		--filter="$ERA_FILTER" \
 		"${served[@]}" >said 2>&1
 	grep -q "no current metadata snap" said
 
 	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
-	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid \
+		--filter="$ERA_FILTER" \
 		"${served[@]}" era-block-size=64k >said 2>&1
 	grep -q "data block size" said
 	LD_PRELOAD=$ERA_PRELOAD nbdkit -U snap --filter="$ERA_FILTER" "${served[@]}" \
@@ -106,7 +108,8 @@ wanted_map() {
 
 # snapshot_refused WORDS ARGUMENT...: the start of a server of the metadata snapshot.
 snapshot_refused() {
-	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U snap -P snap.pid \
+		--filter="$ERA_FILTER" \
 		file copy era-metadata=meta era-snapshot=yes "${@:2}" >said 2>&1 || return
 	grep -q -- "$1" said || { cat said; return 1; }
 }
@@ -120,9 +123,12 @@ snapshot_refused() {
 	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
 	snapshot_refused "of era 3, wanted one of era 2" era-snapshot-era=2
 	era_ctl ctl checkpoint
-	snapshot_refused "of era 3, the live metadata are in era 4: it was left over.*(era-snapshot-era=3)"
-	snapshot_refused "of era 3, wanted one of era 4; the live metadata are in era 4" era-snapshot-era=4
-	LD_PRELOAD=$ERA_PRELOAD nbdkit -U snap --filter="$ERA_FILTER" "${served[@]}" era-snapshot-era=3 \
+	snapshot_refused \
+		"of era 3, the live metadata are in era 4: it was left over.*(era-snapshot-era=3)"
+	snapshot_refused "of era 3, wanted one of era 4; the live metadata are in era 4" \
+		era-snapshot-era=4
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -U snap --filter="$ERA_FILTER" "${served[@]}" \
+		era-snapshot-era=3 \
 		--run 'nbdinfo --map "nbd+unix:///since=2?socket=$unixsocket" >map' 3>&-
 	awk '{ print $1 / 1048576, $2 / 1048576, $3 }' map | diff <(wanted_map 1) -
 }
@@ -135,7 +141,8 @@ snapshot_refused() {
 	era_ctl ctl checkpoint
 	write_some
 	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
-	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" file copy era-metadata=meta \
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U snap -P snap.pid --filter="$ERA_FILTER" file copy \
+		era-metadata=meta \
 		era-snapshot=yes >snap.log 2>&1 3>&- &
 	for ((n = 0; n < 500; n++)); do
 		[ ! -s snap.pid ] || break
@@ -143,7 +150,8 @@ snapshot_refused() {
 	done
 	era_ctl ctl checkpoint
 	write_some
-	nbdinfo --map "nbd+unix:///since=2?socket=snap" | awk '{ print $1 / 1048576, $2 / 1048576, $3 }' |
+	nbdinfo --map "nbd+unix:///since=2?socket=snap" |
+		awk '{ print $1 / 1048576, $2 / 1048576, $3 }' |
 		diff <(wanted_map 1) -
 	era_ctl ctl drop_metadata_snap
 	fails nbdinfo --map "nbd+unix:///since=2?socket=snap"
@@ -160,7 +168,8 @@ snapshot_refused() {
 	era_ctl ctl take_metadata_snap
 	truncate -s 15M copy
 	LD_PRELOAD=$ERA_PRELOAD nbdkit -U snap --filter="$ERA_FILTER" file copy era-metadata=meta \
-		era-snapshot=yes --run '! nbdinfo "nbd+unix:///since=1?socket=$unixsocket"' >said 2>&1 3>&-
+		era-snapshot=yes --run '! nbdinfo "nbd+unix:///since=1?socket=$unixsocket"' >said \
+		2>&1 3>&-
 	grep -q "the metadata track 16 blocks" said
 }
 
@@ -199,13 +208,18 @@ refused() {
 	refused "multiple of 4096" era-metadata=meta era-block-size=0
 	refused "parse" era-metadata=meta era-block-size=x
 	refused "exports of another kind" era-metadata=meta era-block-size=64k era-export=since=2
-	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-socket=ctl
-	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes era-format=yes era-first=1
-	refused "era-snapshot-era needs era-snapshot" era-metadata=meta era-block-size=64k era-snapshot-era=1
-	refused "era-snapshot-era: empty string" era-metadata=meta era-snapshot=yes era-snapshot-era=x
+	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes \
+		era-socket=ctl
+	refused "neither era-socket nor era-format" era-metadata=meta era-snapshot=yes \
+		era-format=yes era-first=1
+	refused "era-snapshot-era needs era-snapshot" era-metadata=meta era-block-size=64k \
+		era-snapshot-era=1
+	refused "era-snapshot-era: empty string" era-metadata=meta era-snapshot=yes \
+		era-snapshot-era=x
 	refused "formatting was not asked for" era-metadata=meta era-block-size=64k
 	refused "era-metadata is given twice" era-metadata=meta era-block-size=64k era-metadata=meta
-	refused "era-block-size is given twice" era-metadata=meta era-block-size=64k era-block-size=128k
+	refused "era-block-size is given twice" era-metadata=meta era-block-size=64k \
+		era-block-size=128k
 	refused 'no\\n\\x1b\[31m: ' era-metadata=$'no\n\e[31m' era-block-size=64k
 	refused 'found since=\\x1b, but' era-metadata=meta era-block-size=64k era-export=$'since=\e'
 	refused "No such file" era-metadata=none era-block-size=64k

@@ -58,7 +58,8 @@ assert h.pread(512, 0)'
 	local n
 	need prlimit
 	truncate -s 2M meta
-	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes era-first=1 era-socket=ctl
+	target_start memory 64M era-metadata=meta era-block-size=4k era-format=yes era-first=1 \
+		era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
 	write 1 2 3
 	for ((n = 0; n < 3; n++)); do

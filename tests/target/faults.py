@@ -11,7 +11,8 @@ def main():
     dice = random.Random(1)
     resize("disk", BLOCK * NR_BLOCKS)
     resize("meta", 1 << 20)
-    target = Target(BLOCK, ["era-format=yes", "era-first=1", "error=EIO", "error-rate=50%"], below=["error"])
+    target = Target(BLOCK, ["era-format=yes", "era-first=1", "error=EIO", "error-rate=50%"],
+                    below=["error"])
     target.start()
     handle = target.connect()
     acknowledged, failed = {}, 0

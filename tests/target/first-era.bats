@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The first era of metadata that the target makes: above all that may be remembered, with every block
-# written in it.
+# The first era of metadata that the target makes: above all that may be remembered, with every
+# block written in it.
 
 load ../lib/common
 load target
@@ -42,7 +42,8 @@ begins() {
 }
 
 @test "eras that leave too few are refused" {
-	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes era-first=4194967296
+	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes \
+		era-first=4194967296
 	grep "era-first: found 4194967296, wanted 1 to 4194967295" said
 	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes era-first=0
 	grep "era-first: found 0" said
@@ -60,8 +61,10 @@ begins() {
 	[ -z "$ERA_PRELOAD" ] || skip "sanitizers want to be preloaded before faketime"
 	need faketime
 	for time in "2019-01-01 00:00:00" "2104-01-01 00:00:00"; do
-		fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 faketime -f "$time" nbdkit -f -U nbd.refused \
-			--filter="$ERA_FILTER" file disk era-metadata=meta era-block-size=64k era-format=yes \
+		fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 faketime -f "$time" nbdkit \
+			-f -U nbd.refused \
+			--filter="$ERA_FILTER" file disk era-metadata=meta era-block-size=64k \
+			era-format=yes \
 			>said 2>&1
 		grep "the clock says .* set the clock, or say the era" said
 		[ ! -e meta ]

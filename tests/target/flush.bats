@@ -23,7 +23,8 @@ setup() {
 @test "killed at any point: layers that are not parallel are never called twice at once" {
 	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-3}" model=all slow=300
 	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-4}" model=requests slow=300
-	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-5}" model=connections slow=300
+	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-5}" model=connections \
+		slow=300
 }
 
 @test "a flush that fails is final until the restart, which marks again" {
@@ -40,7 +41,8 @@ setup() {
 
 @test "a layer that cannot flush, or is known to ignore it, is said" {
 	truncate -s 1M disk
-	target_start eval get_size='echo 1048576' pread='head -c $3 /dev/zero' pwrite='cat >/dev/null' \
+	target_start eval get_size='echo 1048576' pread='head -c $3 /dev/zero' \
+		pwrite='cat >/dev/null' \
 		can_write='exit 0' can_flush='exit 3' era-metadata=meta "${fresh[@]}"
 	nbdinfo --list "$uri" | grep "cannot be flushed below"
 	target_stop
@@ -60,8 +62,10 @@ setup() {
 fail_flush() {
 	truncate -s 1M disk meta
 	rm -f meta fails
-	target_start eval get_size='echo 1048576' pread='dd if=disk bs=65536 count=1 2>/dev/null | head -c $3' \
-		pwrite='cat >/dev/null' can_write='exit 0' can_flush='exit 0' flush='[ ! -e fails ]' \
+	target_start eval get_size='echo 1048576' \
+		pread='dd if=disk bs=65536 count=1 2>/dev/null | head -c $3' \
+		pwrite='cat >/dev/null' can_write='exit 0' can_flush='exit 0' \
+		flush='[ ! -e fails ]' \
 		era-metadata=meta "${fresh[@]}" era-socket=ctl
 	[ "$(era_ctl ctl checkpoint)" = 2 ] || return
 	qemu-io -f raw "$uri" -c "write 0 4k" || return

@@ -87,7 +87,8 @@ written_since() {
 	cp disk old
 	target_start "${tracked[@]}" era-cow=cow
 	era_ctl ctl freeze
-	strace -f -qq -o traced -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 -p "$target_pid" 3>&- &
+	strace -f -qq -o traced -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 \
+		-p "$target_pid" 3>&- &
 	tracer=$!
 	for ((n = 0; n < 500; n++)); do
 		! grep -q "TracerPid:[[:space:]]*[1-9]" "/proc/$target_pid/status" || break
@@ -142,7 +143,8 @@ refused() {
 	status_is 3 era_ctl ctl freeze
 	fails nbdinfo "$(uri frozen)"
 	target_stop
-	target_start eval get_size='echo 4194304' pread='head -c $3 /dev/zero' pwrite='cat >/dev/null' \
+	target_start eval get_size='echo 4194304' pread='head -c $3 /dev/zero' \
+		pwrite='cat >/dev/null' \
 		can_write='exit 0' can_multi_conn='exit 3' "${tracked[@]:2}" era-cow=new
 	fails era_ctl ctl freeze 2>said
 	grep -q "need not see what another one has written" said

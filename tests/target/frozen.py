@@ -270,7 +270,8 @@ def since(seed, generations):
 
 
 def full():
-    target = Server(BLOCK, ["era-format=yes", "era-first=1", "era-cow=cow"], plugin=("memory", "64M"))
+    target = Server(BLOCK, ["era-format=yes", "era-first=1", "era-cow=cow"],
+                    plugin=("memory", "64M"))
     resize("meta", 1 << 20)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, hard))
@@ -321,7 +322,8 @@ def killed():
     if not handle.is_read_only():
         fail("a frozen export can be written")
     handle.shutdown()
-    for request, words in (("freeze", "frozen already"), ("thaw", "ok"), ("thaw", "nothing is frozen")):
+    for request, words in (("freeze", "frozen already"), ("thaw", "ok"),
+                           ("thaw", "nothing is frozen")):
         if words not in target.ask(request):
             fail(f"{request}: {target.ask(request)}")
     target.stop()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random histories: writes, zeroings and trims of any size and alignment, messages, clean stops, kills
-and resizes; after each stop the metadata are sound, and tell the era of every block exactly.
+"""Random histories: writes, zeroings and trims of any size and alignment, messages, clean stops,
+kills and resizes; after each stop the metadata are sound, and tell the era of every block exactly.
 
     history.py SEED..."""
 from target import *
@@ -22,7 +22,8 @@ class History:
         extra = {"nozero": ("zeromode=emulate",), "fua": ("fuamode=emulate",),
                  "blocksize": ("maxdata=64k", "maxlen=1M")}
         parameters = [p for name in {*above, *below} for p in extra.get(name, ())]
-        self.target = Target(self.block, ["era-format=yes", "era-first=1", *parameters], above, below)
+        self.target = Target(self.block, ["era-format=yes", "era-first=1", *parameters],
+                             above, below)
         for name in ("disk", "meta", "log"):
             if os.path.exists(name):
                 os.unlink(name)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes that are in flight when an era begins.  Below the filter every write takes its time.  At the
-reply to a message the disk is copied: every write that is acknowledged in the end is in that copy, or
-is listed since the era of the reply.
+"""Writes that are in flight when an era begins.  Below the filter every write takes its time.  At
+the reply to a message the disk is copied: every write that is acknowledged in the end is in that
+copy, or is listed since the era of the reply.
 
     inflight.py ROUNDS SEED"""
 import threading
@@ -70,7 +70,8 @@ def main(rounds, seed):
     dice = random.Random(seed)
     resize("disk", NR_BLOCKS * BLOCK)
     resize("meta", 1 << 20)
-    target = Target(BLOCK, ["era-format=yes", "era-first=1", f"wdelay={DELAY_MS}ms"], below=["delay"])
+    target = Target(BLOCK, ["era-format=yes", "era-first=1", f"wdelay={DELAY_MS}ms"],
+                    below=["delay"])
     target.start()
     handle = target.connect()
     messages = Messages(target, rounds, random.Random(seed + 1))
@@ -99,7 +100,8 @@ class SlowWrite:
     """A target below which a write takes SLOW_MS, and one that is in flight."""
 
     def __init__(self):
-        self.target = Target(BLOCK, ["era-format=yes", "era-first=1", f"wdelay={SLOW_MS}ms"], below=["delay"])
+        self.target = Target(BLOCK, ["era-format=yes", "era-first=1", f"wdelay={SLOW_MS}ms"],
+                             below=["delay"])
         self.target.start()
         self.handle = self.target.connect()
         self.era, self.completed = self.target.era(), []
@@ -172,7 +174,7 @@ def abandoned(count):
 
 
 def half_closed():
-    """A client that only sends no more gets its reply; one that shut down both directions is gone."""
+    """A client that only sends no more gets its reply; one that shut down both ways is gone."""
     slow = SlowWrite()
     first = slow.send("checkpoint")
     until(lambda: slow.target.era() > slow.era, "the new era in the status")

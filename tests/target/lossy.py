@@ -5,11 +5,12 @@
     lossy.py fail ROUNDS SEED [LAYER-PARAMETER...]
     lossy.py leave ROUNDS SEED [LAYER-PARAMETER...]
 
-A "storage snapshot" is a copy of the file `disk`, which is what is durable; a "backup" is what a client
-reads.  Each is made after an era was given out.  In the end the disk is as it is: every byte that differs
-from a snapshot or a backup must be in a block that is listed since its era.
+A "storage snapshot" is a copy of the file `disk`, which is what is durable; a "backup" is what a
+client reads.  Each is made after an era was given out.  In the end the disk is as it is: every byte
+that differs from a snapshot or a backup must be in a block that is listed since its era.
 
-crash: kills the server at any point around writes, checkpoints, their replies and ends of connections.
+crash: kills the server at any point around writes, checkpoints, their replies and ends of
+connections.
 fail: flushes fail at some time, and messages from then on; the target is started again over a layer
 that lives on, and that is killed after it.
 leave: the target is killed, and the layer only after the next target has begun an era."""
@@ -57,7 +58,7 @@ def write_some(handle, dice, nr):
 
 
 class Writer(threading.Thread):
-    """Writes until the server is gone or it is told to stop; opens a new connection now and then."""
+    """Writes until the server is gone or it is told to stop; at times opens a new connection."""
 
     def __init__(self, target, seed):
         super().__init__()
@@ -265,4 +266,5 @@ def leave(rounds, seed, parameters):
 if __name__ == "__main__":
     resize("disk", NR_BLOCKS * BLOCK)
     resize("meta", 1 << 20)
-    {"crash": crash, "fail": fail_flushes, "leave": leave}[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
+    play = {"crash": crash, "fail": fail_flushes, "leave": leave}[sys.argv[1]]
+    play(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

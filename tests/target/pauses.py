@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""pause, roll and unpause on the control socket; era_ctl with several sockets, and with a time limit.
+"""pause, roll and unpause on the control socket; era_ctl with several sockets, and with a time
+limit.
 
     pauses.py"""
 import threading
@@ -65,7 +66,8 @@ def started(name="", *below):
     resize("disk" + name, 1 << 20)
     resize("meta" + name, 0)
     resize("meta" + name, 1 << 20)
-    target = Target(BLOCK, ["era-format=yes", "era-first=1", *below[1:]], below=below[:1], name=name)
+    parameters = ["era-format=yes", "era-first=1", *below[1:]]
+    target = Target(BLOCK, parameters, below=below[:1], name=name)
     target.start()
     return target
 
@@ -150,7 +152,8 @@ def slow_requests():
     write = Write(target)
     time.sleep(0.3)
     talk = Talk(target)
-    want(talk.ask("pause 300") == "Error: requests in flight have not ended in the time of the pause",
+    want(talk.ask("pause 300") ==
+         "Error: requests in flight have not ended in the time of the pause",
          "a pause that cannot be had")
     talk.send("pause 60000")
     time.sleep(0.1)

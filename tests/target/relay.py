@@ -4,7 +4,8 @@
     relay.py SECTORS BLOCK stop|kill SEED
 
 `metadata` are resumed with an origin of SECTORS, in blocks of BLOCK sectors.  `truth` says what is
-true of them, and what is true when the target has been stopped or killed; without it they are new."""
+true of them, and what is true when the target has been stopped or killed; without it they are
+new."""
 from target import *
 
 

@@ -36,7 +36,7 @@ class Law:
     def __init__(self, seconds):
         self.end = time.monotonic() + seconds
         self.lock = threading.Lock()
-        self.last = {}      # block: how many checkpoints had been answered, when it was acknowledged
+        self.last = {}  # block: how many checkpoints had been answered when it was acknowledged
         self.since = [0, 1]  # the era that checkpoint n has begun
         self.size = 1 << 28
         self.openings = 0

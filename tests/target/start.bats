@@ -26,7 +26,8 @@ nothing_is_left() {
 
 # no_origin OPTION...: the layer below cannot be opened.
 no_origin() {
-	status_is 1 starts "$@" -P pid --filter="$ERA_FILTER" nbd socket=nowhere "${parameters[@]}" || return
+	status_is 1 starts "$@" -P pid --filter="$ERA_FILTER" nbd socket=nowhere \
+		"${parameters[@]}" || return
 	grep -q "error: the layer below cannot be opened" said
 }
 
@@ -58,14 +59,16 @@ no_origin() {
 	done
 	[ ! -e ctl ]
 	until ! kill -0 "$(cat pid)" 2>/dev/null; do sleep 0.02; done
-	starts -U - --filter="$ERA_FILTER" file disk "${parameters[@]}" --run 'nbdinfo --size "$uri"; exit 7' ||
+	starts -U - --filter="$ERA_FILTER" file disk "${parameters[@]}" \
+		--run 'nbdinfo --size "$uri"; exit 7' ||
 		[ $? = 7 ]
 	[ "$(cat said)" = 67108864 ]
 }
 
 @test "a server of which nobody waits for the start any more does not start" {
 	local n
-	LD_PRELOAD=$ERA_PRELOAD nbdkit -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" --filter=delay file disk \
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" \
+		--filter=delay file disk \
 		delay-open=1500ms "${parameters[@]}" >said 2>&1 3>&- </dev/null &
 	sleep 0.5
 	kill -9 $!
@@ -76,19 +79,21 @@ no_origin() {
 		sleep 0.02
 	done
 	nothing_is_left
-	LD_PRELOAD=$ERA_PRELOAD nbdkit -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" --filter=delay file disk \
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" \
+		--filter=delay file disk \
 		delay-open=1500ms "${parameters[@]}" >said 2>&1 3>&- </dev/null &
 	sleep 0.5
 	kill -TERM $!
 	fails wait $!
 }
 
-# The plugin nbd gives up its requests for good when a thread of its own is interrupted; a number of a
-# thread makes that one the first to take the signal.
+# The plugin nbd gives up its requests for good when a thread of its own is interrupted; a number of
+# a thread makes that one the first to take the signal.
 @test "a signal to end that comes while the server starts does not hang it" {
 	local n task
 	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U layer -P layer.pid \
-		"$abs_top_builddir/tests/target/lossy.so" durable=disk slow=400000 >/dev/null 2>&1 3>&- &
+		"$abs_top_builddir/tests/target/lossy.so" durable=disk \
+		slow=400000 >/dev/null 2>&1 3>&- &
 	for ((n = 0; n < 500; n++)); do
 		[ ! -s layer.pid ] || break
 		sleep 0.02

@@ -10,7 +10,8 @@ from target import *
 
 BLOCK = 65536
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
-LABELS = r'\{([a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"(?:,[a-zA-Z_][a-zA-Z0-9_]*="[^"]*")*)\}'
+LABELS = (r'\{([a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
+          r'(?:,[a-zA-Z_][a-zA-Z0-9_]*="[^"]*")*)\}')
 SAMPLE = re.compile(rf"({NAME}){LABELS} (\d+(?:\.\d+)?)")
 
 

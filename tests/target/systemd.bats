@@ -28,7 +28,8 @@ command_of_unit() {
 
 # activated COMMAND...: as systemd's socket unit has it: the first connection starts the server.
 activated() {
-	LD_PRELOAD=$ERA_PRELOAD systemd-socket-activate -E LD_PRELOAD -E ASAN_OPTIONS -l "$PWD/d.nbd" \
+	LD_PRELOAD=$ERA_PRELOAD systemd-socket-activate -E LD_PRELOAD -E ASAN_OPTIONS \
+		-l "$PWD/d.nbd" \
 		"$@" >>log 2>&1 3>&- &
 	target_pid=$!
 	for ((n = 0; n < 500; n++)); do

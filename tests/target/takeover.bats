@@ -25,7 +25,8 @@ take_up() {
 	block=$(truth_field block before)
 	driven "open metadata $block" "resume $sectors" "write $((sectors - 1)) 1" checkpoint \
 		"write 0 $block" checkpoint "write $((sectors / 2)) 1" crash || return
-	driven "open metadata $block" "resume $((sectors / 2))" "write 0 1" toggle digest crash || return
+	driven "open metadata $block" "resume $((sectors / 2))" "write 0 1" toggle digest crash ||
+		return
 	driven "open metadata $block digester" "resume $sectors" "storm 4 20 1" toggle suspend
 }
 

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # A target for tests: nbdkit with our filter, from the build tree. The players beside are in Python,
-# for libnbd's sake, and use target.py; they run in the test's own folder. Debian's python3-libnbd is
-# for Debian's python3.
+# for libnbd's sake, and use target.py; they run in the test's own folder. Debian's python3-libnbd
+# is for Debian's python3.
 
 target_dir=$abs_top_srcdir/tests/target
 ERA_FILTER=$abs_top_builddir/target/nbdkit-era-filter.so
@@ -44,13 +44,16 @@ play() {
 # target_fails ARGUMENT...: nbdkit does not start; what it says goes to the file said.
 target_fails() {
 	rm -f nbd.refused
-	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U nbd.refused -P pid.refused \
+	fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 nbdkit -f -U nbd.refused \
+		-P pid.refused \
 		--filter="$ERA_FILTER" "$@" >said 2>&1
 }
 
 # listens SOCKET: or there is none.
 listens() {
-	[ -z "$1" ] || "$python" -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' \
+	[ -z "$1" ] ||
+		"$python" -c 'import socket, sys
+socket.socket(socket.AF_UNIX).connect(sys.argv[1])' \
 		"$1" 2>/dev/null
 }
 
@@ -85,7 +88,8 @@ target_await() {
 	watchdog=$!
 	wait "$target_pid" || status=$?
 	kill "$watchdog" 2>/dev/null || :
-	# With the address sanitizer nbdkit has been seen to hang in a destructor, after all is done.
+	# With the address sanitizer nbdkit has been seen to hang in a destructor, after all is
+	# done.
 	[ -z "$ERA_PRELOAD" ] || [ "$status" != 137 ] || status=0
 	[ "$status" = 0 ] || cat log
 	target_pid=

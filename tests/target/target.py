@@ -2,7 +2,8 @@
 """A target to drive: starts and stops nbdkit with our filter, talks to its control socket, and asks
 era_invalidate and era_check.  All files are in the current folder: disk, meta, nbd, ctl, log, pid.
 
-ERA_FILTER is the filter's path, ERA_PRELOAD what nbdkit must load first for a build with sanitizers.
+ERA_FILTER is the filter's path, ERA_PRELOAD what nbdkit must load first for a build with
+sanitizers.
 """
 import os
 import random

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The engine's threads under the thread sanitizer, which the other sanitizers don't go with: the test
-# and all it stands on are compiled here once more.
+# The engine's threads under the thread sanitizer, which the other sanitizers don't go with: the
+# test and all it stands on are compiled here once more.
 
 load ../lib/common
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Who starts the server, and how: as another user, read-only, with a file that it makes, beside filters
-# that count connections, over origins of odd sizes.
+# Who starts the server, and how: as another user, read-only, with a file that it makes, beside
+# filters that count connections, over origins of odd sizes.
 
 load ../lib/common
 load target
@@ -23,7 +23,8 @@ h.shutdown()' "$@"
 
 @test "era-format=yes era-first=1 makes the file, of the size that is recommended, and all its blocks" {
 	local bytes
-	target_start file disk era-metadata=meta era-block-size=4k era-format=yes era-first=1 era-socket=ctl
+	target_start file disk era-metadata=meta era-block-size=4k era-format=yes era-first=1 \
+		era-socket=ctl
 	bytes=$(era_metadata_size --block-size 4k --device-size 64M --unit bytes)
 	[ "$(stat -c %s meta)" = "$bytes" ]
 	[ "$(($(stat -c %b meta) * 512))" -ge "$bytes" ]
@@ -40,7 +41,8 @@ h.shutdown()' "$@"
 }
 
 @test "a file that was made for a server that does not start is removed" {
-	target_fails nbd socket=nowhere era-metadata=meta era-block-size=4k era-format=yes era-first=1
+	target_fails nbd socket=nowhere era-metadata=meta era-block-size=4k era-format=yes \
+		era-first=1
 	[ ! -e meta ]
 	truncate -s 64k meta
 	target_fails file disk era-metadata=meta era-block-size=4k era-format=yes era-first=1
@@ -81,7 +83,8 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 }
 
 @test "-D era.*: marks, commits and digestion are told when asked for" {
-	target_start -v -D era.marks=1 -D era.commits=1 -D era.digestion=1 file disk era-metadata=meta \
+	target_start -v -D era.marks=1 -D era.commits=1 -D era.digestion=1 file disk \
+		era-metadata=meta \
 		"${fresh[@]}" era-socket=ctl
 	write 65536 512
 	[ "$(era_ctl ctl checkpoint)" = 2 ]
@@ -111,7 +114,8 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	[ "$(stat -c %U:%a ctl)" = nobody:600 ]
 	[ "$(era_ctl ctl take_metadata_snap)" = 3 ]
 	write 0 512
-	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U snap -P snap.pid -u nobody --filter="$ERA_FILTER" file disk \
+	LD_PRELOAD=$ERA_PRELOAD nbdkit -f -U snap -P snap.pid -u nobody --filter="$ERA_FILTER" \
+		file disk \
 		era-metadata=meta era-snapshot=yes >>log 2>&1 3>&- &
 	for ((n = 0; n < 500; n++)); do
 		[ ! -s snap.pid ] || break
@@ -148,7 +152,8 @@ print(s.makefile().readline())' | grep "Error: .*read-only"
 	local size
 	for size in 1 511 513 4097 1000001; do
 		rm -f meta
-		target_start memory "$size" era-metadata=meta era-block-size=4k era-format=yes era-first=1 era-socket=ctl
+		target_start memory "$size" era-metadata=meta era-block-size=4k era-format=yes \
+			era-first=1 era-socket=ctl
 		write $((size - 1)) 1
 		[ "$(era_ctl ctl checkpoint)" = 2 ]
 		write 0 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# 260 writesets, restored from XML, so that their tree has internal nodes; a real kernel resumes them
-# and is stopped before it has digested many.
+# 260 writesets, restored from XML, so that their tree has internal nodes; a real kernel resumes
+# them and is stopped before it has digested many.
 
 metadata=8M
 

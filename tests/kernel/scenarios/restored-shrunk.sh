@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# Restored metadata, which lie close together at the start of the device; then the origin shrinks, and
-# the writes that follow go behind them.
+# Restored metadata, which lie close together at the start of the device; then the origin shrinks,
+# and the writes that follow go behind them.
 
 metadata=256K
 
