@@ -93,6 +93,8 @@ static void say_summary(struct tool *tool, const struct era_check_result *result
 		tool_say(tool,
 			 "%s: repaired: a new space map of %" PRIu64 " blocks has the right counts",
 			 tool->path, result->repair.nr_written);
+	} else if (result->is_explained) {
+		return;
 	} else if (result->nr_fatal || result->nr_non_fatal) {
 		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems",
 			 tool->path, result->nr_fatal, result->nr_non_fatal);

@@ -15,6 +15,7 @@
 #include "ondisk/era_disk.h"
 
 #define THIN_MAGIC UINT64_C(27022010)
+#define CLONE_MAGIC UINT64_C(0x8af27f64)
 
 /* The superblocks of all these targets begin alike. */
 static const struct {
@@ -23,30 +24,90 @@ static const struct {
 } targets[] = {
 	{THIN_MAGIC, "metadata of dm-thin"},
 	{CACHE_MAGIC, "metadata of dm-cache"},
+	{CLONE_MAGIC, "metadata of dm-clone"},
 };
 
-static int find_target(struct blk_dev *dev, struct content *content)
+#define COMPRESSED \
+	"decompress it first; a dump compressed by gzip is read by " ERA_PROGRAM " restore"
+#define DISK_IMAGE "it is the image of a disk in a format that must be converted"
+
+/* What no device begins with, but a file that was taken for one. */
+static const struct {
+	const char *bytes;
+	size_t len;
+	const char *name, *hint;
+} beginnings[] = {
+	{"\x1f\x8b\x08", 3, "data compressed by gzip", COMPRESSED},
+	{"BZh", 3, "data compressed by bzip2", COMPRESSED},
+	{"\xfd"
+	 "7zXZ",
+	 6, "data compressed by xz", COMPRESSED},
+	{"\x28\xb5\x2f\xfd", 4, "data compressed by zstd", COMPRESSED},
+	{"QFI\xfb", 4, "a qcow2 image", DISK_IMAGE},
+	{"KDMV", 4, "a VMDK image", DISK_IMAGE},
+	{"vhdxfile", 8, "a VHDX image", DISK_IMAGE},
+};
+
+static bool is_target(const void *data, size_t len, uint64_t magic)
 {
-	struct superblock_disk *block = blk_alloc(1);
-	uint64_t magic;
+	const struct superblock_disk *sb = data;
+
+	return len >= sizeof(*sb) && le64_get(sb->magic) == magic;
+}
+
+bool content_is_xml(const void *data, size_t len)
+{
+	const char *text = data;
+	size_t i = 0;
+
+	/* A superblock begins with its checksum, which may look like anything. */
+	if (is_target(data, len, ERA_MAGIC))
+		return false;
+	while (i < len && text[i] && strchr(" \t\r\n", text[i]))
+		i++;
+	return i + 1 < len && text[i] == '<' && text[i + 1] && strchr("s?!", text[i + 1]);
+}
+
+static bool name_beginning(const void *data, size_t len, struct content *content)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++) {
+		if (len < beginnings[i].len || memcmp(data, beginnings[i].bytes, beginnings[i].len))
+			continue;
+		snprintf(content->name, sizeof(content->name), "%s", beginnings[i].name);
+		content->hint = beginnings[i].hint;
+		return true;
+	}
+	return false;
+}
+
+bool content_begins(const void *data, size_t len, struct content *content)
+{
+	struct content found = {.name = "XML", .in_first_block = true};
+	bool is_known = content_is_xml(data, len) || name_beginning(data, len, &found);
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets) && !is_known; i++) {
+		is_known = is_target(data, len, targets[i].magic);
+		snprintf(found.name, sizeof(found.name), "%s", targets[i].name);
+	}
+	if (is_known)
+		*content = found;
+	return is_known;
+}
+
+static int find_beginning(struct blk_dev *dev, struct content *content)
+{
+	void *block = blk_alloc(1);
 	int r;
 
 	if (!block)
 		return report_nomem(dev->rep);
 	r = blk_dev_read(dev, 0, 1, block);
-	magic = r ? 0 : le64_get(block->magic);
-	free(block);
 	if (r)
-		return report_fail(dev->rep, ERA_SYS, "%s: cannot read: %s", dev->path,
-				   strerror(r));
-	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
-		if (targets[i].magic != magic)
-			continue;
-		content->in_first_block = true;
-		snprintf(content->name, sizeof(content->name), "%s", targets[i].name);
-		return 1;
-	}
-	return 0;
+		r = report_fail(dev->rep, ERA_SYS, "%s: cannot read: %s", dev->path, strerror(r));
+	else
+		r = content_begins(block, META_BLOCK_SIZE, content);
+	free(block);
+	return r;
 }
 
 #ifdef HAVE_BLKID
@@ -108,6 +169,7 @@ static void name_it(blkid_probe probe, struct content *content)
 		snprintf(name, sizeof(name), "a partition table of type %s", table);
 	snprintf(content->name, sizeof(content->name), "%s%s%s", name, label ? ", label " : "",
 		 label ? label : "");
+	content->hint = "is it the tracked device itself?";
 }
 
 static bool lies_in_first_block(blkid_probe probe)
@@ -216,7 +278,7 @@ int content_find(struct blk_dev *dev, struct content *content)
 {
 	struct content found = {.name = ""};
 	uint64_t done = dev->progress_done;
-	int r = dev->nr_blocks ? find_target(dev, &found) : 0;
+	int r = dev->nr_blocks ? find_beginning(dev, &found) : 0;
 
 	if (!r && dev->nr_blocks)
 		r = find_others(dev, &found);
@@ -224,4 +286,15 @@ int content_find(struct blk_dev *dev, struct content *content)
 	if (r > 0)
 		*content = found;
 	return r;
+}
+
+bool content_guess(struct blk_dev *dev, struct content *content)
+{
+	const struct report *rep = dev->rep;
+	int r;
+
+	dev->rep = NULL;
+	r = content_find(dev, content);
+	dev->rep = rep;
+	return r > 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a device or file holds, by the signatures of others: metadata of dm-thin and dm-cache by
- * their superblock, everything else by libblkid, if it is there.
+ * What a device or file holds, by the signatures of others: metadata of other targets by their
+ * superblock, files that are no device by their beginning, everything else by libblkid, if it is
+ * there.
  */
 #ifndef ERA_BLOCK_CONTENT_H
 #define ERA_BLOCK_CONTENT_H
@@ -17,13 +18,22 @@ struct content {
 	/* As in "an ext4 filesystem, label data"; may hold anything. */
 	char name[CONTENT_NAME_BYTES];
 	bool in_first_block; /* where a signature lies */
+	const char *hint;    /* for a reader who took it for metadata; may be NULL */
 };
 
-/* Can anything but metadata of dm-thin and dm-cache be recognised? */
+/* Can anything be recognised by libblkid? */
 bool content_has_names(void) must_check;
 
 /* Returns 1 with *content set, 0 if there is no signature that is known, or ERA_SYS, reported.  One
  * in the first block comes before others. */
 int content_find(struct blk_dev *dev, struct content *content) must_check;
+
+/* The same, where nothing depends on it: an error, which is not reported, is nothing found. */
+bool content_guess(struct blk_dev *dev, struct content *content) must_check;
+
+/* What data begin with; without libblkid, and of a block or less. */
+bool content_begins(const void *data, size_t len, struct content *content) must_check;
+
+bool content_is_xml(const void *data, size_t len) must_check;
 
 #endif

@@ -6,16 +6,9 @@
 #include <string.h>
 
 #include "block/content.h"
+#include "metadata/recognise.h"
 #include "metadata/superblock.h"
 #include "ondisk/era_disk.h"
-
-enum first_block {
-	FIRST_SOUND,
-	FIRST_DAMAGED,
-	FIRST_ZERO,
-	FIRST_STOPPED,
-	FIRST_OTHER,
-};
 
 /* What a note calls it. */
 static const char *const first_names[] = {
@@ -24,22 +17,6 @@ static const char *const first_names[] = {
 	[FIRST_ZERO] = "is zero",
 	[FIRST_STOPPED] = "is what a stopped writer of metadata leaves",
 };
-
-static bool is_filled(const uint8_t *block, uint8_t with)
-{
-	return block[0] == with && !memcmp(block, block + 1, META_BLOCK_SIZE - 1);
-}
-
-static enum first_block judge_bytes(const void *block)
-{
-	const struct superblock_disk *sb = block;
-
-	if (is_filled(block, 0))
-		return FIRST_ZERO;
-	if (is_filled(block, 0xff))
-		return FIRST_STOPPED;
-	return le64_get(sb->magic) == ERA_MAGIC ? FIRST_DAMAGED : FIRST_OTHER;
-}
 
 /* *sb is set if the superblock is sound. */
 static int read_first(struct blk_dev *dev, enum first_block *first, struct superblock *sb)
@@ -56,7 +33,7 @@ static int read_first(struct blk_dev *dev, enum first_block *first, struct super
 		return report_nomem(dev->rep);
 	r = blk_dev_read(dev, 0, 1, block);
 	if (!r)
-		*first = judge_bytes(block);
+		*first = first_block_judge(block);
 	free(block);
 	if (r)
 		return report_fail(dev->rep, ERA_SYS,
@@ -98,18 +75,14 @@ static int check_other(struct blk_dev *dev)
  * the magic of a superblock: it is what damaged it. */
 static int check_own(struct blk_dev *dev, enum first_block first)
 {
-	const struct report *rep = dev->rep;
 	struct content content;
-	int r;
 
-	dev->rep = NULL;
-	r = content_find(dev, &content);
-	dev->rep = rep;
-	if (r <= 0)
+	if (!content_guess(dev, &content))
 		return 0;
 	if (first == FIRST_DAMAGED && content.in_first_block)
 		return refuse(dev, content.name);
-	report_note(rep, "%s: has the signature of %s, but its first block %s: taken for a remnant",
+	report_note(dev->rep,
+		    "%s: has the signature of %s, but its first block %s: taken for a remnant",
 		    dev->path, content.name, first_names[first]);
 	return 0;
 }

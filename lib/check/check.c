@@ -448,6 +448,18 @@ static void tell_of_unflushed(struct check *check)
 	check_tell(check, &p, "superblock");
 }
 
+/* What there is instead of a superblock. */
+static int explain(struct check *check, const struct problem *p)
+{
+	int r;
+
+	if (p->code == PROBLEM_READ)
+		return 0;
+	r = first_block_refuse(check->dev, p);
+	check->result->is_explained = r == ERA_DAMAGED;
+	return check->result->is_explained ? 0 : r;
+}
+
 static int check_scope(struct check *check)
 {
 	struct era_check_result *result = check->result;
@@ -460,7 +472,7 @@ static int check_scope(struct check *check)
 				     &result->live.sb, &p);
 	if (r == ERA_DAMAGED) {
 		check_problem(check, &p);
-		return 0;
+		return explain(check, &p);
 	}
 	result->live.present = !r;
 	if (r)

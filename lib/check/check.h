@@ -49,7 +49,8 @@ struct era_check_result {
 	uint64_t nr_others;	 /* all but these and notes */
 	uint64_t nr_refusals;	 /* problems that prevent an answer: all but notes, and what is
 				* proven to have lost nothing */
-	bool space_map_lost;	 /* not all of it can be read */
+	bool is_explained;    /* there is no superblock, and an error says what is there instead */
+	bool space_map_lost;  /* not all of it can be read */
 	bool pointers_hidden; /* damaged blocks may have held pointers, so counts that are too high
 				* prove nothing */
 	struct era_check_repair repair; /* the problems counted above are from before it */

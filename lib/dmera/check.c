@@ -33,6 +33,8 @@ static int judge(struct dmera *era, const struct era_check_result *result)
 {
 	if (!result->nr_fatal && !result->nr_non_fatal)
 		return 0;
+	if (result->is_explained)
+		return ERA_DAMAGED;
 	return report_fail(&era->report, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
 			   "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems", era->path,
 			   result->nr_fatal, result->nr_non_fatal);

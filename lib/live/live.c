@@ -30,7 +30,7 @@ static int read_superblock(struct era_live *live)
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(live->dev->rep, &p);
-	return problem_error(&p);
+	return first_block_refuse(live->dev, &p);
 }
 
 uint64_t era_live_bitset_block(uint64_t block)

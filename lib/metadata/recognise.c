@@ -6,61 +6,147 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/next_step.h"
 #include "block/blk.h"
+#include "block/content.h"
 #include "block/dev.h"
 #include "ondisk/era_disk.h"
 
-#define XML_SNIFF_BYTES sizeof(struct superblock_disk)
-
-/* A superblock begins with its checksum, which may look like anything. */
-static bool has_magic(const char *text, size_t len)
+static bool is_filled(const uint8_t *block, uint8_t with)
 {
-	struct superblock_disk sb;
-
-	if (len < sizeof(sb))
-		return false;
-	memcpy(&sb, text, sizeof(sb));
-	return le64_get(sb.magic) == ERA_MAGIC;
+	return block[0] == with && !memcmp(block, block + 1, META_BLOCK_SIZE - 1);
 }
 
-static bool looks_like_xml(const char *text, size_t len)
+enum first_block first_block_judge(const void *block)
 {
-	size_t i = 0;
+	const struct superblock_disk *sb = block;
 
-	if (has_magic(text, len))
-		return false;
-	while (i < len && strchr(" \t\r\n", text[i]))
-		i++;
-	return i + 1 < len && text[i] == '<' &&
-	       (text[i + 1] == 's' || text[i + 1] == '?' || text[i + 1] == '!');
+	if (is_filled(block, 0))
+		return FIRST_ZERO;
+	if (is_filled(block, 0xff))
+		return FIRST_STOPPED;
+	return le64_get(sb->magic) == ERA_MAGIC ? FIRST_DAMAGED : FIRST_OTHER;
+}
+
+/* A file may be shorter than a block.  Returns how many bytes there are, or a negative error. */
+static ssize_t read_first(struct blk_dev *dev, void *block)
+{
+	if (!dev->nr_blocks)
+		return pread(dev->fd, block, META_BLOCK_SIZE, 0);
+	return blk_dev_read(dev, 0, 1, block) ? -1 : (ssize_t)META_BLOCK_SIZE;
+}
+
+static int refuse_small(struct blk_dev *dev, const void *data, size_t len)
+{
+	struct content content = {.name = "nothing"};
+	bool is_known = !len || content_begins(data, len, &content);
+
+	return report_fail(dev->rep, ERA_DAMAGED,
+			   "%s: Metadata device/file too small.  Is this binary metadata?%s%s%s%s",
+			   dev->path, is_known ? "  It holds " : "", is_known ? content.name : "",
+			   content.hint ? ": " : "", content.hint ? content.hint : "");
 }
 
 int era_look_like_metadata(struct blk_dev *dev)
 {
-	char text[XML_SNIFF_BYTES];
+	void *block = blk_alloc(1);
 	ssize_t n;
-	void *block;
-	int error = 0;
+	int r = 0;
 
-	if (!dev->nr_blocks) {
-		n = pread(dev->fd, text, sizeof(text), 0);
-	} else {
-		block = blk_alloc(1);
-		if (!block)
-			return report_nomem(dev->rep);
-		error = blk_dev_read(dev, 0, 1, block);
-		memcpy(text, block, sizeof(text));
-		free(block);
-		n = error ? 0 : (ssize_t)sizeof(text);
-	}
-	if (n > 0 && looks_like_xml(text, (size_t)n))
-		return report_fail(dev->rep, ERA_DAMAGED,
-				   "%s: This looks like XML.  This tool only supports the binary "
-				   "metadata format.",
-				   dev->path);
-	if (!dev->nr_blocks)
-		return report_fail(dev->rep, ERA_DAMAGED,
-				   "%s: Metadata device/file too small.  Is this binary metadata?",
-				   dev->path);
+	if (!block)
+		return report_nomem(dev->rep);
+	n = read_first(dev, block);
+	if (n > 0 && content_is_xml(block, (size_t)n))
+		r = report_fail(dev->rep, ERA_DAMAGED,
+				"%s: This looks like XML.  This tool only supports the binary "
+				"metadata format.",
+				dev->path);
+	else if (!dev->nr_blocks)
+		r = refuse_small(dev, block, n > 0 ? (size_t)n : 0);
+	free(block);
+	return r;
+}
+
+struct finding {
+	enum first_block first;
+	bool has_content;
+	struct content content;
+};
+
+static int look(struct blk_dev *dev, struct finding *f)
+{
+	void *block = blk_alloc(1);
+	int error;
+
+	if (!block)
+		return report_nomem(dev->rep);
+	error = blk_dev_read(dev, 0, 1, block);
+	f->first = error ? FIRST_OTHER : first_block_judge(block);
+	free(block);
+	f->has_content = content_guess(dev, &f->content);
 	return 0;
+}
+
+/* A signature that lies elsewhere says nothing of a first block of dm-era's own. */
+static bool is_named(const struct finding *f)
+{
+	return f->has_content &&
+	       (f->first == FIRST_OTHER || f->first == FIRST_ZERO || f->content.in_first_block);
+}
+
+static int refuse_named(struct blk_dev *dev, const struct finding *f)
+{
+	const struct content *content = &f->content;
+
+	if (f->first == FIRST_DAMAGED)
+		return report_fail(
+			dev->rep, ERA_DAMAGED,
+			"%s: holds a superblock of dm-era with %s written over it: " NEXT_SALVAGE,
+			dev->path, content->name);
+	return report_fail(dev->rep, ERA_DAMAGED, "%s: holds %s, and no dm-era metadata%s%s",
+			   dev->path, content->name, content->hint ? ": " : "",
+			   content->hint ? content->hint : "");
+}
+
+/* What is said of a first block without a signature. */
+static const char *const first_texts[] = {
+	[FIRST_DAMAGED] = "the superblock is damaged: " NEXT_SALVAGE,
+	[FIRST_ZERO] =
+		"holds no dm-era metadata: its first block is all zeroes: the kernel formats "
+		"it at first use; if there were metadata, " NEXT_SALVAGE,
+	[FIRST_STOPPED] = "holds no dm-era metadata: its first block is what " ERA_PROGRAM
+			  " format, restore or repair leaves when it is stopped: run it again",
+	[FIRST_OTHER] = "holds nothing that is known: if there were metadata, " NEXT_SALVAGE,
+};
+
+static int refuse(struct blk_dev *dev)
+{
+	struct finding f;
+	int r = look(dev, &f);
+
+	if (r)
+		return r;
+	if (is_named(&f))
+		return refuse_named(dev, &f);
+	return report_fail(dev->rep, ERA_DAMAGED, "%s: %s", dev->path, first_texts[f.first]);
+}
+
+int first_block_refuse(struct blk_dev *dev, const struct problem *p)
+{
+	if (p->code == PROBLEM_READ)
+		return problem_error(p);
+	if (p->code == PROBLEM_VERSION)
+		return report_fail(
+			dev->rep, ERA_DAMAGED,
+			"%s: holds metadata of another version of dm-era: " NEXT_FULL_BACKUP,
+			dev->path);
+	return refuse(dev);
+}
+
+void first_block_note(struct blk_dev *dev)
+{
+	struct finding f;
+
+	if (!look(dev, &f) && is_named(&f))
+		report_note(dev->rep, "%s: holds %s", dev->path, f.content.name);
 }

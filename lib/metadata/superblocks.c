@@ -62,6 +62,21 @@ int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct su
 	return r;
 }
 
+static int read_snapshot(struct blk_dev *dev, struct era_superblocks *sbs)
+{
+	struct problem p;
+	int r;
+
+	if (!sbs->live.metadata_snap)
+		return report_fail(dev->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
+				   dev->path);
+	r = era_read_clone(dev, &sbs->live, &sbs->view, &p);
+	if (r != ERA_DAMAGED)
+		return r;
+	report_problem(dev->rep, &p);
+	return problem_error(&p);
+}
+
 int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superblocks *sbs)
 {
 	bool snapshot = flags & ERA_VIEW_SNAPSHOT;
@@ -72,22 +87,14 @@ int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superbl
 	if (r)
 		return r;
 	r = era_read_live_superblock(dev, snapshot, &sbs->live, &p);
-	if (!r)
+	if (!r) {
 		sbs->view = sbs->live;
-	if (!r && snapshot && !sbs->live.metadata_snap)
-		return report_fail(dev->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
-				   dev->path);
-	if (!r && snapshot)
-		r = era_read_clone(dev, &sbs->live, &sbs->view, &p);
+		return snapshot ? read_snapshot(dev, sbs) : 0;
+	}
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(dev->rep, &p);
-	if (flags & ERA_VIEW_REPAIR && !snapshot)
-		report_note(dev->rep,
-			    "%s: without its superblock only " ERA_PROGRAM
-			    " repair and " ERA_PROGRAM " dump --repair can tell what it held",
-			    dev->path);
-	return problem_error(&p);
+	return first_block_refuse(dev, &p);
 }
 
 /* 1 when the snapshot that was read is still the one that is held, 0 when not. */

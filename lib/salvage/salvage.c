@@ -28,7 +28,10 @@ int era_salvage_is_needed(struct blk_dev *dev)
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(dev->rep, &p);
-	return p.code == PROBLEM_VERSION ? ERA_DAMAGED : 1;
+	if (p.code == PROBLEM_VERSION)
+		return first_block_refuse(dev, &p);
+	first_block_note(dev);
+	return 1;
 }
 
 static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hints *hints)

@@ -653,6 +653,39 @@ static void test_check(void **state)
 	unload(image);
 }
 
+/* What is there instead of a superblock is the error, for an opening and for a check. */
+static void says_instead(const struct image *image, const char *text)
+{
+	struct heard heard;
+	struct dmera *era = create_listening(&heard);
+
+	assert_int_equal(dmera_open(era, image->path, 0), DMERA_DAMAGED);
+	assert_non_null(strstr(dmera_error(era), text));
+	assert_string_equal(heard.problem, "checksum");
+	assert_int_equal(dmera_open(era, image->path, DMERA_REPAIR), DMERA_DAMAGED);
+	assert_non_null(strstr(dmera_error(era), text));
+	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, NULL, 0), DMERA_DAMAGED);
+	assert_non_null(strstr(dmera_error(era), text));
+	dmera_destroy(era);
+}
+
+static void test_instead(void **state)
+{
+	static uint8_t zeroes[IMAGE_MAX_BYTES];
+	struct image *image = load("002-crash", "truth");
+	uint8_t magic_of_thin[] = {0xba, 0x52, 0x9c, 0x01};
+
+	(void)state;
+	damage(image, 0);
+	says_instead(image, "the superblock is damaged: ");
+	write_image(image, zeroes, image->size);
+	says_instead(image, "its first block is all zeroes");
+	memcpy(zeroes + 32, magic_of_thin, sizeof(magic_of_thin));
+	write_image(image, zeroes, image->size);
+	says_instead(image, "holds metadata of dm-thin, and no dm-era metadata");
+	unload(image);
+}
+
 static void test_misuse(void **state)
 {
 	struct image *image = load("002-crash", "truth");
@@ -771,6 +804,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_instead),
 		cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_threads),
 	};
