@@ -169,7 +169,7 @@ static int build(struct options *options, const struct report *rep)
 	if (r)
 		return r;
 	if (!options->has_era)
-		r = first_era(era_build_dev(build), &options->era);
+		r = first_era(era_build_dev(build), "--era", &options->era);
 	stream = era_build_stream(build);
 	if (!r)
 		r = feed(options, &stream);

@@ -6,7 +6,9 @@
 #include "base/checked.h"
 #include "base/compiler.h"
 #include "base/source.h"
+#include "block/dev.h"
 #include "build/build.h"
+#include "metadata/recognise.h"
 #include "metadata/stream.h"
 #include "salvage/first_era.h"
 #include "salvage/salvage.h"
@@ -76,7 +78,7 @@ static int raise_era(const struct input *input, uint32_t *era)
 {
 	uint64_t after = (uint64_t)*era + ERA_SALVAGE_GAP;
 	uint32_t first;
-	int r = first_era(input->dev, &first);
+	int r = first_era(input->dev, NULL, &first);
 
 	if (r)
 		return r;
@@ -184,6 +186,24 @@ static int read_xml(struct input *input, const struct era_stream *to)
 	return r;
 }
 
+/* Standard input may be a file, too. */
+static int refuse_metadata(const char *path, const struct report *rep)
+{
+	struct blk_dev dev;
+	bool is_metadata;
+
+	if (blk_dev_open(&dev, options_stream(path) ? path : "/dev/stdin", BLK_READ_SHARED, NULL))
+		return 0;
+	is_metadata = era_has_magic(&dev);
+	blk_dev_close(&dev);
+	if (!is_metadata)
+		return 0;
+	return report_fail(rep, ERA_DAMAGED,
+			   "%s: line 1, column 1: not XML, but binary metadata of dm-era: are "
+			   "-i and -o swapped?",
+			   path);
+}
+
 /* The output is opened first, so that one that is in use is refused before XML is waited for. */
 static int restore(const struct options *options, struct input *input)
 {
@@ -191,8 +211,10 @@ static int restore(const struct options *options, struct input *input)
 		(options->tight ? ERA_BUILD_TIGHT : 0) | (options->force ? ERA_BUILD_FORCE : 0);
 	struct era_build *build;
 	struct era_stream stream;
-	int r = era_build_open(&build, options->output, flags, input->rep);
+	int r = refuse_metadata(options->input, input->rep);
 
+	if (!r)
+		r = era_build_open(&build, options->output, flags, input->rep);
 	if (r)
 		return r;
 	input->dev = era_build_dev(build);

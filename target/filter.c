@@ -218,7 +218,7 @@ static int format(uint64_t origin_bytes)
 {
 	if (metadata_fit(&metadata, origin_bytes, config.block_bytes))
 		return -1;
-	if (!config.first_era && first_era(&metadata.dev, &config.first_era))
+	if (!config.first_era && first_era(&metadata.dev, "era-first", &config.first_era))
 		return -1;
 	return open_engine();
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "metadata/recognise.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +25,15 @@ enum first_block first_block_judge(const void *block)
 	if (is_filled(block, 0xff))
 		return FIRST_STOPPED;
 	return le64_get(sb->magic) == ERA_MAGIC ? FIRST_DAMAGED : FIRST_OTHER;
+}
+
+bool era_has_magic(struct blk_dev *dev)
+{
+	struct superblock_disk *sb = dev->nr_blocks ? blk_alloc(1) : NULL;
+	bool has = sb && !blk_dev_read(dev, 0, 1, sb) && le64_get(sb->magic) == ERA_MAGIC;
+
+	free(sb);
+	return has;
 }
 
 /* A file may be shorter than a block.  Returns how many bytes there are, or a negative error. */

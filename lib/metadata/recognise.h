@@ -3,6 +3,8 @@
 #ifndef ERA_METADATA_RECOGNISE_H
 #define ERA_METADATA_RECOGNISE_H
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 #include "base/problem.h"
 
@@ -18,6 +20,9 @@ enum first_block {
 
 /* Judges a first block that is not sound. */
 enum first_block first_block_judge(const void *block);
+
+/* Does the first block have the magic of dm-era?  An error is not reported, and means no. */
+bool era_has_magic(struct blk_dev *dev) must_check;
 
 /* Refuses a device that has no metadata, judging by its size or first bytes, with words that
  * scripts know. */

@@ -2,6 +2,7 @@
 #include "salvage/first_era.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -13,7 +14,9 @@
 /* 2026-01-01: no clock was right before these programs were written. */
 #define EARLIEST_CLOCK INT64_C(1767225600)
 
-static int read_clock(const struct blk_dev *dev, uint32_t *seconds)
+#define WAY_ON_MAX 64
+
+static int read_clock(const struct blk_dev *dev, const char *way_on, uint32_t *seconds)
 {
 	int64_t now = (int64_t)time(NULL);
 
@@ -21,9 +24,8 @@ static int read_clock(const struct blk_dev *dev, uint32_t *seconds)
 		return report_fail(dev->rep, ERA_NO_ANSWER,
 				   "%s: the clock says %" PRId64
 				   " seconds since 1970, wanted %" PRId64 " to %" PRIu32
-				   ": the first era cannot be chosen by it; set the clock, "
-				   "or say the era",
-				   dev->path, now, EARLIEST_CLOCK, FIRST_ERA_MAX);
+				   ": the first era cannot be chosen by it; set the clock%s",
+				   dev->path, now, EARLIEST_CLOCK, FIRST_ERA_MAX, way_on);
 	*seconds = (uint32_t)now;
 	return 0;
 }
@@ -61,12 +63,16 @@ static int find_newest(struct blk_dev *dev, uint32_t *newest)
 	return r;
 }
 
-int first_era(struct blk_dev *dev, uint32_t *era)
+int first_era(struct blk_dev *dev, const char *option, uint32_t *era)
 {
 	uint32_t seconds = 0, newest = 0;
+	char way_on[WAY_ON_MAX] = "";
 	uint64_t first;
-	int r = read_clock(dev, &seconds);
+	int r;
 
+	if (option)
+		snprintf(way_on, sizeof(way_on), ", or say the era (%s)", option);
+	r = read_clock(dev, way_on, &seconds);
 	if (!r && dev->nr_blocks)
 		r = find_newest(dev, &newest);
 	if (r)
@@ -79,8 +85,8 @@ int first_era(struct blk_dev *dev, uint32_t *era)
 				   ", and new metadata must begin after it "
 				   "and at %" PRIu32
 				   " at most: overwrite the device with zeroes, and take full "
-				   "backups, or say the era",
-				   dev->path, newest, FIRST_ERA_MAX);
+				   "backups%s",
+				   dev->path, newest, FIRST_ERA_MAX, way_on);
 	*era = (uint32_t)first;
 	return 0;
 }

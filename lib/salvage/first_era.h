@@ -21,7 +21,7 @@
 
 /* Examines every block of dev, and the clock.  ERA_NO_ANSWER: the clock can't be right, or the
  * eras on the device leave too few; or ERA_SYS.  All errors are reported; *era is set on success
- * only. */
-int first_era(struct blk_dev *dev, uint32_t *era) must_check;
+ * only.  option: where the era can be given instead, for the message, or NULL. */
+int first_era(struct blk_dev *dev, const char *option, uint32_t *era) must_check;
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/decimal.h"
 #include "base/io.h"
+#include "ondisk/era_disk.h"
 
 /* Older versions of expat count in long. */
 #if !HAVE_DECL_XML_GETCURRENTLINENUMBER64
@@ -290,6 +291,18 @@ static int fill(struct xml_parser *parser, struct buffer *buffer)
 	return 0;
 }
 
+/* Metadata of dm-era may have been given instead of what was made of them. */
+static void refuse_metadata(struct xml_parser *parser, const struct buffer *buffer)
+{
+	struct superblock_disk sb;
+
+	if (buffer->end < sizeof(sb))
+		return;
+	memcpy(&sb, buffer->text, sizeof(sb));
+	if (le64_get(sb.magic) == ERA_MAGIC)
+		xml_invalid(parser, "not XML, but binary metadata of dm-era");
+}
+
 static int parse_all(struct xml_parser *parser)
 {
 	struct buffer buffer = {.text = io_alloc(BUFFER_BYTES)};
@@ -297,10 +310,14 @@ static int parse_all(struct xml_parser *parser)
 
 	if (!buffer.text)
 		return report_nomem(parser->source->rep);
-	while (!r && !parser->error && !buffer.at_end_of_input) {
+	r = fill(parser, &buffer);
+	if (!r)
+		refuse_metadata(parser, &buffer);
+	while (!r && !parser->error) {
+		parse_buffer(parser, &buffer);
+		if (buffer.at_end_of_input)
+			break;
 		r = fill(parser, &buffer);
-		if (!r)
-			parse_buffer(parser, &buffer);
 	}
 	free(buffer.text);
 	return r ? r : parser->error;

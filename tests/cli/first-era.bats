@@ -108,9 +108,11 @@ is_now() {
 	for time in "2019-01-01 00:00:00" "2104-01-01 00:00:00"; do
 		status_is 4 faketime -f "$time" era_format --block-size 4k --device-size 1M meta
 		says "the clock says"
+		says "set the clock, or say the era (--era)"
 		dump 7 >xml
 		status_is 4 faketime -f "$time" era_restore --all-written -i xml -o meta
 		says "the clock says"
+		grep -q "set the clock$" "$stderr"
 		[ ! -e meta ]
 	done
 }

@@ -139,6 +139,27 @@ put() {
 	refused "metadata of dm-cache"
 }
 
+@test "compressed files, images of disks and XML are refused" {
+	gzip -c xml | put 0
+	refused "data compressed by gzip"
+	printf 'QFI\373' | put 0
+	refused "a qcow2 image"
+	cat xml - <<<"$(seq -f '<!-- %040g -->' 4000)" >dev
+	refused "XML"
+}
+
+@test "era_restore: input and output swapped" {
+	cp sound kept
+	status_is 1 era_restore -i sound -o xml
+	says "sound: line 1, column 1: not XML, but binary metadata of dm-era: are -i and -o swapped?"
+	status_is 1 era_restore --force -i - -o new <sound
+	says "are -i and -o swapped?"
+	status_is 1 era_restore -i - -o new < <(cat sound)
+	says "not XML, but binary metadata of dm-era"
+	[ ! -e new ]
+	cmp sound kept
+}
+
 @test "what has no signature is overwritten; without libblkid it is refused" {
 	echo text >dev
 	truncate -s 64M dev
