@@ -323,9 +323,21 @@ static int check_snapshot(struct check *check)
 	return check_view(check, snapshot, SEEN_SNAPSHOT, pointer.block);
 }
 
+/* It comes first, since much may follow from it. */
+static void check_device_size(struct check *check)
+{
+	struct problem p;
+
+	if (era_check_device_size(check->dev, &check->result->live.sb, &p))
+		check_problem(check, &p);
+}
+
 static int check_all(struct check *check)
 {
-	int r = check_view(check, &check->result->live, SEEN_LIVE, 0);
+	int r;
+
+	check_device_size(check);
+	r = check_view(check, &check->result->live, SEEN_LIVE, 0);
 
 	if (!r)
 		r = check_snapshot(check);
@@ -373,6 +385,38 @@ static int check_still_held(struct check *check)
 	return r == ERA_DAMAGED || (r == ERA_SYS && result->nr_read_errors) ? 0 : r;
 }
 
+struct superblock_pointers {
+	struct {
+		const char *name;
+		uint64_t block;
+		bool may_be_none;
+	} all[6];
+};
+
+static struct superblock_pointers pointers_of(const struct superblock *sb)
+{
+	return (struct superblock_pointers){{
+		{"index of the space map", sb->sm.index, false},
+		{"root of the ref-count tree", sb->sm.ref_tree, false},
+		{"root of the current writeset", sb->current_root, true},
+		{"root of the writeset tree", sb->writeset_tree_root, false},
+		{"root of the era array", sb->era_array_root, false},
+		{"metadata snapshot", sb->metadata_snap, true},
+	}};
+}
+
+/* A part alone is checked: is the end of the device why pointers of the superblock are wrong? */
+static void check_cut(struct check *check)
+{
+	struct superblock_pointers pointers = pointers_of(&check->result->live.sb);
+
+	for (size_t i = 0; i < ARRAY_SIZE(pointers.all); i++)
+		if (pointers.all[i].block >= check->dev->nr_blocks) {
+			check_device_size(check);
+			return;
+		}
+}
+
 static int check_held_snapshot(struct check *check)
 {
 	const struct era_check_result *result = check->result;
@@ -381,6 +425,7 @@ static int check_held_snapshot(struct check *check)
 	if (!result->live.sb.metadata_snap)
 		return report_fail(check->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
 				   check->dev->path);
+	check_cut(check);
 	r = check_snapshot(check);
 	if (!r && result->snapshot.walked)
 		r = check_behind_snapshot(check);
@@ -394,30 +439,20 @@ static int check_held_snapshot(struct check *check)
 static int check_superblock_pointers(struct check *check)
 {
 	const struct superblock *sb = &check->result->live.sb;
-	const struct {
-		const char *name;
-		uint64_t block;
-		bool may_be_none;
-	} pointers[] = {
-		{"index of the space map", sb->sm.index, false},
-		{"root of the ref-count tree", sb->sm.ref_tree, false},
-		{"root of the current writeset", sb->current_root, true},
-		{"root of the writeset tree", sb->writeset_tree_root, false},
-		{"root of the era array", sb->era_array_root, false},
-		{"metadata snapshot", sb->metadata_snap, true},
-	};
+	struct superblock_pointers pointers = pointers_of(sb);
 	uint64_t limit = era_block_limit(check->dev, sb);
 	struct problem p;
 
 	if (space_map_check_size(&sb->sm, &p))
 		check_problem(check, &p);
-	for (size_t i = 0; i < ARRAY_SIZE(pointers); i++) {
-		uint64_t block = pointers[i].block;
+	check_cut(check);
+	for (size_t i = 0; i < ARRAY_SIZE(pointers.all); i++) {
+		uint64_t block = pointers.all[i].block;
 
-		if (block ? block < limit : pointers[i].may_be_none)
+		if (block ? block < limit : pointers.all[i].may_be_none)
 			continue;
 		problem_set(&p, PROBLEM_POINTER, 0, block, limit - 1);
-		check_tell(check, &p, "superblock, %s", pointers[i].name);
+		check_tell(check, &p, "superblock, %s", pointers.all[i].name);
 	}
 	return 0;
 }

@@ -260,17 +260,12 @@ static void check_allocated(struct sm_check *sm)
 	check_tell(sm->check, &p, "superblock, space map");
 }
 
-/* What the device has not, the space map may still have; the kernel takes it as long as none of it
- * is in use. */
+/* What is counted past the end of the device, and not found by a pointer. */
 static int check_device(struct sm_check *sm)
 {
 	uint64_t nr_blocks = sm->check->dev->nr_blocks;
 	struct problem p;
 
-	if (sm->root->nr_blocks > nr_blocks) {
-		problem_set(&p, PROBLEM_SM_DEVICE, 0, sm->root->nr_blocks, nr_blocks);
-		check_tell(sm->check, &p, "superblock, space map");
-	}
 	if (sm->nr_cut > sm->check->nr_cut_pointers) {
 		problem_set(&p, PROBLEM_SM_CUT, sm->first_cut, sm->first_cut, nr_blocks);
 		check_tell(sm->check, &p, "space map");

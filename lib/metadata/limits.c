@@ -2,12 +2,14 @@
 #include "metadata/limits.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
 #include "metadata/view_internal.h"
 #include "ondisk/era_disk.h"
 #include "pdata/space_map.h"
+#include "pdata/space_map_read.h"
 
 #define ERAS_PER_BLOCK ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)
 
@@ -28,6 +30,16 @@ uint64_t era_block_limit(const struct blk_dev *dev, const struct superblock *liv
 	uint64_t limit = space_map_limit(dev->nr_blocks);
 
 	return live->sm.nr_blocks ? min_u64(limit, live->sm.nr_blocks) : limit;
+}
+
+int era_check_device_size(const struct blk_dev *dev, const struct superblock *live,
+			  struct problem *p)
+{
+	if (live->sm.nr_blocks <= dev->nr_blocks || space_map_check_size(&live->sm, p))
+		return 0;
+	problem_set(p, PROBLEM_SM_DEVICE, 0, dev->nr_blocks, live->sm.nr_blocks);
+	snprintf(p->where, sizeof(p->where), "superblock, space map");
+	return ERA_DAMAGED;
 }
 
 /* The eras of so many data blocks fit on the device. */

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "base/compiler.h"
+#include "base/problem.h"
 #include "metadata/superblock.h"
 
 struct blk_dev;
@@ -13,5 +15,10 @@ struct blk_dev;
  * space map of its superblock have.  If the space map's size is impossible, the device alone
  * decides. */
 uint64_t era_block_limit(const struct blk_dev *dev, const struct superblock *live);
+
+/* Has the device all that the space map has?  Returns 0, or ERA_DAMAGED with *p set (including
+ * where).  The kernel takes a shorter device as long as nothing past its end is in use. */
+int era_check_device_size(const struct blk_dev *dev, const struct superblock *live,
+			  struct problem *p) must_check;
 
 #endif

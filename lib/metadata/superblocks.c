@@ -64,7 +64,7 @@ int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct su
 
 static int read_snapshot(struct blk_dev *dev, struct era_superblocks *sbs)
 {
-	struct problem p;
+	struct problem p, size;
 	int r;
 
 	if (!sbs->live.metadata_snap)
@@ -73,6 +73,8 @@ static int read_snapshot(struct blk_dev *dev, struct era_superblocks *sbs)
 	r = era_read_clone(dev, &sbs->live, &sbs->view, &p);
 	if (r != ERA_DAMAGED)
 		return r;
+	if (p.code == PROBLEM_POINTER && era_check_device_size(dev, &sbs->live, &size))
+		report_problem(dev->rep, &size);
 	report_problem(dev->rep, &p);
 	return problem_error(&p);
 }

@@ -101,7 +101,7 @@ static int check_size(struct txn *txn, struct problem *p)
 
 	if (r || txn->sm.nr_blocks <= txn->dev->nr_blocks)
 		return r;
-	problem_set(p, PROBLEM_SM_DEVICE, 0, txn->sm.nr_blocks, txn->dev->nr_blocks);
+	problem_set(p, PROBLEM_SM_DEVICE, 0, txn->dev->nr_blocks, txn->sm.nr_blocks);
 	return ERA_DAMAGED;
 }
 

@@ -120,3 +120,34 @@ goes_on() {
 	status_is 0 era_check -q meta
 	silent
 }
+
+# first TEXT COMMAND...: the first line of what it says, with status 1.
+first() {
+	local text=$1
+	shift
+	status_is 1 "$@" >out || return
+	head -n 1 "$stderr" | grep -qF -e "$text" || wrong "does not begin with \"$text\":"
+}
+
+@test "of a truncated image the first thing that is said is that it is one" {
+	local reader short="the device is shorter than the metadata, in blocks: found 8, wanted at least 64"
+	need jq
+	head -c 32768 meta >cut
+	for reader in "era_check" "era_check --super-block-only" "era_dump" "era_invalidate --written-since 1"; do
+		# shellcheck disable=SC2086
+		first "cut: block 0: superblock, space map: $short" $reader cut
+	done
+	[ "$(era_check --json -q cut | jq -r '.problems[0].code')" = space-map-device ]
+	status_is 5 era_repair -i cut -o new
+	head -n 1 "$stderr" | grep -F "$short"
+	gzip -dc "$abs_top_srcdir/tests/images/022-snapshot-moved-on/image.gz" >snapped
+	head -c 32768 snapped >cut
+	for reader in "era_check" "era_dump" "era_invalidate --written-since 1"; do
+		# shellcheck disable=SC2086
+		first "cut: block 0: superblock, space map: ${short/64/256}" $reader -m cut
+	done
+	# Where nothing of it is missing, a part is sound.
+	head -c 1044480 snapped >cut
+	status_is 0 era_check --super-block-only cut >out
+	status_is 0 era_check -m cut >out
+}
