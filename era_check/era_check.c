@@ -48,6 +48,7 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "DEV",
+	.example = "--metadata-snapshot /dev/vg/era_meta",
 	.doc = "Checks the dm-era metadata on DEV, a device or a file: everything that can be "
 	       "reached, including the metadata snapshot, and every reference count.",
 	.statuses =
@@ -96,8 +97,9 @@ static void say_summary(struct tool *tool, const struct era_check_result *result
 	} else if (result->is_explained) {
 		return;
 	} else if (result->nr_fatal || result->nr_non_fatal) {
-		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems",
-			 tool->path, result->nr_fatal, result->nr_non_fatal);
+		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems%s%s",
+			 tool->path, result->nr_fatal, result->nr_non_fatal, status ? ": " : "",
+			 status ? era_check_next_step(result) : "");
 		return;
 	}
 	if (status != STATUS_OK || tool->quiet || options->json)

@@ -88,6 +88,7 @@ static const struct option_table table = {
 	.devices = offsetof(struct options, sockets),
 	.check = check_options,
 	.args_doc = "SOCKET... REQUEST",
+	.example = "/run/era.sock checkpoint",
 	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. "
 	       "REQUEST is one of status, table, stats, checkpoint, take_metadata_snap, "
 	       "drop_metadata_snap, freeze and thaw.\v"

@@ -46,6 +46,7 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "DEV",
+	.example = "--metadata-snapshot -o dump.xml /dev/vg/era_meta",
 	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.",
 	.statuses =
 		{

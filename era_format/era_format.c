@@ -65,6 +65,7 @@ static const struct option_table table = {
 	.takes_device = true,
 	.args_doc = "--block-size SIZE --device-size SIZE DEV\n"
 		    "--block-size SIZE --origin ORIGIN DEV",
+	.example = "--block-size 64k --origin /dev/vg/data /dev/vg/era_meta",
 	.doc = "Creates dm-era metadata on DEV, a device or a file, for a device to be tracked. "
 	       "The previous contents of DEV are lost.\v"
 	       "New metadata know nothing of eras that were recorded before.  If ERA is after all "

@@ -126,6 +126,7 @@ const struct option_table invalidate_options = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "--written-since ERA DEV",
+	.example = "-m --written-since 5 --format ranges /dev/vg/era_meta",
 	.doc = "Lists the blocks that were written in ERA or later, according to the dm-era "
 	       "metadata on DEV, a device or a file.\v"
 	       "Nothing is printed before everything that the answer depends on has been read and "

@@ -50,6 +50,7 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "--block-size SIZE --device-size SIZE",
+	.example = "--block-size 64k --device-size 1T --unit M",
 	.doc = "Prints how large a metadata device dm-era needs to track a device, with enough "
 	       "space to digest all writesets while a metadata snapshot is held.\v"
 	       "A SIZE is in bytes, or has one of the suffixes s (sectors of 512 bytes), k, M, G, "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Makes sound dm-era metadata from damaged ones. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/bits.h"
 #include "base/compiler.h"
@@ -51,6 +52,7 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "-i DAMAGED -o DEV",
+	.example = "-i /dev/vg/era_meta -o /dev/vg/new_meta",
 	.doc = "Reads the sound parts of the dm-era metadata on DAMAGED and writes new metadata "
 	       "to DEV.\v"
 	       "What cannot be read counts as written: unknown bits of a writeset as set, "
@@ -68,6 +70,8 @@ static const struct option_table table = {
 		},
 	.check = check_options,
 };
+
+#define KEPT_TEXT_MAX 128
 
 /* What came out, in data blocks. */
 struct outcome {
@@ -118,10 +122,27 @@ static int print_json(const struct options *options, const struct outcome *outco
 	return r;
 }
 
+/* In a user's words. */
+static void describe_kept(const struct outcome *outcome, char *text, size_t size)
+{
+	if (!outcome->nr_lost)
+		snprintf(text, size, "all blocks keep their era: the next backup is as usual");
+	else if (!outcome->nr_kept)
+		snprintf(text, size, "no block keeps its era: the next backup copies all of them");
+	else
+		snprintf(text, size,
+			 "all but %" PRIu64 " blocks keep their era: the next backup copies these, "
+			 "whether they were written or not",
+			 outcome->nr_lost);
+}
+
 static void tell(const struct outcome *outcome, struct tool *tool)
 {
 	uint64_t bytes = block_bytes(outcome);
+	char text[KEPT_TEXT_MAX];
 
+	describe_kept(outcome, text, sizeof(text));
+	tool_say(tool, "%s: %s", tool->path, text);
 	tool_say(tool,
 		 "%s: kept: %" PRIu64 " of %" PRIu32 " blocks, %" PRIu64 " bytes; lost: %" PRIu64
 		 " blocks, %" PRIu64 " bytes, which count as written",

@@ -56,6 +56,7 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.args_doc = "-i XML -o DEV",
+	.example = "--all-written -i dump.xml -o /dev/vg/era_meta",
 	.doc = "Creates dm-era metadata on DEV from XML printed by " ERA_PROGRAM " dump.\v"
 	       "DEV is written only after all of XML has been read and found valid; a file that "
 	       "does not exist is created.  A DEV that holds something other than dm-era metadata "

@@ -224,7 +224,7 @@ static _Noreturn void end_after_printing(void)
 }
 
 /* With the statuses at the end; NULL, which is a help without words, when memory is short. */
-static char *make_doc(const struct option_table *table)
+static char *make_doc(const struct option_table *table, const char *name)
 {
 	char *doc = NULL;
 	size_t size;
@@ -232,7 +232,8 @@ static char *make_doc(const struct option_table *table)
 
 	if (!to)
 		return NULL;
-	fprintf(to, "%s%sExit status:", table->doc, strchr(table->doc, '\v') ? "\n\n" : "\v");
+	fprintf(to, "%s%sExample: %s %s\n\nExit status:", table->doc,
+		strchr(table->doc, '\v') ? "\n\n" : "\v", name, table->example);
 	for (unsigned i = 0; i < NR_STATUSES; i++)
 		if (i == STATUS_USAGE)
 			fprintf(to, ", %u wrong usage", i);
@@ -246,10 +247,12 @@ static char *make_doc(const struct option_table *table)
 static _Noreturn void print_help(struct parse *parse, unsigned flags)
 {
 	const struct option_table *table = parse->table;
-	char *doc = make_doc(table), name[NAME_MAX_BYTES];
-	const struct argp argp = {.options = parse->help, .args_doc = table->args_doc, .doc = doc};
+	struct argp argp = {.options = parse->help, .args_doc = table->args_doc};
+	char *doc, name[NAME_MAX_BYTES];
 
 	utf8_escape(program_invocation_short_name, name, sizeof(name));
+	doc = make_doc(table, name);
+	argp.doc = doc;
 	argp_help(&argp, stdout, flags, name);
 	free(doc);
 	end_after_printing();

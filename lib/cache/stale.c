@@ -14,6 +14,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "base/next_step.h"
 #include "cache/growing_bits.h"
 #include "cache/mappings.h"
 #include "ondisk/era_disk.h"
@@ -71,7 +72,7 @@ static int check_sizes(const struct cache_job *job, const struct cache_header *h
 	return report_fail(job->question->rep, ERA_NO_ANSWER,
 			   "the mappings are of a cache of %" PRIu32 " blocks of %" PRIu32
 			   " sectors, the cache metadata of one of %" PRIu32 " blocks of %" PRIu32
-			   " sectors",
+			   " sectors: " NEXT_DUMP_CACHE,
 			   header->nr_cache_blocks, header->block_size, facts->nr_cache_blocks,
 			   facts->block_size);
 }
@@ -142,9 +143,10 @@ static int not_the_same(const struct cache_job *job, const struct cache_mapping 
 		mapping_text(found, texts[0], sizeof(texts[0]));
 	if (wanted)
 		mapping_text(wanted, texts[1], sizeof(texts[1]));
-	return report_fail(job->question->rep, ERA_NO_ANSWER,
-			   "the mappings are not those of the cache metadata: found %s, wanted %s",
-			   texts[0], texts[1]);
+	return report_fail(
+		job->question->rep, ERA_NO_ANSWER,
+		"the mappings are not those of the cache metadata: found %s, wanted %s: " NEXT_DUMP_CACHE,
+		texts[0], texts[1]);
 }
 
 /* The next mapping in the metadata must be this one, too.  Whether it is dirty is taken from there,

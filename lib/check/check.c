@@ -16,6 +16,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "base/next_step.h"
 #include "block/dev.h"
 #include "check/check_internal.h"
 #include "metadata/limits.h"
@@ -83,12 +84,20 @@ static bool is_cut_pointer(const struct check *check, const struct problem *p)
 	       p->found >= check->walk.limit && p->found < check->result->live.sb.sm.nr_blocks;
 }
 
+static bool is_past_end(const struct check *check, const struct problem *p)
+{
+	return p->code == PROBLEM_SM_CUT ||
+	       (p->code == PROBLEM_POINTER && p->found >= check->dev->nr_blocks &&
+		p->found < check->result->live.sb.sm.nr_blocks);
+}
+
 void check_problem(struct check *check, const struct problem *p)
 {
 	bool hides = may_hide_pointers(p);
 
 	check->hides_pointers |= hides;
 	check->nr_cut_pointers += is_cut_pointer(check, p);
+	check->result->is_cut |= is_past_end(check, p);
 	if (!check->is_silent) {
 		count_problem(check->result, p);
 		report_problem(check->rep, p);
@@ -423,7 +432,8 @@ static int check_held_snapshot(struct check *check)
 	int r;
 
 	if (!result->live.sb.metadata_snap)
-		return report_fail(check->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
+		return report_fail(check->rep, ERA_NO_ANSWER,
+				   "%s: no current metadata snap: " NEXT_TAKE_SNAPSHOT,
 				   check->dev->path);
 	check_cut(check);
 	r = check_snapshot(check);
@@ -544,6 +554,38 @@ static int check_repaired(struct blk_dev *dev, const struct report *rep,
 	return 0;
 }
 
+static bool is_cut(const struct era_check_result *result)
+{
+	return result->is_cut;
+}
+
+static bool is_of_counts(const struct era_check_result *result)
+{
+	return !result->nr_others && !result->repair.tried;
+}
+
+static bool has_snapshot(const struct era_check_result *result)
+{
+	return result->live.present && result->live.sb.metadata_snap;
+}
+
+const char *era_check_next_step(const struct era_check_result *result)
+{
+	static const struct {
+		bool (*applies)(const struct era_check_result *result);
+		const char *step;
+	} steps[] = {
+		{is_cut, NEXT_WHOLE_COPY},
+		{is_of_counts, NEXT_REPAIR_COUNTS},
+		{has_snapshot, NEXT_REPAIR_OR_DROP},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i].applies(result))
+			return steps[i].step;
+	return NEXT_REPAIR;
+}
+
 int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
 		  struct era_check_result *result)
 {
@@ -551,6 +593,7 @@ int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct 
 	int r;
 
 	*result = (struct era_check_result){.device_blocks = dev->nr_blocks};
+	result->repair.tried = scope == ERA_CHECK_REPAIR;
 	r = check_scope(&check);
 	if (!r && scope == ERA_CHECK_REPAIR && result->live.present)
 		r = check_repair_counts(&check);

@@ -33,7 +33,7 @@ struct era_check_view {
 };
 
 struct era_check_repair {
-	bool done;
+	bool tried, done;
 	uint64_t nr_problems;		   /* that the repair removed */
 	uint64_t nr_written;		   /* blocks of the new space map */
 	uint64_t old_allocated, allocated; /* blocks in use, as the superblock says */
@@ -49,6 +49,7 @@ struct era_check_result {
 	uint64_t nr_others;	 /* all but these and notes */
 	uint64_t nr_refusals;	 /* problems that prevent an answer: all but notes, and what is
 				* proven to have lost nothing */
+	bool is_cut;		 /* what is past the end of the device is in use */
 	bool is_explained;    /* there is no superblock, and an error says what is there instead */
 	bool space_map_lost;  /* not all of it can be read */
 	bool pointers_hidden; /* damaged blocks may have held pointers, so counts that are too high
@@ -78,6 +79,10 @@ int era_check_as(struct blk_dev *dev, const struct superblock *sb, const struct 
  * view's own arrays, which the reader reads itself, so that only nodes are read twice. */
 int era_check_before_reading(struct blk_dev *dev, bool snapshot, const struct report *rep,
 			     struct era_check_result *result) must_check;
+
+/* What to do after a check that has found more than notes; a repair of counts that did not repair
+ * is not advised again. */
+const char *era_check_next_step(const struct era_check_result *result);
 
 /* Does a check with this superblock find nothing but notes?  Returns 1, 0, or an error.  Problems
  * are not reported. */

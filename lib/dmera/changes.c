@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "base/next_step.h"
 #include "dmera/dmera_internal.h"
 #include "dmera/own.h"
 #include "metadata/superblock.h"
@@ -48,13 +49,13 @@ void dmera_set_nothing_newer(struct dmera *era, bool wanted)
 
 static int refuse_leftover(const struct dmera *era, uint32_t found, uint32_t live)
 {
-	return report_fail(&era->report, ERA_NO_ANSWER,
-			   "%s: the metadata snapshot is of era %" PRIu32
-			   ", the live metadata are in era %" PRIu32
-			   ": it was left over, and lacks what was written since: drop it and take "
-			   "another, or say that it is the one you mean (--snapshot-era %" PRIu32
-			   ")",
-			   era->path, found, live, found);
+	return report_fail(
+		&era->report, ERA_NO_ANSWER,
+		"%s: the metadata snapshot is of era %" PRIu32
+		", the live metadata are in era %" PRIu32
+		": it was left over, and lacks what was written since: " NEXT_DROP_AND_TAKE ", "
+		"or say that it is the one you mean (--snapshot-era %" PRIu32 ")",
+		era->path, found, live, found);
 }
 
 static int refuse_other(const struct dmera *era, uint32_t found, uint32_t live)
@@ -62,7 +63,7 @@ static int refuse_other(const struct dmera *era, uint32_t found, uint32_t live)
 	return report_fail(&era->report, ERA_NO_ANSWER,
 			   "%s: the metadata snapshot is of era %" PRIu32
 			   ", wanted one of era %" PRIu64 "; the live metadata are in era %" PRIu32
-			   ": drop it and take another",
+			   ": " NEXT_DROP_AND_TAKE,
 			   era->path, found, era->snapshot_era, live);
 }
 
@@ -98,7 +99,7 @@ static int check_size(struct dmera *era)
 		return 0;
 	return report_fail(&era->report, ERA_NO_ANSWER,
 			   "%s: the device has %" PRIu64 " bytes, but the metadata track %" PRIu32
-			   " blocks of %" PRIu64 " bytes",
+			   " blocks of %" PRIu64 " bytes: " NEXT_FULL_BACKUP,
 			   era->path, era->device_size, sb->nr_blocks, superblock_block_bytes(sb));
 }
 
@@ -131,7 +132,7 @@ static int check_newer(const struct dmera *era)
 		return r;
 	return report_fail(&era->report, ERA_NO_ANSWER,
 			   "%s: %" PRIu64 " blocks were written after the metadata snapshot was "
-			   "taken: stop what writes, drop it and take another",
+			   "taken: " NEXT_STOP_AND_TAKE,
 			   era->path, nr);
 }
 

@@ -36,8 +36,9 @@ static int judge(struct dmera *era, const struct era_check_result *result)
 	if (result->is_explained)
 		return ERA_DAMAGED;
 	return report_fail(&era->report, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
-			   "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems", era->path,
-			   result->nr_fatal, result->nr_non_fatal);
+			   "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems: %s",
+			   era->path, result->nr_fatal, result->nr_non_fatal,
+			   era_check_next_step(result));
 }
 
 int dmera_check(struct dmera *era, const char *path, enum dmera_check_scope scope,

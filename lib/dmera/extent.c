@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/checked.h"
+#include "base/next_step.h"
 #include "block/dev.h"
 #include "dmera/dmera_internal.h"
 #include "dmera/own.h"
@@ -59,7 +60,7 @@ static int add_witness(const struct dmera *era, struct dmera_extent *extent)
 	if (size != extent->block_size)
 		return report_fail(&era->report, ERA_NO_ANSWER,
 				   "%s: how many blocks there are is not known: they have %" PRIu64
-				   " bytes, those of the witness %s %" PRIu64,
+				   " bytes, those of the witness %s %" PRIu64 ": " NEXT_FULL_BACKUP,
 				   era->path, extent->block_size, old->name, size);
 	extent->nr_blocks = (uint32_t)max_u64(extent->nr_blocks, old->nr_blocks);
 	return 0;

@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/le.h"
+#include "base/next_step.h"
 #include "metadata/map.h"
 #include "metadata/unknown_ranges.h"
 #include "metadata/view_internal.h"
@@ -20,8 +21,7 @@ int era_changes_allowed(struct era_view *view, uint32_t since)
 		return 0;
 	return report_fail(view->dev.rep, ERA_NO_ANSWER,
 			   "%s: era %" PRIu32 " is after the last that %s can answer for (%" PRIu64
-			   "): these metadata cannot have tracked it; treat every block as "
-			   "written, take a full backup",
+			   "): these metadata cannot have tracked it; " NEXT_FULL_BACKUP,
 			   view->dev.path, since, snapshot ? "the snapshot" : "the metadata", last);
 }
 
@@ -168,11 +168,11 @@ int era_changes_count_newer(struct era_view *view, uint64_t *nr)
 		return again == ERA_DAMAGED ? problem_error(&p) : again;
 	if (now.csum == view->live.csum)
 		return r;
-	return report_fail(view->dev.rep, ERA_NO_ANSWER,
-			   "%s: the live metadata have changed since the metadata snapshot was "
-			   "opened, so something may have been written after it was taken: stop "
-			   "what writes, drop it and take another",
-			   view->dev.path);
+	return report_fail(
+		view->dev.rep, ERA_NO_ANSWER,
+		"%s: the live metadata have changed since the metadata snapshot was "
+		"opened, so something may have been written after it was taken: " NEXT_STOP_AND_TAKE,
+		view->dev.path);
 }
 
 void era_changes_free(struct era_changes *changes)

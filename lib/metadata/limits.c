@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "base/next_step.h"
 #include "metadata/view_internal.h"
 #include "ondisk/era_disk.h"
 #include "pdata/space_map.h"
@@ -64,7 +65,7 @@ int view_check_size(const struct era_view *view)
 	return report_fail(view->dev.rep, ERA_DAMAGED,
 			   "%s: the superblock tells of %" PRIu32
 			   " blocks, the device has room for the "
-			   "eras of %" PRIu64 ": too little is left; treat every block as written",
+			   "eras of %" PRIu64 ": too little is left; " NEXT_FULL_BACKUP,
 			   view->dev.path, view->sb.nr_blocks, eras_that_fit(view));
 }
 

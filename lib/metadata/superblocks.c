@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/next_step.h"
 #include "block/dev.h"
 #include "metadata/limits.h"
 #include "metadata/recognise.h"
@@ -68,15 +69,16 @@ static int read_snapshot(struct blk_dev *dev, struct era_superblocks *sbs)
 	int r;
 
 	if (!sbs->live.metadata_snap)
-		return report_fail(dev->rep, ERA_NO_ANSWER, "%s: no current metadata snap",
-				   dev->path);
+		return report_fail(dev->rep, ERA_NO_ANSWER,
+				   "%s: no current metadata snap: " NEXT_TAKE_SNAPSHOT, dev->path);
 	r = era_read_clone(dev, &sbs->live, &sbs->view, &p);
 	if (r != ERA_DAMAGED)
 		return r;
 	if (p.code == PROBLEM_POINTER && era_check_device_size(dev, &sbs->live, &size))
 		report_problem(dev->rep, &size);
 	report_problem(dev->rep, &p);
-	return problem_error(&p);
+	return report_fail(dev->rep, problem_error(&p),
+			   "%s: the metadata snapshot is damaged: " NEXT_DROP_AND_TAKE, dev->path);
 }
 
 int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superblocks *sbs)
@@ -131,7 +133,8 @@ int era_snapshot_revalidate(struct blk_dev *dev, const struct superblock *live,
 		return problem_error(&p);
 	if (held < 0)
 		return held;
-	return report_fail(dev->rep, ERA_NO_ANSWER,
-			   "%s: the metadata snapshot was dropped or replaced while it was read",
-			   dev->path);
+	return report_fail(
+		dev->rep, ERA_NO_ANSWER,
+		"%s: the metadata snapshot was dropped or replaced while it was read: " NEXT_READ_AGAIN,
+		dev->path);
 }

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/next_step.h"
 #include "block/dev.h"
 #include "block/validate.h"
 #include "check/check.h"
@@ -174,7 +175,7 @@ static int refuse_unflushed(const struct findings *f, uint32_t since)
 		f->rep, ERA_NO_ANSWER,
 		"%s: a flush of the origin has failed, and what was written since era %" PRIu32
 		" may be gone from it: no answer is safe; start the target, which marks all of it "
-		"again; --repair counts every block as written",
+		"again; --repair counts every block as written; otherwise " NEXT_FULL_BACKUP,
 		f->dev->path, since);
 }
 
@@ -185,14 +186,9 @@ static int refuse(const struct findings *f)
 
 	if (!result->nr_refusals)
 		return refuse_unflushed(f, f->unflushed_since);
-	return report_fail(
-		f->rep, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
-		"%s: %" PRIu64 " problems: no answer is safe; " ERA_PROGRAM " repair makes sound "
-		"metadata, --repair counts what is unknown as written%s",
-		f->dev->path, result->nr_refusals,
-		result->live.sb.metadata_snap
-			? ", and where only the metadata snapshot is damaged it can be dropped"
-			: "");
+	return report_fail(f->rep, result->nr_read_errors ? ERA_SYS : ERA_DAMAGED,
+			   "%s: %" PRIu64 " problems: no answer is safe; %s", f->dev->path,
+			   result->nr_refusals, era_check_next_step(result));
 }
 
 /* The era that is surely not below the true one. */

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/next_step.h"
 #include "witness/tally_internal.h"
 #include "witness/witness_internal.h"
 
-#define FULL_BACKUP "treat every block as written, take a full backup"
-#define REFUSED "these are other metadata than the witness's, or older ones: " FULL_BACKUP
+#define REFUSED "these are other metadata than the witness's, or older ones: " NEXT_FULL_BACKUP
 #define MAYBE_REGROWN \
 	"; or, if the device has shrunk and grown again, say to which size (--old-size)"
 
@@ -33,7 +33,7 @@ static int refuse_since(const struct witness *old, const struct witness_subject 
 {
 	return report_fail(subject->rep, ERA_NO_ANSWER,
 			   "%s: era %" PRIu32 " was not remembered with the witness %s, which is "
-			   "of era %" PRIu32 ": " FULL_BACKUP,
+			   "of era %" PRIu32 ": " NEXT_FULL_BACKUP,
 			   subject->path, since, old->name, old->era);
 }
 
@@ -45,7 +45,7 @@ static int refuse_older(const struct witness *old, const struct witness_subject 
 
 	return report_fail(subject->rep, ERA_NO_ANSWER,
 			   "%s: the %s of era %" PRIu32 ", older than the witness %s, of era "
-			   "%" PRIu32 ": %s; " FULL_BACKUP,
+			   "%" PRIu32 ": %s; " NEXT_FULL_BACKUP,
 			   subject->path, snapshot ? "metadata snapshot is" : "metadata are",
 			   subject->sb->current_era, old->name, old->era, why);
 }

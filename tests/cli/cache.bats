@@ -647,13 +647,13 @@ metadata_are_read() {
 		cache_metadata meta --metadata-version $version
 		stale_is "0-2 6" --cache-metadata meta
 		cases 8 differs <<-'EOF'
-			found cache block 5 of origin block 7, wanted cache block 5 of origin block 3$ | s/origin_block="3"/origin_block="7"/
+			found cache block 5 of origin block 7, wanted cache block 5 of origin block 3: dump them again, or leave out --cache-mappings$ | s/origin_block="3"/origin_block="7"/
 			found cache block 1 of origin block 9, wanted cache block 0 of | /cache_block="0"/d
 			found cache block 9 of .* wanted cache block 6 of | /cache_block="6"/d
-			found the end, wanted cache block 9 of origin block 8$ | /cache_block="9"/d
+			found the end, wanted cache block 9 of origin block 8: dump them again, or leave out --cache-mappings$ | /cache_block="9"/d
 			found cache block 4 of .* wanted cache block 5 | s/cache_block="5"/cache_block="4"/
 			found cache block 15 of origin block 1, wanted the end | /<.mappings/i <mapping cache_block="15" origin_block="1" dirty="false"/>
-			found cache block 6 of origin block 19, dirty, wanted cache block 6 of origin block 19$ | /cache_block="6"/s/false/true/
+			found cache block 6 of origin block 19, dirty, wanted cache block 6 of origin block 19: dump them again, or leave out --cache-mappings$ | /cache_block="6"/s/false/true/
 			found cache block 1 of .* wanted cache block 0 | 3{h;d};4G
 		EOF
 	done

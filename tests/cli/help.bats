@@ -7,6 +7,7 @@
 # is needed to format it; and the table of problems against the list of them in era-check(8).
 
 load ../lib/common
+load ../lib/cases
 
 # Every folder of a command, as its link and as a command of era: a new one without a manual page is
 # noticed.
@@ -105,6 +106,17 @@ help_is_help() {
 usage_is_usage() {
 	answers "$BATS_TEST_TMPDIR/usage" $1 --usage &&
 		grep -q "^Usage: $1 " "$BATS_TEST_TMPDIR/usage"
+}
+
+# A line "Example: PROGRAM ARGUMENT...", which the program takes, though nothing of that name is there.
+help_has_an_example() {
+	local words
+	read -ra words < <($1 --help | sed -n 's/^Example: //p')
+	[ "${words[*]:0:$(wc -w <<<"$1")}" = "$1" ] || return
+	[ ${#words[@]} -gt "$(wc -w <<<"$1")" ] || return
+	cd "$BATS_TEST_TMPDIR" || return
+	exit_status "${words[@]}" >out || return
+	one_of 0 3
 }
 
 version_is_version() {
@@ -265,6 +277,10 @@ example_files() {
 
 @test "-h and --help print the same help" {
 	each help_is_help
+}
+
+@test "the help has an example" {
+	each help_has_an_example
 }
 
 @test "the help says nothing twice" {
