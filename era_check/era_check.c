@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "check/check.h"
 #include "report_json.h"
+#include "tools/input.h"
 #include "tools/program.h"
 
 struct options {
@@ -39,6 +40,8 @@ static void check_options(void *input)
 	if (options->auto_repair && (options->snapshot || options->superblock_only))
 		options_error("--auto-repair needs a check of the whole, without %s",
 			      options->snapshot ? "--metadata-snapshot" : "--super-block-only");
+	if (options->auto_repair && input_is_stdin(options->path))
+		options_error("--auto-repair needs a device or file, not standard input");
 	if (!options->quiet || options->json)
 		options_check_output(options->path, NULL);
 }
@@ -47,9 +50,10 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
+	.takes_stdin = true,
 	.args_doc = "DEV",
 	.example = "--metadata-snapshot /dev/vg/era_meta",
-	.doc = "Checks the dm-era metadata on DEV, a device or a file: everything that can be "
+	.doc = "Checks the dm-era metadata on DEV, a device or a file ('-': standard input): everything that can be "
 	       "reached, including the metadata snapshot, and every reference count.",
 	.statuses =
 		{
@@ -133,6 +137,9 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->path;
 	tool->quiet = options->quiet;
+	r = input_prepare(options->path, &tool->report);
+	if (r)
+		return status_of(r);
 	r = options->json ? json_report_begin(&json, options->path, tool) : 0;
 	if (r)
 		return status_of(r);

@@ -6,6 +6,7 @@
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
+#include "tools/input.h"
 #include "tools/program.h"
 #include "tools/salvage.h"
 #include "xml/writer.h"
@@ -45,9 +46,10 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
+	.takes_stdin = true,
 	.args_doc = "DEV",
 	.example = "--metadata-snapshot -o dump.xml /dev/vg/era_meta",
-	.doc = "Prints the dm-era metadata on DEV, a device or a file, as XML.",
+	.doc = "Prints the dm-era metadata on DEV, a device or a file ('-': standard input), as XML.",
 	.statuses =
 		{
 			[STATUS_OK] = "done",
@@ -137,6 +139,9 @@ static enum exit_status run(struct tool *tool, void *arg)
 	int r;
 
 	tool->path = options->path;
+	r = input_prepare(options->path, &tool->report);
+	if (r)
+		return status_of(r);
 	r = blk_dev_open(&dev, options->path, options->snapshot ? BLK_READ_SHARED : BLK_READ,
 			 &tool->report);
 	if (r)

@@ -12,6 +12,7 @@
 #include "dmera/own.h"
 #include "options.h"
 #include "output/changes.h"
+#include "tools/input.h"
 #include "tools/program.h"
 #include "witness/witness.h"
 
@@ -282,8 +283,10 @@ static enum exit_status load_and_list(struct dmera *era, const struct options *o
 {
 	struct witness *old = NULL;
 	enum exit_status status;
-	int r = options->witness ? witness_load(&old, options->witness, &tool->report) : 0;
+	int r = input_prepare(options->path, &tool->report);
 
+	if (!r && options->witness)
+		r = witness_load(&old, options->witness, &tool->report);
 	if (r)
 		return status_of(r);
 	dmera_set_witness(era, old, options->witness_out);

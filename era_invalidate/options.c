@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "tools/input.h"
 
 static const char *const format_names[] = {
 	"xml", "json", "ranges", "bitmap", "dm-cache", "cache-xml", NULL,
@@ -73,6 +74,23 @@ static void check_cache_options(const struct options *options)
 			      "its mappings (--cache-mappings)");
 }
 
+/* What '-' stands for can be read once. */
+static void check_stdin(const struct options *options)
+{
+	const char *inputs[] = {options->witness, options->cache_mappings};
+	const char *names[] = {"--witness", "--cache-mappings"}, *first = NULL;
+
+	if (input_is_stdin(options->path))
+		first = "the metadata device";
+	for (size_t i = 0; i < ARRAY_SIZE(inputs); i++) {
+		if (!inputs[i] || options_stream(inputs[i]))
+			continue;
+		if (first)
+			options_error("%s and %s cannot both be standard input", first, names[i]);
+		first = names[i];
+	}
+}
+
 /* Neither list nor messages may go into what the answer is read from. */
 static void check_output(const struct options *options, const char *output)
 {
@@ -88,9 +106,6 @@ static void check_witness_options(const struct options *options)
 {
 	const char *output = options_stream(options->output);
 
-	if (options->witness && options->cache_mappings && !options_stream(options->witness) &&
-	    !options_stream(options->cache_mappings))
-		options_error("--witness and --cache-mappings cannot both be standard input");
 	if (options->witness)
 		options_check_output(options_stream(options->witness), output);
 	if (!options->witness_out)
@@ -117,6 +132,7 @@ static void check_options(void *input)
 	if (options->has_unit && !(options->format && options->format->has_unit))
 		options_error("--unit is for --format ranges only");
 	check_cache_options(options);
+	check_stdin(options);
 	check_output(options, options_stream(options->output));
 	check_witness_options(options);
 }
@@ -125,10 +141,11 @@ const struct option_table invalidate_options = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
+	.takes_stdin = true,
 	.args_doc = "--written-since ERA DEV",
 	.example = "-m --written-since 5 --format ranges /dev/vg/era_meta",
 	.doc = "Lists the blocks that were written in ERA or later, according to the dm-era "
-	       "metadata on DEV, a device or a file.\v"
+	       "metadata on DEV, a device or a file ('-': standard input).\v"
 	       "Nothing is printed before everything that the answer depends on has been read and "
 	       "found sound.",
 	.statuses =

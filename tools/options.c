@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/io.h"
 #include "base/utf8.h"
+#include "tools/input.h"
 #include "tools/size.h"
 #include "tools/status.h"
 #include "tools/tool.h"
@@ -197,7 +198,7 @@ static void set_argument(struct parse *parse, char *const *at, bool is_last)
 	} else if (*path) {
 		options_error("found a second device '%s', wanted one", arg);
 	} else {
-		*path = arg;
+		*path = table->takes_stdin ? input_path(arg) : arg;
 	}
 }
 

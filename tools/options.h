@@ -48,6 +48,7 @@ struct option_table {
 	size_t nr_rows;
 	bool takes_device;  /* requires one argument that is not an option: it goes to path */
 	const char *device; /* its name; NULL: a metadata device */
+	bool takes_stdin;   /* '-' is standard input, see tools/input.h */
 	/* May be NULL: one more argument, which is required, of form OPTION_CHOICE. */
 	const struct option_row *word;
 	/* With word: offset of a struct option_devices that gets all arguments but the last one;

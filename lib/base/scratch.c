@@ -62,3 +62,9 @@ int scratch_read(int fd, void *data, size_t len, off_t at, const struct report *
 
 	return error ? fail(error, "cannot read back a temporary file", rep) : 0;
 }
+
+int scratch_set_size(int fd, off_t size, const struct report *rep)
+{
+	return ftruncate(fd, size) ? fail(errno, "cannot set the size of a temporary file", rep)
+				   : 0;
+}

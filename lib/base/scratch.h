@@ -16,4 +16,7 @@ int scratch_write(int fd, const void *data, size_t len, off_t at,
 		  const struct report *rep) must_check;
 int scratch_read(int fd, void *data, size_t len, off_t at, const struct report *rep) must_check;
 
+/* What was not written reads as zeroes, and needs no space. */
+int scratch_set_size(int fd, off_t size, const struct report *rep) must_check;
+
 #endif
