@@ -1,0 +1,63 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The tutorial does what it says: its own scripts and commands are carried out on a real kernel, and
+# what they print is what is on the page.
+
+load ../lib/common
+load kernel
+
+setup() {
+	need_kernel
+	need_ours era_check era_format era_invalidate
+	scratch
+	mkdir page
+	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/tutorial.md"
+	truncate -s 1M metadata cache_meta
+	head -c 8M /dev/urandom >disk
+	truncate -s 8M spare
+	truncate -s 3M cache_data
+}
+
+# boot NAME
+boot() {
+	guest_boot "$PWD" "$kernel_dir/tutorial.sh" "$1" ubd1=disk ubd2=spare ubd3=cache_meta ubd4=cache_data \
+		folder="$PWD"
+}
+
+# Numbers of seconds since 1970 are eras by the clock: they count from the first one. How many metadata
+# blocks are in use depends on what the kernel has digested by then.
+comparable() {
+	sed 's,[0-9]*/256,N/256,g' | awk '{
+		rest = $0
+		line = ""
+		while (match(rest, /[0-9]+/)) {
+			number = substr(rest, RSTART, RLENGTH)
+			if (RLENGTH == 10 && number ~ /^1[6-9]/) {
+				if (!first)
+					first = number
+				number = "<first era + " number - first ">"
+			}
+			line = line substr(rest, 1, RSTART - 1) number
+			rest = substr(rest, RSTART + RLENGTH)
+		}
+		print line rest
+	}'
+}
+
+# as_on_the_page BOOT SESSION...: these were printed, in this order, as the page has them.
+as_on_the_page() {
+	local name
+	for name in "${@:2}"; do
+		sed "s/^# //; s/^/$name| /" "page/$name"
+	done | comparable >want
+	grep '^[a-z0-9-]*\.[0-9]*| ' "console.$1" | comparable >got
+	diff -u want got
+}
+
+@test "setting up, and incremental backup" {
+	boot backup
+	as_on_the_page backup which-program-answers.1 the-settings.1 the-metadata.1 the-metadata.2 \
+		incremental-backup.1 incremental-backup.2 by-hand.1 by-hand.2 without-an-active-target.1
+	[ "$(grep -c '^backed up: ' console.backup)" = 3 ]
+}

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# The tutorial, as a reader would go through it: its scripts and its commands, which tests/lib/page.awk
+# took out of it into $folder/page. What is printed goes to the console, as "SESSION| LINE"; the host
+# compares that with the page. In between somebody uses the device, as the page says.
+#
+# LVM is not needed. A volume is a linear device over a disk of the host, and its snapshots are copies,
+# made and merged by programs of LVM's names, which know of LVM no more than the page tells: a snapshot
+# of the volume below a suspended era device hangs, and an open volume is not merged, with status 0.
+
+PATH=/usr/local/sbin:$PATH
+export PATH DM_DISABLE_UDEV=1 TMPDIR=/run
+
+# volume NAME DISK SECTORS
+volume() {
+	dmsetup create "vg-$1" --table "0 $3 linear $2 0"
+	ln -s "/dev/mapper/vg-$1" "/dev/vg/$1"
+}
+
+# The machine as the reader finds it.
+make_machine() {
+	era=$(PATH=$tools command -v era)
+	for dir in /usr/local/sbin /usr/local/etc /srv; do
+		mount -t tmpfs none $dir
+	done
+	ln -s "$era" /usr/local/sbin/era
+	ln -s "$era" /usr/local/sbin/era_invalidate
+	mkdir /dev/vg /srv/backup /srv/snapshots /srv/work /srv/data
+	volume data /dev/ubdb 16384
+	ln -s /dev/ubda /dev/vg/era_meta
+	ln -s /dev/ubdd /dev/vg/cache_meta
+	ln -s /dev/ubde /dev/vg/cache_data
+	make_lvm
+}
+
+make_lvm() {
+	cat >/usr/local/sbin/lvm <<-'EOF'
+		#!/bin/bash
+		set -eu
+		copy() { dd if="$1" of="$2" bs=1M iflag=direct oflag=direct status=none; }
+		spare=/dev/ubdc
+		for word; do name=${word#vg/}; done
+		case ${0##*/} in
+		lvcreate)
+			[ "$name" = data ]
+			name=$(echo "$*" | sed 's/.* -n \([^ ]*\).*/\1/')
+			if [ -e "/dev/vg/$name" ]; then
+				echo "  Logical Volume \"$name\" already exists in volume group \"vg\"" >&2
+				exit 5
+			fi
+			if [ "$(dmsetup info -c --noheadings -o suspended era)" = Suspended ]; then
+				echo "lvcreate and the resume wait for each other" >&2
+				exit 5
+			fi
+			dmsetup suspend vg-data
+			copy /dev/ubdb $spare
+			dmsetup resume vg-data
+			ln -s $spare "/dev/vg/$name" ;;
+		lvremove)
+			rm "/dev/vg/$name" ;;
+		lvconvert)
+			if [ "$(dmsetup info -c --noheadings -o open vg-data)" != 0 ]; then
+				echo "  Delaying merge since origin is open."
+				touch /run/merging
+				exit
+			fi
+			copy $spare /dev/ubdb
+			rm "/dev/vg/$name" ;;
+		lvs)
+			if [ -e /run/merging ]; then echo "  Owi-aos---"; else echo "  -wi-a-----"; fi ;;
+		esac
+	EOF
+	chmod +x /usr/local/sbin/lvm
+	for name in lvcreate lvremove lvconvert lvs; do
+		ln -s lvm /usr/local/sbin/$name
+	done
+}
+
+# save NAME [N]: as the reader does with a script or with settings; of several the N-th.
+save() {
+	file="$folder/page/$1${2:+.$2}"
+	path=$(sed -n "s/^# \(\/[^ ]*\)\$/\1/p" "$file" | head -n 1)
+	cp "$file" "$path"
+	! head -n 1 "$path" | grep -q '^#!' || chmod +x "$path"
+}
+
+# clock_eras FILE: the eras in it that come from a clock; the first one is that of the format.
+clock_eras() {
+	grep -o '\<1[6-9][0-9]\{8\}\>' "$1"
+}
+
+# typed NAME: the commands, with eras that are as much later than the first one as on the page.
+typed() {
+	sed -n 's/^# //p' "$folder/page/$1" | awk -v shift="${shift:-0}" '{
+		while (match($0, /[0-9]+/)) {
+			number = substr($0, RSTART, RLENGTH)
+			if (RLENGTH == 10 && number ~ /^1[6-9]/)
+				number = sprintf("%.0f", number + shift)
+			printf "%s%s", substr($0, 1, RSTART - 1), number
+			$0 = substr($0, RSTART + RLENGTH)
+		}
+		print
+	}'
+}
+
+# session NAME: what was typed, and what it printed.
+session() {
+	typed "$1" >/run/typed
+	(cd /srv/work && bash -v /run/typed) >/run/said 2>&1 || :
+	sed "s/^/$1| /" /run/said
+}
+
+# use DEVICE BLOCK [COUNT]: data blocks get something new.
+use() {
+	dd if=/dev/urandom of="$1" bs=64K count="${3:-1}" seek="$2" iflag=fullblock oflag=direct \
+		2>/run/dd || die "$(cat /run/dd)"
+}
+
+# is_backed_up: the newest backup is equal to the storage snapshot that it was made of, and to what the
+# device holds, which nobody has written to since.
+is_backed_up() {
+	/bin/dd if=/dev/mapper/era bs=1M iflag=direct status=none | cmp - /srv/backup/last/disk ||
+		die "the backup differs"
+	echo "backed up: $1"
+}
+
+boot_backup() {
+	make_machine
+	for name in era-disk era-activate era-no-discards era-barrier era-storage era-backup; do
+		save $name
+	done
+	session which-program-answers.1
+	session the-settings.1
+	session the-metadata.1
+	shift=$(($(clock_eras /run/said | head -n 1) - $(clock_eras "$folder/page/the-metadata.1" | head -n 1)))
+	blkdiscard -o 0 -l 64K /dev/vg/data || die "there are no discards to switch off"
+	use /dev/vg/data 0
+	session the-metadata.2
+	! blkdiscard -o 0 -l 64K /dev/mapper/era 2>/run/error || die "discards are not switched off"
+
+	session incremental-backup.1
+	is_backed_up first
+	use /dev/mapper/era 5 3
+	use /dev/mapper/era 25
+	use /dev/mapper/era 127
+	session incremental-backup.2
+	is_backed_up second
+	use /dev/mapper/era 90
+	session by-hand.1
+	session by-hand.2
+	session without-an-active-target.1
+	VERIFY=1 era-backup
+	is_backed_up third
+	dmsetup remove era
+}
