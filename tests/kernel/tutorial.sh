@@ -62,11 +62,16 @@ make_lvm() {
 		lvconvert)
 			if [ "$(dmsetup info -c --noheadings -o open vg-data)" != 0 ]; then
 				echo "  Delaying merge since origin is open."
+				echo "  Merging of snapshot vg/$name will occur on next activation of vg/data."
 				touch /run/merging
 				exit
 			fi
 			copy $spare /dev/ubdb
-			rm "/dev/vg/$name" ;;
+			rm "/dev/vg/$name"
+			echo "  Merging of volume vg/$name started."
+			echo "  vg/data: Merged: 100.00%"
+			echo "  Merge of snapshot into logical volume vg/data has finished."
+			echo "  Logical volume \"$name\" successfully removed." ;;
 		lvs)
 			if [ -e /run/merging ]; then echo "  Owi-aos---"; else echo "  -wi-a-----"; fi ;;
 		esac
@@ -111,6 +116,12 @@ session() {
 	sed "s/^/$1| /" /run/said
 }
 
+# make_metadata: the first era is the clock's, here and on the page.
+make_metadata() {
+	session the-metadata.1
+	shift=$(($(clock_eras /run/said | head -n 1) - $(clock_eras "$folder/page/the-metadata.1" | head -n 1)))
+}
+
 # use DEVICE BLOCK [COUNT]: data blocks get something new.
 use() {
 	dd if=/dev/urandom of="$1" bs=64K count="${3:-1}" seek="$2" iflag=fullblock oflag=direct \
@@ -125,15 +136,20 @@ is_backed_up() {
 	echo "backed up: $1"
 }
 
-boot_backup() {
-	make_machine
-	for name in era-disk era-activate era-no-discards era-barrier era-storage era-backup; do
+save_scripts() {
+	for name in era-activate era-no-discards era-barrier era-backup era-snapshot era-rollback; do
 		save $name
 	done
+}
+
+boot_backup() {
+	make_machine
+	save_scripts
+	save era-disk
+	save era-storage
 	session which-program-answers.1
 	session the-settings.1
-	session the-metadata.1
-	shift=$(($(clock_eras /run/said | head -n 1) - $(clock_eras "$folder/page/the-metadata.1" | head -n 1)))
+	make_metadata
 	blkdiscard -o 0 -l 64K /dev/vg/data || die "there are no discards to switch off"
 	use /dev/vg/data 0
 	session the-metadata.2
@@ -152,5 +168,74 @@ boot_backup() {
 	session without-an-active-target.1
 	VERIFY=1 era-backup
 	is_backed_up third
+	dmsetup remove era
+}
+
+# The tracked device and a cache over it, as the chapter finds them: in the era that the page has.
+make_stack() {
+	make_machine
+	for module in dm-bio-prison dm-cache dm-cache-smq; do
+		insmod "$modules/$module.ko"
+	done
+	save_scripts
+	save era-disk 2
+	save era-storage
+	make_metadata >/dev/null
+	sed -n '$p' /run/said
+	era-activate
+	for n in 2 3 4 5 6 7 8 9; do
+		dmsetup message era 0 checkpoint
+	done
+}
+
+# fill FIRST COUNT: these blocks are written through the cache, which takes them in at once in writeback
+# mode.
+fill() {
+	dd if=/dev/urandom of=/dev/mapper/cache bs=32K count="$2" seek="$1" iflag=fullblock oflag=direct \
+		2>/run/dd || die "$(cat /run/dd)"
+}
+
+# sum DEVICE
+sum() {
+	/bin/dd if="$1" bs=32K iflag=direct status=none | md5sum
+}
+
+# cache_mode OPTIONS
+cache_mode() {
+	dmsetup suspend cache
+	dmsetup load cache --table "0 16384 cache /dev/vg/cache_meta /dev/vg/cache_data /dev/mapper/era $1"
+	dmsetup resume cache
+}
+
+# fill_cache: as after some time of use.
+fill_cache() {
+	cache_mode '64 1 writeback smq 2 migration_threshold 0'
+	fill 0 30
+	fill 100 40
+	cache_mode '64 1 writethrough cleaner 0'
+	until [ "$(dmsetup status cache | cut -d ' ' -f 14)" = 0 ]; do
+		usleep 100000
+	done
+	cache_mode '64 1 writethrough smq 2 migration_threshold 20480'
+}
+
+# is_rolled_back SUM: the disk is, and what the cache serves, with nothing of it in the page cache.
+is_rolled_back() {
+	[ "$(sum /dev/vg/data)" = "$1" ] || die "not rolled back"
+	[ "$(sum /dev/mapper/cache)" = "$1" ] || die "the cache has something stale"
+	echo "rolled back: $(dmsetup status cache | cut -d ' ' -f 7)"
+}
+
+boot_rollback() {
+	make_stack
+	fill_cache
+	session the-snapshot.1
+	before=$(sum /dev/vg/S1)
+	fill 2 5
+	fill 110 3
+	fill 220 20
+	session the-rollback.1
+	is_rolled_back "$before"
+	dmsetup remove cache
 	dmsetup remove era
 }
