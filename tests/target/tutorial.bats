@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The tutorial's chapter without the kernel: its own script and commands, with other paths.
+
+load ../lib/common
+load target
+
+setup() {
+	need_target
+	need qemu-img nbdcopy flock
+	scratch
+	mkdir page bin backup
+	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/tutorial.md"
+	for name in era-backup-nbd without-the-kernel.2; do
+		here "page/$name" >"bin/$name"
+	done
+	printf '#!/bin/sh\nLD_PRELOAD="%s" exec %s "$@"\n' "$ERA_PRELOAD" "$(command -v nbdkit)" >bin/nbdkit
+	chmod +x bin/*
+	PATH=$PWD/bin:$PATH
+	head -c 8M /dev/urandom >disk.img
+	status_is 0 era_format --block-size 64k --origin disk.img disk.meta
+	serve
+}
+
+serve() {
+	target_start file disk.img era-metadata=disk.meta era-socket=disk.ctl era-cow=disk.cow
+}
+
+# here FILE: what is on the page, with the paths and the filter of this test.
+here() {
+	sed "/^PATH=/d; s,/srv/,$PWD/,g; s,/run/disk.nbd,$PWD/nbd,; s,/run/,$PWD/,g
+		s,--filter=era,--filter=$ERA_FILTER,; s/--reflink=always/--reflink=auto/" "$1"
+}
+
+# use BLOCK [COUNT]: these blocks get new contents, by way of the target.
+use() {
+	head -c $((${2:-1} * 65536)) /dev/urandom >new
+	"$python" - "$uri" "$1" <<-'EOF'
+		import nbd, sys
+		handle = nbd.NBD()
+		handle.connect_uri(sys.argv[1])
+		handle.pwrite(open("new", "rb").read(), 65536 * int(sys.argv[2]))
+	EOF
+}
+
+# is_backed_up BACKUPS: so many there are, and the last one is the disk, which nobody has written since.
+is_backed_up() {
+	qemu-img compare -f raw -F qcow2 disk.img backup/last/disk.qcow2
+	[ "$(find backup -name disk.qcow2 | wc -l)" = "$1" ]
+	[ "$(era_ctl disk.ctl status | cut -d ' ' -f 4)" = - ]
+}
+
+# nr_changed: of 64 KiB each, what the last image holds by itself.
+nr_changed() {
+	qemu-img map --output=json backup/last/disk.qcow2 |
+		jq '[.[] | select(.depth == 0 and .data) | .length] | add / 65536'
+}
+
+@test "backups by freeze: a full one, changes on top of it, and full again for other metadata" {
+	need jq
+	bash bin/era-backup-nbd 2>said
+	grep "a full one" said
+	is_backed_up 1
+	target_stop
+	cp disk.meta older.meta
+	serve
+	use 5 3
+	use 127
+	bash bin/era-backup-nbd
+	is_backed_up 2
+	[ "$(nr_changed)" = 4 ]
+
+	# An older copy of the metadata comes to later eras.
+	target_stop
+	mv older.meta disk.meta
+	serve
+	for n in 1 2 3 4; do
+		era_ctl disk.ctl checkpoint
+	done
+	use 9
+	bash bin/era-backup-nbd 2>said
+	grep "a full one" said
+	is_backed_up 3
+}
+
+@test "backups by freeze: what fails leaves the last one, and nothing held" {
+	bash bin/era-backup-nbd
+	use 7
+	printf '#!/bin/sh\nexit 3\n' >bin/qemu-img
+	chmod +x bin/qemu-img
+	status_is 3 bash bin/era-backup-nbd
+	rm bin/qemu-img
+	fails qemu-img compare -f raw -F qcow2 disk.img backup/last/disk.qcow2
+	[ "$(era_ctl disk.ctl status | cut -d ' ' -f 4)" = - ]
+	bash bin/era-backup-nbd
+	is_backed_up 2
+
+	# Somebody else's metadata snapshot is not read.
+	use 8
+	era_ctl disk.ctl take_metadata_snap
+	use 9
+	fails bash bin/era-backup-nbd
+	[ "$(find backup -name disk.qcow2 | wc -l)" = 2 ]
+	[ "$(era_ctl disk.ctl status | cut -d ' ' -f 4)" != - ]
+	era_ctl disk.ctl drop_metadata_snap
+	bash bin/era-backup-nbd
+	is_backed_up 3
+}
+
+@test "a storage snapshot in a second server" {
+	local first
+	cp disk.img copy
+	first=$(era_ctl disk.ctl checkpoint)
+	use 3
+	use 100 2
+	sed -n 's/^# //p' bin/without-the-kernel.2 | sed "s/since=[0-9]*/since=$first/" >typed
+	bash -e typed
+	cmp disk.img copy
+	fails grep -q 'since=1795862401' typed
+}
