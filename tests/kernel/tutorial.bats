@@ -19,17 +19,21 @@ setup() {
 	truncate -s 3M cache_data
 }
 
-# boot NAME
+# boot NAME [WORD=VALUE...]
 boot() {
 	guest_boot "$PWD" "$kernel_dir/tutorial.sh" "$1" ubd1=disk ubd2=spare ubd3=cache_meta ubd4=cache_data \
-		folder="$PWD"
+		folder="$PWD" "${@:2}"
 }
 
 # Numbers of seconds since 1970 are eras by the clock: they count from the first one. How many metadata
-# blocks are in use depends on what the kernel has digested by then, and what a cache counts on its
-# policy.
+# blocks are in use, and which, depends on what the kernel has digested by then, and so does the number
+# of writesets; what a cache counts depends on its policy.
 comparable() {
-	sed 's,[0-9]*/256,N/256,g; s, $,,; s,\(/96\)\( [0-9]*\)\{6\},\1 COUNTERS,' | awk '{
+	sed 's,[0-9]*/256,N/256,g
+		s,\(N/256 [0-9]*\) [0-9]*$,\1 SNAPSHOT,
+		s,[0-9]* archived writesets*,N archived writesets,
+		s,\(/96\)\( [0-9]*\)\{6\},\1 COUNTERS,
+		s, $,,' | awk '{
 		rest = $0
 		line = ""
 		while (match(rest, /[0-9]+/)) {
@@ -44,6 +48,11 @@ comparable() {
 		}
 		print line rest
 	}'
+}
+
+# first_era FILE: the clock's, when the metadata were made.
+first_era() {
+	sed -n 's/.*the current era is \(1[0-9]*\),.*/\1/p' "$1" | head -n 1
 }
 
 # as_on_the_page BOOT SESSION...: these were printed, in this order, as the page has them.
@@ -73,4 +82,12 @@ as_on_the_page() {
 	boot rollback
 	as_on_the_page rollback the-snapshot.1 the-rollback.1
 	grep '^rolled back' console.rollback
+}
+
+@test "what can go wrong: a crash, a snapshot that was left over, lost metadata, a resize" {
+	boot crash
+	boot wrong shift=$(($(first_era console.crash) - $(first_era page/the-metadata.1)))
+	as_on_the_page wrong a-crash.1 a-metadata-snapshot-that-was-left-over.1 \
+		a-metadata-snapshot-that-was-left-over.2 a-metadata-snapshot-that-was-left-over.3 \
+		lost-metadata.1 lost-metadata.2 a-resize.1 a-resize.2 metadata-in-use.1
 }

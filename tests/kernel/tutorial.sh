@@ -137,7 +137,8 @@ is_backed_up() {
 }
 
 save_scripts() {
-	for name in era-activate era-no-discards era-barrier era-backup era-snapshot era-rollback; do
+	for name in era-activate era-no-discards era-barrier era-backup era-snapshot era-rollback \
+		era-resize; do
 		save $name
 	done
 }
@@ -171,7 +172,16 @@ boot_backup() {
 	dmsetup remove era
 }
 
-# The tracked device and a cache over it, as the chapter finds them: in the era that the page has.
+# make_target: with metadata, in the era that the page has behind its first chapter.
+make_target() {
+	make_metadata >/dev/null
+	sed -n '$p' /run/said
+	era-activate
+	for n in 2 3 4 5 6 7 8 9; do
+		dmsetup message era 0 checkpoint
+	done
+}
+
 make_stack() {
 	make_machine
 	for module in dm-bio-prison dm-cache dm-cache-smq; do
@@ -180,12 +190,7 @@ make_stack() {
 	save_scripts
 	save era-disk 2
 	save era-storage
-	make_metadata >/dev/null
-	sed -n '$p' /run/said
-	era-activate
-	for n in 2 3 4 5 6 7 8 9; do
-		dmsetup message era 0 checkpoint
-	done
+	make_target
 }
 
 # fill FIRST COUNT: these blocks are written through the cache, which takes them in at once in writeback
@@ -237,5 +242,41 @@ boot_rollback() {
 	session the-rollback.1
 	is_rolled_back "$before"
 	dmsetup remove cache
+	dmsetup remove era
+}
+
+# The power fails while a backup is made: behind the era in which it took its metadata snapshot.
+boot_crash() {
+	make_machine
+	save_scripts
+	save era-disk
+	make_target
+	use /dev/mapper/era 3
+	dmsetup message era 0 take_metadata_snap
+	use /dev/mapper/era 4
+	target=/dev/mapper/era crash
+}
+
+boot_wrong() {
+	make_machine
+	echo "the current era is $(($(clock_eras "$folder/page/the-metadata.1" | head -n 1) + shift)) at first"
+	save_scripts
+	save era-disk
+	save era-storage
+	session a-crash.1
+	# What is refused here the target complains of.
+	dmesg -n 1
+	session a-metadata-snapshot-that-was-left-over.1
+	dmesg -n 4
+	session a-metadata-snapshot-that-was-left-over.2
+	session a-metadata-snapshot-that-was-left-over.3
+	session lost-metadata.1
+	use /dev/mapper/era 1
+	session lost-metadata.2
+	VERIFY=1 era-backup
+	use /dev/mapper/era 33 2
+	session a-resize.1
+	session a-resize.2
+	session metadata-in-use.1
 	dmsetup remove era
 }
