@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# Incremental backup of a device that is written to all the time. The stack, from above:
+# Incremental backup of a device that is written to all the time. The barrier is the tutorial's own
+# script, in $folder/page. The stack, from above:
 #	era	the target; its metadata are on /dev/ubda
 #	slow	a delay, so that some writes are always marked but not yet done
 #	storage	what can be stopped for an instant, as storage does that makes snapshots
@@ -36,6 +37,8 @@ make_stack() {
 	dmsetup mknodes
 	mkdir "$store"
 	mount -t hostfs none "$store" -o "$folder"
+	mount -t tmpfs none /usr/local/etc
+	echo "origin=$origin_dev" >/usr/local/etc/era-disk
 }
 
 # make_target SECTORS
@@ -109,21 +112,18 @@ current_era() {
 }
 
 # generation G: a storage snapshot and the era that belongs to it. With order=checkpoint, how not to
-# do it.
+# do it. Writes of the era that ends must be in flight.
 generation() {
 	await_in_flight
 	before=$in_flight
 	if [ "$order" = checkpoint ]; then
 		dmsetup message era 0 checkpoint
-		count_in_flight
-		storage_snapshot "$1"
+		current_era >"$store/era.$1"
 	else
-		dmsetup suspend era
-		count_in_flight
-		storage_snapshot "$1"
-		dmsetup resume era
+		bash "$store/page/era-barrier" >"$store/era.$1"
 	fi
-	current_era >"$store/era.$1"
+	count_in_flight
+	storage_snapshot "$1"
 	echo "figure: $1 $before $in_flight $(cat "$store/era.$1")"
 }
 

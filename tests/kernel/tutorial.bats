@@ -91,3 +91,8 @@ as_on_the_page() {
 		a-metadata-snapshot-that-was-left-over.2 a-metadata-snapshot-that-was-left-over.3 \
 		lost-metadata.1 lost-metadata.2 a-resize.1 a-resize.2 metadata-in-use.1
 }
+
+@test "what can go wrong: a full metadata device" {
+	boot full
+	as_on_the_page full a-full-metadata-device.1 a-full-metadata-device.2
+}

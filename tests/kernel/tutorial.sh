@@ -280,3 +280,28 @@ boot_wrong() {
 	session metadata-in-use.1
 	dmsetup remove era
 }
+
+# Metadata that were formatted on a device that is too small, which only the kernel does.
+boot_full() {
+	make_machine
+	save_scripts
+	save era-disk
+	dmsetup create vg-small --table "0 128 linear /dev/ubda 0"
+	ln -sf /dev/mapper/vg-small /dev/vg/era_meta
+	ln -s /dev/ubdd /dev/vg/new_meta
+	dmsetup create era --table "0 16384 era /dev/vg/era_meta /dev/vg/data 128"
+	dmsetup message era 0 take_metadata_snap
+	dmesg -n 1
+	n=0
+	while dmsetup message era 0 checkpoint 2>/dev/null; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || die "the metadata device does not become full"
+		dd if=/dev/zero of=/dev/mapper/era bs=64K count=1 seek=$n oflag=direct 2>/dev/null || :
+	done
+	session a-full-metadata-device.1
+	session a-full-metadata-device.2
+	sed 's,era_meta,new_meta,' /usr/local/etc/era-disk >/run/settings
+	cp /run/settings /usr/local/etc/era-disk
+	era-activate
+	dmsetup remove era
+}
