@@ -27,11 +27,12 @@ boot() {
 
 # Numbers of seconds since 1970 are eras by the clock: they count from the first one. How many metadata
 # blocks are in use, and which, depends on what the kernel has digested by then, and so does the number
-# of writesets; what a cache counts depends on its policy.
+# of writesets, and the era in which a device is full; what a cache counts depends on its policy.
 comparable() {
 	sed 's,[0-9]*/256,N/256,g
 		s,\(N/256 [0-9]*\) [0-9]*$,\1 SNAPSHOT,
 		s,[0-9]* archived writesets*,N archived writesets,
+		s/\(dump.s, \|sound: era \)[0-9]\{1,4\}\([:,]\)/\1SMALL\2/
 		s,\(/96\)\( [0-9]*\)\{6\},\1 COUNTERS,
 		s, $,,' | awk '{
 		rest = $0
@@ -78,6 +79,14 @@ as_on_the_page() {
 	[ "$(grep -c '^backed up: ' console.backup)" = 3 ]
 }
 
+@test "backups of a mounted filesystem: frozen for a snapshot, and frozen while it is copied" {
+	need /sbin/mke2fs /sbin/e2fsck /sbin/debugfs /sbin/fsfreeze
+	boot frozen
+	sed -n 's/^clean: //p' console.frozen >got
+	printf '%s\n' "2 2" "3 3" "2 2" "3 3" | diff -u - got
+	grep '^as it was: 3' console.frozen
+}
+
 @test "cache rollback" {
 	boot rollback
 	as_on_the_page rollback the-snapshot.1 the-rollback.1
@@ -93,6 +102,6 @@ as_on_the_page() {
 }
 
 @test "what can go wrong: a full metadata device" {
-	boot full
+	boot full shift=0
 	as_on_the_page full a-full-metadata-device.1 a-full-metadata-device.2
 }

@@ -257,9 +257,14 @@ boot_crash() {
 	target=/dev/mapper/era crash
 }
 
+# tell_first_era: of metadata that were made before this boot.
+tell_first_era() {
+	echo "the current era is $(($(clock_eras "$folder/page/the-metadata.1" | head -n 1) + shift)) at first"
+}
+
 boot_wrong() {
 	make_machine
-	echo "the current era is $(($(clock_eras "$folder/page/the-metadata.1" | head -n 1) + shift)) at first"
+	tell_first_era
 	save_scripts
 	save era-disk
 	save era-storage
@@ -281,16 +286,69 @@ boot_wrong() {
 	dmsetup remove era
 }
 
+# keep_writing: somebody appends to a file until /run/stop is there.
+keep_writing() {
+	while [ ! -e /run/stop ]; do
+		date >>/srv/data/log
+		sync /srv/data/log
+	done
+}
+
+# is_clean: the newest backup is a filesystem that was not in use.
+is_clean() {
+	/sbin/e2fsck -fn /srv/backup/last/disk >/run/said 2>&1 || die "the backup: $(cat /run/said)"
+	! grep -q 'recovering journal' /run/said || die "$(cat /run/said)"
+	echo "clean: $1 $(/sbin/debugfs -R 'cat mark' /srv/backup/last/disk 2>/dev/null)"
+}
+
+# A mounted filesystem that is written to, with both of the ways that freeze it.
+boot_frozen() {
+	make_machine
+	save_scripts
+	save era-disk
+	make_target
+	/sbin/mke2fs -q -t ext4 -J size=1 /dev/mapper/era 2>/run/error || die "$(cat /run/error)"
+	mount -t ext4 /dev/mapper/era /srv/data || die "no ext4"
+	keep_writing &
+	for way in 2 3 2 3; do
+		save era-storage $way
+		echo $way >/srv/data/mark
+		VERIFY=1 era-backup
+		is_clean $way
+	done
+	[ "$(wc -w </srv/backup/last/ranges)" -gt 2 ] || die "all or nothing was copied"
+
+	# What fails leaves nothing frozen, and nobody else's freeze is ended.
+	dmesg -n 1
+	mv /usr/local/sbin/lvcreate /run/
+	for way in 2 3; do
+		save era-storage $way
+		dmsetup message era 0 take_metadata_snap
+		! era-backup 2>/run/error || die "the backup did not fail"
+		dmsetup message era 0 drop_metadata_snap
+		echo $way >/srv/data/mark
+		/sbin/fsfreeze -f /srv/data
+		! era-backup 2>/run/error || die "the backup did not fail"
+		/sbin/fsfreeze -u /srv/data
+	done
+	dmesg -n 4
+	echo "as it was: $(/sbin/debugfs -R 'cat mark' /srv/backup/last/disk 2>/dev/null)"
+	touch /run/stop
+	wait
+	umount /srv/data
+	dmsetup remove era
+}
+
 # Metadata that were formatted on a device that is too small, which only the kernel does.
 boot_full() {
 	make_machine
+	tell_first_era
 	save_scripts
 	save era-disk
 	dmsetup create vg-small --table "0 128 linear /dev/ubda 0"
 	ln -sf /dev/mapper/vg-small /dev/vg/era_meta
 	ln -s /dev/ubdd /dev/vg/new_meta
 	dmsetup create era --table "0 16384 era /dev/vg/era_meta /dev/vg/data 128"
-	dmsetup message era 0 take_metadata_snap
 	dmesg -n 1
 	n=0
 	while dmsetup message era 0 checkpoint 2>/dev/null; do
