@@ -87,6 +87,13 @@ as_on_the_page() {
 	grep '^as it was: 3' console.frozen
 }
 
+@test "scripts stop at what fails, and leave the last backup as it was" {
+	boot stops
+	grep '^stopped' console.stops
+	[ "$(grep -c '^fails: ' console.stops)" = 7 ]
+	[ "$(grep -c '^backed up: ' console.stops)" = 5 ]
+}
+
 @test "cache rollback" {
 	boot rollback
 	as_on_the_page rollback the-snapshot.1 the-rollback.1

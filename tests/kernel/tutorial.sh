@@ -339,6 +339,100 @@ boot_frozen() {
 	dmsetup remove era
 }
 
+# fails_as WHAT COMMAND...: a script stops, and "last" is what it was; nothing is held or suspended.
+fails_as() {
+	what=$1 last=$(readlink /srv/backup/last || :)
+	shift
+	! "$@" >/run/said 2>&1 || die "$what: did not fail: $(cat /run/said)"
+	[ "$(readlink /srv/backup/last || :)" = "$last" ] || die "$what: there is another backup"
+	[ ! -e /dev/vg/backup ] || die "$what: the storage snapshot is still there"
+	if [ -e /dev/mapper/era ]; then
+		[ "$(dmsetup info -c --noheadings -o suspended era)" = Active ] || die "$what: suspended"
+		[ "$(dmsetup status era | cut -d ' ' -f 7)" = "${held:--}" ] || die "$what: $(dmsetup status era)"
+	fi
+	echo "fails: $what: $(tail -n 1 /run/said)"
+}
+
+# broken NAME [COMMANDS]: a program that fails, or is made of these commands, until it is mended.
+broken() {
+	printf '#!/bin/bash\n%s\n' "${2:-exit 3}" >"/usr/local/sbin/$1.broken"
+	chmod +x "/usr/local/sbin/$1.broken"
+	mv "/usr/local/sbin/$1" "/run/$1" 2>/run/error || :
+	mv "/usr/local/sbin/$1.broken" "/usr/local/sbin/$1"
+}
+
+mended() {
+	rm "/usr/local/sbin/$1"
+	mv "/run/$1" "/usr/local/sbin/$1" 2>/run/error || :
+}
+
+# backs_up WHAT BLOCK: the next one is right, and has this block.
+backs_up() {
+	use /dev/mapper/era "$2"
+	VERIFY=1 era-backup 2>/run/said || die "$1: $(cat /run/said)"
+	is_backed_up "$1"
+}
+
+# What must stop a script does, at each of its steps.
+boot_stops() {
+	make_machine
+	save_scripts
+	save era-disk
+	save era-storage
+	make_target
+	dmesg -n 1
+	backs_up first 1
+
+	use /dev/mapper/era 2
+	ln -s /dev/ubdc /dev/vg/backup
+	fails_as "a left-over storage snapshot" era-backup
+	backs_up "after it" 3
+	use /dev/mapper/era 4
+	dmsetup message era 0 take_metadata_snap
+	held=$(dmsetup status era | cut -d ' ' -f 7)
+	fails_as "somebody's metadata snapshot" era-backup
+	held=
+	dmsetup message era 0 drop_metadata_snap
+	broken era 'case $1 in check) exec /run/era "$@" ;; esac; exit 3'
+	fails_as "era invalidate" era-backup
+	mended era
+	use /dev/mapper/era 40
+	broken dd 'case $* in *skip=2621440*) exit 1 ;; esac; exec /bin/dd "$@"'
+	fails_as "dd" era-backup
+	mended dd
+	backs_up "after these" 5
+
+	# What goes past the device is not listed, and VERIFY finds it.
+	use /dev/vg/data 77
+	fails_as "a write past the device" env VERIFY=1 era-backup
+	use /dev/mapper/era 77
+
+	dmsetup remove era
+	cat /dev/ubda >/run/older
+	era-activate
+	backs_up "before an older copy" 6
+	dmsetup remove era
+	dd if=/run/older of=/dev/ubda bs=1M oflag=direct 2>/run/error
+	era-activate
+	for n in 1 2 3 4 5; do
+		dmsetup message era 0 checkpoint
+	done
+	backs_up "with an older copy" 7
+	grep -q "a full one" /run/said || die "an older copy: $(cat /run/said)"
+
+	dmsetup remove era
+	broken era-no-discards
+	fails_as "discards stay" era-activate
+	mended era-no-discards
+	[ ! -e /dev/mapper/era ] || die "active with discards"
+	dd if=/dev/zero of=/dev/ubda bs=4096 count=1 oflag=direct 2>/run/error
+	fails_as "no metadata" era-activate
+	[ ! -e /dev/mapper/era ] || die "active without metadata"
+	dd if=/dev/ubda of=/run/first bs=4096 count=1 iflag=direct 2>/run/error
+	[ "$(tr -d '\0' </run/first | wc -c)" = 0 ] || die "formatted"
+	echo stopped
+}
+
 # Metadata that were formatted on a device that is too small, which only the kernel does.
 boot_full() {
 	make_machine
@@ -357,6 +451,7 @@ boot_full() {
 		dd if=/dev/zero of=/dev/mapper/era bs=64K count=1 seek=$n oflag=direct 2>/dev/null || :
 	done
 	session a-full-metadata-device.1
+	! era-barrier 2>/run/error || die "a barrier of a target that failed"
 	session a-full-metadata-device.2
 	sed 's,era_meta,new_meta,' /usr/local/etc/era-disk >/run/settings
 	cp /run/settings /usr/local/etc/era-disk
