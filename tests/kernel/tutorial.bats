@@ -97,7 +97,13 @@ as_on_the_page() {
 @test "cache rollback" {
 	boot rollback
 	as_on_the_page rollback the-snapshot.1 the-rollback.1
-	grep '^rolled back' console.rollback
+	grep '^rolled back: 60/96' console.rollback
+	[ "$(grep -c '^fails: ' console.rollback)" = 2 ]
+	grep "^recorded: $(($(first_era console.rollback) + 10)) 7 $(($(first_era console.rollback) + 10))" console.rollback
+	boot after_crash
+	[ "$(grep -c '^fails: ' console.after_crash)" = 3 ]
+	grep '^rolled back: ' console.after_crash
+	fails grep '^rolled back: 0/96' console.after_crash
 }
 
 @test "what can go wrong: a crash, a snapshot that was left over, lost metadata, a resize" {

@@ -239,10 +239,84 @@ boot_rollback() {
 	fill 2 5
 	fill 110 3
 	fill 220 20
+	mkdir /srv/backup/1 /srv/snapshots/S0
+	echo 1999999999 >/srv/backup/1/era
+	echo 7 >/srv/snapshots/S0/era
 	session the-rollback.1
 	is_rolled_back "$before"
+	echo "recorded: $(cat /srv/backup/1/era /srv/snapshots/S0/era | tr '\n' ' ')$(cat /srv/snapshots/S1/era)"
+	rm -r /srv/backup/1 /srv/snapshots/S*
+
+	era-snapshot S1
+	fill 3 8
+	before=$(sum /dev/mapper/cache)
+	rolls_not_back
+	[ "$(sum /dev/mapper/cache)" = "$before" ] || die "rolled back"
+	before=$(sum /dev/vg/S1)
+	fill 100 5
+	keep_files
+	echo "$before" >/run/host/before
+	target=/dev/mapper/cache crash
+}
+
+# keep_files: where the next boot finds them; there /srv is new.
+keep_files() {
+	mkdir /run/host
+	mount -t hostfs none /run/host -o "$folder"
+	cp -r /srv/snapshots /run/host
+}
+
+# rolls_not_back: with the cache's options changed, without its list, and while the volume is open.
+rolls_not_back() {
+	cache_mode '64 1 writethrough smq 0'
+	fails_as "other options" era-rollback S1
+	cache_mode '64 1 writethrough smq 2 migration_threshold 20480'
+	broken era 'case $1 in check) exec /run/era "$@" ;; esac; exit 3'
+	fails_as "era invalidate" era-rollback S1
+	mended era
+	[ -e /dev/vg/S1 ] || die "merged"
+	era-activate
+	[ "$(dmsetup status cache | cut -d ' ' -f 7)" != 0/96 ] || die "the cache was emptied"
+}
+
+# A cache that crashed; and then one that is dirty when the snapshot is made.
+boot_after_crash() {
+	make_machine
+	for module in dm-bio-prison dm-cache dm-cache-smq; do
+		insmod "$modules/$module.ko"
+	done
+	save_scripts
+	save era-disk 2
+	cp -r "$folder/snapshots" /srv
+	ln -s /dev/ubdc /dev/vg/S1
+	sed -i s/writethrough/writeback/ /usr/local/etc/era-disk
+	fails_as "a writeback cache that crashed" era-rollback S1
+	save era-disk 2
+	era-rollback S1 >/run/said 2>&1 || die "after a crash: $(cat /run/said)"
+	is_rolled_back "$(cat "$folder/before")"
+
 	dmsetup remove cache
 	dmsetup remove era
+	sed -i '/^cache_options/s/writethrough/writeback/' /usr/local/etc/era-disk
+	era-activate
+	fill 50 5
+	[ "$(dmsetup status cache | cut -d ' ' -f 14)" != 0 ] || die "nothing is dirty"
+	era-snapshot S2
+	[ "$(sum /dev/vg/S2)" = "$(sum /dev/mapper/cache)" ] || die "the snapshot lacks what was dirty"
+	[ "$(dmsetup table cache | cut -d ' ' -f 9)" = writeback ] || die "the mode is another one"
+
+	fill 50 5
+	fails_as "dirty blocks" era-rollback S2
+	era-activate
+	sed -i 's/^cache_cleaner=.*/&; cache_options=$cache_cleaner/' /usr/local/etc/era-disk
+	cache_mode '64 1 writethrough cleaner 0'
+	until [ "$(dmsetup status cache | cut -d ' ' -f 14)" = 0 ]; do
+		usleep 100000
+	done
+	/bin/sleep 100 </dev/vg/data &
+	fails_as "an open volume" era-rollback S2
+	[ ! -e /dev/mapper/era ] || die "active before the merge"
+	kill $!
 }
 
 # The power fails while a backup is made: behind the era in which it took its metadata snapshot.
