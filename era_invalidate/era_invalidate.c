@@ -14,7 +14,6 @@
 #include "output/changes.h"
 #include "tools/input.h"
 #include "tools/program.h"
-#include "witness/witness.h"
 
 /* The device's size must be one that has just these blocks. */
 static bool size_fits(uint64_t nr_blocks, uint64_t block_size, const struct options *options,
@@ -136,17 +135,18 @@ static int print(const struct changes *changes, const struct options *options,
 
 /* The new witness gets its name after the list has been written, but whether it can be written is
  * known before. */
-static int print_both(const struct changes *changes, const struct witness *made,
+static int print_both(const struct changes *changes, const struct dmera_witness *made,
 		      const struct options *options, const struct report *rep)
 {
+	static uint8_t data[DMERA_WITNESS_MAX_BYTES];
+	size_t size = dmera_witness_encode(made, data, sizeof(data));
 	struct sink sink = {0};
-	int r = sink_open(&sink, options->witness_out, rep);
+	int r = size ? sink_open(&sink, options->witness_out, rep) : report_nomem(rep);
 
 	if (r)
 		return r;
-	r = witness_save(made, &sink);
-	if (!r)
-		r = print(changes, options, rep);
+	sink_write(&sink, data, size);
+	r = print(changes, options, rep);
 	if (!r)
 		r = sink_finish(&sink);
 	sink_close(&sink);
@@ -156,7 +156,7 @@ static int print_both(const struct changes *changes, const struct witness *made,
 static int print_answer(const struct changes *changes, const struct dmera_changes *found,
 			const struct options *options, const struct report *rep)
 {
-	const struct witness *made = dmera_changes_witness(found);
+	const struct dmera_witness *made = dmera_changes_witness(found);
 
 	if (made)
 		return print_both(changes, made, options, rep);
@@ -278,20 +278,40 @@ static void apply(struct dmera *era, const struct options *options)
 	dmera_set_nothing_newer(era, !options->format);
 }
 
+/* More than a witness has is told by its size, one too many. */
+static int read_witness(struct dmera *era, const char *path, struct dmera_witness **witness,
+			const struct report *rep)
+{
+	static uint8_t data[DMERA_WITNESS_MAX_BYTES + 1];
+	struct source source;
+	size_t size = 0;
+	int r = source_open(&source, path, rep);
+
+	if (r)
+		return r;
+	while (size < sizeof(data) &&
+	       (r = source_read(&source, data + size, (unsigned)(sizeof(data) - size))) > 0)
+		size += (size_t)r;
+	source_close(&source);
+	return r < 0 ? r : dmera_witness_decode(era, path, data, size, witness);
+}
+
 static enum exit_status load_and_list(struct dmera *era, const struct options *options,
 				      struct tool *tool)
 {
-	struct witness *old = NULL;
+	struct dmera_witness *old = NULL;
 	enum exit_status status;
 	int r = input_prepare(options->path, &tool->report);
 
 	if (!r && options->witness)
-		r = witness_load(&old, options->witness, &tool->report);
+		r = read_witness(era, options->witness, &old, &tool->report);
 	if (r)
 		return status_of(r);
-	dmera_set_witness(era, old, options->witness_out);
+	dmera_set_witness(era, old);
+	dmera_set_make_witness(era, options->witness_out != NULL);
 	status = invalidate(era, options, tool);
-	free(old);
+	dmera_set_witness(era, NULL);
+	dmera_witness_free(old);
 	return status;
 }
 

@@ -26,10 +26,10 @@
  * A metadata block is 4096 bytes of the metadata device.  Offsets, lengths and sizes are in bytes.
  * An era is a 32-bit number that only rises.  The first block is block 0.
  *
- * Ownership.  The caller owns what dmera_create() and dmera_changes_since() return, and frees it
- * with dmera_destroy() and dmera_changes_free().  Strings that the library passes or returns belong
- * to the library; the comments say how long they are valid.  Strings that the caller passes are
- * copied.
+ * Ownership.  The caller owns what dmera_create(), dmera_changes_since(), dmera_witness_load() and
+ * dmera_witness_decode() return, and frees it with dmera_destroy(), dmera_changes_free() and
+ * dmera_witness_free().  Strings that the library passes or returns belong to the library; the
+ * comments say how long they are valid.  Strings that the caller passes are copied.
  *
  * Threads.  The library has no global state: threads may use different handles at the same time.  A
  * handle must not be used by two threads at the same time.  A struct dmera_changes is never
@@ -67,9 +67,9 @@ enum dmera_result {
 	DMERA_DAMAGED = -1,
 	/* The system refused: open, read, memory, a device in use. */
 	DMERA_SYSTEM = -2,
-	/* The question has no safe answer: there is no metadata snapshot, or it was dropped while
-	 * it was read, or is left over from an earlier era; the era is one that these metadata
-	 * cannot have tracked; a size contradicts them. */
+	/* The question has no safe answer: there is no metadata snapshot, or it was dropped
+	 * while it was read, or is left over from an earlier era; the era is one that these metadata
+	 * cannot have tracked; a size or a witness contradicts them. */
 	DMERA_NO_ANSWER = -3,
 	/* The program called the library in a way that it does not allow. */
 	DMERA_INVALID = -4,
@@ -251,7 +251,7 @@ struct dmera_changes;
  * if 63 bits cannot hold the size of the device in bytes.
  *
  * DMERA_NO_ANSWER: `since` is above the current era plus one, or for a metadata snapshot above its
- * era; a setting contradicts the metadata; or the metadata snapshot is not of the live era, or of
+ * era; a setting or the witness contradicts the metadata; or the metadata snapshot is not of the live era, or of
  * the one that was set, or was dropped or replaced meanwhile.
  */
 int dmera_changes_since(struct dmera *era, uint32_t since,
@@ -300,6 +300,88 @@ enum dmera_bitmap {
  * the end. */
 size_t dmera_changes_bitmap(const struct dmera_changes *changes, enum dmera_bitmap which,
 			    uint64_t first, void *bits, size_t size) DMERA_MUST_CHECK;
+
+/*
+ * ---- Witnesses ----
+ *
+ * Nothing in the metadata identifies them: metadata that were made anew, an older copy, or those of
+ * another disk also have an era 7, and what they list since era 7 is something else.  A witness
+ * sums up what the metadata said of all their blocks.  Save one with each era that is to be asked
+ * for later, and set it before asking: metadata in which the era of any block has fallen since are
+ * refused.  doc/witness.md has the format, and how often other metadata are not noticed.
+ *
+ *	dmera_set_witness(era, old);
+ *	dmera_set_make_witness(era, 1);
+ *	if (!dmera_changes_since(era, 7, &changes)) {
+ *		... copy, and then:
+ *		dmera_witness_save(era, dmera_changes_witness(changes), path);
+ *
+ * A struct dmera_witness is never modified, so any number of threads may read it.
+ */
+struct dmera_witness;
+
+/* The size of the largest witness, encoded, in bytes. */
+#define DMERA_WITNESS_MAX_BYTES 65536
+
+/* Reads a witness from a file.  Sets *witness, to be freed by dmera_witness_free().  DMERA_DAMAGED: it
+ * is damaged, cut off, of a later version, compressed, or no witness.  DMERA_SYSTEM: the file cannot
+ * be read. */
+int dmera_witness_load(struct dmera *era, const char *path,
+		       struct dmera_witness **witness) DMERA_MUST_CHECK;
+
+/* Writes a witness to a file, which is replaced when all of it is on the disk; until then, and on
+ * failure, the old one stays. */
+int dmera_witness_save(struct dmera *era, const struct dmera_witness *witness,
+		       const char *path) DMERA_MUST_CHECK;
+
+/* The same from memory and to memory.  name is what messages call the witness.
+ * dmera_witness_encode() returns the size of the witness; if that is more than `size`, nothing is
+ * copied.  0: there is no memory. */
+int dmera_witness_decode(struct dmera *era, const char *name, const void *data, size_t size,
+			 struct dmera_witness **witness) DMERA_MUST_CHECK;
+size_t dmera_witness_encode(const struct dmera_witness *witness, void *data,
+			    size_t size) DMERA_MUST_CHECK;
+
+/* NULL is allowed.  The one that a handle is set to must not be freed. */
+void dmera_witness_free(struct dmera_witness *witness);
+
+struct dmera_witness_facts {
+	uint64_t block_size; /* of a data block, in bytes */
+	uint64_t nr_blocks;  /* data blocks that were tracked */
+	uint32_t era;	     /* the current era of what it was made from */
+	uint32_t flags;	     /* DMERA_IS_SNAPSHOT: made from a metadata snapshot; else 0 */
+};
+
+/* Fills in *facts, of `size` bytes: sizeof(*facts).  Members that this library does not know
+ * become 0. */
+void dmera_witness_get_facts(const struct dmera_witness *witness, struct dmera_witness_facts *facts,
+			     size_t size);
+
+/*
+ * Compares the metadata with a witness in each later dmera_changes_since(); NULL, the default: with
+ * none.  The witness is not copied: it must exist until another one is set, or the handle is
+ * destroyed.
+ *
+ * DMERA_NO_ANSWER: the era of a block has fallen, so these are other metadata, or older ones; the
+ * block size is another one; a metadata snapshot was taken before the witness was made; or `since`
+ * is more than one past the witness's era, so it was not remembered with the witness.
+ *
+ * If there are more blocks than the witness has, the device has grown, and they are listed.  If
+ * there are fewer, a note says so, and the others are compared.  With DMERA_REPAIR, only what is
+ * known is compared.
+ *
+ * A device that has shrunk and grown again has lost eras, and is refused, unless
+ * dmera_set_old_size() says that it was smaller.
+ */
+void dmera_set_witness(struct dmera *era, const struct dmera_witness *witness);
+
+/* Make a witness in each later dmera_changes_since()?  1 or 0; the default is 0, since it takes
+ * longer than the answer itself. */
+void dmera_set_make_witness(struct dmera *era, int wanted);
+
+/* The witness that was made with the answer, which owns it.  NULL: none was wanted, or
+ * DMERA_REPAIR has passed over anything. */
+const struct dmera_witness *dmera_changes_witness(const struct dmera_changes *changes);
 
 /* ---- Checking ---- */
 

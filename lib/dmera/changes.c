@@ -15,7 +15,7 @@
 
 struct dmera_changes {
 	struct era_changes found;
-	struct witness *witness; /* made with it, or NULL */
+	struct dmera_witness *witness; /* made with it, or NULL */
 	struct dmera_totals totals;
 	uint64_t block_size; /* bytes; 0 when those of the device are too many to be counted */
 	uint64_t end;	     /* where the device ends, in bytes */
@@ -34,12 +34,6 @@ void dmera_set_old_size(struct dmera *era, uint64_t bytes)
 void dmera_set_snapshot_era(struct dmera *era, uint64_t snapshot_era)
 {
 	era->snapshot_era = snapshot_era;
-}
-
-void dmera_set_witness(struct dmera *era, const struct witness *old, bool wants_new)
-{
-	era->witness = old;
-	era->wants_witness = wants_new;
 }
 
 void dmera_set_nothing_newer(struct dmera *era, bool wanted)
@@ -136,6 +130,15 @@ static int check_newer(const struct dmera *era)
 			   era->path, nr);
 }
 
+static int keep_witness(const struct dmera *era, struct witness *made,
+			struct dmera_changes *changes)
+{
+	if (!made)
+		return 0;
+	changes->witness = dmera_witness_adopt(made, era->path);
+	return changes->witness ? 0 : report_nomem(&era->report);
+}
+
 static int read_changes(struct dmera *era, uint32_t since, struct dmera_changes *changes)
 {
 	const struct witness_subject subject = {
@@ -153,13 +156,13 @@ static int read_changes(struct dmera *era, uint32_t since, struct dmera_changes 
 
 	if (!r)
 		r = check_newer(era);
-	if (r) {
-		era_changes_free(&changes->found);
+	if (r)
 		free(task.made);
-		return r;
-	}
-	changes->witness = task.made;
-	return 0;
+	else
+		r = keep_witness(era, task.made, changes);
+	if (r)
+		era_changes_free(&changes->found);
+	return r;
 }
 
 /* Also when it can't begin: what was read of a snapshot that is gone meant nothing. */
@@ -259,7 +262,7 @@ void dmera_changes_free(struct dmera_changes *changes)
 	if (!changes)
 		return;
 	era_changes_free(&changes->found);
-	free(changes->witness);
+	dmera_witness_free(changes->witness);
 	free(changes);
 }
 
@@ -269,7 +272,7 @@ void dmera_changes_get_totals(const struct dmera_changes *changes, struct dmera_
 	dmera_copy_out(totals, size, &changes->totals, sizeof(changes->totals));
 }
 
-const struct witness *dmera_changes_witness(const struct dmera_changes *changes)
+const struct dmera_witness *dmera_changes_witness(const struct dmera_changes *changes)
 {
 	return changes->witness;
 }

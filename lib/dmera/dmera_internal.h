@@ -9,11 +9,19 @@
 
 #include <stdbool.h>
 
+#include "base/compiler.h"
 #include "base/report.h"
 #include "dmera.h"
 #include "metadata/view.h"
 
+struct witness;
+
 #define ERROR_MAX_BYTES 4096u
+
+struct dmera_witness {
+	char *name;
+	struct witness *found; /* its name is this one; NULL while it is read */
+};
 
 struct dmera {
 	struct report report; /* given to all that is called; its ctx is this handle */
@@ -47,6 +55,9 @@ int dmera_end(struct dmera *era, int r);
 
 /* Returns DMERA_INVALID, for the reason in text. */
 int dmera_misused(struct dmera *era, const char *text);
+
+/* Takes over what was made; frees it, and returns NULL, when there is no memory. */
+struct dmera_witness *dmera_witness_adopt(struct witness *made, const char *name) must_check;
 
 /* Copies a structure of `has` bytes to one of `size` bytes; what is missing becomes 0. */
 void dmera_copy_out(void *to, size_t size, const void *from, size_t has);

@@ -32,15 +32,6 @@ struct dmera_extent {
 int dmera_get_extent(struct dmera *era, const char *path, unsigned flags,
 		     struct dmera_extent *extent) DMERA_MUST_CHECK;
 
-struct witness;
-
-/* Later answers are compared with `old`, which must outlive them, or is NULL: none; and make a new
- * one if that is wanted.  What witness_read_changes() promises. */
-void dmera_set_witness(struct dmera *era, const struct witness *old, bool wants_new);
-
-/* The new one, freed with the answer; NULL if none was wanted, or the answer is not exact. */
-const struct witness *dmera_changes_witness(const struct dmera_changes *changes);
-
 /* One bit per data block, as in base/bits.h; good until the answer is freed. */
 const uint64_t *dmera_changes_bits(const struct dmera_changes *changes);
 

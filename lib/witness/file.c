@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/le.h"
-#include "base/source.h"
 #include "block/crc.h"
 #include "witness/tally_internal.h"
 
@@ -270,54 +269,4 @@ int witness_decode(struct witness *witness, const char *name, const uint8_t *dat
 		*witness = *w;
 	free(w);
 	return r;
-}
-
-/* A file with more bytes than any witness is recognised by its size: one byte more than there may
- * be is read. */
-static int read_file(uint8_t data[WITNESS_MAX_BYTES + 1], uint32_t *size, const char *name,
-		     const struct report *rep)
-{
-	struct source source;
-	int r = source_open(&source, name, rep);
-
-	if (r)
-		return r;
-	*size = 0;
-	while (*size <= WITNESS_MAX_BYTES &&
-	       (r = source_read(&source, data + *size, WITNESS_MAX_BYTES + 1 - *size)) > 0)
-		*size += (uint32_t)r;
-	source_close(&source);
-	return r < 0 ? r : 0;
-}
-
-int witness_load(struct witness **out, const char *name, const struct report *rep)
-{
-	uint8_t *data = malloc(WITNESS_MAX_BYTES + 1);
-	struct witness *witness = malloc(sizeof(*witness));
-	uint32_t size = 0;
-	int r;
-
-	if (data && witness)
-		r = read_file(data, &size, name, rep);
-	else
-		r = report_nomem(rep);
-	if (!r)
-		r = witness_decode(witness, name, data, size, rep);
-	free(data);
-	if (r)
-		free(witness);
-	else
-		*out = witness;
-	return r;
-}
-
-int witness_save(const struct witness *witness, struct sink *sink)
-{
-	uint8_t *data = malloc(WITNESS_MAX_BYTES);
-
-	if (!data)
-		return report_nomem(sink->rep);
-	sink_write(sink, data, witness_encode(witness, data));
-	free(data);
-	return 0;
 }

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "base/sink.h"
+#include "base/report.h"
 #include "metadata/changes.h"
 #include "metadata/view.h"
 
@@ -85,12 +85,13 @@ int witness_read_changes(struct era_view *view, const struct witness_subject *su
 			 uint32_t since, struct witness_task *task,
 			 struct era_changes *changes) must_check;
 
-/* Reads a witness from a file; *out is to be free()d.  "-" is standard input; name must outlive it.
- * ERA_DAMAGED for one that is damaged, cut off, or no witness; all is reported. */
+/* Reads a witness from a file; *out is to be free()d.  name must outlive it.  ERA_DAMAGED for one that
+ * is damaged, cut off, or no witness; all is reported. */
 int witness_load(struct witness **out, const char *name, const struct report *rep) must_check;
 
-/* Writes its file.  0, or no memory, reported; other errors are the sink's. */
-int witness_save(const struct witness *witness, struct sink *sink) must_check;
+/* Writes a file, or replaces it when all of it is on the disk.  Errors are reported. */
+int witness_save(const struct witness *witness, const char *path,
+		 const struct report *rep) must_check;
 
 /* The same in memory.  Returns the number of bytes. */
 uint32_t witness_encode(const struct witness *witness, uint8_t data[WITNESS_MAX_BYTES]);

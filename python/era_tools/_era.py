@@ -218,6 +218,72 @@ class _Handle:
             lib.dmera_destroy(pointer)
 
 
+class Witness:
+    """What metadata said of all their blocks, to be kept beside the era to ask for next time.
+
+    open(witness=...) compares later metadata with it, and changes() raises NoAnswer when they are
+    other ones, or an older copy. bytes() gives what decode() takes, and what save() writes.
+    """
+
+    def __init__(self, pointer: int) -> None:
+        facts = _library.WitnessFacts()
+        self._pointer: Optional[int] = pointer
+        lib.dmera_witness_get_facts(pointer, facts, ctypes.sizeof(facts))
+        self.block_size: int = facts.block_size
+        """Of a data block, in bytes."""
+        self.nr_blocks: int = facts.nr_blocks
+        """Data blocks that were tracked."""
+        self.era: int = facts.era
+        """The current era of what it was made from."""
+        self.is_snapshot: bool = bool(facts.flags & _library.IS_SNAPSHOT)
+        """It was made from a metadata snapshot."""
+
+    @classmethod
+    def load(cls, path: Path) -> Witness:
+        """Reads a file. Raises Damaged for one that is no witness, or a damaged one."""
+        return cls(_new_witness(lib.dmera_witness_load, os.fsencode(path)))
+
+    @classmethod
+    def decode(cls, data: bytes, name: str = "witness") -> Witness:
+        """From what bytes() gave. `name` is what messages call it."""
+        return cls(_new_witness(lib.dmera_witness_decode, os.fsencode(name), data, len(data)))
+
+    def save(self, path: Path) -> None:
+        """Writes a file, which is replaced when all of it is on the disk."""
+        handle = _Handle()
+        try:
+            handle.call(lib.dmera_witness_save, self._pointer, os.fsencode(path))
+        finally:
+            handle.destroy()
+
+    def __bytes__(self) -> bytes:
+        return _witness_bytes(self._pointer)
+
+    def __del__(self) -> None:
+        pointer, self._pointer = getattr(self, "_pointer", None), None
+        if pointer:
+            lib.dmera_witness_free(pointer)
+
+
+def _new_witness(function: Callable[..., int], *arguments: object) -> int:
+    pointer = ctypes.c_void_p()
+    handle = _Handle()
+    try:
+        handle.call(function, *arguments, ctypes.byref(pointer))
+    finally:
+        handle.destroy()
+    assert pointer.value is not None
+    return pointer.value
+
+
+def _witness_bytes(pointer: Optional[int]) -> bytes:
+    data = ctypes.create_string_buffer(_library.WITNESS_MAX_BYTES)
+    size = lib.dmera_witness_encode(pointer, data, len(data))
+    if not size:
+        raise MemoryError
+    return data.raw[:size]
+
+
 class Changes:
     """Which blocks were written since an era: an answer that stays as it is.
 
@@ -236,6 +302,13 @@ class Changes:
         """Of these, the ones that are listed because their era is unknown."""
         self.nr_problems: int = totals.nr_problems
         """That were passed over, with repair; what they hid is listed."""
+
+    @property
+    def witness(self) -> Optional[Witness]:
+        """The witness that was made with the answer. None: open(make_witness=True) was not asked
+        for, or repair has passed over anything."""
+        pointer = lib.dmera_changes_witness(self._pointer)
+        return Witness.decode(_witness_bytes(pointer)) if pointer else None
 
     def __del__(self) -> None:
         pointer, self._pointer = getattr(self, "_pointer", None), None
@@ -273,8 +346,9 @@ class Changes:
 class Era:
     """Metadata that are open; see open(). A context manager that closes them."""
 
-    def __init__(self, handle: _Handle) -> None:
+    def __init__(self, handle: _Handle, witness: Optional[Witness] = None) -> None:
         self._handle = handle
+        self._witness = witness  # the library has no copy of it
 
     def __enter__(self) -> Era:
         return self
@@ -322,8 +396,8 @@ class Era:
     def changes(self, since: int) -> Changes:
         """Which blocks were written in era `since` or later? 0: all blocks.
 
-        Raises NoAnswer for an era that these metadata cannot have tracked, or when the metadata
-        snapshot was dropped while it was read.
+        Raises NoAnswer for an era that these metadata cannot have tracked, when the metadata
+        snapshot was dropped while it was read, or when the metadata are not those of the witness.
         """
         pointer = ctypes.c_void_p()
         self._open_handle().call(
@@ -341,6 +415,8 @@ def open(
     device_size: Optional[int] = None,
     old_size: Optional[int] = None,
     snapshot_era: Optional[int] = None,
+    witness: Optional[Witness] = None,
+    make_witness: bool = False,
     on_note: Optional[NoteFunction] = None,
     on_problem: Optional[ProblemFunction] = None,
     on_progress: Optional[ProgressFunction] = None,
@@ -350,8 +426,10 @@ def open(
     snapshot: read the metadata snapshot, while the target runs. repair: read damaged metadata, too;
     whatever is unknown counts as written. device_size: the size of the tracked device in bytes.
     old_size: the smallest that it has had since the era that is asked for; all behind it is listed.
-    snapshot_era: take only a metadata snapshot of this era; without it, only one of the era that
-    the live metadata are in. changes() raises NoAnswer for any other.
+    snapshot_era: take only a metadata snapshot of this era; without it, only one of the era that the
+    live metadata are in. changes() raises NoAnswer for any other. witness: what the metadata have to
+    continue, the witness that was saved with the era to ask for. make_witness: changes() makes a new
+    one, which takes longer than the answer itself.
 
     on_note gets what a user wants to know, on_problem what is wrong with the metadata, and
     on_progress how many metadata blocks were read, of about how many (0: not known). What they
@@ -365,12 +443,15 @@ def open(
             lib.dmera_set_old_size(handle.pointer, _number(old_size, 64, "old_size"))
         if snapshot_era is not None:
             lib.dmera_set_snapshot_era(handle.pointer, _number(snapshot_era, 32, "snapshot_era"))
+        if witness is not None:
+            lib.dmera_set_witness(handle.pointer, witness._pointer)
+        lib.dmera_set_make_witness(handle.pointer, int(make_witness))
         flags = (_library.SNAPSHOT if snapshot else 0) | (_library.REPAIR if repair else 0)
         handle.call(lib.dmera_open, os.fsencode(path), flags)
     except BaseException:
         handle.destroy()
         raise
-    return Era(handle)
+    return Era(handle, witness)
 
 
 def check(

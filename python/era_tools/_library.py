@@ -24,6 +24,7 @@ UNKNOWN = 1
 
 NO_BLOCK = 2**64 - 1
 ANY_ERA = 2**64 - 1
+WITNESS_MAX_BYTES = 65536
 
 
 class Problem(ctypes.Structure):
@@ -83,6 +84,17 @@ class Run(ctypes.Structure):
     ]
 
 
+class WitnessFacts(ctypes.Structure):
+    """struct dmera_witness_facts"""
+
+    _fields_ = [
+        ("block_size", c_uint64),
+        ("nr_blocks", c_uint64),
+        ("era", c_uint32),
+        ("flags", c_uint32),
+    ]
+
+
 class Check(ctypes.Structure):
     """struct dmera_check"""
 
@@ -124,6 +136,18 @@ PROTOTYPES = {
     "dmera_changes_get_totals": (None, [c_void_p, POINTER(Totals), c_size_t]),
     "dmera_changes_next": (c_int, [c_void_p, POINTER(Run)]),
     "dmera_changes_bitmap": (c_size_t, [c_void_p, c_int, c_uint64, c_void_p, c_size_t]),
+    "dmera_witness_load": (c_int, [c_void_p, c_char_p, POINTER(c_void_p)]),
+    "dmera_witness_save": (c_int, [c_void_p, c_void_p, c_char_p]),
+    "dmera_witness_decode": (
+        c_int,
+        [c_void_p, c_char_p, c_char_p, c_size_t, POINTER(c_void_p)],
+    ),
+    "dmera_witness_encode": (c_size_t, [c_void_p, c_void_p, c_size_t]),
+    "dmera_witness_free": (None, [c_void_p]),
+    "dmera_witness_get_facts": (None, [c_void_p, POINTER(WitnessFacts), c_size_t]),
+    "dmera_set_witness": (None, [c_void_p, c_void_p]),
+    "dmera_set_make_witness": (None, [c_void_p, c_int]),
+    "dmera_changes_witness": (c_void_p, [c_void_p]),
     "dmera_check": (c_int, [c_void_p, c_char_p, c_int, POINTER(Check), c_size_t]),
 }
 

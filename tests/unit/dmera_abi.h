@@ -85,6 +85,13 @@ SIZE(dmera_run, 40);
 VALUE(DMERA_CHANGED, 0);
 VALUE(DMERA_UNKNOWN, 1);
 
+VALUE(DMERA_WITNESS_MAX_BYTES, 65536);
+PLACE(dmera_witness_facts, block_size, 0, 8);
+PLACE(dmera_witness_facts, nr_blocks, 8, 8);
+PLACE(dmera_witness_facts, era, 16, 4);
+PLACE(dmera_witness_facts, flags, 20, 4);
+SIZE_AT_LEAST(dmera_witness_facts, 24);
+
 VALUE(DMERA_CHECK_ALL, 0);
 VALUE(DMERA_CHECK_SUPERBLOCK, 1);
 VALUE(DMERA_CHECK_SNAPSHOT, 2);

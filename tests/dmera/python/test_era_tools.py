@@ -142,6 +142,62 @@ class TestAnswers(OnImages):
         self.assertFalse(wrong)
 
 
+class TestWitness(OnImages):
+    NAME = "022-snapshot-moved-on"
+
+    def ask(self, path, since, **options):
+        with era_tools.open(path, **options) as era:
+            return era.changes(since)
+
+    def witness(self, name=NAME, **options):
+        return self.ask(self.put(name), 0, make_witness=True, **options).witness
+
+    def test_what_it_says(self):
+        with era_tools.open(self.put(self.NAME)) as era:
+            facts = era.facts
+            self.assertIsNone(era.changes(0).witness)
+        witness = self.witness()
+        self.assertEqual(witness.era, facts.era)
+        self.assertEqual(witness.nr_blocks, facts.nr_blocks)
+        self.assertEqual(witness.block_size, facts.block_size)
+        self.assertFalse(witness.is_snapshot)
+
+    def test_the_same_metadata_pass_and_others_do_not(self):
+        with era_tools.open(self.put(self.NAME), snapshot=True) as era:
+            old = era.facts.era
+        before = self.witness(snapshot=True, snapshot_era=old)
+        self.assertTrue(before.is_snapshot)
+        path = self.put(self.NAME)
+        for witness in (before, self.witness()):
+            changes = self.ask(path, witness.era, witness=witness)
+            self.assertEqual(len(changes), sum(e >= witness.era for e in truth(self.NAME)))
+        with self.assertRaisesRegex(era_tools.NoAnswer, "witness"):
+            self.ask(self.put("002-crash"), 2, witness=self.witness())
+        with self.assertRaisesRegex(era_tools.NoAnswer, "was not remembered"):
+            self.ask(path, before.era + 2, witness=before)
+
+    def test_it_is_kept_while_it_is_in_use(self):
+        with era_tools.open(self.put("002-crash"), witness=self.witness()) as era:
+            for _ in range(3):
+                with self.assertRaises(era_tools.NoAnswer):
+                    era.changes(2)
+
+    def test_its_file(self):
+        witness = self.witness()
+        path = os.path.join(self.folder, "witness")
+        witness.save(path)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), bytes(witness))
+        self.assertEqual(bytes(era_tools.Witness.load(path)), bytes(witness))
+        self.assertEqual(bytes(era_tools.Witness.decode(bytes(witness))), bytes(witness))
+        with self.assertRaisesRegex(era_tools.Damaged, "mine: "):
+            era_tools.Witness.decode(bytes(witness)[:-1], "mine")
+        with self.assertRaises(era_tools.Damaged):
+            era_tools.Witness.load(self.put("002-crash"))
+        with self.assertRaises(era_tools.SystemRefused):
+            era_tools.Witness.load(os.path.join(self.folder, "nothing"))
+
+
 class TestDamage(OnImages):
     def test_damage_gives_the_truth_or_no_answer(self):
         wanted = sum(era >= 3 for era in truth("002-crash"))
@@ -215,6 +271,7 @@ class TestDeclarations(unittest.TestCase):
         "dmera_facts": _library.Facts,
         "dmera_totals": _library.Totals,
         "dmera_run": _library.Run,
+        "dmera_witness_facts": _library.WitnessFacts,
         "dmera_check": _library.Check,
     }
 
@@ -242,7 +299,7 @@ class TestDeclarations(unittest.TestCase):
             self.assertEqual(count, len(_library.PROTOTYPES[name][1]), name)
 
     def test_values(self):
-        for name, value in re.findall(r"\bDMERA_(\w+) = (-?\d+)", self.header):
+        for name, value in re.findall(r"\bDMERA_(\w+) (?:= )?(-?\d+)\b", self.header):
             if hasattr(_library, name):
                 self.assertEqual(getattr(_library, name), int(value), name)
 
