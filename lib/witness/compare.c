@@ -53,7 +53,8 @@ static int refuse_older(const struct witness *old, const struct witness_subject 
 /* A snapshot has nothing of the era that began with it. */
 static bool is_older(const struct witness *old, const struct witness_subject *subject)
 {
-	bool lacks_era = subject->is_snapshot && old->nr_ages && old->counts[0];
+	bool lacks_era =
+		subject->is_snapshot && !old->of_snapshot && old->nr_ages && old->counts[0];
 	uint32_t era = subject->sb->current_era;
 
 	return era < old->era || (era == old->era && lacks_era);

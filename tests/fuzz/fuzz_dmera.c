@@ -6,7 +6,8 @@
  *
  * - a call that fails says why, and returns nothing else;
  * - runs, bitmaps and totals of an answer tell the same;
- * - what the check finds sound is answered, and asking once more gives the same answer;
+ * - what the check finds sound is answered, and asking once more gives the same answer, also with
+ *   the witness of the first one;
  * - an answer without repair is complete, and the same with it;
  * - with repair, damage that is evident never takes a block off the list.
  *
@@ -97,11 +98,14 @@ static void take(struct answer *a, const struct dmera_changes *changes)
 	must_tell_one_thing(a, changes);
 }
 
-static void must_say_the_same_again(struct dmera *era, uint32_t since, const struct answer *a)
+static void must_say_the_same_again(struct dmera *era, uint32_t since, const struct answer *a,
+				    const struct dmera_witness *witness)
 {
 	struct answer again = {.facts = a->facts};
 	struct dmera_changes *changes;
 
+	must(!witness == !!a->totals.nr_problems);
+	dmera_set_witness(era, witness);
 	must(!dmera_changes_since(era, since, &changes));
 	take(&again, changes);
 	must(!memcmp(a->changed, again.changed, bitmap_bytes(a)));
@@ -123,6 +127,7 @@ static void ask(unsigned flags, uint32_t since, struct answer *a)
 
 	*a = (struct answer){.r = 0};
 	must(era);
+	dmera_set_make_witness(era, 1);
 	a->r = dmera_open(era, "image", flags);
 	if (!a->r) {
 		must(!dmera_get_facts(era, &a->facts, sizeof(a->facts)));
@@ -134,7 +139,7 @@ static void ask(unsigned flags, uint32_t since, struct answer *a)
 		must(!changes);
 	} else {
 		take(a, changes);
-		must_say_the_same_again(era, since, a);
+		must_say_the_same_again(era, since, a, dmera_changes_witness(changes));
 	}
 	dmera_changes_free(changes);
 	dmera_destroy(era);
