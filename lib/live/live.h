@@ -129,4 +129,17 @@ void era_live_changes_init(struct era_live_changes *changes, uint32_t since, uin
 int era_live_changes_step(struct era_live *live, struct era_live_changes *changes,
 			  uint32_t nr) must_check;
 
+/* The eras of some adjacent blocks, read in steps in the same way. */
+struct era_live_eras {
+	uint64_t first;
+	uint32_t nr;
+	uint32_t *values; /* of these; the caller sets them to what it knows, and they are raised */
+	uint64_t era;	  /* of the writeset being read; UINT64_MAX: the array is */
+	uint64_t at;	  /* the next block to look for in it */
+};
+
+void era_live_eras_init(struct era_live_eras *eras, uint64_t first, uint32_t nr, uint32_t *values);
+
+int era_live_eras_step(struct era_live *live, struct era_live_eras *eras, uint32_t nr) must_check;
+
 #endif

@@ -35,6 +35,7 @@
 #include "base/compiler.h"
 #include "base/report.h"
 #include "block/dev.h"
+#include "metadata/changes.h"
 #include "target/engine/histogram.h"
 #include "target/engine/lines.h"
 
@@ -228,6 +229,20 @@ enum engine_added {
 
 enum engine_added engine_add_marks(struct engine *e, uint32_t since, uint32_t era, uint64_t *bits,
 				   bool may_change) must_check;
+
+/* The superblock as it is now. */
+void engine_superblock(struct engine *e, struct superblock *sb);
+
+/*
+ * Tells the listener the eras of all blocks, in ascending chunks, while requests, messages and
+ * digestion go on.  A block is said to be of the era in which it was last written when the call
+ * began, or a later one, but of none after `most`, which is an era that has begun before the call.
+ * So whatever is told stays true: no block's era is ever lower again.
+ *
+ * *cancelled, which may be NULL, ends the call with ERA_CANCELLED, which is not reported.
+ */
+int engine_read_eras(struct engine *e, uint32_t most, const struct era_chunk_listener *listener,
+		     const _Atomic bool *cancelled) must_check;
 
 /* One step of digestion.  Returns 1 if there is more to do, 0 if no writeset is left or there is
  * no space to continue.  For manual_digest. */

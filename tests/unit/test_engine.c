@@ -258,6 +258,44 @@ static void do_changes(struct history *h)
 			fail_msg("block %u since %u: era %u", i, since, h->now.last[i]);
 }
 
+/* One that has begun, of which no later one is told. */
+struct told {
+	const struct history *h;
+	uint32_t most;
+	uint64_t next;
+};
+
+static void on_eras(void *ctx, const struct era_chunk *chunk)
+{
+	struct told *told = ctx;
+
+	assert_int_equal(chunk->first, told->next);
+	for (uint32_t i = 0; i < chunk->nr; i++) {
+		uint32_t era = told->h->now.last[chunk->first + i];
+
+		if (chunk->eras[i] != (era < told->most ? era : told->most))
+			fail_msg("block %" PRIu64 ": era %u, not %u", chunk->first + i,
+				 chunk->eras[i], era);
+	}
+	told->next += chunk->nr;
+}
+
+static void do_eras(struct history *h)
+{
+	struct told told = {h, h->now.era - draw(h, 3) % h->now.era, 0};
+	const struct era_chunk_listener listener = {&told, on_eras};
+	_Atomic bool cancelled = true;
+	struct superblock sb;
+
+	engine_superblock(h->engine, &sb);
+	assert_int_equal(sb.current_era, h->now.era);
+	assert_int_equal(sb.nr_blocks, h->now.nr_blocks);
+	assert_int_equal(engine_read_eras(h->engine, told.most, &listener, NULL), 0);
+	assert_int_equal(told.next, h->now.nr_blocks);
+	assert_int_equal(engine_read_eras(h->engine, told.most, &listener, &cancelled),
+			 ERA_CANCELLED);
+}
+
 static void do_status(struct history *h)
 {
 	char line[ENGINE_LINE_MAX], era[32];
@@ -308,9 +346,9 @@ static const struct {
 	void (*call)(struct history *h);
 	unsigned weight;
 } calls[] = {
-	{do_mark, 600},	  {do_checkpoint, 60}, {do_take, 20},	 {do_drop, 20},	  {do_digest, 60},
-	{do_changes, 10}, {do_status, 20},     {do_past_end, 2}, {do_suspend, 6}, {do_stop, 4},
-	{do_crash, 6},	  {check, 15},	       {do_heal, 10},	 {do_storm, 3},
+	{do_mark, 600},	  {do_checkpoint, 60}, {do_take, 20},	{do_drop, 20},	  {do_digest, 60},
+	{do_changes, 10}, {do_eras, 6},	       {do_status, 20}, {do_past_end, 2}, {do_suspend, 6},
+	{do_stop, 4},	  {do_crash, 6},       {check, 15},	{do_heal, 10},	  {do_storm, 3},
 };
 
 static void call_any(struct history *h)

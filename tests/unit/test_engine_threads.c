@@ -3,8 +3,9 @@
  * Many threads on one engine, and what a backup relies on: once a checkpoint has answered era E, a
  * request that is not done yet is listed since E.
  *
- * Each writer looks, while its request is in flight, which checkpoint has answered last: the
- * block's era must be that at least.  In the end that is compared with the metadata.  The test is
+ * Each writer looks, while its request is in flight, which checkpoint has answered last: the block's
+ * era must be that at least.  In the end that is compared with the metadata.  A reader of all eras is
+ * never told a later one than the metadata have in the end.  The test is
  * built with the thread sanitizer, too (tests/target/threads.bats).
  */
 #include "engine_eras.h"
@@ -27,6 +28,8 @@ static struct engine *engine;
 static _Atomic uint32_t answered;	     /* the era of the last checkpoint that returned */
 static _Atomic uint32_t required[NR_BLOCKS]; /* 0: never written */
 static atomic_bool stop;
+static uint32_t told[NR_BLOCKS]; /* the highest era that a reader was told */
+static unsigned nr_reads;
 static unsigned writes;
 
 static void require(uint32_t block, uint32_t era)
@@ -103,6 +106,42 @@ static void *send_messages(void *arg)
 	return NULL;
 }
 
+struct reading {
+	uint32_t most;
+	uint32_t wanted[NR_BLOCKS]; /* when it began */
+};
+
+static void on_eras(void *ctx, const struct era_chunk *chunk)
+{
+	const struct reading *reading = ctx;
+
+	for (uint32_t i = 0; i < chunk->nr; i++) {
+		uint64_t block = chunk->first + i;
+		uint32_t era = chunk->eras[i], wanted = reading->wanted[block];
+
+		if (era > reading->most || (era < wanted && era < reading->most))
+			abort();
+		told[block] = told[block] < era ? era : told[block];
+	}
+}
+
+static void *read_eras(void *arg)
+{
+	static struct reading reading;
+	const struct era_chunk_listener listener = {&reading, on_eras};
+
+	(void)arg;
+	while (!atomic_load(&stop)) {
+		reading.most = engine_era(engine);
+		for (uint32_t b = 0; b < NR_BLOCKS; b++)
+			reading.wanted[b] = atomic_load(&required[b]);
+		if (engine_read_eras(engine, reading.most, &listener, NULL))
+			abort();
+		nr_reads++;
+	}
+	return NULL;
+}
+
 static void compare(uint32_t first_era)
 {
 	static uint32_t eras[NR_BLOCKS];
@@ -112,6 +151,8 @@ static void compare(uint32_t first_era)
 	for (uint32_t b = 0; b < NR_BLOCKS; b++) {
 		uint32_t want = atomic_load(&required[b]);
 
+		if (told[b] > eras[b])
+			fail_msg("block %u: era %u, was told %u", b, eras[b], told[b]);
 		if (want ? eras[b] < want : eras[b] != first_era)
 			fail_msg("block %u: era %u, wanted %u", b, eras[b], want);
 	}
@@ -119,10 +160,11 @@ static void compare(uint32_t first_era)
 
 static void run_threads(void)
 {
-	pthread_t writers[NR_WRITERS], messenger;
+	pthread_t writers[NR_WRITERS], messenger, reader;
 
 	atomic_store(&stop, false);
 	assert_int_equal(pthread_create(&messenger, NULL, send_messages, NULL), 0);
+	assert_int_equal(pthread_create(&reader, NULL, read_eras, NULL), 0);
 	for (uintptr_t i = 0; i < NR_WRITERS; i++)
 		assert_int_equal(pthread_create(&writers[i], NULL, write_blocks, (void *)(i + 1)),
 				 0);
@@ -130,6 +172,8 @@ static void run_threads(void)
 		pthread_join(writers[i], NULL);
 	atomic_store(&stop, true);
 	pthread_join(messenger, NULL);
+	pthread_join(reader, NULL);
+	assert_true(nr_reads > 0);
 }
 
 static void test_in_flight(void **state)
