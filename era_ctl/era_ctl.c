@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "era_ctl/moment.h"
 #include "era_ctl/peer.h"
+#include "era_ctl/witness.h"
 #include "tools/program.h"
 
 /* A pause of the target is at most so long. */
@@ -19,11 +20,12 @@ struct options {
 	unsigned request;
 	uint32_t timeout;
 	bool has_timeout, prometheus;
+	const char *output;
 };
 
 static const char *const requests[] = {
-	"status", "table", "stats", "checkpoint", "take_metadata_snap", "drop_metadata_snap",
-	"freeze", "thaw",  NULL,
+	"status",  "table",  "stats", "checkpoint", "take_metadata_snap", "drop_metadata_snap",
+	"witness", "freeze", "thaw",  NULL,
 };
 
 static const struct option_row rows[] = {
@@ -36,6 +38,12 @@ static const struct option_row rows[] = {
 	{.name = "prometheus",
 	 .help = "With stats: in the text format of Prometheus",
 	 .value = offsetof(struct options, prometheus)},
+	{.name = "output",
+	 .key = 'o',
+	 .arg = "FILE",
+	 .help = "With witness, which requires it: the file to write",
+	 .form = OPTION_TEXT,
+	 .value = offsetof(struct options, output)},
 };
 
 static const struct option_row request_row = {
@@ -69,6 +77,10 @@ static void check_options(void *arg)
 	check_twice(&options->sockets);
 	if (options->prometheus && !is_request(options, "stats"))
 		options_error("--prometheus: goes with stats only");
+	if (options->output && !is_request(options, "witness"))
+		options_error("--output: goes with witness only");
+	if (is_request(options, "witness") && !options_stream(options->output))
+		options_error("witness: wanted a file (--output)");
 	if (options->has_timeout && !options->timeout)
 		options_error("--timeout: found 0, wanted at least a second");
 	if (many && options->timeout > MAX_PAUSE_S)
@@ -91,9 +103,11 @@ static const struct option_table table = {
 	.example = "/run/era.sock checkpoint",
 	.doc = "Sends REQUEST to the era target that listens on SOCKET, and prints its reply. "
 	       "REQUEST is one of status, table, stats, checkpoint, take_metadata_snap, "
-	       "drop_metadata_snap, freeze and thaw.\v"
+	       "drop_metadata_snap, witness, freeze and thaw.\v"
 	       "checkpoint and take_metadata_snap print the era that they have begun, when "
 	       "everything that was written in earlier eras is on the device.\n\n"
+	       "witness writes a witness of the metadata as they are, for the target's parameter "
+	       "era-witness and for " ERA_PROGRAM " invalidate --witness.\n\n"
 	       "freeze begins an era, too; from then on, the export \"frozen\" shows the device "
 	       "as it was at that moment, until thaw.\n\n"
 	       "checkpoint with several sockets begins an era on all of these targets at one "
@@ -122,6 +136,8 @@ static enum exit_status ask(struct tool *tool, const struct options *options)
 	} else if (peer_refused(&peer)) {
 		tool_say(tool, "%s: %s", tool->path, peer.reply);
 		status = STATUS_SYSTEM;
+	} else if (options->output) {
+		status = witness_write(tool, &peer, options->output);
 	} else {
 		peer_print(&peer, options->prometheus);
 		status = tool_close_stdout(tool);

@@ -10,7 +10,7 @@
 #include "base/compiler.h"
 #include "base/report.h"
 
-#define PEER_REPLY_MAX 65536
+#define PEER_REPLY_MAX 135168
 
 struct peer {
 	const char *path;

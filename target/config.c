@@ -24,7 +24,8 @@ const char config_help[] =
 	"era-export=NAME     the export to track (default: \"\").\n"
 	"era-snapshot=yes    serve read-only, from a metadata snapshot.\n"
 	"era-snapshot-era=ERA its era (default: that of the live metadata).\n"
-	"era-cow=FILE        scratch file for the exports frozen.";
+	"era-cow=FILE        scratch file for the exports frozen.\n"
+	"era-witness=FILE    the witness that the metadata must continue.";
 
 static int set_path(char **path, const char *value)
 {
@@ -54,6 +55,11 @@ static int set_socket(struct config *config, const char *value)
 static int set_cow(struct config *config, const char *value)
 {
 	return set_path(&config->cow, value);
+}
+
+static int set_witness(struct config *config, const char *value)
+{
+	return set_path(&config->witness, value);
 }
 
 static int set_format(struct config *config, const char *value)
@@ -121,15 +127,11 @@ static const struct {
 	const char *key;
 	int (*set)(struct config *config, const char *value);
 } parameters[] = {
-	{"era-metadata", set_metadata},
-	{"era-block-size", set_block_size},
-	{"era-socket", set_socket},
-	{"era-format", set_format},
-	{"era-export", set_export},
-	{"era-snapshot", set_snapshot},
-	{"era-cow", set_cow},
-	{"era-first", set_first},
-	{"era-snapshot-era", set_snapshot_era},
+	{"era-metadata", set_metadata}, {"era-block-size", set_block_size},
+	{"era-socket", set_socket},	{"era-format", set_format},
+	{"era-export", set_export},	{"era-snapshot", set_snapshot},
+	{"era-cow", set_cow},		{"era-witness", set_witness},
+	{"era-first", set_first},	{"era-snapshot-era", set_snapshot_era},
 };
 
 int config_set(struct config *config, const char *key, const char *value)
@@ -178,5 +180,6 @@ void config_free(struct config *config)
 	free(config->metadata);
 	free(config->socket);
 	free(config->cow);
-	config->metadata = config->socket = config->cow = NULL;
+	free(config->witness);
+	config->metadata = config->socket = config->cow = config->witness = NULL;
 }

@@ -10,7 +10,7 @@
 #include "target/view.h"
 
 struct config {
-	char *metadata, *socket, *cow; /* absolute paths; NULL: not given */
+	char *metadata, *socket, *cow, *witness; /* absolute paths; NULL: not given */
 	const char *export;
 	uint64_t block_bytes; /* 0: not given */
 	uint32_t first_era;   /* 0: not given */

@@ -12,6 +12,7 @@
  *	unpause TOKEN                    "ok"
  *	stats                            one name, space and number per line, then an empty line
  *	metrics                          the same for Prometheus, then an empty line
+ *	witness                          a witness of the metadata as they are, in hexadecimal
  *	freeze                           the era that begins: frozen_freeze()
  *	thaw                             "ok"
  * A pause also ends when the client that got its token closes the connection.

@@ -11,6 +11,7 @@
 #include "base/decimal.h"
 #include "target/control.h"
 #include "target/control_stats.h"
+#include "target/control_witness.h"
 #include "target/frozen.h"
 
 static void put_line(struct request *req, const char *fmt, ...) format_printf(2, 3);
@@ -131,6 +132,21 @@ static int tell_metrics(struct engine *e, struct request *req)
 	return put_lines(req, control_stats_prometheus(e));
 }
 
+static int tell_witness(struct engine *e, struct request *req)
+{
+	char *line = NULL;
+	int r = control_witness_line(e, &req->cancelled, &line);
+
+	if (r == ERA_CANCELLED) {
+		request_fail(req, "the target is stopped");
+		return 0;
+	}
+	if (!r && asprintf(&req->reply, "%s\n", line) < 0)
+		req->reply = NULL;
+	free(line);
+	return r;
+}
+
 static int freeze(struct engine *e, struct request *req)
 {
 	uint32_t era;
@@ -154,6 +170,7 @@ static const struct request_kind kinds[] = {
 	{.word = "table", .carry_out = tell_table},
 	{.word = "stats", .carry_out = tell_stats},
 	{.word = "metrics", .carry_out = tell_metrics},
+	{.word = "witness", .by = REQUEST_BY_DROPPER, .carry_out = tell_witness},
 	{.word = "checkpoint",
 	 .by = REQUEST_BY_MESSENGER,
 	 .shares_era = true,

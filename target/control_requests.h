@@ -26,7 +26,7 @@ struct request;
 enum request_by {
 	REQUEST_BY_LOOP,      /* at once: takes only the engine's lock */
 	REQUEST_BY_MESSENGER, /* may wait for requests in flight, for space, for the origin */
-	REQUEST_BY_DROPPER,   /* may wait for a turn, and must not wait for a message */
+	REQUEST_BY_DROPPER,   /* may wait for turns, and must not wait for a message */
 };
 
 struct request_kind {

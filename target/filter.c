@@ -26,6 +26,7 @@
 #include "target/control.h"
 #include "target/engine/engine.h"
 #include "target/frozen.h"
+#include "target/guard.h"
 #include "target/log.h"
 #include "target/metadata.h"
 #include "target/origin.h"
@@ -158,7 +159,22 @@ static int open_passively(void)
 	target_view_live(&target_view, &metadata);
 	if (config.snapshot && target_view_snapshot(&target_view, &metadata, config.snapshot_era))
 		return -1;
-	return look_at_view();
+	if (look_at_view())
+		return -1;
+	if (config.witness)
+		guard_compare(config.witness, &target_view);
+	return 0;
+}
+
+/* Before the engine has the device. */
+static void compare_with_witness(void)
+{
+	struct target_view view;
+
+	if (!config.witness)
+		return;
+	target_view_live(&view, &metadata);
+	guard_compare(config.witness, metadata.is_new ? NULL : &view);
 }
 
 static int open_metadata(void)
@@ -167,6 +183,7 @@ static int open_metadata(void)
 		return open_passively();
 	if (metadata_open(&metadata, config.metadata, BLK_WRITE, config.format, &log_report))
 		return -1;
+	compare_with_witness();
 	return metadata.is_new ? 0 : open_engine();
 }
 
@@ -232,6 +249,8 @@ static enum engine_doubt doubt(const struct origin_conn *conn)
 
 static int resume(const struct origin_conn *conn)
 {
+	int r;
+
 	can_flush = conn->answers.can_flush;
 	if (!can_flush)
 		log_error("the layer below cannot flush: what a checkpoint promises holds only as "
@@ -240,7 +259,10 @@ static int resume(const struct origin_conn *conn)
 	if (metadata.is_new && format((uint64_t)conn->answers.size))
 		return -1;
 	engine_set_doubt(engine, doubt(conn));
-	return engine_resume(engine, (uint64_t)conn->answers.size);
+	r = engine_resume(engine, (uint64_t)conn->answers.size);
+	if (!r)
+		guard_begin(engine_era(engine));
+	return r;
 }
 
 /* The connection by which the origin is looked at is closed before clients come: it may be the only
@@ -282,6 +304,7 @@ static void era_unload(void)
 	control = NULL;
 	engine = NULL;
 	metadata_close(&metadata);
+	guard_free();
 	config_free(&config);
 	below_free();
 	cmdline_free(&cmdline);
@@ -431,8 +454,13 @@ static void era_close(void *handle)
 
 static int ask_since(struct since *since, uint64_t size)
 {
-	int r = engine ? since_ask(since, engine) : since_read_view(since, &target_view);
+	uint64_t listed_from = guard_listed_from(since->era);
+	int r;
 
+	if (guard_check(since->era))
+		return -1;
+	r = engine ? since_ask(since, listed_from, engine)
+		   : since_read_view(since, listed_from, &target_view);
 	if (r) {
 		log_error("export '%s%" PRIu32 "': %s", SINCE_PREFIX, since->era, log_last_error());
 		return -1;
@@ -683,7 +711,7 @@ static int era_zero(nbdkit_next *next, void *handle, uint32_t count, uint64_t of
 static void era_dump_plugin(void)
 {
 	printf("era_filter_version=%s\n", PACKAGE_VERSION);
-	printf("era_filter_features=flush,ro,make,since,zero,snapshot,user\n");
+	printf("era_filter_features=flush,ro,make,since,zero,snapshot,user,witness\n");
 }
 #endif
 

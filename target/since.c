@@ -73,6 +73,7 @@ struct asker {
 struct source {
 	struct engine *engine; /* NULL: the view */
 	const struct target_view *view;
+	uint64_t listed_from; /* blocks from here on are listed anyway */
 };
 
 static struct {
@@ -186,11 +187,15 @@ static int read_list(struct since_list **out, const struct source *source, struc
 		return report_nomem(&log_report);
 	list->since = self->since;
 	r = source->engine ? read_engine(list, source->engine, self) : read_view(list, source);
-	if (r)
+	if (r) {
 		free_list(list);
-	else
-		*out = list;
-	return r;
+		return r;
+	}
+	if (source->listed_from < list->nr_blocks)
+		bits_set_range(list->bits, source->listed_from,
+			       list->nr_blocks - source->listed_from);
+	*out = list;
+	return 0;
 }
 
 /* With the lock. */
@@ -325,16 +330,16 @@ static int ask(struct since *since, const struct source *source)
 	return r;
 }
 
-int since_ask(struct since *since, struct engine *e)
+int since_ask(struct since *since, uint64_t listed_from, struct engine *e)
 {
-	const struct source source = {.engine = e};
+	const struct source source = {.engine = e, .listed_from = listed_from};
 
 	return ask(since, &source);
 }
 
-int since_read_view(struct since *since, const struct target_view *view)
+int since_read_view(struct since *since, uint64_t listed_from, const struct target_view *view)
 {
-	const struct source source = {.view = view};
+	const struct source source = {.view = view, .listed_from = listed_from};
 
 	return ask(since, &source);
 }

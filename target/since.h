@@ -43,12 +43,14 @@ struct since {
 /* Reads "since=N" or "since=N,zero".  false: it is neither. */
 bool since_parse(struct since *since, const char *name) must_check;
 
-/* Asks a running engine, in the thread that serves the connection.  Ends when the client has gone,
- * or the server is to stop.  Returns 0, or an error, reported. */
-int since_ask(struct since *since, struct engine *e) must_check;
+/* Asks a running engine, in the thread that serves the connection.  Blocks from listed_from on are
+ * listed, too; it depends on the era alone.  Ends when the client has gone, or the server is to stop.
+ * Returns 0, or an error, reported. */
+int since_ask(struct since *since, uint64_t listed_from, struct engine *e) must_check;
 
 /* The same from metadata without an engine. */
-int since_read_view(struct since *since, const struct target_view *view) must_check;
+int since_read_view(struct since *since, uint64_t listed_from,
+		    const struct target_view *view) must_check;
 
 /* Describes bytes offset .. offset + count - 1, or as much as fits in one reply: one extent if
  * `flags` ask for one.  Returns 0, or -1 by nbdkit's convention. */

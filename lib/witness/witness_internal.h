@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The making of a witness, and a comparison: each is begun, given all chunks of a view's era
- * map, and ended. */
+/* A comparison is begun, given all chunks of a view's era map, and ended. */
 #ifndef ROOM_WITNESS
 #error "for lib/witness alone"
 #endif
@@ -10,15 +9,7 @@
 #include "metadata/map.h"
 #include "witness/witness.h"
 
-struct witness_maker;
 struct witness_comparison;
-
-/* NULL when there is no memory. */
-struct witness_maker *witness_maker_begin(const struct witness_subject *subject);
-void witness_maker_add(struct witness_maker *maker, const struct era_chunk *chunk);
-
-/* NULL when there is no memory; free() it.  It is the maker's last call; free() that, too. */
-struct witness *witness_maker_end(struct witness_maker *maker);
 
 /* Can the view answer for `since` at all, next to that witness?  0, or ERA_NO_ANSWER, reported. */
 int witness_allowed(const struct witness *old, const struct witness_subject *subject,

@@ -36,6 +36,7 @@
 #include "base/report.h"
 #include "block/dev.h"
 #include "metadata/changes.h"
+#include "metadata/superblock.h"
 #include "target/engine/histogram.h"
 #include "target/engine/lines.h"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random histories: writes, zeroings and trims of any size and alignment, messages, clean stops,
-kills and resizes; after each stop the metadata are sound, and tell the era of every block exactly.
+"""Random histories: writes, zeroings and trims of any size and alignment, messages, clean stops, kills
+and resizes; after each stop the metadata are sound, and tell the era of every block exactly.  The last
+witness that was asked for is never a reason to refuse them.
 
     history.py SEED..."""
 from target import *
@@ -17,14 +18,15 @@ class History:
         self.eras = []
         self.is_odd = False
         self.snapshot = None
+        self.remembered = None  # the era of the witness
         above = self.dice.choice(((), (), ("nozero",), ("fua",)))
         below = self.dice.choice(((), (), ("nozero",), ("blocksize",)))
         extra = {"nozero": ("zeromode=emulate",), "fua": ("fuamode=emulate",),
                  "blocksize": ("maxdata=64k", "maxlen=1M")}
         parameters = [p for name in {*above, *below} for p in extra.get(name, ())]
-        self.target = Target(self.block, ["era-format=yes", "era-first=1", *parameters],
-                             above, below)
-        for name in ("disk", "meta", "log"):
+        self.target = Target(self.block, ["era-format=yes", "era-first=1", "era-witness=witness",
+                                          *parameters], above, below)
+        for name in ("disk", "meta", "log", "witness"):
             if os.path.exists(name):
                 os.unlink(name)
         resize("meta", 2 << 20)
@@ -68,6 +70,22 @@ class History:
         self.begin(int(self.target.message("take_metadata_snap")))
         self.snapshot = (self.era, before[1])
 
+    def witness(self):
+        with open("witness", "wb") as file:
+            file.write(bytes.fromhex(self.target.message("witness")))
+        self.remembered = self.era
+
+    def ask_since(self):
+        """As a backup would, that was made when the witness was."""
+        if self.remembered is None:
+            return
+        since = self.dice.randint(0, self.remembered + 1)
+        want = {n for n, e in enumerate(self.eras) if e >= since}
+        got = listed(self.target.connect(f"since={since}"), self.size, self.block)
+        if got != want:
+            fail(f"since={since}: missing {sorted(want - got)[:9]}, "
+                 f"too many {sorted(got - want)[:9]}")
+
     def begin(self, era):
         if era != self.era + 1:
             fail(f"era {era} follows {self.era}")
@@ -79,7 +97,8 @@ class History:
         self.nbd.flush()
 
     def work(self):
-        ops = [self.change] * 12 + [self.checkpoint, self.checkpoint, self.snap, self.read]
+        ops = [self.change] * 12 + [self.checkpoint, self.checkpoint, self.snap, self.read,
+                                   self.witness]
         for _ in range(self.dice.randint(0, 60)):
             self.dice.choice(ops)()
 
@@ -97,6 +116,7 @@ class History:
             self.eras[-1] = self.era
         self.is_odd = self.size % self.block != 0
         self.eras = self.eras[:nr] + [self.era] * (nr - len(self.eras))
+        self.ask_since()
         self.nbd = self.target.connect()
         self.work()
         if self.snapshot:

@@ -13,23 +13,6 @@ from target import *
 BLOCK = 4096
 
 
-def listed(handle, size):
-    """The blocks that the export's block status calls data."""
-    blocks, at = set(), 0
-
-    def take(context, offset, entries, error):
-        nonlocal at
-        for length, flags in zip(entries[::2], entries[1::2]):
-            if not flags:
-                blocks.update(range(at // BLOCK, (at + length + BLOCK - 1) // BLOCK))
-            at += length
-        return 0
-
-    while at < size:
-        handle.block_status(min(size - at, 1 << 30), at, take)
-    return blocks
-
-
 class Law:
     """Writers note what was acknowledged; each opening must list what had been noted before."""
 
@@ -60,7 +43,7 @@ class Law:
                 n = max(1, len(self.since) - rng.randrange(1, 3))
                 wanted = {block for block, last in self.last.items() if last >= n}
                 since = self.since[n]
-            missing = wanted - listed(target.connect(f"since={since}"), self.size)
+            missing = wanted - listed(target.connect(f"since={since}"), self.size, BLOCK)
             with self.lock:
                 self.openings += 1
             if missing:

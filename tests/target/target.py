@@ -144,6 +144,23 @@ def until(condition, what, seconds=20):
         time.sleep(0.002)
 
 
+def listed(handle, size, block):
+    """The blocks that the export's block status calls data."""
+    blocks, at = set(), 0
+
+    def take(context, offset, entries, error):
+        nonlocal at
+        for length, flags in zip(entries[::2], entries[1::2]):
+            if not flags:
+                blocks.update(touched(at, length, block))
+            at += length
+        return 0
+
+    while at < size:
+        handle.block_status(min(size - at, 1 << 30), at, take)
+    return blocks
+
+
 def touched(offset, length, block):
     return range(offset // block, (offset + length - 1) // block + 1)
 

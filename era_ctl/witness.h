@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A witness of a target's metadata, as a file. */
+#ifndef ERA_CTL_WITNESS_H
+#define ERA_CTL_WITNESS_H
+
+#include "era_ctl/peer.h"
+#include "tools/tool.h"
+
+/* Writes the file from the peer's reply, and replaces an old one when all of it is on the disk. */
+enum exit_status witness_write(struct tool *tool, const struct peer *peer, const char *path);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "target/guard.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "target/log.h"
+#include "witness/witness.h"
+
+#define WHY_MAX 1024u
+
+static struct {
+	bool is_set;
+	const char *path;
+	struct witness *old; /* NULL: it could not be read */
+	uint64_t proven_to;  /* the last era that the witness proves; 0: it proves none */
+	uint64_t remembered; /* the last one that may have been remembered from other metadata */
+	uint64_t begun;	     /* the first one of this server; UINT64_MAX: it begins none */
+	char why[WHY_MAX];   /* nothing is proven */
+} guard = {.begun = UINT64_MAX};
+
+static int compare(const struct target_view *target_view)
+{
+	struct witness_task task = {.old = guard.old, .listed_from = UINT64_MAX};
+	struct witness_subject subject = {
+		.path = target_view->metadata->dev.path,
+		.rep = &log_report,
+		.is_snapshot = target_view->is_snapshot,
+	};
+	struct era_changes changes;
+	struct era_view *view;
+	int r = target_view_open(target_view, &view);
+
+	if (r)
+		return r;
+	subject.sb = era_view_sb(view);
+	r = witness_read_changes(view, &subject, 0, &task, &changes);
+	if (!r)
+		era_changes_free(&changes);
+	era_view_close(view);
+	return r;
+}
+
+static void explain(const char *why)
+{
+	snprintf(guard.why, sizeof(guard.why), "%s", why);
+	log_error("era-witness: %s; exports since=N for eras before this start are refused",
+		  guard.why);
+}
+
+/* One that is missing is the first one; of any other it is not known what was remembered with it. */
+static int read_witness(void)
+{
+	char why[WHY_MAX];
+
+	if (access(guard.path, F_OK) && errno == ENOENT) {
+		snprintf(why, sizeof(why), "%s: there is no witness yet", guard.path);
+		explain(why);
+		return -1;
+	}
+	if (!witness_load(&guard.old, guard.path, &log_report))
+		return 0;
+	guard.remembered = UINT64_MAX;
+	explain(log_last_error());
+	return -1;
+}
+
+void guard_compare(const char *path, const struct target_view *view)
+{
+	guard.is_set = true;
+	guard.path = path;
+	if (read_witness())
+		return;
+	guard.remembered = guard.old->era + UINT64_C(1);
+	if (!view) {
+		explain("the metadata are new, so they are not those of the witness");
+	} else if (compare(view)) {
+		explain(log_last_error());
+	} else {
+		guard.proven_to = guard.remembered;
+		guard.remembered = 0;
+	}
+}
+
+void guard_begin(uint32_t era)
+{
+	guard.begun = era;
+}
+
+static bool is_allowed(uint32_t since)
+{
+	if (!guard.is_set || since <= guard.proven_to)
+		return true;
+	return !since || (since >= guard.begun && since > guard.remembered);
+}
+
+int guard_check(uint32_t since)
+{
+	if (is_allowed(since))
+		return 0;
+	if (guard.proven_to)
+		log_error("era %" PRIu32 " was not remembered with the witness %s, which is of era "
+			  "%" PRIu32 ", nor was it begun by this server: take a full backup",
+			  since, guard.path, guard.old->era);
+	else
+		log_error("era %" PRIu32
+			  ": nothing proves that these metadata have tracked it: %s: "
+			  "take a full backup, and remember a new witness",
+			  since, guard.why);
+	return -1;
+}
+
+uint64_t guard_listed_from(uint32_t since)
+{
+	return guard.proven_to && since <= guard.proven_to ? guard.old->nr_blocks : UINT64_MAX;
+}
+
+void guard_free(void)
+{
+	free(guard.old);
+	guard.old = NULL;
+	guard.is_set = false;
+	guard.proven_to = 0;
+}
