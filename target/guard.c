@@ -45,45 +45,43 @@ static int compare(const struct target_view *target_view)
 	return r;
 }
 
-static void explain(const char *why)
+/* It has been reported why. */
+static void prove_nothing(void)
 {
-	snprintf(guard.why, sizeof(guard.why), "%s", why);
-	log_error("era-witness: %s; exports since=N for eras before this start are refused",
-		  guard.why);
+	snprintf(guard.why, sizeof(guard.why), "%s", log_last_error());
+	log_error("era-witness: the exports since=N are refused for eras before this start");
 }
 
 /* One that is missing is the first one; of any other it is not known what was remembered with it. */
 static int read_witness(void)
 {
-	char why[WHY_MAX];
+	int r;
 
-	if (access(guard.path, F_OK) && errno == ENOENT) {
-		snprintf(why, sizeof(why), "%s: there is no witness yet", guard.path);
-		explain(why);
-		return -1;
-	}
-	if (!witness_load(&guard.old, guard.path, &log_report))
-		return 0;
-	guard.remembered = UINT64_MAX;
-	explain(log_last_error());
-	return -1;
+	if (access(guard.path, F_OK) && errno == ENOENT)
+		return report_fail(&log_report, ERA_NO_ANSWER, "%s: there is no witness yet",
+				   guard.path);
+	r = witness_load(&guard.old, guard.path, &log_report);
+	guard.remembered = r ? UINT64_MAX : guard.old->era + UINT64_C(1);
+	return r;
+}
+
+static int refuse_new(void)
+{
+	return report_fail(&log_report, ERA_NO_ANSWER,
+			   "the metadata are new, so they are not those of the witness %s",
+			   guard.path);
 }
 
 void guard_compare(const char *path, const struct target_view *view)
 {
 	guard.is_set = true;
 	guard.path = path;
-	if (read_witness())
+	if (read_witness() || (view ? compare(view) : refuse_new())) {
+		prove_nothing();
 		return;
-	guard.remembered = guard.old->era + UINT64_C(1);
-	if (!view) {
-		explain("the metadata are new, so they are not those of the witness");
-	} else if (compare(view)) {
-		explain(log_last_error());
-	} else {
-		guard.proven_to = guard.remembered;
-		guard.remembered = 0;
 	}
+	guard.proven_to = guard.remembered;
+	guard.remembered = 0;
 }
 
 void guard_begin(uint32_t era)
@@ -107,9 +105,8 @@ int guard_check(uint32_t since)
 			  "%" PRIu32 ", nor was it begun by this server: take a full backup",
 			  since, guard.path, guard.old->era);
 	else
-		log_error("era %" PRIu32
-			  ": nothing proves that these metadata have tracked it: %s: "
-			  "take a full backup, and remember a new witness",
+		log_error("era %" PRIu32 ": take a full backup, since nothing proves that these "
+			  "metadata have tracked it: %s",
 			  since, guard.why);
 	return -1;
 }

@@ -76,10 +76,10 @@ int engine_read_eras(struct engine *e, uint32_t most, const struct era_chunk_lis
 		     const _Atomic bool *cancelled)
 {
 	struct piece *p = calloc(1, sizeof(*p));
-	int r = p ? 0 : report_nomem(&e->rep);
+	int r = 0;
 
-	if (r)
-		return r;
+	if (!p)
+		return report_nomem(&e->rep);
 	p->most = most;
 	p->chunk.eras = p->eras;
 	p->chunk.lost = p->lost;
