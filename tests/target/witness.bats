@@ -11,6 +11,7 @@ load target
 
 setup() {
 	need_target
+	need_ours blkedit era_restore
 	scratch
 	truncate -s 16M disk
 }
@@ -220,6 +221,18 @@ passively() {
 	grep checksum said
 	cp sound meta
 	passively 4 nbdinfo -r era-witness=w
+}
+
+@test "metadata that record a failed flush are compared when a server has marked what it left" {
+	life
+	blkedit meta sb.flags=+514
+	start
+	refused 4 "flush"
+	target_stop
+	start
+	# The eras that no flush has closed count as written in the era of that start.
+	[ "$(blocks 4)" = "5 6 9" ]
+	[ "$(blocks 5)" = "5 6 9" ]
 }
 
 @test "a metadata snapshot's server compares the snapshot" {
