@@ -138,7 +138,7 @@ static int tell_witness(struct engine *e, struct request *req)
 	int r = control_witness_line(e, &req->cancelled, &line);
 
 	if (r == ERA_CANCELLED) {
-		request_fail(req, "the target is stopped");
+		request_fail(req, "the target is being stopped");
 		return 0;
 	}
 	if (!r && asprintf(&req->reply, "%s\n", line) < 0)
