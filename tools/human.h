@@ -11,4 +11,7 @@
  * Returns text, which has HUMAN_SIZE_BYTES bytes. */
 const char *human_size(uint64_t bytes, char *text);
 
+/* The same without the exact number: "10.5 GiB". */
+const char *human_size_rounded(uint64_t bytes, char *text);
+
 #endif

@@ -27,6 +27,7 @@ extern const struct program program_invalidate;
 extern const struct program program_metadata_size;
 extern const struct program program_repair;
 extern const struct program program_restore;
+extern const struct program program_stat;
 
 /* Parses the arguments after argv[0], and runs the command.  Messages begin with `called`, the
  * words by which it was called.  The tool has been started; this call ends it. */

@@ -97,8 +97,7 @@ static int check_size(struct dmera *era)
 			   era->path, era->device_size, sb->nr_blocks, superblock_block_bytes(sb));
 }
 
-/* A view is read from its beginning to its end, once. */
-static int rewind_view(struct dmera *era)
+int dmera_rewind(struct dmera *era)
 {
 	int r = era->was_read ? era_view_restart(era->view, &era->report) : 0;
 
@@ -173,7 +172,7 @@ static int read_view(struct dmera *era, uint32_t since, struct dmera_changes *ch
 	if (!r)
 		r = check_size(era);
 	if (!r)
-		r = rewind_view(era);
+		r = dmera_rewind(era);
 	if (r)
 		return era_view_revalidate(era->view, r);
 	return read_changes(era, since, changes);

@@ -56,6 +56,9 @@ int dmera_end(struct dmera *era, int r);
 /* Returns DMERA_INVALID, for the reason in text. */
 int dmera_misused(struct dmera *era, const char *text);
 
+/* To be called before the view is read: that can be done once, from its beginning to its end. */
+int dmera_rewind(struct dmera *era) must_check;
+
 /* Takes over what was made; frees it, and returns NULL, when there is no memory. */
 struct dmera_witness *dmera_witness_adopt(struct witness *made, const char *name) must_check;
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "dmera.h"
+#include "metadata/counts.h"
 
 /* dmera_changes_since(), also for a tracked device whose size in bytes 63 bits cannot hold.
  * Offsets and lengths of runs are 0 then. */
@@ -31,6 +32,19 @@ struct dmera_extent {
  * DMERA_NO_ANSWER again. */
 int dmera_get_extent(struct dmera *era, const char *path, unsigned flags,
 		     struct dmera_extent *extent) DMERA_MUST_CHECK;
+
+/* What can be told of the metadata that are open. */
+struct dmera_stat {
+	struct era_counts counts;
+	uint64_t nr_metadata_blocks, nr_metadata_used; /* of the live metadata */
+	uint32_t nr_waiting;			       /* writesets that are to be digested */
+};
+
+/* Reads all of them; on success, free the counts by era_counts_free(). */
+int dmera_get_stat(struct dmera *era, struct dmera_stat *stat) DMERA_MUST_CHECK;
+
+/* Does a writeset of one of these eras wait to be digested?  Metadata must be open. */
+bool dmera_is_waiting(const struct dmera *era, uint32_t first, uint32_t last);
 
 /* One bit per data block, as in base/bits.h; good until the answer is freed. */
 const uint64_t *dmera_changes_bits(const struct dmera_changes *changes);

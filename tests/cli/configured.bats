@@ -35,10 +35,11 @@ quietly() {
 		x-era_ctl
 		x-era_format
 		x-era_metadata_size
+		x-era_stat
 	END
 	(cd root/usr/share/man/man8 && ls) >found
 	fails grep -v '^x-era' found
-	[ "$(grep -c _ found)" = 3 ]
+	[ "$(grep -c _ found)" = 4 ]
 	if grep -q '^nbdkitfilter_DATA = .' Makefile; then
 		[ "$(ls root/usr/lib/filters)" = nbdkit-era-filter.so ]
 	fi

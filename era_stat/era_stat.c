@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tells how much was written in which era. */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/sink.h"
+#include "dmera.h"
+#include "dmera/own.h"
+#include "era_stat/print.h"
+#include "tools/program.h"
+
+struct options {
+	const char *path;
+	bool all, bytes, json, repair, snapshot, has_since, has_snapshot_era, quiet;
+	uint32_t since, snapshot_era;
+};
+
+static const struct option_row rows[] = {
+	{"all", 'a', NULL, "Print one row for each era, however many", OPTION_FLAG,
+	 offsetof(struct options, all), 0, NULL, false},
+	{"since", 0, "ERA", "Print only how much was written in ERA or later", OPTION_U32,
+	 offsetof(struct options, since), offsetof(struct options, has_since), NULL, false},
+	{"metadata-snapshot", 'm', NULL, "Read the metadata snapshot; the device may be in use",
+	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
+	{"snapshot-era", 0, "ERA",
+	 "With --since: the snapshot is of this era (default: the era of the live metadata)",
+	 OPTION_U32, offsetof(struct options, snapshot_era),
+	 offsetof(struct options, has_snapshot_era), NULL, false},
+	{"repair", 'r', NULL, "Read damaged metadata: what is unknown counts as written",
+	 OPTION_FLAG, offsetof(struct options, repair), 0, NULL, false},
+	{"bytes", 'b', NULL, "Print sizes as exact numbers of bytes", OPTION_FLAG,
+	 offsetof(struct options, bytes), 0, NULL, false},
+	{"json", 0, NULL, "Print JSON, with one element for each era", OPTION_FLAG,
+	 offsetof(struct options, json), 0, NULL, false},
+	{"quiet", 'q', NULL, "Print no messages but errors", OPTION_FLAG,
+	 offsetof(struct options, quiet), 0, NULL, false},
+};
+
+static void check_options(void *input)
+{
+	const struct options *options = input;
+
+	if (options->has_snapshot_era && !(options->snapshot && options->has_since))
+		options_error("--snapshot-era is for --since with --metadata-snapshot only");
+	if (options->has_since && options->all)
+		options_error("--since and --all exclude each other");
+	options_check_output(options->path, NULL);
+}
+
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.takes_device = true,
+	.args_doc = "DEV",
+	.doc = "Tells how many blocks of the tracked device were last written in which era, how many "
+	       "a list since that era would have, and how full the metadata on DEV, a device or a "
+	       "file, are. Many eras are put together, the older the more.",
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_DAMAGED] = "damaged",
+			[STATUS_SYSTEM] = "system error",
+			[STATUS_NO_ANSWER] =
+				"no metadata snapshot is held, or no safe answer (--since)",
+			[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
+		},
+	.check = check_options,
+};
+
+static int print(void (*write)(struct sink *sink, const void *answer), const void *answer,
+		 const struct report *rep)
+{
+	struct sink sink;
+	int r = sink_open(&sink, NULL, rep);
+
+	if (r)
+		return r;
+	write(&sink, answer);
+	r = sink_finish(&sink);
+	sink_close(&sink);
+	return r;
+}
+
+static void write_answer(struct sink *sink, const void *answer)
+{
+	print_table(sink, answer);
+}
+
+static void write_json(struct sink *sink, const void *answer)
+{
+	print_json(sink, answer);
+}
+
+static void write_sum(struct sink *sink, const void *answer)
+{
+	print_sum(sink, answer);
+}
+
+static void write_sum_json(struct sink *sink, const void *answer)
+{
+	print_sum_json(sink, answer);
+}
+
+static enum exit_status print_stat(struct dmera *era, const struct dmera_stat *stat,
+				   const struct options *options, struct tool *tool)
+{
+	struct dmera_facts facts;
+	struct rows found;
+	struct stat_answer answer = {
+		.path = options->path,
+		.facts = &facts,
+		.stat = stat,
+		.rows = &found,
+		.in_bytes = options->bytes,
+	};
+	int r = dmera_get_facts(era, &facts, sizeof(facts));
+
+	if (r)
+		return status_of(r);
+	if (!rows_make(&found, era, stat, facts.era, options->all || options->json))
+		return status_of(report_nomem(&tool->report));
+	r = print(options->json ? write_json : write_answer, &answer, &tool->report);
+	rows_free(&found);
+	if (r)
+		return status_of(r);
+	return tool_repair_status(tool, stat->counts.nr_unknown, facts.nr_problems, "blocks");
+}
+
+static enum exit_status tell_all(struct dmera *era, const struct options *options,
+				 struct tool *tool)
+{
+	struct dmera_stat stat;
+	enum exit_status status;
+	int r = dmera_get_stat(era, &stat);
+
+	if (r)
+		return status_of(r);
+	status = print_stat(era, &stat, options, tool);
+	era_counts_free(&stat.counts);
+	return status;
+}
+
+static enum exit_status print_changes(struct dmera *era, const struct dmera_changes *changes,
+				      const struct options *options, struct tool *tool)
+{
+	struct dmera_facts facts;
+	struct dmera_totals totals;
+	struct sum_answer answer = {
+		.path = options->path,
+		.facts = &facts,
+		.since = options->since,
+		.in_bytes = options->bytes,
+	};
+	int r = dmera_get_facts(era, &facts, sizeof(facts));
+
+	if (r)
+		return status_of(r);
+	dmera_changes_get_totals(changes, &totals, sizeof(totals));
+	answer.nr_blocks = totals.nr_changed;
+	answer.nr_unknown = totals.nr_unknown;
+	r = print(options->json ? write_sum_json : write_sum, &answer, &tool->report);
+	if (r)
+		return status_of(r);
+	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
+}
+
+static enum exit_status tell_since(struct dmera *era, const struct options *options,
+				   struct tool *tool)
+{
+	struct dmera_changes *changes;
+	enum exit_status status;
+	int r;
+
+	if (options->has_snapshot_era)
+		dmera_set_snapshot_era(era, options->snapshot_era);
+	r = dmera_changes_in_blocks(era, options->since, &changes);
+	if (r)
+		return status_of(r);
+	status = print_changes(era, changes, options, tool);
+	dmera_changes_free(changes);
+	return status;
+}
+
+static enum exit_status tell(struct dmera *era, const struct options *options, struct tool *tool)
+{
+	unsigned flags =
+		(options->snapshot ? DMERA_SNAPSHOT : 0) | (options->repair ? DMERA_REPAIR : 0);
+	int r = dmera_open(era, options->path, flags);
+
+	if (r)
+		return status_of(r);
+	return options->has_since ? tell_since(era, options, tool) : tell_all(era, options, tool);
+}
+
+static enum exit_status run(struct tool *tool, void *arg)
+{
+	const struct options *options = arg;
+	struct dmera *era = dmera_create();
+	enum exit_status status;
+
+	tool->path = options->path;
+	tool->quiet = options->quiet;
+	if (!era)
+		return status_of(report_nomem(&tool->report));
+	tool_listen(tool, era);
+	status = tell(era, options, tool);
+	dmera_destroy(era);
+	return status;
+}
+
+const struct program program_stat = {
+	.name = "stat",
+	.summary = "tell how much was written in which era",
+	.options = &table,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

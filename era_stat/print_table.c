@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/checked.h"
+#include "era_stat/print.h"
+#include "tools/human.h"
+
+#define META_BLOCK_BYTES 4096u
+#define COLUMNS "%21s %10" PRIu64 " %*s %6s %10" PRIu64 " %*s%s\n"
+#define HEADINGS "%21s %10s %*s %6s %10s %*s\n"
+
+uint64_t bytes_of(uint64_t nr_blocks, const struct dmera_facts *facts)
+{
+	uint64_t bytes;
+
+	return checked_mul(nr_blocks, facts->block_size, &bytes) ? bytes : UINT64_MAX;
+}
+
+static const char *size_text(uint64_t bytes, bool exact, char *text)
+{
+	if (!exact)
+		return human_size_rounded(bytes, text);
+	snprintf(text, HUMAN_SIZE_BYTES, "%" PRIu64, bytes);
+	return text;
+}
+
+/* Something is never shown as nothing, and only all as all. */
+static const char *share_text(uint64_t part, uint64_t whole, char text[8])
+{
+	uint64_t tenths = whole ? (part * 1000 + whole / 2) / whole : 0;
+
+	if (part && !tenths)
+		return "<0.1%";
+	if (part < whole && tenths == 1000)
+		return ">99.9%";
+	snprintf(text, 8, "%" PRIu64 ".%" PRIu64 "%%", tenths / 10 % 1000, tenths % 10);
+	return text;
+}
+
+struct line {
+	const char *name, *state;
+	uint64_t nr_blocks, nr_since;
+};
+
+static void print_line(struct sink *sink, const struct stat_answer *answer, const struct line *line)
+{
+	int width = answer->in_bytes ? 20 : 10;
+	char share[8], size[HUMAN_SIZE_BYTES], since[HUMAN_SIZE_BYTES];
+
+	sink_printf(sink, COLUMNS, line->name, line->nr_blocks, width,
+		    size_text(bytes_of(line->nr_blocks, answer->facts), answer->in_bytes, size),
+		    share_text(line->nr_blocks, answer->facts->nr_blocks, share), line->nr_since,
+		    width,
+		    size_text(bytes_of(line->nr_since, answer->facts), answer->in_bytes, since),
+		    line->state);
+}
+
+static void print_row(struct sink *sink, const struct stat_answer *answer, const struct row *row)
+{
+	char name[32];
+	const struct line line = {
+		.name = name,
+		.state = row->is_current   ? " current"
+			 : row->is_waiting ? " waiting"
+					   : "",
+		.nr_blocks = row->nr_blocks,
+		.nr_since = row->nr_since,
+	};
+
+	if (row->first == row->last)
+		snprintf(name, sizeof(name), "%" PRIu32, row->first);
+	else
+		snprintf(name, sizeof(name), "%" PRIu32 "-%" PRIu32, row->first, row->last);
+	print_line(sink, answer, &line);
+}
+
+static void print_rows(struct sink *sink, const struct stat_answer *answer)
+{
+	const struct rows *rows = answer->rows;
+	uint64_t nr_blocks = answer->facts->nr_blocks;
+	int width = answer->in_bytes ? 20 : 10;
+
+	sink_printf(sink, HEADINGS, "", "", width, "", "", "since", width, "since");
+	sink_printf(sink, HEADINGS, "era", "blocks", width, "size", "share", "blocks", width,
+		    "size");
+	if (rows->nr_unknown)
+		print_line(sink, answer,
+			   &(struct line){"unknown", "", rows->nr_unknown, rows->nr_unknown});
+	for (size_t i = 0; i < rows->nr && !sink_failed(sink); i++)
+		print_row(sink, answer, &rows->row[i]);
+	if (rows->nr_never)
+		print_line(sink, answer, &(struct line){"never", "", rows->nr_never, nr_blocks});
+}
+
+static void print_head(struct sink *sink, const struct stat_answer *answer)
+{
+	const struct dmera_facts *facts = answer->facts;
+	char device[HUMAN_SIZE_BYTES], block[HUMAN_SIZE_BYTES];
+
+	sink_printf(sink, "tracked device:    %s, %" PRIu64 " blocks of %s\n",
+		    human_size(bytes_of(facts->nr_blocks, facts), device), facts->nr_blocks,
+		    size_text(facts->block_size, answer->in_bytes, block));
+	if (facts->flags & DMERA_IS_SNAPSHOT)
+		sink_printf(sink,
+			    "metadata snapshot: era %" PRIu32 " (live metadata: era %" PRIu32 ")\n",
+			    facts->era, facts->live_era);
+	else
+		sink_printf(sink, "current era:       %" PRIu32 "%s\n", facts->era,
+			    facts->flags & DMERA_HAS_SNAPSHOT ? ", a metadata snapshot is held"
+							      : "");
+	if (facts->era_to_remember)
+		sink_printf(sink,
+			    "era to remember:   %" PRIu32
+			    ", if the device is copied as it is now\n",
+			    facts->era_to_remember);
+	sink_printf(sink, "\n");
+}
+
+static void print_foot(struct sink *sink, const struct stat_answer *answer)
+{
+	const struct dmera_stat *stat = answer->stat;
+	char share[8];
+
+	sink_printf(sink,
+		    "\nmetadata:          %" PRIu64 " of %" PRIu64
+		    " blocks of %u bytes in use (%s)\n",
+		    stat->nr_metadata_used, stat->nr_metadata_blocks, META_BLOCK_BYTES,
+		    share_text(stat->nr_metadata_used, stat->nr_metadata_blocks, share));
+	if (stat->nr_waiting)
+		sink_printf(sink, "to be digested:    %" PRIu32 " writeset%s\n",
+			    stat->nr_waiting, stat->nr_waiting == 1 ? "" : "s");
+}
+
+void print_table(struct sink *sink, const struct stat_answer *answer)
+{
+	print_head(sink, answer);
+	print_rows(sink, answer);
+	print_foot(sink, answer);
+}
+
+void print_sum(struct sink *sink, const struct sum_answer *answer)
+{
+	char size[HUMAN_SIZE_BYTES];
+
+	sink_printf(sink, "%" PRIu64 " blocks, %s, written in era %" PRIu32 " or later\n",
+		    answer->nr_blocks,
+		    answer->in_bytes
+			    ? size_text(bytes_of(answer->nr_blocks, answer->facts), true, size)
+			    : human_size(bytes_of(answer->nr_blocks, answer->facts), size),
+		    answer->since);
+}

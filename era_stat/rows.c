@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era_stat/rows.h"
+
+#include <stdlib.h>
+
+/* So many rows fit on a page. */
+#define MAX_ROWS 24u
+/* The distance of an era from the current one, below which it keeps a row of its own. */
+#define OWN_ROWS 8u
+
+/* Rows of one class become one: 0 .. OWN_ROWS - 1, and from there each power of two. */
+static uint32_t class_of(uint32_t era, uint32_t current_era)
+{
+	uint32_t distance = current_era > era ? current_era - era : 0;
+	uint32_t class = OWN_ROWS;
+
+	if (distance < OWN_ROWS)
+		return distance;
+	for (distance /= OWN_ROWS; distance > 1; distance /= 2)
+		class ++;
+	return class;
+}
+
+static bool belongs_to(const struct row *row, const struct era_count *count, uint32_t current_era)
+{
+	return class_of(row->last, current_era) == class_of(count->last, current_era);
+}
+
+static void add_to(struct row *row, const struct era_count *count)
+{
+	row->first = count->first;
+	row->nr_blocks += count->nr_blocks;
+	row->nr_since += count->nr_blocks;
+}
+
+static void begin(struct rows *rows, const struct era_count *count)
+{
+	uint64_t newer = rows->nr ? rows->row[rows->nr - 1].nr_since : rows->nr_unknown;
+
+	rows->row[rows->nr++] = (struct row){
+		.first = count->first,
+		.last = count->last,
+		.nr_blocks = count->nr_blocks,
+		.nr_since = newer + count->nr_blocks,
+	};
+}
+
+static void fill(struct rows *rows, const struct era_counts *counts, uint32_t current_era, bool all)
+{
+	for (size_t i = counts->nr_rows; i-- > 0;) {
+		const struct era_count *count = &counts->rows[i];
+
+		if (!count->last)
+			rows->nr_never = count->nr_blocks;
+		else if (!all && rows->nr &&
+			 belongs_to(&rows->row[rows->nr - 1], count, current_era))
+			add_to(&rows->row[rows->nr - 1], count);
+		else
+			begin(rows, count);
+	}
+}
+
+bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_stat *stat,
+	       uint32_t current_era, bool all)
+{
+	const struct era_counts *counts = &stat->counts;
+
+	*rows = (struct rows){
+		.row = calloc(counts->nr_rows + 1, sizeof(*rows->row)),
+		.nr_unknown = counts->nr_unknown,
+	};
+	if (!rows->row)
+		return false;
+	fill(rows, counts, current_era, all || counts->nr_rows <= MAX_ROWS);
+	for (size_t i = 0; i < rows->nr; i++) {
+		struct row *row = &rows->row[i];
+
+		row->is_current = row->first <= current_era && current_era <= row->last;
+		row->is_waiting = dmera_is_waiting(era, row->first, row->last);
+	}
+	return true;
+}
+
+void rows_free(struct rows *rows)
+{
+	free(rows->row);
+}

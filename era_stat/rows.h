@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The rows of a table of eras. */
+#ifndef ERA_STAT_ROWS_H
+#define ERA_STAT_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "dmera/own.h"
+
+struct row {
+	uint32_t first, last; /* eras */
+	uint64_t nr_blocks;   /* that were last written in them */
+	/* That were written in `first` or later, and what is unknown: what --written-since lists. */
+	uint64_t nr_since;
+	bool is_current, is_waiting; /* one of its eras is */
+};
+
+struct rows {
+	struct row *row; /* the newest first, without era 0 */
+	size_t nr;
+	uint64_t nr_never; /* blocks of era 0 */
+	uint64_t nr_unknown;
+};
+
+/* all: one row for each era; or else, if they are many, the older the more eras to a row.
+ * Returns false if there is no memory. */
+bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_stat *stat,
+	       uint32_t current_era, bool all) must_check;
+
+void rows_free(struct rows *rows);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The counts are in a hash table of a fixed size, of which only the pages that are used cost memory.
+ * Its keys are eras without their lowest `shift` bits, of which one more is dropped whenever it is
+ * full.  Era 0 is counted apart.
+ */
+#include "metadata/counts.h"
+
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "base/buffer.h"
+#include "metadata/map.h"
+#include "metadata/view_internal.h"
+
+#define TABLE_BITS BUFFER_SIZE(21u, 4u)
+#define NR_SLOTS (UINT32_C(1) << TABLE_BITS)
+#define MAX_KEYS (NR_SLOTS / 2)
+#define MAX_SHIFT 31u
+
+struct slot {
+	uint64_t nr_blocks; /* 0: free */
+	uint32_t key;
+};
+
+struct table {
+	struct slot *slots;
+	uint32_t nr_keys;
+	unsigned shift;
+};
+
+static struct slot *find(const struct table *table, uint32_t key)
+{
+	uint32_t i = key * UINT32_C(0x9e3779b1) >> (32 - TABLE_BITS);
+
+	while (table->slots[i].nr_blocks && table->slots[i].key != key)
+		i = (i + 1) % NR_SLOTS;
+	return &table->slots[i];
+}
+
+/* Into a slot that exists, or a free one: the table is never full. */
+static void add(struct table *table, uint32_t key, uint64_t nr_blocks)
+{
+	struct slot *slot = find(table, key);
+
+	table->nr_keys += !slot->nr_blocks;
+	slot->key = key;
+	slot->nr_blocks += nr_blocks;
+}
+
+static int coarsen(struct table *table)
+{
+	struct table coarser = {
+		.slots = calloc(NR_SLOTS, sizeof(*coarser.slots)),
+		.shift = table->shift + 1,
+	};
+
+	if (!coarser.slots)
+		return ERA_SYS;
+	for (uint32_t i = 0; i < NR_SLOTS; i++)
+		if (table->slots[i].nr_blocks)
+			add(&coarser, table->slots[i].key >> 1, table->slots[i].nr_blocks);
+	free(table->slots);
+	*table = coarser;
+	return 0;
+}
+
+static int count(struct table *table, uint32_t era, uint64_t nr_blocks)
+{
+	add(table, era >> table->shift, nr_blocks);
+	while (table->nr_keys > MAX_KEYS && table->shift < MAX_SHIFT)
+		if (coarsen(table))
+			return ERA_SYS;
+	return 0;
+}
+
+struct counting {
+	struct table table;
+	uint64_t nr_never, nr_unknown;
+};
+
+/* The same era stands side by side more often than not. */
+static int count_chunk(struct counting *counting, const struct era_chunk *chunk)
+{
+	uint32_t i = 0;
+	int r = 0;
+
+	while (i < chunk->nr && !r) {
+		uint32_t era = chunk->eras[i], begin = i;
+		bool lost = bits_test(chunk->lost, i);
+
+		while (i < chunk->nr && chunk->eras[i] == era && bits_test(chunk->lost, i) == lost)
+			i++;
+		if (lost)
+			counting->nr_unknown += i - begin;
+		else if (!era)
+			counting->nr_never += i - begin;
+		else
+			r = count(&counting->table, era, i - begin);
+	}
+	return r;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct era_count *one = a, *other = b;
+
+	return (one->first > other->first) - (one->first < other->first);
+}
+
+static struct era_count row_of(const struct table *table, const struct slot *slot)
+{
+	uint32_t first = slot->key << table->shift;
+
+	return (struct era_count){
+		.first = first ? first : 1,
+		.last = first | ((UINT32_C(1) << table->shift) - 1),
+		.nr_blocks = slot->nr_blocks,
+	};
+}
+
+static int make_rows(const struct counting *counting, struct era_counts *counts)
+{
+	const struct table *table = &counting->table;
+
+	counts->rows = calloc(table->nr_keys + 1u, sizeof(*counts->rows));
+	if (!counts->rows)
+		return ERA_SYS;
+	if (counting->nr_never)
+		counts->rows[counts->nr_rows++].nr_blocks = counting->nr_never;
+	for (uint32_t i = 0; i < NR_SLOTS; i++)
+		if (table->slots[i].nr_blocks)
+			counts->rows[counts->nr_rows++] = row_of(table, &table->slots[i]);
+	qsort(counts->rows, counts->nr_rows, sizeof(*counts->rows), compare);
+	counts->nr_unknown = counting->nr_unknown;
+	return 0;
+}
+
+static int read_map(struct era_view *view, struct counting *counting)
+{
+	struct era_chunk chunk;
+	struct era_map *map;
+	int r = era_map_open(&map, view);
+
+	if (r)
+		return r;
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		r = count_chunk(counting, &chunk);
+		if (r) {
+			r = report_nomem(view->dev.rep);
+			break;
+		}
+	}
+	era_map_close(map);
+	return r;
+}
+
+int era_counts_read(struct era_view *view, struct era_counts *counts)
+{
+	struct counting counting = {
+		.table.slots = calloc(NR_SLOTS, sizeof(struct slot)),
+	};
+	int r;
+
+	*counts = (struct era_counts){0};
+	if (!counting.table.slots)
+		return report_nomem(view->dev.rep);
+	r = read_map(view, &counting);
+	if (!r && make_rows(&counting, counts))
+		r = report_nomem(view->dev.rep);
+	free(counting.table.slots);
+	return r;
+}
+
+void era_counts_free(struct era_counts *counts)
+{
+	free(counts->rows);
+	*counts = (struct era_counts){0};
+}

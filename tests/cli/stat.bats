@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# era_stat against what era_dump --logical says of every block, and against era_invalidate.
+
+load ../lib/common
+load ../lib/cases
+load ../lib/damage
+
+setup_file() {
+	unpack_images
+	export images=$BATS_FILE_TMPDIR/images
+}
+
+setup() {
+	need_ours "${programs[@]}" era_stat
+	need jq
+	test_tool blkedit
+	scratch
+}
+
+# What the dump says: era, blocks, blocks since; the newest era first, without era 0.
+counted() {
+	era_dump --logical "$@" | sed -n 's/.*<era block="[0-9]*" era="\([0-9]*\)".*/\1/p' | sort -rn |
+		uniq -c | awk '$2 { sum += $1; print $2, $1, sum }'
+}
+
+told() {
+	jq -r '.eras[] | "\(.first) \(.blocks) \(.since_blocks)"' <<<"$1"
+}
+
+same_as_the_dump() {
+	local json
+	json=$(status_is 0 era_stat --json "$@") || return
+	diff <(counted "$@") <(told "$json") || return
+	[ "$(jq '([.eras[].blocks] | add // 0) + .never_written_blocks == .nr_blocks' <<<"$json")" = true ]
+}
+
+@test "the same as the dump, of every image, live and of its snapshot" {
+	local image tried=0
+	for image in "$images"/*; do
+		era_check -q "$image" >/dev/null 2>&1 || continue
+		same_as_the_dump "$image"
+		tried=$((tried + 1))
+	done
+	[ "$tried" -gt 20 ]
+	same_as_the_dump -m "$images/022-snapshot-moved-on"
+}
+
+@test "--since is as much as era_invalidate lists, and refused where that is" {
+	local since image=$images/022-snapshot-moved-on
+	for since in 0 1 4 9 13; do
+		era_invalidate --written-since "$since" --format json "$image" >list
+		era_stat --since "$since" --json "$image" >got
+		[ "$(jq -c '[.changed_blocks, .changed_bytes]' list)" = "$(jq -c '[.changed_blocks, .changed_bytes]' got)" ]
+	done
+	status_is 0 era_stat --since 4 "$image" >got
+	[ "$(cat got)" = "123 blocks, 492 KiB (503808 bytes), written in era 4 or later" ]
+	status_is 4 era_stat --since 14 "$image"
+	status_is 4 era_stat -m --since 4 "$image"
+	status_is 0 era_stat -m --snapshot-era 8 --since 4 "$image" >got
+	grep -q '^61 blocks' got
+	status_is 2 era_stat --snapshot-era 8 --since 4 "$image"
+	status_is 2 era_stat --all --since 4 "$image"
+}
+
+@test "the table: what is current, what waits, what was never written; in 80 columns" {
+	status_is 0 era_stat "$images/022-snapshot-moved-on" >got
+	grep -q '^tracked device:    78.1 MiB (81920000 bytes), 20000 blocks of 4 KiB$' got
+	grep -q '^current era:       12, a metadata snapshot is held$' got
+	grep -q '^era to remember:   13,' got
+	grep -Eq '^ +12 +1 +4 KiB +<0.1% +1 +4 KiB current$' got
+	grep -Eq '^ +11 +1 +4 KiB +<0.1% +2 +8 KiB waiting$' got
+	grep -Eq '^ +never +19847 +77.5 MiB +99.2% +20000 +78.1 MiB$' got
+	grep -q '^metadata:          50 of 256 blocks of 4096 bytes in use (19.5%)$' got
+	grep -q '^to be digested:    1 writeset$' got
+	fails grep -Eq '.{81}' got
+	status_is 0 era_stat -m "$images/022-snapshot-moved-on" >got
+	grep -q '^metadata snapshot: era 8 (live metadata: era 12)$' got
+	fails grep -q '^era to remember' got
+	status_is 0 era_stat --bytes "$images/022-snapshot-moved-on" >got
+	grep -Eq '^ +never +19847 +81293312 ' got
+}
+
+# metadata ERA...: the last era of each of 4096 blocks, of which the first have these.
+metadata() {
+	{
+		echo '<superblock uuid="" block_size="8" nr_blocks="4096" current_era="2000">'
+		echo '<era_array>'
+		printf '%s\n' "$@" | awk '{ printf "<era block=\"%d\" era=\"%d\"/>\n", NR - 1, $1 }
+			END { for (; NR < 4096; NR++) printf "<era block=\"%d\" era=\"0\"/>\n", NR }'
+		echo '</era_array></superblock>'
+	} >in.xml
+	truncate -s 4M made
+	status_is 0 era_restore -q -i in.xml -o made
+}
+
+@test "of many eras, the older share rows, and --all has each" {
+	metadata $(seq 1 2000)
+	status_is 0 era_stat made >folded
+	grep -Eq '^ +2000 +1 +4 KiB +<0.1% +1 +4 KiB current$' folded
+	grep -Eq '^ +1993 +1 .* 8 +32 KiB$' folded
+	grep -Eq '^ +1985-1992 +8 .* 16 +64 KiB$' folded
+	grep -Eq '^ +1969-1984 +16 .* 32 +128 KiB$' folded
+	grep -Eq '^ +1-976 +976 .* 2000 +7.8 MiB$' folded
+	[ "$(grep -Ec '^ +[0-9]+(-[0-9]+)? ' folded)" = 16 ]
+	status_is 0 era_stat --all made >whole
+	[ "$(grep -Ec '^ +[0-9]+ ' whole)" = 2000 ]
+	metadata $(seq 1 23)
+	status_is 0 era_stat made >folded
+	[ "$(grep -Ec '^ +[0-9]+ ' folded)" = 23 ]
+}
+
+@test "damage is refused; with --repair what is unknown has a row, and all sums have it" {
+	local leaf
+	cp "$images/022-snapshot-moved-on" bad
+	leaf=$(value64 bad "$(u64 bad 0 208)" 0)
+	zero_block bad "$leaf"
+	status_is 1 era_stat bad >got
+	[ ! -s got ]
+	status_is 5 era_stat --repair --json bad >got
+	[ "$(jq '.unknown_blocks > 0 and ([.eras[].since_blocks] | min) > .unknown_blocks' got)" = true ]
+	[ "$(jq '([.eras[].blocks] | add) + .never_written_blocks + .unknown_blocks == .nr_blocks' got)" = true ]
+	status_is 5 era_stat --repair bad >got
+	grep -Eq '^ +unknown +[0-9]+ ' got
+	status_is 5 era_stat --repair --since 4 bad >got
+	status_is 5 era_invalidate --repair --written-since 4 --format json bad >list
+	grep -q "^$(jq .changed_blocks list) blocks, " got
+}
+
+@test "what holds no metadata, a full disk, a snapshot that is none" {
+	truncate -s 1M zeroes
+	status_is 1 era_stat zeroes
+	status_is 3 era_stat missing
+	status_is 4 era_stat -m "$images/001"-*
+	status_is 3 era_stat "$images/022-snapshot-moved-on" >/dev/full
+}
