@@ -10,8 +10,8 @@
 #include "tools/program.h"
 
 struct options {
-	const char *path;
-	bool all, bytes, json, repair, snapshot, has_since, has_snapshot_era, quiet;
+	const char *path, *svg;
+	bool all, bytes, json, map, repair, snapshot, has_since, has_snapshot_era, quiet;
 	uint32_t since, snapshot_era;
 };
 
@@ -20,6 +20,10 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, all), 0, NULL, false},
 	{"since", 0, "ERA", "Print only how much was written in ERA or later", OPTION_U32,
 	 offsetof(struct options, since), offsetof(struct options, has_since), NULL, false},
+	{"map", 0, NULL, "Print the device as a picture, too: its ages by colour", OPTION_FLAG,
+	 offsetof(struct options, map), 0, NULL, false},
+	{"svg", 0, "FILE", "Write the picture as SVG to FILE ('-': standard output), and no table",
+	 OPTION_TEXT, offsetof(struct options, svg), 0, NULL, false},
 	{"metadata-snapshot", 'm', NULL, "Read the metadata snapshot; the device may be in use",
 	 OPTION_FLAG, offsetof(struct options, snapshot), 0, NULL, false},
 	{"snapshot-era", 0, "ERA",
@@ -42,9 +46,11 @@ static void check_options(void *input)
 
 	if (options->has_snapshot_era && !(options->snapshot && options->has_since))
 		options_error("--snapshot-era is for --since with --metadata-snapshot only");
-	if (options->has_since && options->all)
-		options_error("--since and --all exclude each other");
-	options_check_output(options->path, NULL);
+	if (options->has_since && (options->all || options->map || options->svg))
+		options_error("--since prints a sum alone: no --all, --map or --svg");
+	if (options->json && (options->map || options->svg))
+		options_error("--json excludes --map and --svg");
+	options_check_output(options->path, options->svg ? options_stream(options->svg) : NULL);
 }
 
 static const struct option_table table = {
@@ -67,76 +73,130 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
-static int print(void (*write)(struct sink *sink, const void *answer), const void *answer,
-		 const struct report *rep)
+static int print_sum_of(const struct sum_answer *answer, const struct options *options,
+			const struct report *rep)
 {
 	struct sink sink;
 	int r = sink_open(&sink, NULL, rep);
 
 	if (r)
 		return r;
-	write(&sink, answer);
+	if (options->json)
+		print_sum_json(&sink, answer);
+	else
+		print_sum(&sink, answer);
 	r = sink_finish(&sink);
 	sink_close(&sink);
 	return r;
 }
 
-static void write_answer(struct sink *sink, const void *answer)
-{
-	print_table(sink, answer);
-}
-
-static void write_json(struct sink *sink, const void *answer)
-{
-	print_json(sink, answer);
-}
-
-static void write_sum(struct sink *sink, const void *answer)
-{
-	print_sum(sink, answer);
-}
-
-static void write_sum_json(struct sink *sink, const void *answer)
-{
-	print_sum_json(sink, answer);
-}
-
-static enum exit_status print_stat(struct dmera *era, const struct dmera_stat *stat,
-				   const struct options *options, struct tool *tool)
-{
+/* All that is known, and what to print of it. */
+struct telling {
+	const struct options *options;
+	struct terminal terminal;
 	struct dmera_facts facts;
-	struct rows found;
-	struct stat_answer answer = {
-		.path = options->path,
-		.facts = &facts,
-		.stat = stat,
-		.rows = &found,
-		.in_bytes = options->bytes,
+	struct dmera_stat stat;
+	struct map map;
+	struct rows rows, ages;
+};
+
+static void write_answer(struct sink *sink, const struct telling *t)
+{
+	const struct stat_answer answer = {
+		.path = t->options->path,
+		.facts = &t->facts,
+		.stat = &t->stat,
+		.rows = &t->rows,
+		.in_bytes = t->options->bytes,
 	};
-	int r = dmera_get_facts(era, &facts, sizeof(facts));
+	const struct map_answer map = {
+		.path = t->options->path,
+		.facts = &t->facts,
+		.map = &t->map,
+		.ages = &t->ages,
+		.terminal = &t->terminal,
+	};
+
+	if (t->options->json) {
+		print_json(sink, &answer);
+		return;
+	}
+	if (t->options->svg) {
+		print_svg(sink, &map);
+		return;
+	}
+	if (t->options->map)
+		print_map(sink, &map);
+	print_table(sink, &answer);
+}
+
+static int print_telling(const struct telling *t, const struct report *rep)
+{
+	struct sink sink;
+	int r = sink_open(&sink, t->options->svg ? options_stream(t->options->svg) : NULL, rep);
+
+	if (r)
+		return r;
+	write_answer(&sink, t);
+	r = sink_finish(&sink);
+	sink_close(&sink);
+	return r;
+}
+
+static enum exit_status make_rows_and_print(struct dmera *era, struct telling *t, struct tool *tool)
+{
+	const struct options *options = t->options;
+	enum row_form form = options->all || options->json ? ROWS_ALL : ROWS_FIT;
+	int r = dmera_get_facts(era, &t->facts, sizeof(t->facts));
 
 	if (r)
 		return status_of(r);
-	if (!rows_make(&found, era, stat, facts.era, options->all || options->json))
-		return status_of(report_nomem(&tool->report));
-	r = print(options->json ? write_json : write_answer, &answer, &tool->report);
-	rows_free(&found);
+	if (!rows_make(&t->rows, era, &t->stat, t->facts.era, form) ||
+	    !rows_make(&t->ages, era, &t->stat, t->facts.era, ROWS_AGES))
+		r = report_nomem(&tool->report);
+	else
+		r = print_telling(t, &tool->report);
+	rows_free(&t->rows);
+	rows_free(&t->ages);
 	if (r)
 		return status_of(r);
-	return tool_repair_status(tool, stat->counts.nr_unknown, facts.nr_problems, "blocks");
+	return tool_repair_status(tool, t->stat.counts.nr_unknown, t->facts.nr_problems, "blocks");
+}
+
+static bool make_map(struct telling *t)
+{
+	t->terminal = terminal_find();
+	return map_make(&t->map, t->facts.nr_blocks,
+			t->options->svg ? SVG_MAX_CELLS : map_max_cells(&t->terminal),
+			t->facts.era);
+}
+
+static enum exit_status read_and_print(struct dmera *era, struct telling *t, struct tool *tool)
+{
+	const struct era_chunk_listener listener = map_listener(&t->map);
+	enum exit_status status;
+	int r = dmera_get_stat(era, t->map.cells ? &listener : NULL, &t->stat);
+
+	if (r)
+		return status_of(r);
+	status = make_rows_and_print(era, t, tool);
+	era_counts_free(&t->stat.counts);
+	return status;
 }
 
 static enum exit_status tell_all(struct dmera *era, const struct options *options,
 				 struct tool *tool)
 {
-	struct dmera_stat stat;
+	struct telling t = {.options = options};
 	enum exit_status status;
-	int r = dmera_get_stat(era, &stat);
+	int r = dmera_get_facts(era, &t.facts, sizeof(t.facts));
 
 	if (r)
 		return status_of(r);
-	status = print_stat(era, &stat, options, tool);
-	era_counts_free(&stat.counts);
+	if ((options->map || options->svg) && !make_map(&t))
+		return status_of(report_nomem(&tool->report));
+	status = read_and_print(era, &t, tool);
+	map_free(&t.map);
 	return status;
 }
 
@@ -158,7 +218,7 @@ static enum exit_status print_changes(struct dmera *era, const struct dmera_chan
 	dmera_changes_get_totals(changes, &totals, sizeof(totals));
 	answer.nr_blocks = totals.nr_changed;
 	answer.nr_unknown = totals.nr_unknown;
-	r = print(options->json ? write_sum_json : write_sum, &answer, &tool->report);
+	r = print_sum_of(&answer, options, &tool->report);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");

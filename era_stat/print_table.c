@@ -128,8 +128,8 @@ static void print_foot(struct sink *sink, const struct stat_answer *answer)
 		    stat->nr_metadata_used, stat->nr_metadata_blocks, META_BLOCK_BYTES,
 		    share_text(stat->nr_metadata_used, stat->nr_metadata_blocks, share));
 	if (stat->nr_waiting)
-		sink_printf(sink, "to be digested:    %" PRIu32 " writeset%s\n",
-			    stat->nr_waiting, stat->nr_waiting == 1 ? "" : "s");
+		sink_printf(sink, "to be digested:    %" PRIu32 " writeset%s\n", stat->nr_waiting,
+			    stat->nr_waiting == 1 ? "" : "s");
 }
 
 void print_table(struct sink *sink, const struct stat_answer *answer)

@@ -8,22 +8,21 @@
 /* The distance of an era from the current one, below which it keeps a row of its own. */
 #define OWN_ROWS 8u
 
-/* Rows of one class become one: 0 .. OWN_ROWS - 1, and from there each power of two. */
-static uint32_t class_of(uint32_t era, uint32_t current_era)
+unsigned age_of(uint32_t era, uint32_t current_era)
 {
 	uint32_t distance = current_era > era ? current_era - era : 0;
-	uint32_t class = OWN_ROWS;
+	unsigned age = OWN_ROWS;
 
 	if (distance < OWN_ROWS)
 		return distance;
 	for (distance /= OWN_ROWS; distance > 1; distance /= 2)
-		class ++;
-	return class;
+		age++;
+	return age;
 }
 
 static bool belongs_to(const struct row *row, const struct era_count *count, uint32_t current_era)
 {
-	return class_of(row->last, current_era) == class_of(count->last, current_era);
+	return age_of(row->last, current_era) == age_of(count->last, current_era);
 }
 
 static void add_to(struct row *row, const struct era_count *count)
@@ -45,14 +44,15 @@ static void begin(struct rows *rows, const struct era_count *count)
 	};
 }
 
-static void fill(struct rows *rows, const struct era_counts *counts, uint32_t current_era, bool all)
+static void fill(struct rows *rows, const struct era_counts *counts, uint32_t current_era,
+		 enum row_form form)
 {
 	for (size_t i = counts->nr_rows; i-- > 0;) {
 		const struct era_count *count = &counts->rows[i];
 
 		if (!count->last)
 			rows->nr_never = count->nr_blocks;
-		else if (!all && rows->nr &&
+		else if (form == ROWS_AGES && rows->nr &&
 			 belongs_to(&rows->row[rows->nr - 1], count, current_era))
 			add_to(&rows->row[rows->nr - 1], count);
 		else
@@ -61,7 +61,7 @@ static void fill(struct rows *rows, const struct era_counts *counts, uint32_t cu
 }
 
 bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_stat *stat,
-	       uint32_t current_era, bool all)
+	       uint32_t current_era, enum row_form form)
 {
 	const struct era_counts *counts = &stat->counts;
 
@@ -71,7 +71,9 @@ bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_st
 	};
 	if (!rows->row)
 		return false;
-	fill(rows, counts, current_era, all || counts->nr_rows <= MAX_ROWS);
+	if (form == ROWS_FIT)
+		form = counts->nr_rows > MAX_ROWS ? ROWS_AGES : ROWS_ALL;
+	fill(rows, counts, current_era, form);
 	for (size_t i = 0; i < rows->nr; i++) {
 		struct row *row = &rows->row[i];
 

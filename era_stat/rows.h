@@ -25,10 +25,20 @@ struct rows {
 	uint64_t nr_unknown;
 };
 
-/* all: one row for each era; or else, if they are many, the older the more eras to a row.
- * Returns false if there is no memory. */
+/* Eras by their distance from the current one: each of the newest is a class of its own, and from
+ * there on all between one power of two and the next. */
+#define NR_AGES 40u
+unsigned age_of(uint32_t era, uint32_t current_era);
+
+enum row_form {
+	ROWS_ALL,  /* one for each era */
+	ROWS_AGES, /* one for each age */
+	ROWS_FIT,  /* one for each era, unless they are many */
+};
+
+/* Returns false if there is no memory. */
 bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_stat *stat,
-	       uint32_t current_era, bool all) must_check;
+	       uint32_t current_era, enum row_form form) must_check;
 
 void rows_free(struct rows *rows);
 

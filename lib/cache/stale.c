@@ -18,6 +18,7 @@
 #include "cache/growing_bits.h"
 #include "cache/mappings.h"
 #include "ondisk/era_disk.h"
+#include "xml/escape.h"
 
 #define DIRTY_NAMED 20u
 #define LINE_BYTES 1024u /* of a line of messages, at most */
@@ -36,30 +37,6 @@ struct cache_job {
 static bool want_xml(const struct cache_job *job)
 {
 	return job->question->format == CACHE_XML;
-}
-
-static void put_escaped(struct sink *sink, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			sink_printf(sink, "&amp;");
-			break;
-		case '<':
-			sink_printf(sink, "&lt;");
-			break;
-		case '"':
-			sink_printf(sink, "&quot;");
-			break;
-		case '\t':
-		case '\n':
-		case '\r': /* would be read as a space */
-			sink_printf(sink, "&#%d;", *text);
-			break;
-		default:
-			sink_write(sink, text, 1);
-		}
-	}
 }
 
 static int check_sizes(const struct cache_job *job, const struct cache_header *header)
@@ -89,11 +66,11 @@ static int on_begin(void *ctx, const struct cache_header *header)
 	if (!want_xml(job))
 		return 0;
 	sink_printf(&job->spool, "<superblock uuid=\"");
-	put_escaped(&job->spool, header->uuid);
+	xml_put_escaped(&job->spool, header->uuid);
 	sink_printf(&job->spool,
 		    "\" block_size=\"%" PRIu32 "\" nr_cache_blocks=\"%" PRIu32 "\" policy=\"",
 		    header->block_size, header->nr_cache_blocks);
-	put_escaped(&job->spool, header->policy);
+	xml_put_escaped(&job->spool, header->policy);
 	sink_printf(&job->spool, "\" hint_width=\"%" PRIu32 "\">\n  <mappings>\n",
 		    header->hint_width);
 	return sink_failed(&job->spool);
@@ -204,7 +181,7 @@ static int on_hint(void *ctx, uint32_t cache_block, const char *data)
 	if (growing_bits_test(&job->stale, cache_block))
 		return 0;
 	sink_printf(&job->spool, "    <hint cache_block=\"%" PRIu32 "\" data=\"", cache_block);
-	put_escaped(&job->spool, data);
+	xml_put_escaped(&job->spool, data);
 	sink_printf(&job->spool, "\"/>\n");
 	return sink_failed(&job->spool);
 }

@@ -40,8 +40,9 @@ struct dmera_stat {
 	uint32_t nr_waiting;			       /* writesets that are to be digested */
 };
 
-/* Reads all of them; on success, free the counts by era_counts_free(). */
-int dmera_get_stat(struct dmera *era, struct dmera_stat *stat) DMERA_MUST_CHECK;
+/* Reads all of them, and shows them to a listener, if it isn't NULL; on success, free the counts by era_counts_free(). */
+int dmera_get_stat(struct dmera *era, const struct era_chunk_listener *listener,
+		   struct dmera_stat *stat) DMERA_MUST_CHECK;
 
 /* Does a writeset of one of these eras wait to be digested?  Metadata must be open. */
 bool dmera_is_waiting(const struct dmera *era, uint32_t first, uint32_t last);

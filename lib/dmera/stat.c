@@ -23,7 +23,8 @@ bool dmera_is_waiting(const struct dmera *era, uint32_t first, uint32_t last)
 	return false;
 }
 
-int dmera_get_stat(struct dmera *era, struct dmera_stat *stat)
+int dmera_get_stat(struct dmera *era, const struct era_chunk_listener *listener,
+		   struct dmera_stat *stat)
 {
 	const struct superblock *live;
 	int r;
@@ -34,7 +35,7 @@ int dmera_get_stat(struct dmera *era, struct dmera_stat *stat)
 		return dmera_misused(era, "dmera_get_stat: no metadata are open");
 	r = dmera_rewind(era);
 	if (!r)
-		r = era_counts_read(era->view, &stat->counts);
+		r = era_counts_read_with(era->view, listener, &stat->counts);
 	r = era_view_revalidate(era->view, r);
 	if (r) {
 		era_counts_free(&stat->counts);

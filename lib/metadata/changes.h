@@ -24,12 +24,6 @@ int era_changes_allowed(struct era_view *view, uint32_t since) must_check;
  * Stretches that are listed because they could not be read are reported as notes. */
 int era_changes_read(struct era_view *view, uint32_t since, struct era_changes *changes) must_check;
 
-/* Who wants to see each chunk of the era map that this takes, too. */
-struct era_chunk_listener {
-	void *ctx;
-	void (*on_chunk)(void *ctx, const struct era_chunk *chunk);
-};
-
 /* The same, in one pass with a listener.  What it has been told counts only when this succeeds. */
 int era_changes_read_with(struct era_view *view, uint32_t since,
 			  const struct era_chunk_listener *listener,

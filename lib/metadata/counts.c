@@ -10,7 +10,6 @@
 
 #include "base/bits.h"
 #include "base/buffer.h"
-#include "metadata/map.h"
 #include "metadata/view_internal.h"
 
 #define TABLE_BITS BUFFER_SIZE(21u, 4u)
@@ -136,7 +135,8 @@ static int make_rows(const struct counting *counting, struct era_counts *counts)
 	return 0;
 }
 
-static int read_map(struct era_view *view, struct counting *counting)
+static int read_map(struct era_view *view, const struct era_chunk_listener *listener,
+		    struct counting *counting)
 {
 	struct era_chunk chunk;
 	struct era_map *map;
@@ -150,12 +150,20 @@ static int read_map(struct era_view *view, struct counting *counting)
 			r = report_nomem(view->dev.rep);
 			break;
 		}
+		if (listener)
+			listener->on_chunk(listener->ctx, &chunk);
 	}
 	era_map_close(map);
 	return r;
 }
 
 int era_counts_read(struct era_view *view, struct era_counts *counts)
+{
+	return era_counts_read_with(view, NULL, counts);
+}
+
+int era_counts_read_with(struct era_view *view, const struct era_chunk_listener *listener,
+			 struct era_counts *counts)
 {
 	struct counting counting = {
 		.table.slots = calloc(NR_SLOTS, sizeof(struct slot)),
@@ -165,7 +173,7 @@ int era_counts_read(struct era_view *view, struct era_counts *counts)
 	*counts = (struct era_counts){0};
 	if (!counting.table.slots)
 		return report_nomem(view->dev.rep);
-	r = read_map(view, &counting);
+	r = read_map(view, listener, &counting);
 	if (!r && make_rows(&counting, counts))
 		r = report_nomem(view->dev.rep);
 	free(counting.table.slots);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "metadata/map.h"
 #include "metadata/view.h"
 
 struct era_count {
@@ -26,6 +27,10 @@ struct era_counts {
  * So the memory has a bound.
  */
 int era_counts_read(struct era_view *view, struct era_counts *counts) must_check;
+
+/* The same, in one pass with a listener, or NULL. */
+int era_counts_read_with(struct era_view *view, const struct era_chunk_listener *listener,
+			 struct era_counts *counts) must_check;
 
 void era_counts_free(struct era_counts *counts);
 

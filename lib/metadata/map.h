@@ -27,6 +27,12 @@ struct era_chunk {
 	const uint64_t *lost;
 };
 
+/* Who wants to see each chunk that something else reads. */
+struct era_chunk_listener {
+	void *ctx;
+	void (*on_chunk)(void *ctx, const struct era_chunk *chunk);
+};
+
 struct era_map;
 
 /* The view must outlive the map. */

@@ -62,6 +62,10 @@ same_as_the_dump() {
 	grep -q '^61 blocks' got
 	status_is 2 era_stat --snapshot-era 8 --since 4 "$image"
 	status_is 2 era_stat --all --since 4 "$image"
+	status_is 2 era_stat --map --since 4 "$image"
+	status_is 2 era_stat --svg x --since 4 "$image"
+	status_is 2 era_stat --map --json "$image"
+	status_is 2 era_stat --svg "$image" "$image"
 }
 
 @test "the table: what is current, what waits, what was never written; in 80 columns" {
@@ -109,6 +113,37 @@ metadata() {
 	metadata $(seq 1 23)
 	status_is 0 era_stat made >folded
 	[ "$(grep -Ec '^ +[0-9]+ ' folded)" = 23 ]
+}
+
+# Blocks 0-63 in era 2000, 1 of the next 64 in era 1999, the next 64 in era 7.
+@test "the map: the newest era of each cell, and how much of it; by letters, colours, in any width" {
+	metadata $(yes 2000 | head -n 64) 1999 $(yes 0 | head -n 63) $(yes 7 | head -n 64)
+	COLUMNS=76 LC_ALL=C status_is 0 era_stat --map made >got
+	head -n 1 got | grep -q '^   0 bytes A\{16\}b\.\{15\}C\{16\}\.\{16\}$'
+	[ "$(grep -c '^ \{,9\}[0-9.]* [Mk]*i*[Bb][ytes]* [A-Za-z.]*$' got)" -gt 1 ]
+	grep -q '^ *A 2000  B 1999  C 7  \. never$' got
+	grep -q '^current era: ' got
+	COLUMNS=200 LC_ALL=C.UTF-8 status_is 0 era_stat --map made >got
+	head -n 1 got | grep -q '^   0 bytes A\{32\}b·\{31\}C\{32\}·'
+	need script
+	TERM=xterm-256color COLORTERM='' COLUMNS=76 LC_ALL=C script -qec 'era_stat --map made' /dev/null </dev/null >got
+	head -n 1 got | grep -q "$(printf '^   0 bytes \033\\[38;5;[0-9]*m#\{16\}\033\\[0m\033\\[38;5;[0-9]*m:\033')"
+	NO_COLOR=1 TERM=xterm-256color COLUMNS=76 script -qec 'era_stat --map made' /dev/null </dev/null >got
+	fails grep -q "$(printf '\033')" got
+}
+
+@test "the picture: well-formed, as many bars as eras, any name" {
+	need xmllint
+	metadata 2000 1999 7
+	cp made 'a&b <c>'
+	status_is 0 era_stat --svg - 'a&b <c>' >got.svg
+	xmllint --noout got.svg
+	[ "$(xmllint --xpath 'string(/*/*[local-name() = "title"])' got.svg)" = 'a&b <c>' ]
+	[ "$(grep -c '>era [0-9]*<' got.svg)" = 3 ]
+	grep -q '>never written<' got.svg
+	status_is 0 era_stat --svg out.svg made >got
+	[ ! -s got ]
+	xmllint --noout out.svg
 }
 
 @test "damage is refused; with --repair what is unknown has a row, and all sums have it" {

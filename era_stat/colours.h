@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One colour per age, from bright yellow for the newest to dark blue for the oldest: the brightness
+ * alone tells them apart, too. */
+#ifndef ERA_STAT_COLOURS_H
+#define ERA_STAT_COLOURS_H
+
+#include <stdint.h>
+
+struct colour {
+	uint8_t red, green, blue;
+};
+
+/* Of the nr colours that are wanted, number i. */
+struct colour colour_of(unsigned i, unsigned nr);
+
+/* The nearest of the 256 of a terminal. */
+unsigned colour_256(struct colour colour);
+
+#endif
