@@ -60,7 +60,8 @@ static const struct option_table table = {
 			[STATUS_OK] = "sound or repaired",
 			[STATUS_DAMAGED] = "damaged",
 			[STATUS_SYSTEM] = "system error",
-			[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+			[STATUS_NO_ANSWER] =
+				"no metadata snapshot is held, or metadata that changed meanwhile",
 		},
 	.check = check_options,
 };

@@ -55,7 +55,8 @@ static const struct option_table table = {
 			[STATUS_OK] = "done",
 			[STATUS_DAMAGED] = "damaged",
 			[STATUS_SYSTEM] = "system error",
-			[STATUS_NO_ANSWER] = "no metadata snapshot is held",
+			[STATUS_NO_ANSWER] =
+				"no metadata snapshot is held, or metadata that changed meanwhile",
 			[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
 		},
 	.check = check_options,

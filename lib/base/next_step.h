@@ -29,6 +29,7 @@
 	"take one by the message take_metadata_snap, or stop the target and read the live metadata"
 #define NEXT_DROP_AND_TAKE "drop it and take another"
 #define NEXT_STOP_AND_TAKE "stop what writes, drop it and take another"
+#define NEXT_STOP_WRITER "stop what writes to them, and read them again"
 #define NEXT_READ_AGAIN "take another, and hold it until the end"
 
 /* A cache. */

@@ -505,6 +505,23 @@ static int explain(struct check *check, const struct problem *p)
 	return check->result->is_explained ? 0 : r;
 }
 
+/* What was found in metadata that changed meanwhile means nothing. */
+static int check_unchanged(struct check *check)
+{
+	const struct era_check_result *result = check->result;
+	int r = result->nr_fatal ? ERA_DAMAGED : 0;
+
+	r = era_live_revalidate(check->dev, result->live.sb.csum, r);
+	return r == ERA_DAMAGED ? 0 : r;
+}
+
+static int check_live(struct check *check)
+{
+	int r = check_all(check);
+
+	return r || check->result->nr_read_errors ? r : check_unchanged(check);
+}
+
 static int check_scope(struct check *check)
 {
 	struct era_check_result *result = check->result;
@@ -528,7 +545,7 @@ static int check_scope(struct check *check)
 	r = prepare(check);
 	if (r)
 		return r;
-	return check->scope == ERA_CHECK_SNAPSHOT ? check_held_snapshot(check) : check_all(check);
+	return check->scope == ERA_CHECK_SNAPSHOT ? check_held_snapshot(check) : check_live(check);
 }
 
 /* What is left to say of the repaired metadata must be nothing. */

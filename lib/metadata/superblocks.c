@@ -93,12 +93,30 @@ int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superbl
 	r = era_read_live_superblock(dev, snapshot, &sbs->live, &p);
 	if (!r) {
 		sbs->view = sbs->live;
+		sbs->csum = sbs->live.csum;
 		return snapshot ? read_snapshot(dev, sbs) : 0;
 	}
 	if (r != ERA_DAMAGED)
 		return r;
 	report_problem(dev->rep, &p);
 	return first_block_refuse(dev, &p);
+}
+
+int era_live_revalidate(struct blk_dev *dev, uint32_t csum, int r)
+{
+	struct superblock now;
+	int found;
+
+	if (r && r != ERA_DAMAGED)
+		return r;
+	found = superblock_read_any(dev, 0, &now);
+	if (found < 0)
+		return found;
+	if (found && now.csum == csum)
+		return r;
+	return report_fail(dev->rep, ERA_NO_ANSWER,
+			   "%s: the metadata were changed while they were read: " NEXT_STOP_WRITER,
+			   dev->path);
 }
 
 /* 1 when the snapshot that was read is still the one that is held, 0 when not. */

@@ -13,6 +13,7 @@
 struct era_superblocks {
 	struct superblock live; /* block 0 */
 	struct superblock view; /* the view's own: block 0, or the clone */
+	uint32_t csum;		/* of block 0 as it was read, whatever is corrected in it */
 };
 
 /* Reads them.  If there is no snapshot, reports "no current metadata snap" and returns
@@ -30,6 +31,11 @@ int era_read_live_superblock(struct blk_dev *dev, bool shared, struct superblock
  * ERA_SYS. */
 int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct superblock *clone,
 		   struct problem *p) must_check;
+
+/* The result of reading the live metadata, if the reading ended with r and block 0 had this checksum
+ * when it began.  Whoever writes to metadata writes the superblock last: if it is another one by now,
+ * ERA_NO_ANSWER, damage or not; otherwise r. */
+int era_live_revalidate(struct blk_dev *dev, uint32_t csum, int r) must_check;
 
 /* The result of reading the snapshot, if the reading ended with r: if the snapshot was dropped or
  * replaced meanwhile, ERA_NO_ANSWER, damage or not; otherwise r.  live and clone: the superblocks

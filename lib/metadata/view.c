@@ -48,8 +48,10 @@ static int prepare_walk(struct era_view *view)
 
 int era_view_revalidate(struct era_view *view, int r)
 {
-	if (!(view->flags & ERA_VIEW_SNAPSHOT))
+	if (view->flags & ERA_VIEW_BORROWED)
 		return r;
+	if (!(view->flags & ERA_VIEW_SNAPSHOT))
+		return era_live_revalidate(&view->dev, view->csum, r);
 	return era_snapshot_revalidate(&view->dev, &view->live, &view->sb, r);
 }
 
@@ -102,6 +104,7 @@ int era_view_begin(struct era_view **out, struct blk_dev *dev, const struct era_
 		.flags = flags,
 		.live = sbs->live,
 		.sb = sbs->view,
+		.csum = sbs->csum,
 	};
 	r = view_check_size(view);
 	if (!r)
@@ -119,6 +122,7 @@ int era_view_restart(struct era_view *view, const struct report *rep)
 		.flags = view->flags,
 		.live = view->live,
 		.sb = view->sb,
+		.csum = view->csum,
 		.nr_problems = view->nr_problems,
 	};
 	return begin(view);

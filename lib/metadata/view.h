@@ -53,8 +53,9 @@ void era_view_close(struct era_view *view);
  * it can't be read, but begun again, revalidated and closed. */
 int era_view_restart(struct era_view *view, const struct report *rep) must_check;
 
-/* The result of reading the view, if the reading ended with r.  If the snapshot was dropped or
- * replaced meanwhile, ERA_NO_ANSWER, damage or not; otherwise r. */
+/* The result of reading the view, if the reading ended with r.  If the metadata were
+ * changed meanwhile, or the snapshot was dropped or replaced, ERA_NO_ANSWER, damage or not;
+ * otherwise r. */
 int era_view_revalidate(struct era_view *view, int r) must_check;
 
 /* The view's own superblock, and the live one; they differ only for a snapshot's view. */

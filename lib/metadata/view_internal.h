@@ -31,6 +31,7 @@ struct era_view {
 	unsigned flags;
 	struct superblock live; /* block 0 */
 	struct superblock sb;	/* the view's own: block 0, or the clone */
+	uint32_t csum;		/* of block 0 when it was read first */
 	struct walk walk;
 	uint64_t *seen;		    /* one bit per metadata block: reached in this view */
 	uint64_t *multiply_claimed; /* with repair: any of the pointers to it may be wrong */

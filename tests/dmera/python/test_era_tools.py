@@ -72,6 +72,24 @@ class TestAnswers(OnImages):
             with self.assertRaises(era_tools.NoAnswer):
                 era.changes(era.facts.era + 2)
 
+    def test_metadata_that_change_while_they_are_open(self):
+        path = self.put("002-crash")
+        with era_tools.open(path) as era:
+            with open(path, "r+b") as file:
+                file.write(image("001-clean-stop"))
+            for _ in range(2):
+                with self.assertRaisesRegex(era_tools.NoAnswer, "changed while they were read"):
+                    era.changes(1)
+
+        def change(done, total):
+            if done == 5:
+                with open(path, "r+b") as file:
+                    file.write(image("001-clean-stop"))
+
+        path = self.put("002-crash")
+        with self.assertRaisesRegex(era_tools.NoAnswer, "changed while they were read"):
+            era_tools.check(path, on_progress=change)
+
     def test_snapshot(self):
         notes = []
         path = self.put("022-snapshot-moved-on")
