@@ -108,12 +108,14 @@ static const char *number_in(const char *path)
 	return NULL;
 }
 
-/* Digits alone, or -1. */
+/* Digits as the system writes them, or -1: what has another name is another file to all else. */
 static int parse_descriptor(const char *number)
 {
 	uint64_t fd = 0;
 	const char *c = number;
 
+	if (*c == '0' && c[1])
+		return -1;
 	for (; *c >= '0' && *c <= '9'; c++)
 		if (!checked_mul(fd, 10, &fd) || !checked_add(fd, (uint64_t)(*c - '0'), &fd))
 			return -1;
@@ -142,8 +144,15 @@ static int descriptor_of(struct sink *sink, int *descriptor)
 	return sink->error;
 }
 
+/* A descriptor that an exec closes was not there when the program began: it is one of ours. */
 static int open_descriptor(struct sink *sink, int descriptor)
 {
+	int flags = fcntl(descriptor, F_GETFD);
+
+	if (flags >= 0 && flags & FD_CLOEXEC) {
+		errno = EBADF;
+		return fail(sink, "cannot open");
+	}
 	sink->fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 	return sink->fd < 0 ? fail(sink, "cannot open") : 0;
 }
@@ -186,7 +195,7 @@ static int open_path(struct sink *sink)
 
 static int open_gz(struct sink *sink)
 {
-	int fd = dup(sink->fd);
+	int fd = fcntl(sink->fd, F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
 		return fail(sink, "cannot open");

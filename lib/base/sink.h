@@ -42,7 +42,7 @@ struct sink {
  * and sink_finish() renames it, with the old file's mode, owner and attributes
  * (base/attributes.h). If a file has appeared in a new one's place meanwhile, that is an error,
  * and the file stays. Anything else is written in place.  If the name ends in .gz, the output is
- * compressed. */
+ * compressed.  A name in /dev/fd is a descriptor that the process was started with. */
 int sink_open(struct sink *sink, const char *path, const struct report *rep) must_check;
 
 /* A sink that keeps its text in memory, or in a nameless file, for sink_unspool(). */
