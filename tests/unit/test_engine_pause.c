@@ -90,6 +90,14 @@ static void begin_call(struct call *call, void *(*what)(void *), uint32_t ms)
 	assert_int_equal(pthread_create(&call->thread, NULL, what, call), 0);
 }
 
+/* Until it holds requests back, however late its thread comes to it. */
+static void begin_pause(struct call *call, uint32_t ms)
+{
+	begin_call(call, pause_target, ms);
+	while (!engine_is_paused(engine))
+		usleep(1000);
+}
+
 static int end_call(struct call *call)
 {
 	pthread_join(call->thread, NULL);
@@ -109,7 +117,7 @@ static void test_holds_back_and_waits(void **state)
 
 	(void)state;
 	assert_int_equal(engine_mark(engine, BLOCK_BYTES, 1, &req), 0);
-	begin_call(&pause, pause_target, LONG_MS);
+	begin_pause(&pause, LONG_MS);
 	assert_true(still_waits(&pause));
 	begin_call(&mark, mark_block, 0);
 	assert_true(still_waits(&mark));
@@ -143,7 +151,7 @@ static void test_waits_for_both_eras(void **state)
 	assert_int_equal(engine_mark(engine, 0, 1, &old), 0);
 	begin_call(&message, checkpoint, 0);
 	mark_in_another_era(engine, BLOCK_BYTES, old, &new);
-	begin_call(&pause, pause_target, LONG_MS);
+	begin_pause(&pause, LONG_MS);
 	assert_true(still_waits(&pause));
 	assert_true(still_waits(&message));
 	engine_done(engine, old);
@@ -240,7 +248,7 @@ static void test_gives_up(void **state)
 	begin_call(&mark, mark_block, 0);
 	assert_int_equal(end_call(&mark), 0);
 
-	begin_call(&pause, pause_target, LONG_MS);
+	begin_pause(&pause, LONG_MS);
 	assert_true(still_waits(&pause));
 	engine_drop_pause(engine, 0);
 	assert_int_equal(end_call(&pause), ERA_NO_ANSWER);
