@@ -323,5 +323,5 @@ passively() {
 }
 
 @test "a witness is made while writers and checkpoints go on, and is true" {
-	play witness "${ERA_WITNESS_SECONDS:-3}"
+	play witness "${ERA_WITNESS_SECONDS:-2}"
 }
