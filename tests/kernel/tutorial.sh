@@ -40,6 +40,9 @@ make_lvm() {
 		set -eu
 		copy() { dd if="$1" of="$2" bs=1M iflag=direct oflag=direct status=none; }
 		spare=/dev/ubdc
+		if [ -e /proc/$$/fd/9 ]; then
+			echo "File descriptor 9 leaked on ${0##*/} invocation." >&2
+		fi
 		for word; do name=${word#vg/}; done
 		case ${0##*/} in
 		lvcreate)
