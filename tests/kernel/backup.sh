@@ -4,7 +4,8 @@
 # Incremental backup of a device that is written to all the time. The barrier is the tutorial's own
 # script, in $folder/page. The stack, from above:
 #	era	the target; its metadata are on /dev/ubda
-#	slow	a delay, so that some writes are always marked but not yet done
+#	slow	a delay, so that some writes are always marked but not yet done; a flush does not wait for
+#		them
 #	storage	what can be stopped for an instant, as storage does that makes snapshots
 #	disk
 # What an administrator does in the guest is done here, in the same order; what a generation leaves
@@ -33,7 +34,7 @@ make_stack() {
 	dmsetup create storage --noudevsync --table "0 $disk_sectors linear $disk 0"
 	dmsetup mknodes
 	dmsetup create slow --noudevsync --table "0 $disk_sectors delay \
-		/dev/mapper/storage 0 0 /dev/mapper/storage 0 $milliseconds"
+		/dev/mapper/storage 0 0 /dev/mapper/storage 0 $milliseconds /dev/mapper/storage 0 0"
 	dmsetup mknodes
 	mkdir "$store"
 	mount -t hostfs none "$store" -o "$folder"
