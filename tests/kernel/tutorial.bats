@@ -27,13 +27,14 @@ boot() {
 
 # Numbers of seconds since 1970 are eras by the clock: they count from the first one. How many metadata
 # blocks are in use, and which, depends on what the kernel has digested by then, and so does the number
-# of writesets, and the era in which a device is full; what a cache counts depends on its policy.
+# of writesets, and the era in which a device is full; what a cache holds and counts depends on its
+# policy.
 comparable() {
 	sed 's,[0-9]*/256,N/256,g
 		s,\(N/256 [0-9]*\) [0-9]*$,\1 SNAPSHOT,
 		s,[0-9]* archived writesets*,N archived writesets,
 		s/\(dump.s, \|sound: era \)[0-9]\{1,4\}\([:,]\)/\1SMALL\2/
-		s,\(/96\)\( [0-9]*\)\{6\},\1 COUNTERS,
+		s,[0-9]*/96\( [0-9]*\)\{6\},N/96 COUNTERS,
 		s, $,,' | awk '{
 		rest = $0
 		line = ""
@@ -97,13 +98,12 @@ as_on_the_page() {
 @test "cache rollback" {
 	boot rollback
 	as_on_the_page rollback the-snapshot.1 the-rollback.1
-	grep '^rolled back: 60/96' console.rollback
-	[ "$(grep -c '^fails: ' console.rollback)" = 2 ]
+	[ "$(sed -n 's/^rolled back: \([0-9]*\) kept/\1/p' console.rollback)" -ge 40 ]
+	[ "$(grep -c '^fails: ' console.rollback)" = 3 ]
 	grep "^recorded: $(($(first_era console.rollback) + 10)) 7 $(($(first_era console.rollback) + 10))" console.rollback
 	boot after_crash
-	[ "$(grep -c '^fails: ' console.after_crash)" = 3 ]
-	grep '^rolled back: ' console.after_crash
-	fails grep '^rolled back: 0/96' console.after_crash
+	[ "$(grep -c '^fails: ' console.after_crash)" = 5 ]
+	[ "$(sed -n 's/^rolled back: \([0-9]*\) kept/\1/p' console.after_crash)" -ge 40 ]
 }
 
 @test "what can go wrong: a crash, a snapshot that was left over, lost metadata, a resize" {
