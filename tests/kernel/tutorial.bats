@@ -7,6 +7,9 @@
 load ../lib/common
 load kernel
 
+# A boot runs hundreds of small programs.
+guest_seconds=${ERA_GUEST_SECONDS:-400}
+
 setup() {
 	need_kernel
 	need_ours era_check era_format era_invalidate
@@ -84,15 +87,15 @@ as_on_the_page() {
 	need /sbin/mke2fs /sbin/e2fsck /sbin/debugfs /sbin/fsfreeze
 	boot frozen
 	sed -n 's/^clean: //p' console.frozen >got
-	printf '%s\n' "2 2" "3 3" "2 2" "3 3" | diff -u - got
-	grep '^as it was: 3' console.frozen
+	printf '%s\n' "2 2" "3 3" "2 2" | diff -u - got
+	grep '^as it was: 2' console.frozen
 }
 
 @test "scripts stop at what fails, and leave the last backup as it was" {
 	boot stops
 	grep '^stopped' console.stops
 	[ "$(grep -c '^fails: ' console.stops)" = 7 ]
-	[ "$(grep -c '^backed up: ' console.stops)" = 5 ]
+	[ "$(grep -c '^backed up: ' console.stops)" = 4 ]
 }
 
 @test "cache rollback" {

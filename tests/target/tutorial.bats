@@ -112,10 +112,24 @@ nr_changed() {
 	local first
 	cp disk.img copy
 	first=$(era_ctl disk.ctl checkpoint)
+	era_ctl --output=last.witness disk.ctl witness
 	use 3
 	use 100 2
 	sed -n 's/^# //p' bin/without-the-kernel.2 | sed "s/since=[0-9]*/since=$first/" >typed
 	bash -e typed
 	cmp disk.img copy
+	[ -s new.witness ]
+
+	# A witness of what these metadata were not.
+	cp new.witness last.witness
+	target_stop
+	status_is 0 era_format --force --block-size 64k --origin disk.img --era 1000 disk.meta
+	serve
+	for n in 1 2 3; do
+		era_ctl disk.ctl checkpoint
+	done
+	sed -i 's/since=[0-9]*/since=1002/' typed
+	fails bash -e typed >said 2>&1
+	grep "last.witness" said
 	fails grep -q 'since=1795862401' typed
 }
