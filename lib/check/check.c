@@ -571,38 +571,6 @@ static int check_repaired(struct blk_dev *dev, const struct report *rep,
 	return 0;
 }
 
-static bool is_cut(const struct era_check_result *result)
-{
-	return result->is_cut;
-}
-
-static bool is_of_counts(const struct era_check_result *result)
-{
-	return !result->nr_others && !result->repair.tried;
-}
-
-static bool has_snapshot(const struct era_check_result *result)
-{
-	return result->live.present && result->live.sb.metadata_snap;
-}
-
-const char *era_check_next_step(const struct era_check_result *result)
-{
-	static const struct {
-		bool (*applies)(const struct era_check_result *result);
-		const char *step;
-	} steps[] = {
-		{is_cut, NEXT_WHOLE_COPY},
-		{is_of_counts, NEXT_REPAIR_COUNTS},
-		{has_snapshot, NEXT_REPAIR_OR_DROP},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		if (steps[i].applies(result))
-			return steps[i].step;
-	return NEXT_REPAIR;
-}
-
 int era_check_dev(struct blk_dev *dev, enum era_check_scope scope, const struct report *rep,
 		  struct era_check_result *result)
 {

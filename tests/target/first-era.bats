@@ -70,3 +70,15 @@ begins() {
 		[ ! -e meta ]
 	done
 }
+
+# The target opens metadata in its own way.
+@test "what is no metadata is named, and left alone" {
+	printf '\272\122\234\001' | dd of=meta bs=1 seek=32 conv=notrunc status=none
+	truncate -s 1M meta
+	cp meta before
+	target_fails file disk era-metadata=meta
+	grep "meta: holds metadata of dm-thin, and no dm-era metadata" said
+	target_fails file disk era-metadata=meta era-block-size=64k era-format=yes
+	grep "meta: holds metadata of dm-thin, and no dm-era metadata" said
+	cmp meta before
+}
