@@ -92,6 +92,17 @@ static void say_sound(const struct era_check_result *result, const char *path)
 		   sb->metadata_snap ? ", metadata snapshot held" : "");
 }
 
+/* What there is instead of a superblock has been said, and what to do. */
+static void say_problems(struct tool *tool, const struct era_check_result *result,
+			 enum exit_status status)
+{
+	bool is_told = status == STATUS_OK || result->is_explained;
+
+	tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems%s%s", tool->path,
+		 result->nr_fatal, result->nr_non_fatal, is_told ? "" : ": ",
+		 is_told ? "" : era_check_next_step(result));
+}
+
 static void say_summary(struct tool *tool, const struct era_check_result *result,
 			const struct options *options, enum exit_status status)
 {
@@ -99,12 +110,8 @@ static void say_summary(struct tool *tool, const struct era_check_result *result
 		tool_say(tool,
 			 "%s: repaired: a new space map of %" PRIu64 " blocks has the right counts",
 			 tool->path, result->repair.nr_written);
-	} else if (result->is_explained) {
-		return;
 	} else if (result->nr_fatal || result->nr_non_fatal) {
-		tool_say(tool, "%s: %" PRIu64 " fatal and %" PRIu64 " non-fatal problems%s%s",
-			 tool->path, result->nr_fatal, result->nr_non_fatal, status ? ": " : "",
-			 status ? era_check_next_step(result) : "");
+		say_problems(tool, result, status);
 		return;
 	}
 	if (status != STATUS_OK || tool->quiet || options->json)

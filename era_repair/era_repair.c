@@ -126,7 +126,7 @@ static int print_json(const struct options *options, const struct outcome *outco
 static void describe_kept(const struct outcome *outcome, char *text, size_t size)
 {
 	if (!outcome->nr_lost)
-		snprintf(text, size, "all blocks keep their era: the next backup is as usual");
+		snprintf(text, size, "all blocks keep their era");
 	else if (!outcome->nr_kept)
 		snprintf(text, size, "no block keeps its era: the next backup copies all of them");
 	else

@@ -102,6 +102,7 @@ static bool is_named(const struct finding *f)
 	       (f->first == FIRST_OTHER || f->first == FIRST_ZERO || f->content.in_first_block);
 }
 
+/* One that lies elsewhere may also be a remnant, on a device whose superblock was destroyed. */
 static int refuse_named(struct blk_dev *dev, const struct finding *f)
 {
 	const struct content *content = &f->content;
@@ -111,6 +112,11 @@ static int refuse_named(struct blk_dev *dev, const struct finding *f)
 			dev->rep, ERA_DAMAGED,
 			"%s: holds a superblock of dm-era with %s written over it: " NEXT_SALVAGE,
 			dev->path, content->name);
+	if (!content->in_first_block)
+		return report_fail(dev->rep, ERA_DAMAGED,
+				   "%s: has the signature of %s, and no superblock of dm-era; if "
+				   "there were metadata, " NEXT_SALVAGE,
+				   dev->path, content->name);
 	return report_fail(dev->rep, ERA_DAMAGED, "%s: holds %s, and no dm-era metadata%s%s",
 			   dev->path, content->name, content->hint ? ": " : "",
 			   content->hint ? content->hint : "");
@@ -156,5 +162,7 @@ void first_block_note(struct blk_dev *dev)
 	struct finding f;
 
 	if (!look(dev, &f) && is_named(&f))
-		report_note(dev->rep, "%s: holds %s", dev->path, f.content.name);
+		report_note(dev->rep, "%s: %s %s", dev->path,
+			    f.content.in_first_block ? "holds" : "has the signature of",
+			    f.content.name);
 }

@@ -41,10 +41,10 @@ tells() {
 # The ways that search a device without a superblock tell what they search.
 goes_on() {
 	status_is 1 era_repair -i "$1" -o new || return
-	says "$1: holds $2" || return
+	says "$1: $2" || return
 	[ ! -e new ] || return
 	status_is 1 era_dump --repair "$1" >out || return
-	says "$1: holds $2"
+	says "$1: $2"
 }
 
 @test "filesystems, also behind a first block of zeroes, and partition tables" {
@@ -53,10 +53,10 @@ goes_on() {
 	truncate -s 8M ext
 	mkfs.ext4 -q -F -L data ext
 	tells ext "holds an ext4 filesystem, label data, and no dm-era metadata: is it the tracked device itself?"
-	goes_on ext "an ext4 filesystem, label data"
+	goes_on ext "holds an ext4 filesystem, label data"
 	printf '_BHRfS_M' | put btrfs 65600
-	tells btrfs "holds a btrfs filesystem, and no dm-era metadata: is it the tracked device itself?"
-	goes_on btrfs "a btrfs filesystem"
+	tells btrfs "has the signature of a btrfs filesystem, and no superblock of dm-era; if there were metadata, only"
+	goes_on btrfs "has the signature of a btrfs filesystem"
 	printf 'LUKS\272\276\0\001' | put luks 0
 	tells luks "holds a LUKS volume, and no dm-era metadata: is it the tracked device itself?"
 }
@@ -67,7 +67,7 @@ goes_on() {
 	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\0\001\0' | put meta 446
 	printf '\125\252' | put meta 510
 	tells meta "holds a superblock of dm-era with a partition table of type dos written over it: only era repair"
-	goes_on meta "a partition table of type dos"
+	goes_on meta "holds a partition table of type dos"
 }
 
 @test "metadata of other targets, images of disks, and compressed files" {
@@ -76,7 +76,7 @@ goes_on() {
 		rm -f file
 		# shellcheck disable=SC2059
 		printf "$2" | put file "$1" || return
-		tells file "holds $4, and no dm-era metadata${3#none}" && goes_on file "$4"
+		tells file "holds $4, and no dm-era metadata${3#none}" && goes_on file "holds $4"
 	}
 	cases 10 put_at <<-'EOF'
 		32 | \272\122\234\001 | none | metadata of dm-thin

@@ -33,7 +33,8 @@ ends() {
 	ends "no answer is safe; $repair" 1 era_dump damaged
 	ends "problems: $repair" 1 era_check --auto-repair damaged
 	head -c 4096 /dev/zero | dd of=damaged conv=notrunc status=none
-	ends "$backup" 1 era_check damaged
+	status_is 1 era_check damaged
+	says "; until then $backup"
 	ends "$backup" 1 era_invalidate --written-since 1 damaged
 }
 
@@ -77,7 +78,7 @@ ends() {
 		says "era_repair: damaged: $2"
 	}
 	cases 3 repairs <<-'EOF'
-		0 | all blocks keep their era: the next backup is as usual
+		0 | all blocks keep their era
 		11 | all but 1018 blocks keep their era: the next backup copies these, whether they were written or not
 		49 | no block keeps its era: the next backup copies all of them
 	EOF
