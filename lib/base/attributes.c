@@ -31,7 +31,7 @@ static bool is_missing(int error)
 	return error == ENODATA || error == EOPNOTSUPP;
 }
 
-/* Who is no longer of the group is one of the others. */
+/* Users who are no longer in the group belong to the others. */
 static mode_t without_group(mode_t mode)
 {
 	mode_t both = mode >> 3 & mode & S_IRWXO;
@@ -39,7 +39,8 @@ static mode_t without_group(mode_t mode)
 	return (mode & S_IRWXU) | both << 3 | both;
 }
 
-/* Who may not give the file away keeps it, and it runs as nobody else. */
+/* If the process may not give the file away, it stays its own, without the set-uid and set-gid
+ * bits. */
 static int keep_owner(struct kept *kept, const struct stat *old)
 {
 	kept->mode = old->st_mode & 07777;

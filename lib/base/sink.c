@@ -30,7 +30,7 @@
 #define NEW_MODE 0666
 #define PRIVATE_MODE 0600
 
-/* With so many full buffers a thread writes the others. */
+/* After so many full buffers, a thread writes those that follow. */
 #define WRITER_THREAD_AFTER 4u
 
 static int fail(struct sink *sink, const char *what)
@@ -78,7 +78,7 @@ static char *resolve(const char *path)
 	return strdup(path);
 }
 
-/* What replaces a file is nobody else's until it has that one's mode. */
+/* A file that replaces another one is its owner's alone until it has the other's mode. */
 static int open_temporary(struct sink *sink)
 {
 	struct stat st;
@@ -91,8 +91,8 @@ static int open_temporary(struct sink *sink)
 	return errno ? fail(sink, "cannot create") : 0;
 }
 
-/* What of path is a descriptor's number, when it is a name in a directory of descriptors itself, or
- * NULL. */
+/* The part of path that is the number of a descriptor, if path is a name directly in a directory of
+ * descriptors; otherwise NULL. */
 static const char *number_in(const char *path)
 {
 	static const char *const directories[] = {"/dev/fd/", "/proc/self/fd/"};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who finds nothing to do sleeps until half of the buffers wait for it, so that the two threads
- * change places seldom where they have to share a processor.  Only one of them can be asleep.
+ * A thread that finds nothing to do sleeps until half of the buffers wait for it, so that the two
+ * threads seldom change places where they have to share a processor.  Only one of them can be
+ * asleep.
  */
 #include "base/writer_thread.h"
 

@@ -73,8 +73,8 @@ static int lock_file(struct blk_dev *dev, enum blk_access access)
 	return fail(dev, "cannot lock");
 }
 
-/* A file is used as its loop device is.  Who may not ask that may read, since device mapper, which
- * writes metadata, shows in sysfs. */
+/* A file is used as its loop device is.  Where the process may not ask how, it may still read,
+ * since device mapper, which writes metadata, shows in sysfs. */
 static int check_loop(struct blk_dev *dev, const struct stat *st, enum blk_access access)
 {
 	enum loop_use use = access == BLK_READ_SHARED ? LOOP_UNUSED : loop_find_use(st);

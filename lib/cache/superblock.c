@@ -29,7 +29,7 @@ static bool is_block_size(uint32_t sectors)
 	       sectors <= CACHE_BLOCK_MAX_SECTORS;
 }
 
-/* The first byte of the policy's name that is none of a name; 0 when all are. */
+/* The first byte of the policy's name that no name may have; 0 if there is none. */
 static uint8_t bad_letter(const struct cache_superblock_disk *disk)
 {
 	for (unsigned i = 0; i < CACHE_POLICY_BYTES && disk->policy_name[i]; i++)

@@ -153,7 +153,7 @@ static int to_roll_over(struct era_live *live)
 			    for_tree);
 }
 
-/* Is more than half of the metadata in use, and less would be if all were digested? */
+/* Is more than half of the metadata in use, and would less be if all were digested? */
 static int is_crowded(struct era_live *live)
 {
 	if (live->txn.counts.nr_allocated <= live->txn.counts.nr_blocks / 2)
@@ -180,8 +180,8 @@ static int to_take_snapshot(struct era_live *live)
 			    for_tree);
 }
 
-/* What is counted of shared blocks may be too high, never too low, so it is counted again before
- * anything is refused for it. */
+/* The number of shared blocks may be too high, but never too low, so they are counted again before
+ * anything is refused because of it. */
 int era_live_can_roll_over(struct era_live *live, bool with_snapshot)
 {
 	int r = with_snapshot ? to_take_snapshot(live) : to_roll_over(live);
