@@ -53,8 +53,9 @@ static const struct option_table table = {
 	.takes_stdin = true,
 	.args_doc = "DEV",
 	.example = "--metadata-snapshot /dev/vg/era_meta",
-	.doc = "Checks the dm-era metadata on DEV, a device or a file ('-': standard input): everything that can be "
-	       "reached, including the metadata snapshot, and every reference count.",
+	.doc = "Checks the dm-era metadata on DEV, a device or a file ('-': standard input): "
+	       "everything that can be reached, including the metadata snapshot, and every "
+	       "reference count.",
 	.statuses =
 		{
 			[STATUS_OK] = "sound or repaired",

@@ -49,7 +49,8 @@ static const struct option_table table = {
 	.takes_stdin = true,
 	.args_doc = "DEV",
 	.example = "--metadata-snapshot -o dump.xml /dev/vg/era_meta",
-	.doc = "Prints the dm-era metadata on DEV, a device or a file ('-': standard input), as XML.",
+	.doc = "Prints the dm-era metadata on DEV, a device or a file ('-': standard input), "
+	       "as XML.",
 	.statuses =
 		{
 			[STATUS_OK] = "done",

@@ -58,9 +58,9 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.args_doc = "DEV",
-	.doc = "Tells how many blocks of the tracked device were last written in which era, how many "
-	       "a list since that era would have, and how full the metadata on DEV, a device or a "
-	       "file, are. Many eras are put together, the older the more.",
+	.doc = "Tells how many blocks of the tracked device were last written in which era, how "
+	       "many a list since that era would have, and how full the metadata on DEV, a device "
+	       "or a file, are. Many eras are put together, the older the more.",
 	.statuses =
 		{
 			[STATUS_OK] = "done",

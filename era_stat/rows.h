@@ -13,7 +13,8 @@
 struct row {
 	uint32_t first, last; /* eras */
 	uint64_t nr_blocks;   /* that were last written in them */
-	/* That were written in `first` or later, and what is unknown: what --written-since lists. */
+	/* That were written in `first` or later, and what is unknown: what --written-since
+	 * lists. */
 	uint64_t nr_since;
 	bool is_current, is_waiting; /* one of its eras is */
 };

@@ -67,8 +67,8 @@ enum dmera_result {
 	DMERA_DAMAGED = -1,
 	/* The system refused: open, read, memory, a device in use. */
 	DMERA_SYSTEM = -2,
-	/* The question has no safe answer: there is no metadata snapshot, or it was dropped
-	 * while it was read, or is left over from an earlier era; the era is one that these metadata
+	/* The question has no safe answer: there is no metadata snapshot, or it was dropped while
+	 * it was read, or is left over from an earlier era; the era is one that these metadata
 	 * cannot have tracked; a size or a witness contradicts them. */
 	DMERA_NO_ANSWER = -3,
 	/* The program called the library in a way that it does not allow. */
@@ -254,8 +254,8 @@ struct dmera_changes;
  * if 63 bits cannot hold the size of the device in bytes.
  *
  * DMERA_NO_ANSWER: `since` is above the current era plus one, or for a metadata snapshot above its
- * era; a setting or the witness contradicts the metadata; or the metadata snapshot is not of the live era, or of
- * the one that was set, or was dropped or replaced meanwhile.
+ * era; a setting or the witness contradicts the metadata; or the metadata snapshot is not of the
+ * live era, or of the one that was set, or was dropped or replaced meanwhile.
  */
 int dmera_changes_since(struct dmera *era, uint32_t since,
 			struct dmera_changes **changes) DMERA_MUST_CHECK;
@@ -326,9 +326,9 @@ struct dmera_witness;
 /* The size of the largest witness, encoded, in bytes. */
 #define DMERA_WITNESS_MAX_BYTES 65536
 
-/* Reads a witness from a file.  Sets *witness, to be freed by dmera_witness_free().  DMERA_DAMAGED: it
- * is damaged, cut off, of a later version, compressed, or no witness.  DMERA_SYSTEM: the file cannot
- * be read. */
+/* Reads a witness from a file.  Sets *witness, to be freed by dmera_witness_free().  DMERA_DAMAGED:
+ * it is damaged, cut off, of a later version, compressed, or no witness.  DMERA_SYSTEM: the file
+ * cannot be read. */
 int dmera_witness_load(struct dmera *era, const char *path,
 		       struct dmera_witness **witness) DMERA_MUST_CHECK;
 

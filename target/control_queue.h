@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Messages that may wait, and the two threads that carry them out: one for drop_metadata_snap,
- * which must get through whatever the others wait for, and for witness, which may take long and must
- * not keep the others waiting; and one for all others.
+ * which must get through whatever the others wait for, and for witness, which may take long and
+ * must not keep the others waiting; and one for all others.
  *
  * A message that begins an era also answers every other message that wants an era (`shares_era`)
  * and arrived before a request can have been marked in that era, that is, while an older era was

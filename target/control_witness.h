@@ -6,8 +6,8 @@
 #include "base/compiler.h"
 #include "target/engine/engine.h"
 
-/* Makes a witness of the metadata as they are now, while requests go on.  Sets *line, to be freed: one
- * line without its newline.  *cancelled ends it.  Returns 0, or an error, reported but for
+/* Makes a witness of the metadata as they are now, while requests go on.  Sets *line, to be freed:
+ * one line without its newline.  *cancelled ends it.  Returns 0, or an error, reported but for
  * ERA_CANCELLED. */
 int control_witness_line(struct engine *e, const _Atomic bool *cancelled, char **line) must_check;
 

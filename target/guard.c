@@ -52,7 +52,8 @@ static void prove_nothing(void)
 	log_error("era-witness: the exports since=N are refused for eras before this start");
 }
 
-/* One that is missing is the first one; of any other it is not known what was remembered with it. */
+/* One that is missing is the first one; of any other it is not known what was remembered with
+ * it. */
 static int read_witness(void)
 {
 	int r;

@@ -6,11 +6,11 @@
  * since then lacks what the others knew.  So the metadata are compared once, at the start; later
  * nobody else can change them.  Then there are three kinds of eras:
  *
- *	up to the witness's, plus one   may have been remembered with it: allowed if the metadata are
- *	                                those of the witness, otherwise refused
+ *	up to the witness's, plus one   may have been remembered with it: allowed if the metadata
+ *	                                are those of the witness, otherwise refused
  *	after that, before the start    remembered without it: nothing proves them, so refused
- *	begun by this server            allowed, unless one may have been remembered with the witness
- *	                                of other metadata
+ *	begun by this server            allowed, unless one may have been remembered with the
+ *	                                witness of other metadata
  *
  * Era 0 is always allowed: its list has every block.  Nothing else depends on a witness: writes go
  * on, and are marked.
@@ -26,7 +26,8 @@
 #include "target/view.h"
 
 /* Reads the witness at path, and compares the view with it; NULL: the metadata are new, and so not
- * those of any witness.  What is wrong is logged, and does no more harm than that eras are refused. */
+ * those of any witness.  What is wrong is logged, and does no more harm than that eras are
+ * refused. */
 void guard_compare(const char *path, const struct target_view *view);
 
 /* The era that this server has begun at its start.  One that begins none does not call it. */

@@ -44,8 +44,8 @@ struct since {
 bool since_parse(struct since *since, const char *name) must_check;
 
 /* Asks a running engine, in the thread that serves the connection.  Blocks from listed_from on are
- * listed, too; it depends on the era alone.  Ends when the client has gone, or the server is to stop.
- * Returns 0, or an error, reported. */
+ * listed, too; it depends on the era alone.  Ends when the client has gone, or the server is to
+ * stop.  Returns 0, or an error, reported. */
 int since_ask(struct since *since, uint64_t listed_from, struct engine *e) must_check;
 
 /* The same from metadata without an engine. */

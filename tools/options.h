@@ -55,7 +55,8 @@ struct option_table {
 	 * path is the first of them.  0: there is one device. */
 	size_t devices;
 	const char *args_doc;
-	/* Arguments of a typical call, for the help; one that an option needs must be among them. */
+	/* Arguments of a typical call, for the help; one that an option needs must be among
+	 * them. */
 	const char *example;
 	/* What the help says before the options and, after a '\v', behind them. */
 	const char *doc;

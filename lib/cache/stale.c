@@ -122,8 +122,8 @@ static int not_the_same(const struct cache_job *job, const struct cache_mapping 
 		mapping_text(wanted, texts[1], sizeof(texts[1]));
 	return report_fail(
 		job->question->rep, ERA_NO_ANSWER,
-		"the mappings are not those of the cache metadata: found %s, wanted %s: " NEXT_DUMP_CACHE,
-		texts[0], texts[1]);
+		"the mappings are not those of the cache metadata: found %s, wanted %s: %s",
+		texts[0], texts[1], NEXT_DUMP_CACHE);
 }
 
 /* The next mapping in the metadata must be this one, too.  Whether it is dirty is taken from there,

@@ -40,7 +40,8 @@ struct dmera_stat {
 	uint32_t nr_waiting;			       /* writesets that are to be digested */
 };
 
-/* Reads all of them, and shows them to a listener, if it isn't NULL; on success, free the counts by era_counts_free(). */
+/* Reads all of them, and shows them to a listener, if it isn't NULL; on success, free the counts by
+ * era_counts_free(). */
 int dmera_get_stat(struct dmera *era, const struct era_chunk_listener *listener,
 		   struct dmera_stat *stat) DMERA_MUST_CHECK;
 

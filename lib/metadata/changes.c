@@ -168,11 +168,10 @@ int era_changes_count_newer(struct era_view *view, uint64_t *nr)
 		return again == ERA_DAMAGED ? problem_error(&p) : again;
 	if (now.csum == view->live.csum)
 		return r;
-	return report_fail(
-		view->dev.rep, ERA_NO_ANSWER,
-		"%s: the live metadata have changed since the metadata snapshot was "
-		"opened, so something may have been written after it was taken: " NEXT_STOP_AND_TAKE,
-		view->dev.path);
+	return report_fail(view->dev.rep, ERA_NO_ANSWER,
+			   "%s: the live metadata have changed since the metadata snapshot was "
+			   "opened, so something may have been written after it was taken: %s",
+			   view->dev.path, NEXT_STOP_AND_TAKE);
 }
 
 void era_changes_free(struct era_changes *changes)

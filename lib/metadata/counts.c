@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The counts are in a hash table of a fixed size, of which only the pages that are used cost memory.
- * Its keys are eras without their lowest `shift` bits, of which one more is dropped whenever it is
- * full.  Era 0 is counted apart.
+ * The counts are in a hash table of a fixed size, of which only the pages that are used cost
+ * memory.  Its keys are eras without their lowest `shift` bits, of which one more is dropped
+ * whenever it is full.  Era 0 is counted apart.
  */
 #include "metadata/counts.h"
 

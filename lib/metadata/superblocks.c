@@ -153,6 +153,6 @@ int era_snapshot_revalidate(struct blk_dev *dev, const struct superblock *live,
 		return held;
 	return report_fail(
 		dev->rep, ERA_NO_ANSWER,
-		"%s: the metadata snapshot was dropped or replaced while it was read: " NEXT_READ_AGAIN,
-		dev->path);
+		"%s: the metadata snapshot was dropped or replaced while it was read: %s",
+		dev->path, NEXT_READ_AGAIN);
 }

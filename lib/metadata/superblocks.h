@@ -32,9 +32,9 @@ int era_read_live_superblock(struct blk_dev *dev, bool shared, struct superblock
 int era_read_clone(struct blk_dev *dev, const struct superblock *live, struct superblock *clone,
 		   struct problem *p) must_check;
 
-/* The result of reading the live metadata, if the reading ended with r and block 0 had this checksum
- * when it began.  Whoever writes to metadata writes the superblock last: if it is another one by now,
- * ERA_NO_ANSWER, damage or not; otherwise r. */
+/* The result of reading the live metadata, if the reading ended with r and block 0 had this
+ * checksum when it began.  Whoever writes to metadata writes the superblock last: if it is another
+ * one by now, ERA_NO_ANSWER, damage or not; otherwise r. */
 int era_live_revalidate(struct blk_dev *dev, uint32_t csum, int r) must_check;
 
 /* The result of reading the snapshot, if the reading ended with r: if the snapshot was dropped or

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A witness's file as it is, for users that cannot do with base/source.h and base/sink.h, which take
- * zlib with them. */
+/* A witness's file as it is, for users that cannot do with base/source.h and base/sink.h, which
+ * take zlib with them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

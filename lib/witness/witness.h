@@ -86,9 +86,9 @@ int witness_read_changes(struct era_view *view, const struct witness_subject *su
 			 struct era_changes *changes) must_check;
 
 /*
- * The making of a witness alone: it is begun, given the eras of all blocks, and ended.  The eras need
- * not be those of one moment, as long as none is higher than the block's era is at the end, or than
- * the era of the subject.
+ * The making of a witness alone: it is begun, given the eras of all blocks, and ended.  The eras
+ * need not be those of one moment, as long as none is higher than the block's era is at the end, or
+ * than the era of the subject.
  */
 struct witness_maker;
 
@@ -101,8 +101,8 @@ void witness_maker_add(struct witness_maker *maker, const struct era_chunk *chun
 /* NULL when there is no memory; free() it.  It is the maker's last call; free() that, too. */
 struct witness *witness_maker_end(struct witness_maker *maker) must_check;
 
-/* Reads a witness from a file; *out is to be free()d.  name must outlive it.  ERA_DAMAGED for one that
- * is damaged, cut off, or no witness; all is reported. */
+/* Reads a witness from a file; *out is to be free()d.  name must outlive it.  ERA_DAMAGED for one
+ * that is damaged, cut off, or no witness; all is reported. */
 int witness_load(struct witness **out, const char *name, const struct report *rep) must_check;
 
 /* Writes a file, or replaces it when all of it is on the disk.  Errors are reported. */

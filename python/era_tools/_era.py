@@ -426,10 +426,10 @@ def open(
     snapshot: read the metadata snapshot, while the target runs. repair: read damaged metadata, too;
     whatever is unknown counts as written. device_size: the size of the tracked device in bytes.
     old_size: the smallest that it has had since the era that is asked for; all behind it is listed.
-    snapshot_era: take only a metadata snapshot of this era; without it, only one of the era that the
-    live metadata are in. changes() raises NoAnswer for any other. witness: what the metadata have to
-    continue, the witness that was saved with the era to ask for. make_witness: changes() makes a new
-    one, which takes longer than the answer itself.
+    snapshot_era: take only a metadata snapshot of this era; without it, only one of the era that
+    the live metadata are in. changes() raises NoAnswer for any other. witness: what the metadata
+    have to continue, the witness that was saved with the era to ask for. make_witness: changes()
+    makes a new one, which takes longer than the answer itself.
 
     on_note gets what a user wants to know, on_problem what is wrong with the metadata, and
     on_progress how many metadata blocks were read, of about how many (0: not known). What they

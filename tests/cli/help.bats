@@ -108,7 +108,8 @@ usage_is_usage() {
 		grep -q "^Usage: $1 " "$BATS_TEST_TMPDIR/usage"
 }
 
-# A line "Example: PROGRAM ARGUMENT...", which the program takes, though nothing of that name is there.
+# A line "Example: PROGRAM ARGUMENT...", which the program takes, though nothing of that name is
+# there.
 help_has_an_example() {
 	local words
 	read -ra words < <($1 --help | sed -n 's/^Example: //p')

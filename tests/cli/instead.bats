@@ -22,12 +22,14 @@ put() {
 	dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# tells FILE TEXT: all readers say so, with status 1 and no answer, and so does the JSON; and the words
-# that scripts look for are there, too.
+# tells FILE TEXT: all readers say so, with status 1 and no answer, and so does the JSON; and the
+# words that scripts look for are there, too.
 tells() {
 	local reader
-	for reader in "era_check" "era_check --super-block-only" "era_dump" "era_invalidate --written-since 1" \
-		"era_invalidate --written-since 1 --or-all" "era_invalidate --repair --written-since 1"; do
+	for reader in "era_check" "era_check --super-block-only" "era_dump" \
+		"era_invalidate --written-since 1" \
+		"era_invalidate --written-since 1 --or-all" \
+		"era_invalidate --repair --written-since 1"; do
 		# shellcheck disable=SC2086
 		status_is 1 $reader "$1" >out || return
 		[ ! -s out ] || wrong "prints" || return
@@ -91,7 +93,8 @@ goes_on() {
 		0 | vhdxfile | : it is the image of a disk | a VHDX image
 	EOF
 	gzip -c meta >small
-	tells small "Metadata device/file too small.  Is this binary metadata?  It holds data compressed by gzip: decompress it first"
+	tells small \
+		"Metadata device/file too small.  Is this binary metadata?  It holds data compressed by gzip: decompress it first"
 	: >empty
 	tells empty "Metadata device/file too small.  Is this binary metadata?  It holds nothing"
 }
@@ -99,13 +102,16 @@ goes_on() {
 @test "zeroes, what a stopped writer leaves, and what nobody knows" {
 	need jq
 	truncate -s 1M zero
-	tells zero "holds no dm-era metadata: its first block is all zeroes: the kernel formats it at first use"
+	tells zero \
+		"holds no dm-era metadata: its first block is all zeroes: the kernel formats it at first use"
 	head -c 4096 /dev/zero | tr '\0' '\377' | put stopped 0
-	tells stopped "holds no dm-era metadata: its first block is what era format, restore or repair leaves"
+	tells stopped \
+		"holds no dm-era metadata: its first block is what era format, restore or repair leaves"
 	echo something | put other 0
 	tells other "holds nothing that is known: if there were metadata, only era repair"
 	printf x | put meta 300
-	tells meta "the superblock is damaged: only era repair and era dump --repair can tell what it held"
+	tells meta \
+		"the superblock is damaged: only era repair and era dump --repair can tell what it held"
 }
 
 @test "metadata that are in use are told from what is none" {
@@ -130,10 +136,12 @@ first() {
 }
 
 @test "of a truncated image the first thing that is said is that it is one" {
-	local reader short="the device is shorter than the metadata, in blocks: found 8, wanted at least 64"
+	local reader \
+		short="the device is shorter than the metadata, in blocks: found 8, wanted at least 64"
 	need jq
 	head -c 32768 meta >cut
-	for reader in "era_check" "era_check --super-block-only" "era_dump" "era_invalidate --written-since 1"; do
+	for reader in "era_check" "era_check --super-block-only" "era_dump" \
+		"era_invalidate --written-since 1"; do
 		# shellcheck disable=SC2086
 		first "cut: block 0: superblock, space map: $short" $reader cut
 	done

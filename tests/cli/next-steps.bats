@@ -41,13 +41,17 @@ ends() {
 @test "counts, a truncated copy and a snapshot have their own" {
 	cp meta counts
 	blkedit counts 'bitmap.count.[index]=0'
-	ends ": era check --auto-repair corrects the counts if nothing was lost; $repair" 1 era_check counts
-	ends "; era check --auto-repair corrects the counts if nothing was lost; $repair" 1 era_dump counts
+	ends ": era check --auto-repair corrects the counts if nothing was lost; $repair" 1 \
+		era_check counts
+	ends "; era check --auto-repair corrects the counts if nothing was lost; $repair" 1 \
+		era_dump counts
 	head -c 32768 meta >cut
 	ends ": use a whole copy of the metadata if there is one; $repair" 1 era_check cut
-	ends "; use a whole copy of the metadata if there is one; $repair" 1 era_invalidate --written-since 1 cut
+	ends "; use a whole copy of the metadata if there is one; $repair" 1 era_invalidate \
+		--written-since 1 cut
 	head -c 4096 /dev/zero | dd of=snapped bs=4096 seek=121 conv=notrunc status=none
-	ends ": $repair; where only the metadata snapshot is damaged it can be dropped" 1 era_check snapped
+	ends ": $repair; where only the metadata snapshot is damaged it can be dropped" 1 \
+		era_check snapped
 }
 
 # A status without a failure advises nothing.
@@ -64,9 +68,11 @@ ends() {
 	ends ": take one by the message take_metadata_snap, or stop the target and read the live metadata" \
 		4 era_check -m meta
 	ends "; $backup" 4 era_invalidate --written-since 99 meta
-	ends ": drop it and take another" 4 era_invalidate -m --snapshot-era 7 --written-since 1 snapped
+	ends ": drop it and take another" 4 era_invalidate -m --snapshot-era 7 \
+		--written-since 1 snapped
 	printf x | dd of=snapped bs=4096 seek=121 conv=notrunc status=none
-	ends ": drop it and take another" 1 era_invalidate -m --snapshot-era 8 --written-since 1 snapped
+	ends ": drop it and take another" 1 era_invalidate -m --snapshot-era 8 \
+		--written-since 1 snapped
 }
 
 @test "era_repair says what it kept" {

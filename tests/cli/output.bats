@@ -379,7 +379,8 @@ linked() {
 	local name folder
 	: >stdin
 	for folder in /dev/fd /proc/self/fd; do
-		for name in '' ' 1' +1 -1 01 00 1x 0x1 '1 ' . .. 4294967297 99999999999999999999999; do
+		for name in '' ' 1' +1 -1 01 00 1x 0x1 '1 ' . .. 4294967297 \
+			99999999999999999999999; do
 			status_is 3 era_dump -o "$folder/$name" meta 0<>stdin >stdout
 			says "$folder/$name: names no descriptor: found '$name', wanted a number"
 			status_is 3 era_invalidate --written-since 1 \
@@ -396,7 +397,8 @@ linked() {
 	done
 	# 3 and 4 are those of the metadata, and of a file that is begun.
 	for name in 3 4; do
-		status_is 3 era_invalidate --written-since 1 --witness-out new -o /dev/fd/$name meta 3>&- 4>&-
+		status_is 3 era_invalidate --written-since 1 --witness-out new \
+			-o /dev/fd/$name meta 3>&- 4>&-
 		says "Bad file descriptor"
 		[ ! -e new ]
 	done

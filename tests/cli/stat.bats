@@ -21,7 +21,8 @@ setup() {
 
 # What the dump says: era, blocks, blocks since; the newest era first, without era 0.
 counted() {
-	era_dump --logical "$@" | sed -n 's/.*<era block="[0-9]*" era="\([0-9]*\)".*/\1/p' | sort -rn |
+	era_dump --logical "$@" | sed -n 's/.*<era block="[0-9]*" era="\([0-9]*\)".*/\1/p' |
+		sort -rn |
 		uniq -c | awk '$2 { sum += $1; print $2, $1, sum }'
 }
 
@@ -33,7 +34,8 @@ same_as_the_dump() {
 	local json
 	json=$(status_is 0 era_stat --json "$@") || return
 	diff <(counted "$@") <(told "$json") || return
-	[ "$(jq '([.eras[].blocks] | add // 0) + .never_written_blocks == .nr_blocks' <<<"$json")" = true ]
+	[ "$(jq '([.eras[].blocks] | add // 0) + .never_written_blocks == .nr_blocks' <<<"$json")" \
+		= true ]
 }
 
 @test "the same as the dump, of every image, live and of its snapshot" {
@@ -52,7 +54,8 @@ same_as_the_dump() {
 	for since in 0 1 4 9 13; do
 		era_invalidate --written-since "$since" --format json "$image" >list
 		era_stat --since "$since" --json "$image" >got
-		[ "$(jq -c '[.changed_blocks, .changed_bytes]' list)" = "$(jq -c '[.changed_blocks, .changed_bytes]' got)" ]
+		[ "$(jq -c '[.changed_blocks, .changed_bytes]' list)" \
+			= "$(jq -c '[.changed_blocks, .changed_bytes]' got)" ]
 	done
 	status_is 0 era_stat --since 4 "$image" >got
 	[ "$(cat got)" = "123 blocks, 492 KiB (503808 bytes), written in era 4 or later" ]
@@ -126,9 +129,12 @@ metadata() {
 	COLUMNS=200 LC_ALL=C.UTF-8 status_is 0 era_stat --map made >got
 	head -n 1 got | grep -q '^   0 bytes A\{32\}b·\{31\}C\{32\}·'
 	need script
-	TERM=xterm-256color COLORTERM='' COLUMNS=76 LC_ALL=C script -qec 'era_stat --map made' /dev/null </dev/null >got
-	head -n 1 got | grep -q "$(printf '^   0 bytes \033\\[38;5;[0-9]*m#\{16\}\033\\[0m\033\\[38;5;[0-9]*m:\033')"
-	NO_COLOR=1 TERM=xterm-256color COLUMNS=76 script -qec 'era_stat --map made' /dev/null </dev/null >got
+	TERM=xterm-256color COLORTERM='' COLUMNS=76 LC_ALL=C script -qec 'era_stat --map made' \
+		/dev/null </dev/null >got
+	head -n 1 got |
+		grep -q "$(printf '^   0 bytes \033\\[38;5;[0-9]*m#\{16\}\033\\[0m\033\\[38;5;[0-9]*m:\033')"
+	NO_COLOR=1 TERM=xterm-256color COLUMNS=76 script -qec 'era_stat --map made' \
+		/dev/null </dev/null >got
 	fails grep -q "$(printf '\033')" got
 }
 
@@ -154,7 +160,8 @@ metadata() {
 	status_is 1 era_stat bad >got
 	[ ! -s got ]
 	status_is 5 era_stat --repair --json bad >got
-	[ "$(jq '.unknown_blocks > 0 and ([.eras[].since_blocks] | min) > .unknown_blocks' got)" = true ]
+	[ "$(jq '.unknown_blocks > 0 and ([.eras[].since_blocks] | min) > .unknown_blocks' got)" \
+		= true ]
 	[ "$(jq '([.eras[].blocks] | add) + .never_written_blocks + .unknown_blocks == .nr_blocks' got)" = true ]
 	status_is 5 era_stat --repair bad >got
 	grep -Eq '^ +unknown +[0-9]+ ' got

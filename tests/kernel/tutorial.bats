@@ -24,7 +24,8 @@ setup() {
 
 # boot NAME [WORD=VALUE...]
 boot() {
-	guest_boot "$PWD" "$kernel_dir/tutorial.sh" "$1" ubd1=disk ubd2=spare ubd3=cache_meta ubd4=cache_data \
+	guest_boot "$PWD" "$kernel_dir/tutorial.sh" "$1" ubd1=disk ubd2=spare ubd3=cache_meta \
+		ubd4=cache_data \
 		folder="$PWD" "${@:2}"
 }
 
@@ -79,7 +80,8 @@ as_on_the_page() {
 @test "setting up, and incremental backup" {
 	boot backup
 	as_on_the_page backup which-program-answers.1 the-settings.1 the-metadata.1 the-metadata.2 \
-		incremental-backup.1 incremental-backup.2 by-hand.1 by-hand.2 without-an-active-target.1
+		incremental-backup.1 incremental-backup.2 by-hand.1 by-hand.2 \
+		without-an-active-target.1
 	[ "$(grep -c '^backed up: ' console.backup)" = 3 ]
 }
 

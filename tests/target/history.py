@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random histories: writes, zeroings and trims of any size and alignment, messages, clean stops, kills
-and resizes; after each stop the metadata are sound, and tell the era of every block exactly.  The last
-witness that was asked for is never a reason to refuse them.
+"""Random histories: writes, zeroings and trims of any size and alignment, messages, clean stops,
+kills and resizes; after each stop the metadata are sound, and tell the era of every block exactly.
+The last witness that was asked for is never a reason to refuse them.
 
     history.py SEED..."""
 from target import *

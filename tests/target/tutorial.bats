@@ -15,7 +15,8 @@ setup() {
 	for name in era-backup-nbd without-the-kernel.2; do
 		here "page/$name" >"bin/$name"
 	done
-	printf '#!/bin/sh\nLD_PRELOAD="%s" exec %s "$@"\n' "$ERA_PRELOAD" "$(command -v nbdkit)" >bin/nbdkit
+	printf '#!/bin/sh\nLD_PRELOAD="%s" exec %s "$@"\n' "$ERA_PRELOAD" \
+		"$(command -v nbdkit)" >bin/nbdkit
 	chmod +x bin/*
 	PATH=$PWD/bin:$PATH
 	head -c 8M /dev/urandom >disk.img
@@ -44,7 +45,8 @@ use() {
 	EOF
 }
 
-# is_backed_up BACKUPS: so many there are, and the last one is the disk, which nobody has written since.
+# is_backed_up BACKUPS: so many there are, and the last one is the disk, which nobody has written
+# since.
 is_backed_up() {
 	qemu-img compare -f raw -F qcow2 disk.img backup/last/disk.qcow2
 	[ "$(find backup -name disk.qcow2 | wc -l)" = "$1" ]

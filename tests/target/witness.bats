@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # era-witness: whoever asks for an era that other metadata gave out, or older ones, is refused, and
-# writes go on. That its own metadata are never refused, whatever they went through, is tested by the
-# random histories of tracking.bats.
+# writes go on. That its own metadata are never refused, whatever they went through, is tested by
+# the random histories of tracking.bats.
 
 load ../lib/common
 load ../lib/cases
@@ -77,11 +77,14 @@ life() {
 	for n in 1 2 3; do
 		start
 		[ "$(blocks 4)" = "6 9" ]
-		[ "$(blocks 2)" = "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15" ] || [ "$(blocks 2)" = "5 6 9" ]
+		[ "$(blocks 2)" = "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15" ] ||
+			[ "$(blocks 2)" = "5 6 9" ]
 		target_kill
 	done
-	[ "$(era_invalidate --written-since 4 --witness w --format ranges --unit blocks meta)" = $'6 1\n9 1' ]
-	[ "$(grep -c 'era-witness: the exports since=N are refused' log)" = 2 ] # before there was one
+	[ "$(era_invalidate --written-since 4 --witness w --format ranges --unit blocks meta)" \
+		= $'6 1\n9 1' ]
+	[ "$(grep -c 'era-witness: the exports since=N are refused' log)" = 2 ] \
+		# before there was one
 	target_start -r "${served[@]:0:5}" era-witness=w
 	[ "$(blocks 4)" = "6 9" ]
 }
@@ -204,7 +207,8 @@ life() {
 passively() {
 	rm -f passive
 	LD_PRELOAD=$ERA_PRELOAD timeout -k 1 20 nbdkit -U passive --filter="$ERA_FILTER" file disk \
-		era-metadata=meta "${@:3}" --run "$2 'nbd+unix:///since=$1?socket='\$unixsocket" 2>said 3>&-
+		era-metadata=meta "${@:3}" --run "$2 'nbd+unix:///since=$1?socket='\$unixsocket" \
+		2>said 3>&-
 }
 
 @test "damaged metadata prove nothing" {

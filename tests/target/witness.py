@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Witnesses that are made while writers, checkpoints and snapshots go on; the server is killed in between.
+"""Witnesses that are made while writers, checkpoints and snapshots go on; the server is
+killed in between.
 
     witness.py SECONDS
 

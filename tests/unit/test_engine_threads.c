@@ -3,10 +3,10 @@
  * Many threads on one engine, and what a backup relies on: once a checkpoint has answered era E, a
  * request that is not done yet is listed since E.
  *
- * Each writer looks, while its request is in flight, which checkpoint has answered last: the block's
- * era must be that at least.  In the end that is compared with the metadata.  A reader of all eras is
- * never told a later one than the metadata have in the end.  The test is
- * built with the thread sanitizer, too (tests/target/threads.bats).
+ * Each writer looks, while its request is in flight, which checkpoint has answered last: the
+ * block's era must be that at least.  In the end that is compared with the metadata.  A reader of
+ * all eras is never told a later one than the metadata have in the end.  The test is built with the
+ * thread sanitizer, too (tests/target/threads.bats).
  */
 #include "engine_eras.h"
 #include "metadata_file.h"
