@@ -165,8 +165,8 @@ enum dmera_open_flags {
  * (dmera_facts.nr_problems); the call still fails if the superblock is damaged, since without block
  * size, number of blocks and era there is no answer.
  *
- * If there is no sound superblock, dmera_error() says what the device holds instead: a filesystem or
- * anything else that libblkid knows, metadata of another target, compressed data, or zeroes.
+ * If there is no sound superblock, dmera_error() says what the device holds instead: a filesystem
+ * or anything else that libblkid knows, metadata of another target, compressed data, or zeroes.
  *
  * DMERA_NO_ANSWER: there is no metadata snapshot.  DMERA_INVALID: unknown flags, no path, or
  * metadata are open already.

@@ -4,8 +4,8 @@
 # Incremental backup of a device that is written to all the time. The barrier is the tutorial's own
 # script, in $folder/page. The stack, from above:
 #	era	the target; its metadata are on /dev/ubda
-#	slow	a delay, so that some writes are always marked but not yet done; a flush does not wait for
-#		them
+#	slow	a delay, so that some writes are always marked but not yet done; a flush does not
+#		wait for them
 #	storage	what can be stopped for an instant, as storage does that makes snapshots
 #	disk
 # What an administrator does in the guest is done here, in the same order; what a generation leaves

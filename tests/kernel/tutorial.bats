@@ -29,10 +29,10 @@ boot() {
 		folder="$PWD" "${@:2}"
 }
 
-# Numbers of seconds since 1970 are eras by the clock: they count from the first one. How many metadata
-# blocks are in use, and which, depends on what the kernel has digested by then, and so does the number
-# of writesets, and the era in which a device is full; what a cache holds and counts depends on its
-# policy.
+# Numbers of seconds since 1970 are eras by the clock: they count from the first one. How many
+# metadata blocks are in use, and which, depends on what the kernel has digested by then, and so
+# does the number of writesets, and the era in which a device is full; what a cache holds and counts
+# depends on its policy.
 comparable() {
 	sed 's,[0-9]*/256,N/256,g
 		s,\(N/256 [0-9]*\) [0-9]*$,\1 SNAPSHOT,

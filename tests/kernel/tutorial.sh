@@ -307,7 +307,8 @@ drops_stale() {
 	dmesg -n 4
 	held=$(dmsetup status cache | cut -d ' ' -f 7)
 	era-drop-stale /run/messages
-	[ "$(dmsetup status cache | cut -d ' ' -f 7)" != "$held" ] || die "the cache holds $held as before"
+	[ "$(dmsetup status cache | cut -d ' ' -f 7)" != "$held" ] ||
+		die "the cache holds $held as before"
 	held=
 }
 

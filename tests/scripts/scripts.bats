@@ -197,8 +197,8 @@ tests/a.py:2: 101 columns" ]
 @test "columns takes tables and quoted text in shell, and nothing else" {
 	local words got
 	words=$(printf 'word %.0s' {1..30})
-	got=$(columns_of "a '$words'" "b \"$words\"" "cat <<-EOF" "$words" $'\tEOF' "awk '" "$words" \
-		"'" "x=\$(cat <<'E'" "$words" E ")" "n=\$((1 << ${#words}))" '# end')
+	got=$(columns_of "a '$words'" "b \"$words\"" "cat <<-EOF" "$words" $'\tEOF' "awk '" \
+		"$words" "'" "x=\$(cat <<'E'" "$words" E ")" "n=\$((1 << ${#words}))" '# end')
 	[ "$got" = fine ]
 	got=$(columns_of "cat <<-EOF" $'\tEOF' "$words" "awk '" "' $words" "a \$(b $words)" \
 		"c '\\' $words" "d \${e#\"'\"} $words" "# $words" | sed 's/:[^:]*$//')
