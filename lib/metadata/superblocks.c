@@ -105,15 +105,20 @@ int era_read_superblocks(struct blk_dev *dev, unsigned flags, struct era_superbl
 int era_live_revalidate(struct blk_dev *dev, uint32_t csum, int r)
 {
 	struct superblock now;
-	int found;
+	struct problem p;
+	int again;
 
 	if (r && r != ERA_DAMAGED)
 		return r;
-	found = superblock_read_any(dev, 0, &now);
-	if (found < 0)
-		return found;
-	if (found && now.csum == csum)
+	again = era_read_live_superblock(dev, false, &now, &p);
+	if (!again && now.csum == csum)
 		return r;
+	if (again == ERA_DAMAGED && p.code == PROBLEM_READ) {
+		report_problem(dev->rep, &p);
+		return problem_error(&p);
+	}
+	if (again && again != ERA_DAMAGED)
+		return again;
 	return report_fail(dev->rep, ERA_NO_ANSWER,
 			   "%s: the metadata were changed while they were read: " NEXT_STOP_WRITER,
 			   dev->path);

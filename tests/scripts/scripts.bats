@@ -179,7 +179,8 @@ ok 1 - none of 3 functions is over 100 lines
 # columns_of LINE...: what columns says of a file of tests with these lines.
 columns_of() {
 	printf '%s\n' "$@" >tests/a.bats
-	"$abs_top_srcdir/scripts/columns" "$PWD" && echo fine
+	"$abs_top_srcdir/scripts/columns" "$PWD" || return 0
+	echo fine
 }
 
 @test "columns lists lines of code over 100 columns" {
@@ -197,8 +198,9 @@ tests/a.py:2: 101 columns" ]
 @test "columns takes tables and quoted text in shell, and nothing else" {
 	local words got
 	words=$(printf 'word %.0s' {1..30})
-	got=$(columns_of "a '$words'" "b \"$words\"" "cat <<-EOF" "$words" $'\tEOF' "awk '" \
-		"$words" "'" "x=\$(cat <<'E'" "$words" E ")" "n=\$((1 << ${#words}))" '# end')
+	got=$(columns_of "a '$words'" "b \"$words\"" "cat <<-EOF" "$words" $'\tEOF' \
+		"awk '" "$words" "'" "x=\$(cat <<'E'" "$words" E ")" \
+		"n=\$((1 << ${#words}))" '# end')
 	[ "$got" = fine ]
 	got=$(columns_of "cat <<-EOF" $'\tEOF' "$words" "awk '" "' $words" "a \$(b $words)" \
 		"c '\\' $words" "d \${e#\"'\"} $words" "# $words" | sed 's/:[^:]*$//')
