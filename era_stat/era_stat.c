@@ -7,6 +7,7 @@
 #include "dmera.h"
 #include "dmera/own.h"
 #include "era_stat/print.h"
+#include "tools/input.h"
 #include "tools/program.h"
 
 struct options {
@@ -57,10 +58,13 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
+	.takes_stdin = true,
 	.args_doc = "DEV",
+	.example = "--metadata-snapshot --map /dev/vg/era_meta",
 	.doc = "Tells how many blocks of the tracked device were last written in which era, how "
 	       "many a list since that era would have, and how full the metadata on DEV, a device "
-	       "or a file, are. Many eras are put together, the older the more.",
+	       "or a file ('-': standard input), are. Many eras are put together, the older the "
+	       "more.",
 	.statuses =
 		{
 			[STATUS_OK] = "done",
@@ -257,13 +261,15 @@ static enum exit_status run(struct tool *tool, void *arg)
 	const struct options *options = arg;
 	struct dmera *era = dmera_create();
 	enum exit_status status;
+	int r;
 
 	tool->path = options->path;
 	tool->quiet = options->quiet;
 	if (!era)
 		return status_of(report_nomem(&tool->report));
 	tool_listen(tool, era);
-	status = tell(era, options, tool);
+	r = input_prepare(options->path, &tool->report);
+	status = r ? status_of(r) : tell(era, options, tool);
 	dmera_destroy(era);
 	return status;
 }

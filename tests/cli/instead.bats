@@ -7,7 +7,7 @@ load ../lib/common
 load ../lib/cases
 
 setup() {
-	need_ours "${programs[@]}"
+	need_ours "${programs[@]}" era_stat
 	scratch
 	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
 }
@@ -26,7 +26,7 @@ put() {
 # words that scripts look for are there, too.
 tells() {
 	local reader
-	for reader in "era_check" "era_check --super-block-only" "era_dump" \
+	for reader in "era_check" "era_check --super-block-only" "era_dump" "era_stat" \
 		"era_invalidate --written-since 1" \
 		"era_invalidate --written-since 1 --or-all" \
 		"era_invalidate --repair --written-since 1"; do

@@ -7,7 +7,7 @@ load ../lib/common
 load ../lib/cases
 
 setup() {
-	need_ours "${programs[@]}" era_format
+	need_ours "${programs[@]}" era_format era_stat
 	scratch
 	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
 	gzip -dc "$abs_top_srcdir/tests/images/022-snapshot-moved-on/image.gz" >snapped
@@ -28,6 +28,8 @@ readers() {
 		0 meta era_invalidate --written-since 2
 		0 snapped era_invalidate -m --snapshot-era 8 --written-since 2 --format json
 		5 meta era_invalidate --written-since 99 --or-all
+		0 snapped era_stat
+		0 snapped era_stat -m --json
 		1 cut era_check
 		1 cut era_invalidate --written-since 2
 		5 cut era_invalidate --repair --written-since 2
@@ -61,7 +63,7 @@ like_file() {
 		like_file "$command, file"
 		n=$((n + 1))
 	done < <(readers)
-	[ "$n" = 14 ]
+	[ "$n" = 16 ]
 }
 
 @test "a file that is standard input is not copied, and is locked like any other" {
