@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# The tutorial, as a reader would go through it: its scripts and its commands, which
-# tests/lib/page.awk took out of it into $folder/page. What is printed goes to the console, as
-# "SESSION| LINE"; the host compares that with the page. In between somebody uses the device, as the
-# page says.
+# The tutorial, as a reader would go through it: its scripts and its commands, which tests/lib/page.awk
+# took out of it into $folder/page. What is printed goes to the console, as "SESSION| LINE"; the host
+# compares that with the page. In between somebody uses the device, as the page says.
 #
-# LVM is not needed. A volume is a linear device over a disk of the host, and its snapshots are
-# copies, made and merged by programs of LVM's names, which know of LVM no more than the page tells:
-# a snapshot of the volume below a suspended era device hangs, and an open volume is not merged,
-# with status 0.
+# LVM is not needed. A volume is a linear device over a disk of the host, and its snapshots are copies,
+# made and merged by programs of LVM's names, which know of LVM no more than the page tells: a snapshot
+# of the volume below a suspended era device hangs, and an open volume is not merged, with status 0.
 
 PATH=/usr/local/sbin:$PATH
 export PATH DM_DISABLE_UDEV=1 TMPDIR=/run
@@ -133,8 +131,8 @@ use() {
 		2>/run/dd || die "$(cat /run/dd)"
 }
 
-# is_backed_up: the newest backup is equal to the storage snapshot that it was made of, and to what
-# the device holds, which nobody has written to since.
+# is_backed_up: the newest backup is equal to the storage snapshot that it was made of, and to what the
+# device holds, which nobody has written to since.
 is_backed_up() {
 	/bin/dd if=/dev/mapper/era bs=1M iflag=direct status=none | cmp - /srv/backup/last/disk ||
 		die "the backup differs"
@@ -203,11 +201,10 @@ make_stack() {
 	make_target
 }
 
-# fill FIRST COUNT: these blocks are written through the cache, which takes them in at once in
-# writeback mode.
+# fill FIRST COUNT: these blocks are written through the cache, which takes them in at once in writeback
+# mode.
 fill() {
-	dd if=/dev/urandom of=/dev/mapper/cache bs=32K count="$2" seek="$1" iflag=fullblock \
-		oflag=direct \
+	dd if=/dev/urandom of=/dev/mapper/cache bs=32K count="$2" seek="$1" iflag=fullblock oflag=direct \
 		2>/run/dd || die "$(cat /run/dd)"
 }
 
@@ -219,8 +216,7 @@ sum() {
 # cache_mode OPTIONS
 cache_mode() {
 	dmsetup suspend cache
-	dmsetup load cache \
-		--table "0 16384 cache /dev/vg/cache_meta /dev/vg/cache_data /dev/mapper/era $1"
+	dmsetup load cache --table "0 16384 cache /dev/vg/cache_meta /dev/vg/cache_data /dev/mapper/era $1"
 	dmsetup resume cache
 }
 
@@ -307,8 +303,7 @@ drops_stale() {
 	dmesg -n 4
 	held=$(dmsetup status cache | cut -d ' ' -f 7)
 	era-drop-stale /run/messages
-	[ "$(dmsetup status cache | cut -d ' ' -f 7)" != "$held" ] ||
-		die "the cache holds $held as before"
+	[ "$(dmsetup status cache | cut -d ' ' -f 7)" != "$held" ] || die "the cache holds $held as before"
 	held=
 }
 
@@ -336,8 +331,7 @@ boot_after_crash() {
 	fill 50 5
 	[ "$(dmsetup status cache | cut -d ' ' -f 14)" != 0 ] || die "nothing is dirty"
 	era-snapshot S2
-	[ "$(sum /dev/vg/S2)" = "$(sum /dev/mapper/cache)" ] ||
-		die "the snapshot lacks what was dirty"
+	[ "$(sum /dev/vg/S2)" = "$(sum /dev/mapper/cache)" ] || die "the snapshot lacks what was dirty"
 	[ "$(dmsetup table cache | cut -d ' ' -f 9)" = writeback ] || die "the mode is another one"
 
 	fill 50 5
@@ -364,6 +358,29 @@ boot_crash() {
 	dmsetup message era 0 take_metadata_snap
 	use /dev/mapper/era 4
 	target=/dev/mapper/era crash
+}
+
+# fill_up: metadata that were formatted on a device that is too small, which only the kernel does.
+fill_up() {
+	dd if=/dev/zero of=/dev/ubda bs=64K count=1 oflag=direct 2>/run/error
+	dmsetup create vg-small --table "0 128 linear /dev/ubda 0"
+	ln -sf /dev/mapper/vg-small /dev/vg/era_meta
+	ln -s /dev/ubdd /dev/vg/new_meta
+	dmsetup create era --table "0 16384 era /dev/vg/era_meta /dev/vg/data 128"
+	dmesg -n 1
+	n=0
+	while dmsetup message era 0 checkpoint 2>/dev/null; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || die "the metadata device does not become full"
+		dd if=/dev/zero of=/dev/mapper/era bs=64K count=1 seek=$n oflag=direct 2>/dev/null || :
+	done
+	session a-full-metadata-device.1
+	! era-barrier 2>/run/error || die "a barrier of a target that failed"
+	session a-full-metadata-device.2
+	sed 's,era_meta,new_meta,' /usr/local/etc/era-disk >/run/settings
+	cp /run/settings /usr/local/etc/era-disk
+	era-activate
+	dmsetup remove era
 }
 
 # tell_first_era: of metadata that were made before this boot.
@@ -393,6 +410,7 @@ boot_wrong() {
 	session a-resize.2
 	session metadata-in-use.1
 	dmsetup remove era
+	fill_up
 }
 
 # keep_writing: somebody appends to a file until /run/stop is there.
@@ -421,7 +439,7 @@ boot_frozen() {
 	# This stays in the page cache, and a copy by way of that would be an old one.
 	cat /dev/vg/data >/run/cached
 	keep_writing &
-	for way in 2 3 2; do
+	for way in 2 3; do
 		save era-storage $way
 		echo $way >/srv/data/mark
 		VERIFY=1 era-backup
@@ -458,10 +476,8 @@ fails_as() {
 	[ "$(readlink /srv/backup/last || :)" = "$last" ] || die "$what: there is another backup"
 	[ ! -e /dev/vg/backup ] || die "$what: the storage snapshot is still there"
 	if [ -e /dev/mapper/era ]; then
-		[ "$(dmsetup info -c --noheadings -o suspended era)" = Active ] ||
-			die "$what: suspended"
-		[ "$(dmsetup status era | cut -d ' ' -f 7)" = "${held:--}" ] ||
-			die "$what: $(dmsetup status era)"
+		[ "$(dmsetup info -c --noheadings -o suspended era)" = Active ] || die "$what: suspended"
+		[ "$(dmsetup status era | cut -d ' ' -f 7)" = "${held:--}" ] || die "$what: $(dmsetup status era)"
 	fi
 	echo "fails: $what: $(tail -n 1 /run/said)"
 }
@@ -552,31 +568,4 @@ boot_stops() {
 	dd if=/dev/ubda of=/run/first bs=4096 count=1 iflag=direct 2>/run/error
 	[ "$(tr -d '\0' </run/first | wc -c)" = 0 ] || die "formatted"
 	echo stopped
-}
-
-# Metadata that were formatted on a device that is too small, which only the kernel does.
-boot_full() {
-	make_machine
-	tell_first_era
-	save_scripts
-	save era-disk
-	dmsetup create vg-small --table "0 128 linear /dev/ubda 0"
-	ln -sf /dev/mapper/vg-small /dev/vg/era_meta
-	ln -s /dev/ubdd /dev/vg/new_meta
-	dmsetup create era --table "0 16384 era /dev/vg/era_meta /dev/vg/data 128"
-	dmesg -n 1
-	n=0
-	while dmsetup message era 0 checkpoint 2>/dev/null; do
-		n=$((n + 1))
-		[ $n -lt 100 ] || die "the metadata device does not become full"
-		dd if=/dev/zero of=/dev/mapper/era bs=64K count=1 seek=$n \
-			oflag=direct 2>/dev/null || :
-	done
-	session a-full-metadata-device.1
-	! era-barrier 2>/run/error || die "a barrier of a target that failed"
-	session a-full-metadata-device.2
-	sed 's,era_meta,new_meta,' /usr/local/etc/era-disk >/run/settings
-	cp /run/settings /usr/local/etc/era-disk
-	era-activate
-	dmsetup remove era
 }
