@@ -25,8 +25,7 @@ setup() {
 # boot NAME [WORD=VALUE...]
 boot() {
 	guest_boot "$PWD" "$kernel_dir/tutorial.sh" "$1" ubd1=disk ubd2=spare ubd3=cache_meta \
-		ubd4=cache_data \
-		folder="$PWD" "${@:2}"
+		ubd4=cache_data folder="$PWD" "${@:2}"
 }
 
 # Numbers of seconds since 1970 are eras by the clock: they count from the first one. How many

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# The tutorial, as a reader would go through it: its scripts and its commands, which tests/lib/page.awk
-# took out of it into $folder/page. What is printed goes to the console, as "SESSION| LINE"; the host
-# compares that with the page. In between somebody uses the device, as the page says.
+# The tutorial, as a reader would go through it: its scripts and its commands, which
+# tests/lib/page.awk took out of it into $folder/page. What is printed goes to the console, as
+# "SESSION| LINE"; the host compares that with the page. In between somebody uses the device, as the
+# page says.
 #
-# LVM is not needed. A volume is a linear device over a disk of the host, and its snapshots are copies,
-# made and merged by programs of LVM's names, which know of LVM no more than the page tells: a snapshot
-# of the volume below a suspended era device hangs, and an open volume is not merged, with status 0.
+# LVM is not needed. A volume is a linear device over a disk of the host, and its snapshots are
+# copies, made and merged by programs of LVM's names, which know of LVM no more than the page tells:
+# a snapshot of the volume below a suspended era device hangs, and an open volume is not merged,
+# with status 0.
 
 PATH=/usr/local/sbin:$PATH
 export PATH DM_DISABLE_UDEV=1 TMPDIR=/run
@@ -131,8 +133,8 @@ use() {
 		2>/run/dd || die "$(cat /run/dd)"
 }
 
-# is_backed_up: the newest backup is equal to the storage snapshot that it was made of, and to what the
-# device holds, which nobody has written to since.
+# is_backed_up: the newest backup is equal to the storage snapshot that it was made of, and to what
+# the device holds, which nobody has written to since.
 is_backed_up() {
 	/bin/dd if=/dev/mapper/era bs=1M iflag=direct status=none | cmp - /srv/backup/last/disk ||
 		die "the backup differs"
@@ -201,11 +203,11 @@ make_stack() {
 	make_target
 }
 
-# fill FIRST COUNT: these blocks are written through the cache, which takes them in at once in writeback
-# mode.
+# fill FIRST COUNT: these blocks are written through the cache, which takes them in at once in
+# writeback mode.
 fill() {
-	dd if=/dev/urandom of=/dev/mapper/cache bs=32K count="$2" seek="$1" iflag=fullblock oflag=direct \
-		2>/run/dd || die "$(cat /run/dd)"
+	dd if=/dev/urandom of=/dev/mapper/cache bs=32K count="$2" seek="$1" iflag=fullblock \
+		oflag=direct 2>/run/dd || die "$(cat /run/dd)"
 }
 
 # sum DEVICE
@@ -303,7 +305,7 @@ drops_stale() {
 	dmesg -n 4
 	held=$(dmsetup status cache | cut -d ' ' -f 7)
 	era-drop-stale /run/messages
-	[ "$(dmsetup status cache | cut -d ' ' -f 7)" != "$held" ] || die "the cache holds $held as before"
+	[ "$(dmsetup status cache | cut -d ' ' -f 7)" != "$held" ] || die "still $held"
 	held=
 }
 
@@ -331,7 +333,7 @@ boot_after_crash() {
 	fill 50 5
 	[ "$(dmsetup status cache | cut -d ' ' -f 14)" != 0 ] || die "nothing is dirty"
 	era-snapshot S2
-	[ "$(sum /dev/vg/S2)" = "$(sum /dev/mapper/cache)" ] || die "the snapshot lacks what was dirty"
+	[ "$(sum /dev/vg/S2)" = "$(sum /dev/mapper/cache)" ] || die "what was dirty is missing"
 	[ "$(dmsetup table cache | cut -d ' ' -f 9)" = writeback ] || die "the mode is another one"
 
 	fill 50 5
@@ -372,7 +374,8 @@ fill_up() {
 	while dmsetup message era 0 checkpoint 2>/dev/null; do
 		n=$((n + 1))
 		[ $n -lt 100 ] || die "the metadata device does not become full"
-		dd if=/dev/zero of=/dev/mapper/era bs=64K count=1 seek=$n oflag=direct 2>/dev/null || :
+		dd if=/dev/zero of=/dev/mapper/era bs=64K count=1 seek=$n oflag=direct \
+			2>/dev/null || :
 	done
 	session a-full-metadata-device.1
 	! era-barrier 2>/run/error || die "a barrier of a target that failed"
@@ -476,8 +479,10 @@ fails_as() {
 	[ "$(readlink /srv/backup/last || :)" = "$last" ] || die "$what: there is another backup"
 	[ ! -e /dev/vg/backup ] || die "$what: the storage snapshot is still there"
 	if [ -e /dev/mapper/era ]; then
-		[ "$(dmsetup info -c --noheadings -o suspended era)" = Active ] || die "$what: suspended"
-		[ "$(dmsetup status era | cut -d ' ' -f 7)" = "${held:--}" ] || die "$what: $(dmsetup status era)"
+		[ "$(dmsetup info -c --noheadings -o suspended era)" = Active ] ||
+			die "$what: suspended"
+		[ "$(dmsetup status era | cut -d ' ' -f 7)" = "${held:--}" ] ||
+			die "$what: $(dmsetup status era)"
 	fi
 	echo "fails: $what: $(tail -n 1 /run/said)"
 }

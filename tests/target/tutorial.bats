@@ -15,8 +15,8 @@ setup() {
 	for name in era-backup-nbd without-the-kernel.2; do
 		here "page/$name" >"bin/$name"
 	done
-	printf '#!/bin/sh\nLD_PRELOAD="%s" exec %s "$@"\n' "$ERA_PRELOAD" \
-		"$(command -v nbdkit)" >bin/nbdkit
+	printf '#!/bin/sh\nLD_PRELOAD="%s" exec %s "$@"\n' "$ERA_PRELOAD" "$(command -v nbdkit)" \
+		>bin/nbdkit
 	chmod +x bin/*
 	PATH=$PWD/bin:$PATH
 	head -c 8M /dev/urandom >disk.img
