@@ -11,8 +11,9 @@ The promise: a block that was written is never missing from an answer. No part o
 handed out before everything it depends on has been read and checked. A call that raises has given
 no answer: treat every block as written.
 
-The work is done by libdmera (see libdmera(3) and dmera.h); this module only calls it. An object
-belongs to one thread at a time, but for Changes, which any number of threads may read.
+The work is done by libdmera (see libdmera(3) and dmera.h); this module only calls it. An Era
+takes one call at a time, and refuses a second one; any number of threads may read a Changes or a
+Witness, and so may the child of a fork. None of them can be copied or pickled.
 """
 
 from ._era import (

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import operator
 import os
+import threading
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Callable, Iterator, List, Optional, Type, Union
+from typing import Callable, Iterator, List, NoReturn, Optional, Type, Union
 
 from . import _library
-from ._errors import BY_RESULT, Damaged, EraError
+from ._errors import BY_RESULT, Damaged, EraError, Invalid
 from ._library import lib
 
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
@@ -146,15 +148,37 @@ def _problem(raw: _library.Problem) -> Problem:
     )
 
 
+def _path(path: Path) -> bytes:
+    """C would cut it off at a null byte, and so open another file."""
+    raw = os.fsencode(path)
+    if b"\0" in raw:
+        raise ValueError(f"path: found a null byte in {path!r}")
+    return raw
+
+
 def _number(value: int, bits: int, what: str) -> int:
     """ctypes would cut off what does not fit, and so ask another question."""
+    value = operator.index(value)
     if not 0 <= value < 1 << bits:
         raise ValueError(f"{what}: found {value}, wanted 0 to {(1 << bits) - 1}")
     return value
 
 
-class _Handle:
-    """A struct dmera. What a callback raises is raised again when the call has ended."""
+class _Owner:
+    """Owns memory of the library, which a copy of the object would free a second time."""
+
+    _instead = "make a new one"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """For copy, deepcopy and pickle."""
+        raise TypeError(f"cannot copy or pickle {type(self).__name__}: {self._instead}")
+
+
+class _Handle(_Owner):
+    """A struct dmera, for one call at a time of the process that made it.
+
+    What a callback raises is raised again when the call has ended.
+    """
 
     def __init__(
         self,
@@ -166,6 +190,8 @@ class _Handle:
         self._raised: Optional[BaseException] = None
         self._on_problem = on_problem
         self._callbacks: List[object] = []
+        self._process = os.getpid()
+        self._running = threading.Lock()  # held during a call
         self.pointer = lib.dmera_create()
         if not self.pointer:
             raise MemoryError
@@ -201,8 +227,11 @@ class _Handle:
 
         self._guarded(take)()
 
-    def call(self, function: Callable[..., int], *arguments: object) -> None:
-        """Raises for a result that is not 0."""
+    def _acquire(self) -> None:
+        if not self._running.acquire(blocking=False):
+            raise Invalid("a call with these metadata is running, in a callback or another thread")
+
+    def _run(self, function: Callable[..., int], *arguments: object) -> None:
         self.problems.clear()
         result = function(self.pointer, *arguments)
         raised, self._raised = self._raised, None
@@ -212,18 +241,54 @@ class _Handle:
             why = _text(lib.dmera_error(self.pointer))
             raise BY_RESULT.get(result, EraError)(why, self.problems)
 
+    def call(self, function: Callable[..., int], *arguments: object) -> None:
+        """Raises for a result that is not 0."""
+        if os.getpid() != self._process:
+            raise Invalid("the metadata were opened before a fork: open them in this process")
+        self._acquire()
+        try:
+            if self.pointer is None:
+                raise ValueError("the metadata are closed")
+            self._run(function, *arguments)
+        finally:
+            self._running.release()
+
+    def make(
+        self,
+        function: Callable[..., int],
+        free: Callable[[ctypes.c_void_p], None],
+        *arguments: object,
+    ) -> int:
+        """Returns what a call makes, or frees it when a callback has raised."""
+        made = ctypes.c_void_p()
+        try:
+            self.call(function, *arguments, ctypes.byref(made))
+        except BaseException:
+            free(made)
+            raise
+        assert made.value is not None
+        return made.value
+
     def destroy(self) -> None:
-        pointer, self.pointer = self.pointer, None
-        if pointer:
-            lib.dmera_destroy(pointer)
+        """A child process closes its own descriptors, and the parent's stay open."""
+        self._acquire()
+        try:
+            pointer, self.pointer = self.pointer, None
+            if pointer:
+                lib.dmera_destroy(pointer)
+        finally:
+            self._running.release()
 
 
-class Witness:
+class Witness(_Owner):
     """What metadata said of all their blocks, to be kept beside the era to ask for next time.
 
     open(witness=...) compares later metadata with it, and changes() raises NoAnswer when they are
-    other ones, or an older copy. bytes() gives what decode() takes, and what save() writes.
+    other ones, or an older copy. bytes() gives what decode() takes, and what save() writes. A
+    witness cannot be copied or pickled.
     """
+
+    _instead = "pass bytes(witness), for Witness.decode()"
 
     def __init__(self, pointer: int) -> None:
         facts = _library.WitnessFacts()
@@ -241,18 +306,18 @@ class Witness:
     @classmethod
     def load(cls, path: Path) -> Witness:
         """Reads a file. Raises Damaged for one that is no witness, or a damaged one."""
-        return cls(_new_witness(lib.dmera_witness_load, os.fsencode(path)))
+        return cls(_new_witness(lib.dmera_witness_load, _path(path)))
 
     @classmethod
     def decode(cls, data: bytes, name: str = "witness") -> Witness:
         """From what bytes() gave. `name` is what messages call it."""
-        return cls(_new_witness(lib.dmera_witness_decode, os.fsencode(name), data, len(data)))
+        return cls(_new_witness(lib.dmera_witness_decode, _path(name), data, len(data)))
 
     def save(self, path: Path) -> None:
         """Writes a file, which is replaced when all of it is on the disk."""
         handle = _Handle()
         try:
-            handle.call(lib.dmera_witness_save, self._pointer, os.fsencode(path))
+            handle.call(lib.dmera_witness_save, self._pointer, _path(path))
         finally:
             handle.destroy()
 
@@ -266,14 +331,11 @@ class Witness:
 
 
 def _new_witness(function: Callable[..., int], *arguments: object) -> int:
-    pointer = ctypes.c_void_p()
     handle = _Handle()
     try:
-        handle.call(function, *arguments, ctypes.byref(pointer))
+        return handle.make(function, lib.dmera_witness_free, *arguments)
     finally:
         handle.destroy()
-    assert pointer.value is not None
-    return pointer.value
 
 
 def _witness_bytes(pointer: Optional[int]) -> bytes:
@@ -284,11 +346,14 @@ def _witness_bytes(pointer: Optional[int]) -> bytes:
     return data.raw[:size]
 
 
-class Changes:
+class Changes(_Owner):
     """Which blocks were written since an era: an answer that stays as it is.
 
-    Iterating gives a Run for each stretch of changed blocks, ascending.
+    Iterating gives a Run for each stretch of changed blocks, ascending. It cannot be copied or
+    pickled; its runs and its bitmap can.
     """
+
+    _instead = "pass its runs, list(changes), or changes.bitmap()"
 
     def __init__(self, pointer: int) -> None:
         totals = _library.Totals()
@@ -343,8 +408,15 @@ class Changes:
         return bits.raw[:size]
 
 
-class Era:
-    """Metadata that are open; see open(). A context manager that closes them."""
+class Era(_Owner):
+    """Metadata that are open; see open(). A context manager that closes them.
+
+    One call at a time: a callback must not use the object that it was given to, and a second thread
+    must wait; both get Invalid. After a fork, so does the child, which can only close it: the two
+    processes would read through the same temporary file. It cannot be copied or pickled.
+    """
+
+    _instead = "pass the path, and open the metadata there"
 
     def __init__(self, handle: _Handle, witness: Optional[Witness] = None) -> None:
         self._handle = handle
@@ -363,22 +435,20 @@ class Era:
 
     def __del__(self) -> None:
         if hasattr(self, "_handle"):
-            self.close()
+            try:
+                self.close()
+            except Invalid:
+                pass  # forked while another thread's call was running
 
     def close(self) -> None:
         """Closes the metadata. It may be called again."""
         self._handle.destroy()
 
-    def _open_handle(self) -> _Handle:
-        if self._handle.pointer is None:
-            raise ValueError("the metadata are closed")
-        return self._handle
-
     @property
     def facts(self) -> Facts:
         """What the metadata say of themselves."""
         raw = _library.Facts()
-        self._open_handle().call(lib.dmera_get_facts, raw, ctypes.sizeof(raw))
+        self._handle.call(lib.dmera_get_facts, raw, ctypes.sizeof(raw))
         unflushed = bool(raw.flags & _library.IS_UNFLUSHED)
         return Facts(
             block_size=raw.block_size,
@@ -399,12 +469,10 @@ class Era:
         Raises NoAnswer for an era that these metadata cannot have tracked, when the metadata
         snapshot was dropped while it was read, or when the metadata are not those of the witness.
         """
-        pointer = ctypes.c_void_p()
-        self._open_handle().call(
-            lib.dmera_changes_since, _number(since, 32, "since"), ctypes.byref(pointer)
+        made = self._handle.make(
+            lib.dmera_changes_since, lib.dmera_changes_free, _number(since, 32, "since")
         )
-        assert pointer.value is not None
-        return Changes(pointer.value)
+        return Changes(made)
 
 
 def open(
@@ -445,9 +513,9 @@ def open(
             lib.dmera_set_snapshot_era(handle.pointer, _number(snapshot_era, 32, "snapshot_era"))
         if witness is not None:
             lib.dmera_set_witness(handle.pointer, witness._pointer)
-        lib.dmera_set_make_witness(handle.pointer, int(make_witness))
+        lib.dmera_set_make_witness(handle.pointer, int(bool(make_witness)))
         flags = (_library.SNAPSHOT if snapshot else 0) | (_library.REPAIR if repair else 0)
-        handle.call(lib.dmera_open, os.fsencode(path), flags)
+        handle.call(lib.dmera_open, _path(path), flags)
     except BaseException:
         handle.destroy()
         raise
@@ -469,7 +537,8 @@ def check(
     raw = _library.Check()
     handle = _Handle(None, on_problem, on_progress)
     try:
-        handle.call(lib.dmera_check, os.fsencode(path), int(scope), raw, ctypes.sizeof(raw))
+        which = _number(scope, 31, "scope")
+        handle.call(lib.dmera_check, _path(path), which, raw, ctypes.sizeof(raw))
     except Damaged:
         if not raw.nr_fatal and not raw.nr_non_fatal:
             raise

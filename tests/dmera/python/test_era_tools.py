@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The module era_tools on metadata that a kernel wrote, of which it is known what is true."""
 
+import copy
 import ctypes
 import gzip
 import os
+import pickle
 import re
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
 import era_tools
 from era_tools import _library
@@ -141,6 +144,44 @@ class TestAnswers(OnImages):
             era_tools.open(path, snapshot=True, snapshot_era=2**32)
         with self.assertRaises(ValueError):
             era_tools.open(path, device_size=-1)
+        for size in (2**64, 2**64 + 4096):
+            with self.assertRaises(ValueError):
+                era_tools.open(path, device_size=size)
+            with self.assertRaises(ValueError):
+                era_tools.open(path, old_size=size)
+        for scope in (-1, 3, 2**31, 2**32, 2**32 + 1):
+            with self.assertRaises(ValueError):
+                era_tools.check(path, scope)
+        for wrong in (3.0, "3", None):
+            with era_tools.open(path) as era, self.assertRaises(TypeError):
+                era.changes(wrong)
+            with self.assertRaises(TypeError):
+                era_tools.check(path, wrong)
+
+    def test_what_is_true_is_not_cut_off(self):
+        with era_tools.open(self.put("002-crash"), make_witness=2**32) as era:
+            self.assertIsNotNone(era.changes(3).witness)
+
+    def test_paths_are_not_cut_off(self):
+        path = self.put("002-crash")
+        witness = self.ask_witness(path)
+        witness.save(path + ".w")
+        for wrong in (path + "\0x", os.fsencode(path) + b"\0", "\0"):
+            for call in (
+                era_tools.open,
+                era_tools.check,
+                witness.save,
+                era_tools.Witness.load,
+                lambda name: era_tools.Witness.decode(bytes(witness), name),
+            ):
+                with self.assertRaisesRegex(ValueError, "null byte"):
+                    call(wrong)
+        with self.assertRaisesRegex(ValueError, "null byte"):
+            era_tools.Witness.load(path + ".w\0x")
+
+    def ask_witness(self, path):
+        with era_tools.open(path, make_witness=True) as era:
+            return era.changes(0).witness
 
     def test_threads(self):
         wrong = []
@@ -158,6 +199,141 @@ class TestAnswers(OnImages):
         for thread in threads:
             thread.join()
         self.assertFalse(wrong)
+
+
+class TestOwners(OnImages):
+    """What owns memory of the library is used by one call, and freed once."""
+
+    def open_with(self, callback):
+        """The callback is called by changes() alone."""
+        ready = []
+
+        def progress(*_):
+            if ready:
+                callback()
+
+        era = era_tools.open(self.put("002-crash"), on_progress=progress, make_witness=True)
+        self.addCleanup(era.close)
+        ready.append(True)
+        return era
+
+    def in_child(self, function):
+        """The exit status of a child process that runs it, and all that it deletes."""
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                function()
+                status = 0
+            finally:
+                os._exit(status)
+        return os.waitpid(child, 0)[1]
+
+    def test_copies_are_refused(self):
+        with era_tools.open(self.put("002-crash"), make_witness=True) as era:
+            changes = era.changes(3)
+            wanted = list(changes)
+            for thing, instead in (
+                (era, "the path"),
+                (changes, r"list\(changes\), or changes.bitmap\(\)"),
+                (changes.witness, r"bytes\(witness\)"),
+                ([changes], "runs"),
+            ):
+                for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+                    with self.assertRaisesRegex(TypeError, instead):
+                        pickle.dumps(thing, protocol)
+                with self.assertRaisesRegex(TypeError, instead):
+                    copy.deepcopy(thing)
+            for thing in (era, changes, changes.witness, era._handle):
+                with self.assertRaisesRegex(TypeError, "cannot copy or pickle"):
+                    copy.copy(thing)
+            self.assertEqual(list(changes), wanted)
+            self.assertEqual(pickle.loads(pickle.dumps(wanted)), wanted)
+
+    def test_what_was_made_is_freed_when_a_callback_raises(self):
+        class Enough(Exception):
+            pass
+
+        def raise_it():
+            raise Enough
+
+        freed = []
+        real = _library.lib.dmera_changes_free
+
+        def free(pointer):
+            freed.append(pointer.value)
+            real(pointer)
+
+        era = self.open_with(raise_it)
+        with unittest.mock.patch.object(_library.lib, "dmera_changes_free", free):
+            with self.assertRaises(Enough):
+                era.changes(3)
+        self.assertEqual(len(freed), 1)
+        self.assertTrue(freed[0])
+
+    def test_a_callback_cannot_use_what_called_it(self):
+        calls = (
+            lambda: era.close(),
+            lambda: era.changes(3),
+            lambda: era.facts,
+            lambda: era.__exit__(None, None, None),
+        )
+        for call in calls:
+            era = self.open_with(call)
+            with self.assertRaisesRegex(era_tools.Invalid, "is running"):
+                era.changes(3)
+            self.assertEqual(era.facts.nr_blocks, 4096)
+
+    def test_a_second_thread_cannot_call_meanwhile(self):
+        caught = []
+
+        def ask():
+            try:
+                era.changes(3)
+            except era_tools.Invalid as error:
+                caught.append(error)
+
+        def meanwhile():
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join()
+
+        era = self.open_with(meanwhile)
+        self.assertEqual(len(era.changes(3)), 9)
+        self.assertTrue(caught)
+
+    def test_a_child_has_answers_but_no_metadata(self):
+        def child():
+            self.assertEqual([run.block for run in changes], wanted)
+            for _ in range(2):
+                with self.assertRaisesRegex(era_tools.Invalid, "fork"):
+                    era.changes(3)
+                with self.assertRaisesRegex(era_tools.Invalid, "fork"):
+                    era.facts.era
+            with era_tools.open(path) as own:
+                self.assertEqual([run.block for run in own.changes(3)], wanted)
+            changes.__del__()
+            era.__del__()
+
+        path = self.put("002-crash")
+        with era_tools.open(path) as era:
+            changes = era.changes(3)
+            wanted = [run.block for run in changes]
+            self.assertEqual(self.in_child(child), 0)
+            self.assertEqual([run.block for run in changes], wanted)
+            self.assertEqual([run.block for run in era.changes(3)], wanted)
+
+    def test_a_child_of_a_running_call_frees_nothing(self):
+        def child():
+            with self.assertRaises(era_tools.Invalid):
+                era.close()
+            era.__del__()
+
+        statuses = []
+        era = self.open_with(lambda: statuses.append(self.in_child(child)))
+        self.assertEqual(len(era.changes(3)), 9)
+        self.assertTrue(statuses)
+        self.assertFalse(any(statuses))
 
 
 class TestWitness(OnImages):
