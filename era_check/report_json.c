@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "era_check/report_json.h"
 
-#include <stdio.h>
-
 #include "base/problem.h"
 
 static void on_problem(void *ctx, const struct problem *p)
@@ -34,7 +32,7 @@ static void on_error(void *ctx, const char *text)
 	struct json_report *report = ctx;
 
 	if (!*report->error)
-		snprintf(report->error, sizeof(report->error), "%s", text);
+		text_copy(report->error, sizeof(report->error), text);
 }
 
 int json_report_begin(struct json_report *report, const char *path, struct tool *tool)

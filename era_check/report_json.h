@@ -3,6 +3,7 @@
 #ifndef ERA_CHECK_REPORT_JSON_H
 #define ERA_CHECK_REPORT_JSON_H
 
+#include "base/text.h"
 #include "check/check.h"
 #include "output/json.h"
 #include "tools/tool.h"
@@ -10,8 +11,8 @@
 struct json_report {
 	struct sink sink;
 	struct json json;
-	bool auto_repair; /* report what was repaired */
-	char error[1024]; /* the first error; empty if there was none */
+	bool auto_repair;	   /* report what was repaired */
+	char error[TEXT_LINE_MAX]; /* the first error; empty if there was none */
 };
 
 /* Opens standard output and receives the tool's messages from now on. */

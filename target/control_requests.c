@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/decimal.h"
+#include "base/text.h"
 #include "target/control.h"
 #include "target/control_stats.h"
 #include "target/control_witness.h"
@@ -23,7 +24,7 @@ static void put_line(struct request *req, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text) - 1, fmt, args);
+	text_vformat(text, sizeof(text) - 1, fmt, args);
 	va_end(args);
 	strcat(text, "\n");
 	free(req->reply);

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "target/log.h"
 #include "witness/witness.h"
 
@@ -48,7 +48,7 @@ static int compare(const struct target_view *target_view)
 /* It has been reported why. */
 static void prove_nothing(void)
 {
-	snprintf(guard.why, sizeof(guard.why), "%s", log_last_error());
+	text_copy(guard.why, sizeof(guard.why), log_last_error());
 	log_error("era-witness: the exports since=N are refused for eras before this start");
 }
 

@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "target/start.h"
 
 #define LINE_MAX_BYTES 1024
+#define ESCAPED_MAX_BYTES (4 * LINE_MAX_BYTES) /* each byte as \xHH */
 
 static _Thread_local char last_error[LINE_MAX_BYTES];
 
@@ -22,7 +24,7 @@ static _Thread_local char last_error[LINE_MAX_BYTES];
 #define QUIET_MS 1000
 
 struct told {
-	char text[2 * LINE_MAX_BYTES];
+	char text[ESCAPED_MAX_BYTES];
 	int64_t ms;
 	unsigned nr_left_out; /* since then */
 };
@@ -77,10 +79,11 @@ static bool may_tell(const char *line, unsigned *nr_left_out)
 
 static void put_error(const char *text)
 {
-	char line[2 * LINE_MAX_BYTES];
+	char line[ESCAPED_MAX_BYTES], shown[LINE_MAX_BYTES];
 	unsigned nr_left_out;
 
-	utf8_escape(text, line, sizeof(line));
+	text_copy(shown, sizeof(shown), text);
+	utf8_escape(shown, line, sizeof(line));
 	start_keep(line);
 	if (!may_tell(line, &nr_left_out))
 		return;
@@ -96,7 +99,7 @@ void log_error(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	text_vformat(text, sizeof(text), fmt, args);
 	va_end(args);
 	put_error(text);
 }
@@ -104,7 +107,7 @@ void log_error(const char *fmt, ...)
 static void on_error(void *ctx, const char *text)
 {
 	(void)ctx;
-	snprintf(last_error, sizeof(last_error), "%s", text);
+	text_copy(last_error, sizeof(last_error), text);
 	put_error(text);
 }
 

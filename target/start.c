@@ -21,7 +21,7 @@
 #include "base/checked.h"
 #include "target/log.h"
 
-#define TEXT_MAX 4096u
+#define TEXT_MAX 16384u
 #define FDS_MAX 1024
 #define RANDOM_FOLDER "nbdkit" /* of -U -, and six letters */
 #define RANDOM_LETTERS 6u

@@ -14,12 +14,11 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
-#define TEXT_MAX 8192u
-#define LINE_MAX_BYTES (2 * TEXT_MAX) /* few characters have to be escaped */
-
 #define NAME_MAX_BYTES 512u
+#define LINE_MAX_BYTES (4 * (NAME_MAX_BYTES + TEXT_LINE_MAX)) /* each byte escaped as \xHH */
 
 #define BAR_AFTER_MS 1000
 #define BAR_EVERY_MS 100
@@ -52,10 +51,10 @@ static void clear_bar(struct tool *tool)
 /* In one piece, so that lines of several programs don't mix. */
 static void put_line(FILE *to, const char *before, const char *fmt, va_list args)
 {
-	char text[TEXT_MAX], line[LINE_MAX_BYTES];
+	char text[TEXT_LINE_MAX], line[LINE_MAX_BYTES];
 	size_t n = utf8_escape(before, line, sizeof(line) - 1);
 
-	vsnprintf(text, sizeof(text), fmt, args);
+	text_vformat(text, sizeof(text), fmt, args);
 	n += utf8_escape(text, line + n, sizeof(line) - 1 - n);
 	line[n++] = '\n';
 	fwrite(line, 1, n, to);

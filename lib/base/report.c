@@ -3,10 +3,9 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 1024
+#include "base/text.h"
 
 void report_problem(const struct report *rep, const struct problem *p)
 {
@@ -16,13 +15,13 @@ void report_problem(const struct report *rep, const struct problem *p)
 
 void report_note(const struct report *rep, const char *fmt, ...)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_LINE_MAX];
 	va_list args;
 
 	if (!rep || !rep->note)
 		return;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	text_vformat(text, sizeof(text), fmt, args);
 	va_end(args);
 	rep->note(rep->ctx, text);
 }
@@ -35,7 +34,7 @@ void report_progress(const struct report *rep, uint64_t done, uint64_t total)
 
 int report_fail(const struct report *rep, int err, const char *fmt, ...)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_LINE_MAX];
 	va_list args;
 
 	while (rep && !rep->error)
@@ -43,7 +42,7 @@ int report_fail(const struct report *rep, int err, const char *fmt, ...)
 	if (!rep)
 		return err;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	text_vformat(text, sizeof(text), fmt, args);
 	va_end(args);
 	rep->error(rep->ctx, text);
 	return err;

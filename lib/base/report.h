@@ -2,8 +2,9 @@
 /*
  * How the library reports: through callbacks that its user provides.
  *
- * A text is one line without its newline, in the form "where: what: found X, wanted Y".  Any
- * callback may be NULL, and so may the whole report.
+ * A text is one line without its newline, in the form "where: what: found X, wanted Y".  It has
+ * fewer than TEXT_LINE_MAX bytes: see base/text.h.  Any callback may be NULL, and so may the whole
+ * report.
  */
 #ifndef ERA_BASE_REPORT_H
 #define ERA_BASE_REPORT_H

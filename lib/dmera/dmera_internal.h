@@ -11,12 +11,11 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
+#include "base/text.h"
 #include "dmera.h"
 #include "metadata/view.h"
 
 struct witness;
-
-#define ERROR_MAX_BYTES 4096u
 
 struct dmera_witness {
 	char *name;
@@ -44,7 +43,7 @@ struct dmera {
 	bool was_read; /* the view has to begin anew before it is read again */
 
 	const char *path; /* of the call that is running */
-	char error[ERROR_MAX_BYTES];
+	char error[TEXT_LINE_MAX];
 };
 
 /* To be called first by each call that can fail.  path: what it works on, or NULL. */

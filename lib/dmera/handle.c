@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +15,7 @@ static void on_error(void *ctx, const char *text)
 {
 	struct dmera *era = ctx;
 
-	snprintf(era->error, sizeof(era->error), "%s", text);
+	text_copy(era->error, sizeof(era->error), text);
 	if (era->on_error)
 		era->on_error(era->error_ctx, era->error);
 }
@@ -41,7 +40,7 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 static void remember_problem(struct dmera *era, const struct dmera_problem *p)
 {
 	if (p->severity != DMERA_NOTE && !*era->error && era->path)
-		snprintf(era->error, sizeof(era->error), "%s: %s", era->path, p->text);
+		text_format(era->error, sizeof(era->error), "%s: %s", era->path, p->text);
 }
 
 /* An enum problem_severity has the values of an enum dmera_severity. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Commits, and what becomes of the engine when one fails. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "target/engine/engine_internal.h"
 
 void engine_show(struct engine *e)
@@ -31,7 +31,7 @@ static int fail(struct engine *e, int r)
 {
 	e->failed = r;
 	engine_lock(e);
-	snprintf(e->why, sizeof(e->why), "%s", e->last_error);
+	text_copy(e->why, sizeof(e->why), e->last_error);
 	engine_unlock(e);
 	return r;
 }
@@ -57,7 +57,7 @@ int engine_refuse(struct engine *e)
 	char why[ENGINE_LINE_MAX];
 
 	engine_lock(e);
-	snprintf(why, sizeof(why), "%s", e->why);
+	text_copy(why, sizeof(why), e->why);
 	engine_unlock(e);
 	if (!*why)
 		return report_fail(e->user, ERA_SYS, "the target is suspended");

@@ -2,11 +2,11 @@
 #include "target/engine/engine.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/text.h"
 #include "build/format.h"
 #include "ondisk/era_disk.h"
 #include "target/engine/engine_internal.h"
@@ -18,7 +18,7 @@
 static void keep_error(struct engine *e, const char *text)
 {
 	engine_lock(e);
-	snprintf(e->last_error, sizeof(e->last_error), "%s", text);
+	text_copy(e->last_error, sizeof(e->last_error), text);
 	engine_unlock(e);
 }
 
@@ -214,7 +214,7 @@ void engine_status(struct engine *e, char *line, size_t size)
 {
 	engine_lock(e);
 	if (*e->why)
-		snprintf(line, size, "Error: %s", e->why);
+		text_format(line, size, "Error: %s", e->why);
 	else
 		engine_status_line(line, size, &e->figures);
 	engine_unlock(e);

@@ -697,6 +697,38 @@ say_names() {
 	says 'era_check: a\n\x1b[1mb\\c'$'\xc3\xa9''\xe9: cannot open: '
 }
 
+# long_path COUNT BYTE: of COUNT names of 200 bytes.
+long_path() {
+	local i name
+	name=$(printf "%200s" '' | tr ' ' "$2")
+	for ((i = 0; i < $1; i++)); do
+		printf '%s/' "$name"
+	done
+	echo meta
+}
+
+@test "however long a path is, a message says why" {
+	local path
+	# Short enough to be opened, too long, and with four printed characters for each byte.
+	for path in "$(long_path 12 a)" "$(long_path 60 a)" "$(long_path 20 '\377')"; do
+		status_is 3 era_check "$path"
+		grep -qE ': cannot open: (No such file or directory|File name too long)$' "$stderr"
+		status_is 3 era_dump "$path"
+		grep -q ': cannot open: ' "$stderr"
+		status_is 3 era_check --json "$path" >out
+		jq -r .error out | grep -qE ': cannot open: .*(directory|too long)$'
+	done
+	path=$(long_path 12 a)
+	status_is 3 era_check "$path"
+	grep -qF "$path: cannot open: " "$stderr"
+	# Of problems, too, whose lines begin with the path.
+	path=$(long_path 10 b)
+	mkdir -p "${path%/*}"
+	head -c 16384 /dev/zero >"$path"
+	status_is 1 era_check "$path"
+	grep -q 'take a full backup$' "$stderr"
+}
+
 @test "of very many problems the first thousand are printed, and once how many there are besides" {
 	local i
 	truncate -s 128M large

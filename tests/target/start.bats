@@ -46,6 +46,14 @@ no_origin() {
 	no_origin -U -
 }
 
+@test "a long path does not cut off why it does not start" {
+	local name path=
+	name=$(printf '%200s/' '' | tr ' ' '\377')
+	path=$name$name$name$name$name$name
+	status_is 1 starts -U "$PWD/nbd" --filter="$ERA_FILTER" memory 1M "era-metadata=$path"
+	grep -q '\[\.\.\.\].*: cannot open: No such file or directory$' said
+}
+
 @test "a server that starts goes into the background, or serves its command" {
 	local n
 	starts -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" file disk "${parameters[@]}"

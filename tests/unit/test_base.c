@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bits, arrays that grow, decimals, checked arithmetic and the problem table. */
+/* Bits, arrays that grow, decimals, checked arithmetic, the problem table and lines of text. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include "base/grow.h"
 #include "base/problem.h"
 #include "base/report.h"
+#include "base/text.h"
 
 #define NR_BITS 300u
 
@@ -217,6 +218,70 @@ static void arrays_grow_and_keep_what_they_hold(void **state)
 	free(items);
 }
 
+/* Of every length up to the one that does not fit any more. */
+static void lines_that_are_too_long_lose_their_middle(void **state)
+{
+	char path[200], text[64 + 1];
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(path); len++) {
+		memset(path, 'x', len);
+		path[len] = '\0';
+		memset(text, '!', sizeof(text));
+		text_format(text, 64, "<%s: cannot open>", path);
+		assert_int_equal(text[64], '!');
+		assert_int_equal(strlen(text), len < 64 - 16 ? len + 15 : 63);
+		assert_int_equal(strncmp(text, "<xxxx", len < 4 ? 1 + len : 5), 0);
+		assert_string_equal(text + strlen(text) - 14, ": cannot open>");
+		assert_int_equal(!strstr(text, "[...]"), len < 64 - 15);
+	}
+}
+
+/* Whatever the number of bytes before them. */
+static void no_character_is_cut_in_two(void **state)
+{
+	char all[200], text[64];
+
+	(void)state;
+	for (size_t before = 0; before < 4; before++) {
+		memset(all, 'x', before);
+		for (size_t at = before; at + 3 < sizeof(all); at += 3)
+			memcpy(all + at, "\xe2\x82\xac", 4);
+		text_copy(text, sizeof(text), all);
+		assert_non_null(strstr(text, "[...]\xe2"));
+		assert_true(strlen(text) > 56);
+		for (size_t i = before; text[i] != '['; i += 3)
+			assert_int_equal(memcmp(text + i, "\xe2\x82\xac", 3), 0);
+	}
+	memset(all, 0x80, sizeof(all) - 1);
+	all[sizeof(all) - 1] = '\0';
+	text_copy(text, sizeof(text), all);
+	assert_true(strlen(text) > 56);
+}
+
+static void keep_text(void *ctx, const char *text)
+{
+	strcpy(ctx, text);
+}
+
+static void reports_keep_the_reason(void **state)
+{
+	static char path[20000], text[TEXT_LINE_MAX];
+	const struct report rep = {.ctx = text, .error = keep_text, .note = keep_text};
+	static const size_t lengths[] = {2400, 4095, 19999};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		memset(path, 'x', lengths[i]);
+		path[lengths[i]] = '\0';
+		report_fail(&rep, ERA_SYS, "%s: why", path);
+		assert_string_equal(text + strlen(text) - 5, ": why");
+		assert_int_equal(!strncmp(text, path, lengths[i]), lengths[i] < 4096);
+		report_note(&rep, "%s: note", path);
+		assert_string_equal(text + strlen(text) - 6, ": note");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +294,9 @@ int main(void)
 		cmocka_unit_test(overflow_leaves_the_result_alone),
 		cmocka_unit_test(every_problem_has_its_words),
 		cmocka_unit_test(problem_line_reads_well),
+		cmocka_unit_test(lines_that_are_too_long_lose_their_middle),
+		cmocka_unit_test(no_character_is_cut_in_two),
+		cmocka_unit_test(reports_keep_the_reason),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
