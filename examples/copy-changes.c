@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* copy-changes METADATA ERA FROM TO: copies what was written since ERA, and prints the next ERA. */
 #define _FILE_OFFSET_BITS 64
+#define _XOPEN_SOURCE 700
 #include <dmera.h>
 #include <err.h>
 #include <fcntl.h>

@@ -22,6 +22,10 @@
  * count or a truth value say so.  A call that fails does not change its outputs, unless stated
  * otherwise.
  *
+ * Pointers.  A call that returns an enum dmera_result fails with DMERA_INVALID if a path or an
+ * output is NULL.  Handles, answers, and all pointers of other calls must not be NULL.  Where NULL
+ * is allowed, the comment says so.
+ *
  * Units.  A data block is what dm-era tracks: dmera_facts.block_size bytes of the tracked device.
  * A metadata block is 4096 bytes of the metadata device.  Offsets, lengths and sizes are in bytes.
  * An era is a 32-bit number that only rises.  The first block is block 0.
@@ -55,6 +59,8 @@ extern "C" {
 
 #if defined(__GNUC__)
 #pragma GCC visibility push(default)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* dmera_check() in C++ */
 #define DMERA_MUST_CHECK __attribute__((__warn_unused_result__))
 #else
 #define DMERA_MUST_CHECK
@@ -67,12 +73,13 @@ enum dmera_result {
 	DMERA_DAMAGED = -1,
 	/* The system refused: open, read, memory, a device in use. */
 	DMERA_SYSTEM = -2,
-	/* The question has no safe answer: there is no metadata snapshot, or it was dropped while
-	 * it was read, or is left over from an earlier era; the era is one that these metadata
-	 * cannot have tracked; a size or a witness contradicts them. */
+	/* The question has no safe answer: there is no metadata snapshot, or it was dropped
+	 * while it was read, or is left over from an earlier era; the era is one that these
+	 * metadata cannot have tracked; a size or a witness contradicts them; a flush of the origin has
+	 * failed. */
 	DMERA_NO_ANSWER = -3,
 	/* The program called the library in a way that it does not allow. */
-	DMERA_INVALID = -4,
+	DMERA_INVALID = -4
 };
 
 /* The version of the library, for example "1.2.0". */
@@ -117,7 +124,9 @@ void dmera_set_note_callback(struct dmera *era, dmera_note_fn fn, void *ctx);
 enum dmera_severity {
 	DMERA_FATAL = 0,     /* eras may be wrong, or blocks in use will be overwritten */
 	DMERA_NON_FATAL = 1, /* wasteful or untidy; no era is wrong */
-	DMERA_NOTE = 2,	     /* known to be harmless: the metadata are sound */
+	/* The metadata are sound.  All notes are harmless but "origin-unflushed": the metadata say
+	 * that the origin may not be. */
+	DMERA_NOTE = 2
 };
 
 #define DMERA_NO_BLOCK UINT64_MAX
@@ -152,14 +161,16 @@ enum dmera_open_flags {
 	 * that runs is refused. */
 	DMERA_SNAPSHOT = 1,
 	/* Read damaged metadata, too: whatever is unknown counts as written. */
-	DMERA_REPAIR = 2,
+	DMERA_REPAIR = 2
 };
 
 /*
- * Opens the metadata on `path`, a block device or a regular file, and checks all of them.  flags:
- * enum dmera_open_flags, or 0.
+ * Opens the metadata on `path`, a block device or a regular file.  flags: enum dmera_open_flags, or
+ * 0.  All of them are checked.  Only the blocks that hold the eras and the bits of what is opened
+ * are left to dmera_changes_since(), unless DMERA_REPAIR is set.  So a successful dmera_open() does
+ * not prove that the metadata are sound; a successful dmera_check() does.
  *
- * Without DMERA_REPAIR, anything that is wrong is reported as a problem, and the call fails with
+ * Without DMERA_REPAIR, what is found wrong is reported as a problem, and the call fails with
  * DMERA_DAMAGED, or with DMERA_SYSTEM if blocks cannot be read.  The only exceptions are problems
  * that are proven to have lost nothing.  With DMERA_REPAIR, problems are reported and counted
  * (dmera_facts.nr_problems); the call still fails if the superblock is damaged, since without block
@@ -168,8 +179,9 @@ enum dmera_open_flags {
  * If there is no sound superblock, dmera_error() says what the device holds instead: a filesystem
  * or anything else that libblkid knows, metadata of another target, compressed data, or zeroes.
  *
- * DMERA_NO_ANSWER: there is no metadata snapshot.  DMERA_INVALID: unknown flags, no path, or
- * metadata are open already.
+ * DMERA_NO_ANSWER: there is no metadata snapshot; or, without DMERA_REPAIR, a flush of the origin
+ * has failed (DMERA_IS_UNFLUSHED).  DMERA_INVALID: unknown flags, no path, or metadata are open
+ * already.
  */
 int dmera_open(struct dmera *era, const char *path, unsigned flags) DMERA_MUST_CHECK;
 
@@ -185,13 +197,13 @@ enum dmera_fact_flags {
 	/* A flush of the origin has failed under the target of era-tools: what was written may
 	 * be gone from the origin's disk.  Only DMERA_REPAIR opens such metadata, and lists
 	 * every block. */
-	DMERA_IS_UNFLUSHED = 8,
+	DMERA_IS_UNFLUSHED = 8
 };
 
 struct dmera_facts {
 	uint64_t block_size;  /* of a data block, in bytes */
 	uint64_t nr_blocks;   /* data blocks that are tracked */
-	uint64_t nr_problems; /* that DMERA_REPAIR has passed over so far */
+	uint64_t nr_problems; /* that DMERA_REPAIR has passed over so far, or that ended a call */
 	uint32_t flags;	      /* enum dmera_fact_flags */
 	/* The current era of what is open.  With DMERA_REPAIR, if the true one is not known, an
 	 * era far above all that were found. */
@@ -199,15 +211,16 @@ struct dmera_facts {
 	uint32_t live_era; /* that of the live metadata; another one only for a metadata snapshot */
 	/* The era to ask for next time, if the tracked device is copied as it is now, before its
 	 * target is active again.  0 if the metadata cannot tell: for a metadata snapshot, where
-	 * the target's status does (era-tools(7)), and if anything is in doubt.  To ask for 0 is
-	 * safe: it lists every block. */
+	 * the target's status does (era-tools(7)), if a flush of the origin has failed, and once
+	 * damage has been found.  As that may be as late as in dmera_changes_since(), ask for the
+	 * facts afterwards.  To ask for era 0 is safe: it lists every block. */
 	uint32_t era_to_remember;
 	uint32_t unflushed_since; /* with DMERA_IS_UNFLUSHED: since this era, else 0 */
 	uint32_t reserved;	  /* 0 */
 };
 
 /* Fills in *facts, of `size` bytes: sizeof(*facts).  Members that this library does not know
- * become 0.  DMERA_INVALID: nothing is open. */
+ * become 0.  DMERA_INVALID: nothing is open, or facts is NULL. */
 int dmera_get_facts(struct dmera *era, struct dmera_facts *facts, size_t size) DMERA_MUST_CHECK;
 
 /* ---- Changes ---- */
@@ -255,7 +268,8 @@ struct dmera_changes;
  *
  * DMERA_NO_ANSWER: `since` is above the current era plus one, or for a metadata snapshot above its
  * era; a setting or the witness contradicts the metadata; or the metadata snapshot is not of the
- * live era, or of the one that was set, or was dropped or replaced meanwhile.
+ * live era, or of the one that was set, or was dropped or replaced meanwhile.  DMERA_INVALID:
+ * nothing is open, or changes is NULL.
  */
 int dmera_changes_since(struct dmera *era, uint32_t since,
 			struct dmera_changes **changes) DMERA_MUST_CHECK;
@@ -276,7 +290,7 @@ void dmera_changes_get_totals(const struct dmera_changes *changes, struct dmera_
 			      size_t size);
 
 enum dmera_run_flags {
-	DMERA_RUN_UNKNOWN = 1, /* listed because its era is unknown */
+	DMERA_RUN_UNKNOWN = 1 /* listed because its era is unknown */
 };
 
 /* Adjacent blocks that are listed. */
@@ -294,7 +308,7 @@ int dmera_changes_next(const struct dmera_changes *changes, struct dmera_run *ru
 
 enum dmera_bitmap {
 	DMERA_CHANGED = 0, /* the block is listed */
-	DMERA_UNKNOWN = 1, /* the block is listed because its era is unknown */
+	DMERA_UNKNOWN = 1  /* the block is listed because its era is unknown */
 };
 
 /* Copies bytes `first` to first + size - 1 of a bitmap to `bits`.  Block n is bit n % 8 of byte
@@ -391,13 +405,17 @@ const struct dmera_witness *dmera_changes_witness(const struct dmera_changes *ch
 enum dmera_check_scope {
 	DMERA_CHECK_ALL = 0,	    /* all that is reachable, and every reference count */
 	DMERA_CHECK_SUPERBLOCK = 1, /* block 0 alone */
-	DMERA_CHECK_SNAPSHOT = 2,   /* what the metadata snapshot reaches; the target may run */
+	DMERA_CHECK_SNAPSHOT = 2    /* what the metadata snapshot reaches; the target may run */
 };
 
 struct dmera_check {
 	uint64_t nr_fatal, nr_non_fatal, nr_notes; /* problems */
 	uint64_t nr_read_errors; /* of the fatal ones, metadata blocks that cannot be read */
-	uint64_t nr_refusals;	 /* problems for which dmera_open() without DMERA_REPAIR refuses */
+	/* Problems for which there is no answer without DMERA_REPAIR, from dmera_open() or from
+	 * dmera_changes_since(): all fatal and non-fatal ones but "old-copy" and "space-map-device",
+	 * which have lost nothing, and of the notes "origin-unflushed".  So there may be one where
+	 * the metadata are sound. */
+	uint64_t nr_refusals;
 	/* In metadata blocks; 0 if not determined. */
 	uint64_t device_blocks;			     /* of the device */
 	uint64_t space_map_blocks, allocated_blocks; /* as the space map says */
@@ -411,12 +429,16 @@ struct dmera_check {
  * of the system.  DMERA_NO_ANSWER: there is no metadata snapshot, or it was dropped meanwhile.
  *
  * Fills in *check, of `size` bytes: sizeof(*check).  That is done on failure, too, with all zeroes
- * if the check could not begin. check may be NULL.
+ * if the check could not begin.  NULL is allowed.
+ *
+ * In C++, this function hides the name of the structure, which has to be written with its keyword:
+ * struct dmera_check.
  */
 int dmera_check(struct dmera *era, const char *path, enum dmera_check_scope scope,
 		struct dmera_check *check, size_t size) DMERA_MUST_CHECK;
 
 #if defined(__GNUC__)
+#pragma GCC diagnostic pop
 #pragma GCC visibility pop
 #endif
 

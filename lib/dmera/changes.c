@@ -222,6 +222,8 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 	dmera_begin(era, era->view_path);
 	if (!era->view)
 		return dmera_misused(era, "dmera_changes_since: no metadata are open");
+	if (!changes)
+		return dmera_misused(era, "dmera_changes_since: no place for the answer");
 	answer = calloc(1, sizeof(*answer));
 	if (!answer)
 		return dmera_end(era, report_nomem(&era->report));
@@ -239,7 +241,7 @@ int dmera_changes_since(struct dmera *era, uint32_t since, struct dmera_changes 
 {
 	const struct superblock *sb;
 	struct dmera_changes *answer;
-	int r = dmera_changes_in_blocks(era, since, &answer);
+	int r = dmera_changes_in_blocks(era, since, changes ? &answer : NULL);
 
 	if (r)
 		return r;

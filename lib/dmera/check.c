@@ -6,12 +6,21 @@
 
 #include "base/compiler.h"
 #include "dmera/dmera_internal.h"
+#include "metadata/superblock.h"
 
 static const enum era_check_scope scopes[] = {
 	[DMERA_CHECK_ALL] = ERA_CHECK_ALL,
 	[DMERA_CHECK_SUPERBLOCK] = ERA_CHECK_SUPERBLOCK,
 	[DMERA_CHECK_SNAPSHOT] = ERA_CHECK_SNAPSHOT,
 };
+
+/* A note, since the metadata are sound, but they can't tell what is on the origin. */
+static uint64_t nr_refusals(const struct era_check_result *result)
+{
+	uint32_t since;
+
+	return result->nr_refusals + superblock_is_unflushed(&result->live.sb, &since);
+}
 
 static struct dmera_check figures(const struct era_check_result *result)
 {
@@ -20,7 +29,7 @@ static struct dmera_check figures(const struct era_check_result *result)
 		.nr_non_fatal = result->nr_non_fatal,
 		.nr_notes = result->nr_notes,
 		.nr_read_errors = result->nr_read_errors,
-		.nr_refusals = result->nr_refusals,
+		.nr_refusals = nr_refusals(result),
 		.device_blocks = result->device_blocks,
 		.space_map_blocks = result->live.sb.sm.nr_blocks,
 		.allocated_blocks = result->live.sb.sm.nr_allocated,

@@ -84,6 +84,8 @@ int dmera_get_facts(struct dmera *era, struct dmera_facts *facts, size_t size)
 	dmera_begin(era, NULL);
 	if (!era->view)
 		return dmera_misused(era, "dmera_get_facts: no metadata are open");
+	if (!facts)
+		return dmera_misused(era, "dmera_get_facts: no place for the facts");
 	sb = era_view_sb(era->view);
 	live = era_view_live_sb(era->view);
 	is_unflushed = superblock_is_unflushed(live, &since);

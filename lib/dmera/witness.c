@@ -61,8 +61,8 @@ int dmera_witness_load(struct dmera *era, const char *path, struct dmera_witness
 	int r;
 
 	dmera_begin(era, path);
-	if (!path)
-		return dmera_misused(era, "dmera_witness_load: no path");
+	if (!path || !witness)
+		return dmera_misused(era, "dmera_witness_load: no path, or no place");
 	read = create(path);
 	r = read ? witness_load(&read->found, read->name, &era->report)
 		 : report_nomem(&era->report);
@@ -88,8 +88,8 @@ int dmera_witness_decode(struct dmera *era, const char *name, const void *data, 
 	int r;
 
 	dmera_begin(era, name);
-	if (!name || (!data && size))
-		return dmera_misused(era, "dmera_witness_decode: no name, or no data");
+	if (!name || (!data && size) || !witness)
+		return dmera_misused(era, "dmera_witness_decode: no name, no data, or no place");
 	read = create(name);
 	r = read ? decode(read, data, size, &era->report) : report_nomem(&era->report);
 	return finish(era, r, read, witness);

@@ -29,7 +29,7 @@ class Severity(enum.IntEnum):
     NON_FATAL = 1
     """Wasteful or untidy; no era is wrong."""
     NOTE = 2
-    """Known to be harmless: the metadata are sound."""
+    """The metadata are sound. All notes are harmless but "origin-unflushed"."""
 
 
 class Scope(enum.IntEnum):
@@ -69,14 +69,15 @@ class Facts:
     nr_blocks: int
     """Data blocks that are tracked."""
     nr_problems: int
-    """That were passed over so far, with repair."""
+    """That were passed over so far, with repair, or that ended a call."""
     era: int
     """The current era of what is open."""
     live_era: int
     """That of the live metadata; another one only for a metadata snapshot."""
     era_to_remember: Optional[int]
     """The era to ask for next time, where what the device holds now is copied before its target is
-    active again. None where the metadata cannot tell."""
+    active again. None where the metadata cannot tell, or were found damaged. As that may be as late
+    as in changes(), look at it afterwards."""
     is_snapshot: bool
     """What is open is the metadata snapshot."""
     has_snapshot: bool
@@ -110,7 +111,8 @@ class CheckResult:
     nr_non_fatal: int
     nr_notes: int
     nr_refusals: int
-    """Problems for which open() without repair refuses."""
+    """Problems for which open() or changes() refuse without repair. The note "origin-unflushed" is
+    one, though the metadata are sound."""
     device_blocks: int
     """Metadata blocks, as are the next three; 0 where it was not found out."""
     space_map_blocks: int
@@ -489,7 +491,10 @@ def open(
     on_problem: Optional[ProblemFunction] = None,
     on_progress: Optional[ProgressFunction] = None,
 ) -> Era:
-    """Opens the metadata on a block device or in a file, and checks all of them.
+    """Opens the metadata on a block device or in a file.
+
+    All of them are checked. Only the blocks that hold the eras and the bits are left to changes(),
+    unless repair is set; so only check() proves that the metadata are sound.
 
     snapshot: read the metadata snapshot, while the target runs. repair: read damaged metadata, too;
     whatever is unknown counts as written. device_size: the size of the tracked device in bytes.

@@ -119,18 +119,32 @@ image() {
 	with_installed ./outside
 }
 
-@test "the header stands alone, in C99 and in C++" {
+@test "the header stands alone, in C and in C++ from the oldest on" {
 	need gcc
-	printf '#include <dmera.h>\nint main(void) { return !dmera_version(); }\n' >one.c
-	gcc -std=c99 -pedantic -Wall -Wextra -Werror -I"$root$prefix/include" -c one.c
+	local flags=(-pedantic -Wall -Wextra -Wshadow -Werror -I"$root$prefix/include" -fsyntax-only)
+	cat >one.c <<-'END'
+		#include <dmera.h>
+		int main(void)
+		{
+			struct dmera_check check;
+			return !dmera_version() ||
+			       dmera_check(dmera_create(), "", DMERA_CHECK_ALL, &check, sizeof(check));
+		}
+	END
+	gcc -std=c90 "${flags[@]}" one.c
+	gcc -std=c99 "${flags[@]}" one.c
 	command -v g++ >/dev/null || return 0
 	cp one.c one.cc
-	g++ -std=c++11 -pedantic -Wall -Wextra -Werror -I"$root$prefix/include" -c one.cc
+	g++ -std=c++98 "${flags[@]}" one.cc
+	g++ -std=c++17 "${flags[@]}" one.cc
 }
 
 @test "the example copies what has changed, and nothing else" {
 	need gcc pkg-config
 	[ "$(wc -l <"$abs_top_srcdir/examples/copy-changes.c")" -le 60 ]
+	# shellcheck disable=SC2046
+	gcc -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only \
+		"$abs_top_srcdir/examples/copy-changes.c" $(pkg-config --cflags libdmera)
 	# shellcheck disable=SC2046
 	gcc "${flags[@]}" -o copy-changes "$abs_top_srcdir/examples/copy-changes.c" \
 		$(pkg-config --cflags --libs libdmera)

@@ -461,10 +461,14 @@ static void test_unflushed(void **state)
 	struct dmera_changes *changes = NULL;
 	struct dmera_totals totals;
 	struct dmera_facts facts;
+	struct dmera_check check;
 	struct dmera *era = create();
 
 	(void)state;
 	make_unflushed(image, 1);
+	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, &check, sizeof(check)), 0);
+	assert_int_equal(check.nr_notes, 1);
+	assert_int_equal(check.nr_refusals, 1);
 	assert_int_equal(dmera_open(era, image->path, 0), DMERA_NO_ANSWER);
 	assert_int_equal(dmera_open(era, image->path, DMERA_REPAIR), 0);
 	assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), 0);
@@ -477,6 +481,47 @@ static void test_unflushed(void **state)
 	assert_int_equal(totals.nr_unknown, image->nr_blocks);
 	dmera_changes_free(changes);
 	dmera_destroy(era);
+	unload(image);
+}
+
+/* A block of the array is read only for an answer, or with DMERA_REPAIR.  When damage has been
+ * found there is no era to remember. */
+static void test_damage_that_opening_does_not_see(void **state)
+{
+	struct image *image = load("005-digested", "truth");
+	unsigned nr_late = 0;
+
+	(void)state;
+	for (uint64_t block = 1; block < image->size / BLOCK_BYTES; block++) {
+		struct dmera_changes *changes = NULL;
+		struct dmera *era = create(), *repairing = create();
+		struct dmera_facts facts;
+		struct dmera_check check;
+
+		damage(image, block);
+		if (!dmera_open(era, image->path, 0) &&
+		    dmera_changes_since(era, 1, &changes) == DMERA_DAMAGED) {
+			nr_late++;
+			assert_null(changes);
+			assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), 0);
+			assert_int_equal(facts.era_to_remember, 0);
+			assert_true(facts.nr_problems);
+			dmera_close(era);
+			assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, &check,
+						     sizeof(check)),
+					 DMERA_DAMAGED);
+			assert_true(check.nr_refusals);
+
+			assert_int_equal(dmera_open(repairing, image->path, DMERA_REPAIR), 0);
+			assert_int_equal(dmera_get_facts(repairing, &facts, sizeof(facts)), 0);
+			assert_true(facts.nr_problems);
+			assert_int_equal(facts.era_to_remember, 0);
+		}
+		dmera_changes_free(changes);
+		dmera_destroy(era);
+		dmera_destroy(repairing);
+	}
+	assert_true(nr_late);
 	unload(image);
 }
 
@@ -710,7 +755,12 @@ static void test_misuse(void **state)
 	assert_string_equal(dmera_error(era), "");
 	assert_int_equal(dmera_open(era, image->path, 0), DMERA_INVALID);
 	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, NULL, 0), DMERA_INVALID);
+	assert_int_equal(dmera_changes_since(era, 0, NULL), DMERA_INVALID);
+	assert_non_null(strstr(dmera_error(era), "no place"));
+	assert_int_equal(dmera_get_facts(era, NULL, sizeof(facts)), DMERA_INVALID);
+	assert_non_null(strstr(dmera_error(era), "no place"));
 	assert_int_equal(dmera_changes_since(era, 0, &changes), 0);
+	assert_string_equal(dmera_error(era), "");
 	dmera_changes_free(changes);
 	dmera_close(era);
 	dmera_close(era);
@@ -853,6 +903,9 @@ static void test_witness_file(void **state)
 	assert_int_equal(dmera_witness_load(era, NULL, &loaded), DMERA_INVALID);
 	assert_int_equal(dmera_witness_decode(era, NULL, data, size, &loaded), DMERA_INVALID);
 	assert_int_equal(dmera_witness_save(era, NULL, image->path), DMERA_INVALID);
+	assert_int_equal(dmera_witness_save(era, witness, NULL), DMERA_INVALID);
+	assert_int_equal(dmera_witness_load(era, image->path, NULL), DMERA_INVALID);
+	assert_int_equal(dmera_witness_decode(era, "it", data, size, NULL), DMERA_INVALID);
 	assert_null(loaded);
 	assert_true(*dmera_error(era));
 	dmera_witness_free(witness);
@@ -966,6 +1019,7 @@ int main(void)
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_unflushed),
+		cmocka_unit_test(test_damage_that_opening_does_not_see),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_nothing_before_the_end),
 		cmocka_unit_test(test_snapshot_that_goes),
