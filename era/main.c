@@ -125,7 +125,7 @@ static enum exit_status help(struct tool *tool, int argc, char **argv)
 	char *words[] = {argv[1], (char[]){"--help"}, NULL};
 
 	refuse_arguments(argc, argv, 2);
-	if (argc == 2)
+	if (argc == 2 && strcmp(argv[1], "help"))
 		return run_command(tool, argv[1], 2, words);
 	print_overview(stdout);
 	return tool_close_stdout(tool);

@@ -57,7 +57,8 @@ static const struct option_table table = {
 			[STATUS_DAMAGED] = "damaged",
 			[STATUS_SYSTEM] = "system error",
 			[STATUS_NO_ANSWER] =
-				"no metadata snapshot is held, or metadata that changed meanwhile",
+				"no metadata snapshot is held, or metadata that changed "
+				"meanwhile, or a flush of the origin has failed",
 			[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
 		},
 	.check = check_options,

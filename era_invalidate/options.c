@@ -155,9 +155,9 @@ const struct option_table invalidate_options = {
 			[STATUS_SYSTEM] = "system error",
 			[STATUS_NO_ANSWER] =
 				"no safe answer: no such snapshot, or one that was left over, or "
-				"ERA is too late, or the witness is of other metadata: treat "
-				"every block as written; or the cache holds writes that "
-				"dm-era has not seen",
+				"ERA is too late, or the witness is of other metadata, or a flush "
+				"of the origin has failed: treat every block as written; or the "
+				"cache holds writes that dm-era has not seen",
 			[STATUS_UNKNOWN] =
 				"done but something was unknown and is listed (--repair, --or-all)",
 		},

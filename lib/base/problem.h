@@ -84,7 +84,7 @@ enum problem_code {
 enum problem_severity {
 	PROBLEM_FATAL,	   /* the metadata are wrong, or will be overwritten */
 	PROBLEM_NON_FATAL, /* wasteful or untidy; no era is wrong */
-	PROBLEM_NOTE,	   /* known to be harmless: does not fail a check */
+	PROBLEM_NOTE,	   /* the metadata are sound: does not fail a check */
 };
 
 #define PROBLEM_NO_BLOCK UINT64_MAX

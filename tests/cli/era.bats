@@ -71,7 +71,11 @@ is_check() {
 	cmp one two
 	era --help check >two
 	cmp one two
+	era help >one
+	era help help | cmp - one
+	era --help help | cmp - one
 	status_is 2 era help check dump >out
+	status_is 2 era help help dump >out
 	grep -qx "era: unexpected argument 'dump'" "$stderr"
 	[ ! -s out ]
 }
