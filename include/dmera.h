@@ -75,8 +75,8 @@ enum dmera_result {
 	DMERA_SYSTEM = -2,
 	/* The question has no safe answer: there is no metadata snapshot, or it was dropped
 	 * while it was read, or is left over from an earlier era; the era is one that these
-	 * metadata cannot have tracked; a size or a witness contradicts them; a flush of the origin has
-	 * failed. */
+	 * metadata cannot have tracked; a size or a witness contradicts them; a flush of the
+	 * origin has failed. */
 	DMERA_NO_ANSWER = -3,
 	/* The program called the library in a way that it does not allow. */
 	DMERA_INVALID = -4
@@ -412,9 +412,9 @@ struct dmera_check {
 	uint64_t nr_fatal, nr_non_fatal, nr_notes; /* problems */
 	uint64_t nr_read_errors; /* of the fatal ones, metadata blocks that cannot be read */
 	/* Problems for which there is no answer without DMERA_REPAIR, from dmera_open() or from
-	 * dmera_changes_since(): all fatal and non-fatal ones but "old-copy" and "space-map-device",
-	 * which have lost nothing, and of the notes "origin-unflushed".  So there may be one where
-	 * the metadata are sound. */
+	 * dmera_changes_since(): all fatal and non-fatal ones except "old-copy" and
+	 * "space-map-device", which have lost nothing, and of the notes "origin-unflushed".  So
+	 * there may be one although the metadata are sound. */
 	uint64_t nr_refusals;
 	/* In metadata blocks; 0 if not determined. */
 	uint64_t device_blocks;			     /* of the device */

@@ -121,7 +121,8 @@ image() {
 
 @test "the header stands alone, in C and in C++ from the oldest on" {
 	need gcc
-	local flags=(-pedantic -Wall -Wextra -Wshadow -Werror -I"$root$prefix/include" -fsyntax-only)
+	local flags=(-pedantic -Wall -Wextra -Wshadow -Werror -fsyntax-only)
+	flags+=(-I"$root$prefix/include")
 	cat >one.c <<-'END'
 		#include <dmera.h>
 		int main(void)
