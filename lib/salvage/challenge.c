@@ -281,7 +281,7 @@ void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint
 				: NULL,
 		.nr_blocks = nr_blocks,
 		.current_era = current_era,
-		.max_era = max_era ? max_era : 1,
+		.max_era = max_era,
 	};
 }
 
