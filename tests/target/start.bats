@@ -55,18 +55,19 @@ no_origin() {
 }
 
 @test "a server that starts goes into the background, or serves its command" {
-	local n
+	local n pid
 	starts -U "$PWD/nbd" -P pid --filter="$ERA_FILTER" file disk "${parameters[@]}"
 	[ ! -s said ]
 	[ "$(era_ctl ctl status)" = "8 10/256 1 -" ]
 	nbdinfo "$uri" >info
-	kill "$(cat pid)"
+	pid=$(cat pid)
+	kill "$pid"
 	for ((n = 0; n < 500; n++)); do
 		[ -e ctl ] || break
 		sleep 0.02
 	done
 	[ ! -e ctl ]
-	until ! kill -0 "$(cat pid)" 2>/dev/null; do sleep 0.02; done
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
 	starts -U - --filter="$ERA_FILTER" file disk "${parameters[@]}" \
 		--run 'nbdinfo --size "$uri"; exit 7' ||
 		[ $? = 7 ]

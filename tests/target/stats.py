@@ -108,7 +108,7 @@ def main():
     os.mkdir('a "strange\\place')
     resize('a "strange\\place/meta', 1 << 20)
     os.symlink('a "strange\\place/meta', "meta")
-    target = Target(BLOCK, ["era-format=yes", "era-first=1", "wdelay=1"], below=["delay"])
+    target = Target(BLOCK, ["era-format=yes", "era-first=1", "wdelay=3"], below=["delay"])
     target.command = [arg.replace("era-metadata=meta", 'era-metadata=a "strange\\place/meta')
                       for arg in target.command]
     target.start()
