@@ -42,8 +42,9 @@ int main(int argc, char **argv)
 	if (from < 0 || to < 0)
 		err(1, "cannot open %s and %s", argv[3], argv[4]);
 	dmera_set_device_size(era, (uint64_t)lseek(from, 0, SEEK_END));
-	if (dmera_open(era, argv[1], 0) || dmera_get_facts(era, &facts, sizeof(facts)) ||
-	    dmera_changes_since(era, (uint32_t)strtoul(argv[2], NULL, 10), &changes))
+	if (dmera_open(era, argv[1], 0) ||
+	    dmera_changes_since(era, (uint32_t)strtoul(argv[2], NULL, 10), &changes) ||
+	    dmera_get_facts(era, &facts, sizeof(facts)))
 		errx(1, "no answer, so copy everything: %s", dmera_error(era));
 	while (dmera_changes_next(changes, &run))
 		copy(from, to, run.offset, run.length);
