@@ -18,6 +18,7 @@
  * On a device of one bitmap each bitmap is looked at; on a larger one what an index puts together,
  * as far as it still can be.
  */
+#include "salvage/near_miss_internal.h"
 #include "salvage/salvage_internal.h"
 
 #include <inttypes.h>
@@ -48,6 +49,7 @@ struct challenge {
 	const struct salvage_answer *answer;
 	uint64_t *used; /* a bit for each block of the space map that is looked at */
 	struct use *uses;
+	struct near_miss near;
 	void *data;
 	struct index_disk *index;
 	bool misplaced; /* of what is looked at: a bitmap that doesn't count itself */
@@ -59,17 +61,25 @@ static void add_used(struct challenge *c, uint64_t block)
 		bits_set(c->used, block);
 }
 
+static void use_block(struct challenge *c, uint64_t block, uint32_t count)
+{
+	if (!block || !count)
+		return;
+	add_used(c, block);
+	near_miss_add_count(&c->near, block, count);
+}
+
 static void use_bitmap(struct challenge *c, uint64_t bitmap, uint64_t first)
 {
 	uint64_t end = min_u64(first + BITMAP_ENTRIES, c->scan->end);
 
 	if (scan_read(c->scan, bitmap, c->data))
 		return;
+	near_miss_add_bitmap(&c->near, bitmap);
 	c->misplaced |= bitmap >= first && bitmap < end &&
 			!bitmap_get_count(c->data, (uint32_t)(bitmap - first));
 	for (uint64_t block = first; block < end; block++)
-		if (bitmap_get_count(c->data, (uint32_t)(block - first)))
-			add_used(c, block);
+		use_block(c, block, bitmap_get_count(c->data, (uint32_t)(block - first)));
 }
 
 static bool use_index(struct challenge *c, uint64_t block)
@@ -91,7 +101,18 @@ static bool use_index(struct challenge *c, uint64_t block)
 	return !is_whole;
 }
 
-/* What a block points to is in use, whatever its count; and as what. */
+/* What a block points to is in use, whatever its count; and as what.  A leaf of the writeset tree
+ * under a node has a place, too: it is no root. */
+static void follow_node(struct challenge *c, uint64_t node)
+{
+	for (uint32_t i = 0; i < c->scan->blocks[node].nr; i++) {
+		uint32_t child = scan_children(c->scan, node)[i];
+
+		add_used(c, child);
+		c->uses[child].place = i;
+	}
+}
+
 static void follow_leaf(struct challenge *c, uint64_t leaf)
 {
 	uint64_t first = scan_first_index(c->scan, leaf);
@@ -164,13 +185,15 @@ static bool has_eras(const struct salvage_answer *answer, const void *data, uint
 }
 
 /* Does the answer say all that a block of an array does?  One without a bit or an era says
- * nothing, and one of eras in a writeset is not what was there. */
+ * nothing, unless it has no entries at all; and one of eras in a writeset is not what was there. */
 static bool is_covered(struct challenge *c, uint64_t block)
 {
 	const struct scan_block *b = &c->scan->blocks[block];
 	const struct use *use = &c->uses[block];
 
 	if (b->type == SCAN_ERAS && use->era != CURRENT)
+		return false;
+	if ((b->type == SCAN_ERAS || b->type == SCAN_BITS) && !b->nr)
 		return false;
 	if ((b->type != SCAN_ERAS && b->type != SCAN_BITS) || !b->value)
 		return true;
@@ -181,40 +204,103 @@ static bool is_covered(struct challenge *c, uint64_t block)
 	return has_bits(c->answer, c->data, b->nr, use->place, use->era);
 }
 
-/* There is one era array, and one more with a clone; a block of eras in another place is not what
- * was there. */
-static bool has_arrays_too_many(const struct challenge *c)
+/* What there is of the trees of the space map that is looked at. */
+struct census {
+	uint32_t newest; /* era */
+	uint64_t nr_clones, nr_era_arrays, nr_writeset_trees;
+	bool is_short; /* a block of an era array lacks entries */
+};
+
+/* A block of the era array that isn't full is the last one. */
+static bool lacks_eras(const struct challenge *c, uint64_t block)
+{
+	uint32_t full = ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE), nr = c->scan->blocks[block].nr;
+
+	return nr != full && nr != c->answer->nr_blocks % full;
+}
+
+static bool starts_era_array(const struct scan *scan, uint64_t leaf)
+{
+	return scan->blocks[leaf].nr && !scan_first_index(scan, leaf) &&
+	       scan->blocks[scan_children(scan, leaf)[0]].type == SCAN_ERAS;
+}
+
+static void count_in(struct census *census, const struct challenge *c, uint64_t block)
 {
 	const struct scan *scan = c->scan;
-	uint64_t nr_arrays = 0, nr_clones = 0;
+	uint32_t era = scan_newest_era(scan, block);
 
-	for (uint64_t b = bits_next_set(c->used, 1, scan->end); b < scan->end;
-	     b = bits_next_set(c->used, b + 1, scan->end)) {
-		nr_clones += scan->blocks[b].type == SCAN_SUPERBLOCK;
-		nr_arrays += scan->blocks[b].type == SCAN_ARRAY_LEAF && scan->blocks[b].nr &&
-			     !scan_first_index(scan, b) &&
-			     scan->blocks[scan_children(scan, b)[0]].type == SCAN_ERAS;
+	census->newest = era > census->newest ? era : census->newest;
+	switch ((enum scan_type)scan->blocks[block].type) {
+	case SCAN_SUPERBLOCK:
+		census->nr_clones++;
+		break;
+	case SCAN_ARRAY_LEAF:
+		census->nr_era_arrays += starts_era_array(scan, block);
+		break;
+	case SCAN_WRITESETS:
+		census->nr_writeset_trees += c->uses[block].place == NO_PLACE;
+		break;
+	case SCAN_ERAS:
+		census->is_short |= lacks_eras(c, block);
+		break;
+	case SCAN_DAMAGED:
+	case SCAN_ZERO:
+	case SCAN_INDEX:
+	case SCAN_BITMAP:
+	case SCAN_NODE:
+	case SCAN_REF_LEAF:
+	case SCAN_BITS:
+		break;
 	}
-	return nr_arrays > 1 + nr_clones;
+}
+
+static struct census take_census(const struct challenge *c)
+{
+	struct census census = {.newest = 0};
+	uint64_t end = c->scan->end;
+
+	for (uint64_t b = bits_next_set(c->used, 1, end); b < end;
+	     b = bits_next_set(c->used, b + 1, end))
+		count_in(&census, c, b);
+	return census;
+}
+
+/* Nothing of it may be newer.  Where one block may be wrong, its trees must all be there to tell
+ * that. */
+static bool is_proven_old(const struct challenge *c, const struct census *census, bool is_near)
+{
+	if (census->newest >= c->answer->told_era || c->scan->resized)
+		return false;
+	return !is_near || (!census->is_short && census->nr_era_arrays &&
+			    census->nr_writeset_trees > census->nr_clones);
+}
+
+/* There is one era array and one writeset tree, and one more of each with a clone.  Where there are
+ * more, a block of eras is not what was there, and an entry may name a root that it had before. */
+static bool has_trees_too_many(const struct census *census, bool is_near)
+{
+	return census->nr_era_arrays > 1 + census->nr_clones ||
+	       (is_near && census->nr_writeset_trees > 1 + census->nr_clones);
 }
 
 /* Of the space map whose blocks in use are known. */
 static bool may_be_newer(struct challenge *c)
 {
 	uint64_t end = c->scan->end, b;
-	uint32_t newest = 0;
+	bool is_near = near_miss_is_one(&c->near, c->used);
+	struct census census;
 
 	c->scan->nr_looked_at += end;
-	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
-		newest =
-			scan_newest_era(c->scan, b) > newest ? scan_newest_era(c->scan, b) : newest;
-	if (newest < c->answer->max_era && !c->scan->resized)
-		return false;
-	if (has_arrays_too_many(c))
-		return true;
 	memset(c->uses, 0xff, (size_t)c->scan->limit * sizeof(*c->uses));
+	follow(c, SCAN_NODE, follow_node);
 	follow(c, SCAN_WRITESETS, follow_writesets);
 	follow(c, SCAN_ARRAY_LEAF, follow_leaf);
+	census = take_census(c);
+	if (is_proven_old(c, &census, is_near))
+		return false;
+	if (has_trees_too_many(&census, is_near))
+		return true;
 	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
 		if (!is_covered(c, b))
 			return true;
@@ -230,6 +316,7 @@ static bool challenges(struct challenge *c, uint64_t block)
 	if (type != (is_small ? SCAN_BITMAP : SCAN_INDEX) || bits_test(c->whole, block))
 		return false;
 	memset(c->used, 0, (size_t)bits_words(c->scan->limit) * sizeof(*c->used));
+	near_miss_begin(&c->near);
 	c->misplaced = false;
 	if (!is_small)
 		return use_index(c, block) && may_be_newer(c);
@@ -257,9 +344,12 @@ int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
 		.data = blk_alloc(1),
 		.index = blk_alloc(1),
 	};
-	int r = c.used && c.uses && c.data && c.index ? !is_challenged(&c)
-						      : report_nomem(scan->dev->rep);
+	int r = near_miss_open(&c.near, scan);
 
+	if (!r)
+		r = c.used && c.uses && c.data && c.index ? !is_challenged(&c)
+							  : report_nomem(scan->dev->rep);
+	near_miss_close(&c.near);
 	free(c.used);
 	free(c.uses);
 	free(c.data);
@@ -273,7 +363,7 @@ int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
 }
 
 void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint32_t current_era,
-			 uint32_t max_era)
+			 uint32_t told_era)
 {
 	*answer = (struct salvage_answer){
 		.eras = nr_blocks <= MAX_ANSWER_BLOCKS
@@ -281,7 +371,7 @@ void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint
 				: NULL,
 		.nr_blocks = nr_blocks,
 		.current_era = current_era,
-		.max_era = max_era,
+		.told_era = told_era,
 	};
 }
 

@@ -206,10 +206,12 @@ static int find_nr_blocks(struct finder *f)
 		return r < 0 ? r : 0;
 	f->g.sb.nr_blocks = (uint32_t)length;
 	f->g.max_era = extent->max;
+	f->g.told_era = extent->max;
 	return 1;
 }
 
-/* The current writeset has nr_blocks bits, unless the device was resized and then crashed. */
+/* The current writeset has nr_blocks bits, unless the device was resized and then crashed.  Then
+ * there is an array of the other size, too. */
 static int find_current(struct finder *f)
 {
 	struct superblock *sb = &f->g.sb;
@@ -227,15 +229,15 @@ static int find_current(struct finder *f)
 		return 1;
 	}
 	sb->current_nr_bits = (uint32_t)min_u64(extent.length * BITS_PER_WORD, ERA_MAX_BLOCKS);
-	return !extent.spare && extent.length <= bits_words(ERA_MAX_BLOCKS);
+	return f->scan->resized && !extent.spare && extent.length <= bits_words(ERA_MAX_BLOCKS);
 }
 
-/* Sets known->nr and known->newest to the number of writesets in a tree and the highest era, if
- * there are any. */
+/* Sets *known to what there is in a tree of writesets, and the root to 0 when it is none. */
 static int measure_writesets(struct scan *scan, uint64_t root, struct known_writesets *known)
 {
 	struct scan_writesets ws;
 	struct extent extent;
+	uint32_t told = 0;
 	int r;
 
 	if (known->root == root)
@@ -248,9 +250,12 @@ static int measure_writesets(struct scan *scan, uint64_t root, struct known_writ
 		r = measure(scan, ws.list[i].root, SCAN_BITS, &extent);
 		if (r > 0)
 			r = may_have_length(&extent, bits_words(ws.list[i].nr_bits));
+		if (r > 0 && extent.sum > (scan->hole != 0))
+			told = ws.list[i].era;
 	}
 	if (r > 0)
-		*known = (struct known_writesets){root, ws.nr, ws.nr ? ws.list[ws.nr - 1].era : 0};
+		*known = (struct known_writesets){root, ws.nr, ws.nr ? ws.list[ws.nr - 1].era : 0,
+						  told};
 	free(ws.list);
 	return r;
 }
@@ -262,6 +267,7 @@ static int find_writesets(struct finder *f)
 
 	f->g.nr_writesets = known->nr;
 	f->g.max_era = known->newest > f->g.max_era ? known->newest : f->g.max_era;
+	f->g.told_era = known->told > f->g.told_era ? known->told : f->g.told_era;
 	return r;
 }
 

@@ -22,7 +22,10 @@ struct generation {
 	/* The superblock that it must have had, but for current_era, flags, and data_block_size
 	 * when no clone tells it (then 0). */
 	struct superblock sb;
-	uint32_t max_era;  /* the highest in its era array and writeset tree */
+	uint32_t max_era; /* the highest in its era array and writeset tree */
+	/* The same without writesets that have no bits: what is newer knows no earlier one.  An
+	 * empty writeset is digested without a trace. */
+	uint32_t told_era;
 	uint32_t snap_era; /* its current era was not below this, as the snapshot's clone says */
 	uint64_t nr_set;   /* bits of the current writeset; the scan's hole has one */
 	uint64_t nr_writesets; /* archived ones */
@@ -46,6 +49,7 @@ struct known_writesets {
 	uint64_t root; /* 0: nothing */
 	uint64_t nr;
 	uint32_t newest; /* era */
+	uint32_t told;	 /* of those with bits */
 };
 
 /* Looks for one generation after the other. */

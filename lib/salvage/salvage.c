@@ -205,12 +205,12 @@ static uint32_t most_blocks(const struct era_salvage *s, const struct era_salvag
 	return nr;
 }
 
-static uint32_t least_max_era(const struct era_salvage *s)
+static uint32_t least_told_era(const struct era_salvage *s)
 {
 	uint32_t least = UINT32_MAX;
 
 	for (size_t i = 0; i < s->nr_found; i++)
-		least = s->found[i].max_era < least ? s->found[i].max_era : least;
+		least = s->found[i].told_era < least ? s->found[i].told_era : least;
 	return least;
 }
 
@@ -225,7 +225,7 @@ static int is_unchallenged(struct era_salvage *s, const struct era_salvage_hints
 		(struct era_header){.nr_blocks = most_blocks(s, hints), .current_era = UINT32_MAX};
 	for (size_t i = 0; i < s->nr_found; i++)
 		s->found[i].sb.current_era = UINT32_MAX;
-	salvage_answer_open(&answer, s->header.nr_blocks, UINT32_MAX, least_max_era(s));
+	salvage_answer_open(&answer, s->header.nr_blocks, UINT32_MAX, least_told_era(s));
 	r = take_answer(s, &answer);
 	if (!r)
 		r = salvage_is_unchallenged(&s->scan, s->whole, &answer);

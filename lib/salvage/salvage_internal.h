@@ -39,12 +39,12 @@ void salvage_close_whole(struct era_salvage *s);
 struct salvage_answer {
 	uint32_t *eras; /* NULL: too many to be held; free() it */
 	uint32_t nr_blocks, current_era;
-	uint32_t max_era; /* the least of the highest eras of the generations that it is made of */
+	uint32_t told_era; /* the least of those of the generations that it is made of */
 };
 
 /* Room for the eras, if there aren't too many. */
 void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint32_t current_era,
-			 uint32_t max_era);
+			 uint32_t told_era);
 
 /* May a space map that isn't marked in `whole` be newer, and say more?  1 when not, 0 (noted), or
  * ERA_SYS. */

@@ -17,7 +17,7 @@
 struct vouching {
 	struct era_salvage s;
 	const struct superblock *sb;
-	uint32_t max_era; /* of the generation with its trees */
+	uint32_t told_era; /* of the generation with its trees */
 	bool found, denied;
 	int (*look)(struct vouching *v, const struct generation *g); /* 0, or ERA_SYS */
 };
@@ -44,7 +44,7 @@ static int look_for_ours(struct vouching *v, const struct generation *g)
 		v->denied = true;
 	} else if (salvage_has_trees_of(v->sb, &g->sb)) {
 		v->found = true;
-		v->max_era = g->max_era;
+		v->told_era = g->told_era;
 	}
 	return 0;
 }
@@ -55,7 +55,7 @@ static int look_for_newer(struct vouching *v, const struct generation *g)
 	struct generation ours = salvage_generation_of(v->sb);
 	int r;
 
-	if (g->max_era < v->max_era || salvage_has_trees_of(v->sb, &g->sb))
+	if (g->max_era < v->told_era || salvage_has_trees_of(v->sb, &g->sb))
 		return 0;
 	r = generation_compare(&v->s.scan, g, &ours);
 	v->denied |= !r;
@@ -115,7 +115,7 @@ static int is_unchallenged(struct vouching *v)
 	struct salvage_answer answer;
 	int r = 0;
 
-	salvage_answer_open(&answer, v->sb->nr_blocks, v->sb->current_era, v->max_era);
+	salvage_answer_open(&answer, v->sb->nr_blocks, v->sb->current_era, v->told_era);
 	if (!answer.eras || !read_answer(v, &answer))
 		r = salvage_is_unchallenged(&v->s.scan, v->s.whole, &answer);
 	free(answer.eras);
