@@ -208,15 +208,16 @@ static bool is_covered(struct challenge *c, uint64_t block)
 struct census {
 	uint32_t newest; /* era */
 	uint64_t nr_clones, nr_era_arrays, nr_writeset_trees;
-	bool is_short; /* a block of an era array lacks entries */
+	bool is_short; /* a block of an era array or of a writeset lacks entries */
 };
 
-/* A block of the era array that isn't full is the last one. */
-static bool lacks_eras(const struct challenge *c, uint64_t block)
+/* A block of an array that isn't full is the last one, unless the origin had another size then. */
+static bool lacks_entries(const struct challenge *c, uint64_t block, uint32_t value_size,
+			  uint64_t length)
 {
-	uint32_t full = ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE), nr = c->scan->blocks[block].nr;
+	uint32_t full = ARRAY_MAX_ENTRIES(value_size), nr = c->scan->blocks[block].nr;
 
-	return nr != full && nr != c->answer->nr_blocks % full;
+	return nr != full && nr != length % full && !c->scan->resized;
 }
 
 static bool starts_era_array(const struct scan *scan, uint64_t leaf)
@@ -242,7 +243,11 @@ static void count_in(struct census *census, const struct challenge *c, uint64_t 
 		census->nr_writeset_trees += c->uses[block].place == NO_PLACE;
 		break;
 	case SCAN_ERAS:
-		census->is_short |= lacks_eras(c, block);
+		census->is_short |= lacks_entries(c, block, ERA_VALUE_SIZE, c->answer->nr_blocks);
+		break;
+	case SCAN_BITS:
+		census->is_short |=
+			lacks_entries(c, block, WORD_VALUE_SIZE, bits_words(c->answer->nr_blocks));
 		break;
 	case SCAN_DAMAGED:
 	case SCAN_ZERO:
@@ -250,7 +255,6 @@ static void count_in(struct census *census, const struct challenge *c, uint64_t 
 	case SCAN_BITMAP:
 	case SCAN_NODE:
 	case SCAN_REF_LEAF:
-	case SCAN_BITS:
 		break;
 	}
 }
@@ -299,7 +303,7 @@ static bool may_be_newer(struct challenge *c)
 	census = take_census(c);
 	if (is_proven_old(c, &census, is_near))
 		return false;
-	if (has_trees_too_many(&census, is_near))
+	if (has_trees_too_many(&census, is_near) || (is_near && census.is_short))
 		return true;
 	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
 		if (!is_covered(c, b))
