@@ -357,19 +357,22 @@ usage_error() {
 @test "3, and not a word: a pipe that nobody reads" {
 	local n=0
 	cp "$images/013-levels" large
+	# Its reader is gone before a program starts.
+	mkfifo pipe
+	exec 8<>pipe 9>pipe 8<&-
 	for command in "era_dump large" "era_dump --logical large" "era_dump -o /dev/stdout large" \
 		"era_invalidate --written-since 1 --format ranges meta" \
 		"era_invalidate --written-since 1 meta" \
 		"era_invalidate --written-since 1 --format json meta" \
 		"era_invalidate --written-since 1 --format bitmap meta" "era_check --json meta"; do
-		# The reader is gone before the program starts.
 		# shellcheck disable=SC2086
-		{ sleep .02; exit_status $command; echo "$status" >got; } | :
-		[ "$(cat got)" = 3 ]
+		exit_status $command >&9
+		[ "$status" = 3 ]
 		[ ! -s "$BATS_TEST_TMPDIR/stderr" ]
 		n=$((n + 1))
 	done
 	[ "$n" = 8 ]
+	exec 9>&-
 }
 
 @test "quiet is quiet, whatever happens" {
