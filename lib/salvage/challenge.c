@@ -13,6 +13,10 @@
  *   tree that is; one without an entry is the current one.  What can't be told is no less than
  *   anything.
  *
+ * What is one wrong field away from being whole (salvage/near_miss.c) must moreover have all its
+ * trees for that, and no more of them, since the field may be what hides an era.  Not so where there
+ * is a hole, which is then what is wrong.
+ *
  * A bitmap that does not count itself was written for another place.
  *
  * On a device of one bitmap each bitmap is looked at; on a larger one what an index puts together,
@@ -292,7 +296,7 @@ static bool has_trees_too_many(const struct census *census, bool is_near)
 static bool may_be_newer(struct challenge *c)
 {
 	uint64_t end = c->scan->end, b;
-	bool is_near = near_miss_is_one(&c->near, c->used);
+	bool is_near = !c->scan->hole && near_miss_is_one(&c->near, c->used);
 	struct census census;
 
 	c->scan->nr_looked_at += end;

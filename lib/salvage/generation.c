@@ -250,7 +250,7 @@ static int measure_writesets(struct scan *scan, uint64_t root, struct known_writ
 		r = measure(scan, ws.list[i].root, SCAN_BITS, &extent);
 		if (r > 0)
 			r = may_have_length(&extent, bits_words(ws.list[i].nr_bits));
-		if (r > 0 && extent.sum > (scan->hole != 0))
+		if (r > 0 && (extent.sum || scan->hole))
 			told = ws.list[i].era;
 	}
 	if (r > 0)

@@ -23,8 +23,8 @@ struct generation {
 	 * when no clone tells it (then 0). */
 	struct superblock sb;
 	uint32_t max_era; /* the highest in its era array and writeset tree */
-	/* The same without writesets that have no bits: what is newer knows no earlier one.  An
-	 * empty writeset is digested without a trace. */
+	/* The same without writesets that have no bits, which are digested without a trace: what is
+	 * newer knows no earlier one.  With a hole, which is fault enough, it is max_era. */
 	uint32_t told_era;
 	uint32_t snap_era; /* its current era was not below this, as the snapshot's clone says */
 	uint64_t nr_set;   /* bits of the current writeset; the scan's hole has one */
