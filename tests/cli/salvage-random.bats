@@ -21,7 +21,7 @@ run_unit() {
 }
 
 @test "no era is lost by random damage, or it is refused" {
-	run_unit test_salvage 18
+	run_unit test_salvage 19
 }
 
 @test "no era is lost by damage after a random history, or it is refused" {

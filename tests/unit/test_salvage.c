@@ -255,6 +255,62 @@ static void newest_leaf(struct victim *v)
 		overwrite(v, pointer(v, root, (unsigned)(32 + 8 * max + 8 * roll(nr))));
 }
 
+/* The block is what it was, but for 4 bytes at a place, under a checksum that is right. */
+static void put_field(struct victim *v, uint64_t block, uint64_t at, uint32_t value)
+{
+	uint8_t *data = v->data + block * BLOCK;
+	enum block_type type = blk_recognise((struct blk_ro){block, data});
+
+	if (!block || block >= v->nr || at + sizeof(struct le32) > BLOCK || type == BLOCK_NONE)
+		return;
+	*(struct le32 *)(void *)(data + at) = le32_make(value);
+	blk_seal((struct blk_rw){block, data}, type);
+}
+
+/* Of a block below bit 400, which all images have room for: 16 counts are 4 bytes. */
+static void one_count(struct victim *v)
+{
+	uint64_t bitmap = pointer(v, pointer(v, 0, 60), 16);
+	unsigned at = 16 + 4 * roll(25), shift = 2 * roll(16);
+	uint32_t counts = number32(v, bitmap, at);
+
+	put_field(v, bitmap, at, (counts & ~(UINT32_C(3) << shift)) | roll(3) << shift);
+}
+
+/* Of the root of the current writeset or of the era array: how many entries, a key or a pointer; or
+ * the entries of what it leads to. */
+static void one_node(struct victim *v)
+{
+	uint64_t root = pointer(v, 0, roll(2) ? 192 : 208);
+	uint64_t nr = number32(v, root, 16), max = number32(v, root, 20), i = nr ? roll(nr) : 0;
+	uint32_t near = roll(3), far = roll(v->nr), value = roll(2) ? near : far;
+
+	switch (root ? roll(4) : 4) {
+	case 0:
+		put_field(v, root, 16, near);
+		break;
+	case 1:
+		put_field(v, root, 32 + 8 * i, (uint32_t)i + 1 + near);
+		break;
+	case 2:
+		put_field(v, root, 32 + 8 * max + 8 * i, value);
+		break;
+	case 3:
+		put_field(v, pointer(v, root, (unsigned)(32 + 8 * max + 8 * i)), 8, value);
+		break;
+	default:
+		break;
+	}
+}
+
+static void one_field(struct victim *v)
+{
+	if (roll(2))
+		one_count(v);
+	else
+		one_node(v);
+}
+
 static const struct kind {
 	const char *name;
 	void (*damage)(struct victim *v);
@@ -278,6 +334,7 @@ static const struct kind {
 	{"the superblock and the newest leaf", newest_leaf, true, 40},
 	{"the superblock and the newest index", newest_index, true, 60},
 	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true, 0},
+	{"the superblock and a wrong field", one_field, true, 0},
 };
 
 static bool is_zero(const uint8_t *block)
