@@ -228,11 +228,17 @@ static void measure_leaf(struct scan *scan, uint64_t leaf)
 	}
 }
 
+/* A block of eras that no leaf leads to was the first one, or one behind it. */
 static void measure_leaves(struct scan *scan)
 {
-	for (uint64_t block = 1; block < scan->end; block++)
-		if (scan->blocks[block].type == SCAN_ARRAY_LEAF)
+	for (uint64_t block = 1; block < scan->end; block++) {
+		const struct scan_block *b = &scan->blocks[block];
+
+		if (b->type == SCAN_ARRAY_LEAF)
 			measure_leaf(scan, block);
+		else if (b->type == SCAN_ERAS && b->nr > scan->longest)
+			scan->longest = b->nr;
+	}
 }
 
 int scan_open(struct scan *scan, struct blk_dev *dev)

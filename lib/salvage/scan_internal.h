@@ -61,8 +61,8 @@ struct scan {
 	uint32_t max_digested; /* the highest in any block of an era array */
 	uint16_t partial;      /* entries of an era array's block that isn't full; 0: none found */
 	bool resized;	       /* not all of these have as many: there were arrays of other sizes */
-	uint64_t longest; /* entries of the longest era array that a leaf tells of, older copies
-					  * included, but for what its last block may lack */
+	uint64_t longest; /* entries of the longest era array that a leaf or a block tells of, older
+			   * copies included, but for what its last block may lack */
 	uint32_t data_block_size; /* in sectors, of the last clone found; 0: none */
 	uint64_t nr_looked_at; /* entries, pointers and words, by all that was done with it since */
 };

@@ -384,3 +384,23 @@ all_are_listed() {
 	says "blocks 1018 to 2035 are unknown"
 	! says "every block counts as written"
 }
+
+# besides_a_field IMAGE BLOCK OFFSET HEX: the newest state has that under a right checksum.
+besides_a_field() {
+	local truth=$abs_top_srcdir/tests/images/$1/truth
+	cp "$images/$1" damaged
+	blkedit damaged "${@:2}" || return
+	destroy damaged 0
+	told 5 --block-size "$(truth_field block "$truth")s" \
+		--nr-blocks "$(truth_field nr_blocks "$truth")" || return
+	says "no generation is proven to be the newest" || return
+	says "kept: 0 of"
+}
+
+@test "a wrong field besides means that every block counts as written" {
+	test_tool blkedit
+	# Entries of the current writeset.
+	besides_a_field 009-block-128 36 8 00000000
+	besides_a_field 012-one-array-block 36 8 01000000
+	besides_a_field 008-unaligned 55 8 00000000
+}
