@@ -403,4 +403,15 @@ besides_a_field() {
 	besides_a_field 009-block-128 36 8 00000000
 	besides_a_field 012-one-array-block 36 8 01000000
 	besides_a_field 008-unaligned 55 8 00000000
+	# A count that is too low.
+	besides_a_field 011-tiny "bitmap.count.[22]=0"
+}
+
+@test "a block of eras without a leaf tells that a superblock has too few blocks" {
+	test_tool blkedit
+	rm damaged
+	era_format -q --block-size 16s --device-size 1024s damaged
+	blkedit damaged sb.nr-blocks=7 eras.child.0=@sets
+	told 1
+	says "found 7 blocks in the superblock, others tell of 64"
 }
