@@ -14,8 +14,8 @@
  *   anything.
  *
  * What is one wrong field away from being whole (salvage/near_miss.c) must moreover have all its
- * trees for that, and no more of them, since the field may be what hides an era.  Not so where there
- * is a hole, which is then what is wrong.
+ * trees for that, and no more of them, since the field may be what hides an era.  Not so where
+ * there is a hole, which is then what is wrong.
  *
  * A bitmap that does not count itself was written for another place.
  *
