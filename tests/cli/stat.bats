@@ -127,7 +127,7 @@ metadata() {
 	grep -q '^ *A 2000  B 1999  C 7  \. never$' got
 	grep -q '^current era: ' got
 	COLUMNS=200 LC_ALL=C.UTF-8 status_is 0 era_stat --map made >got
-	head -n 1 got | grep -q '^   0 bytes A\{32\}b·\{31\}C\{32\}·'
+	head -n 1 got | LC_ALL=C.UTF-8 grep -q '^   0 bytes A\{32\}b·\{31\}C\{32\}·'
 	need script
 	TERM=xterm-256color COLORTERM='' COLUMNS=76 LC_ALL=C script -qec 'era_stat --map made' \
 		/dev/null </dev/null >got

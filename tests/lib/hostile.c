@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/checked.h"
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
@@ -78,17 +79,25 @@ static uint32_t empty_leaf(struct hostile *h, enum block_type type, uint32_t val
 	return finish(h, type);
 }
 
+/* Its words are there already. */
+static uint32_t bitset_block_of(struct hostile *h, uint32_t nr_words)
+{
+	struct array_block_disk *array = (void *)h->block[h->next];
+
+	array->max_entries = le32_make(ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE));
+	array->nr_entries = le32_make(nr_words);
+	array->value_size = le32_make(WORD_VALUE_SIZE);
+	return finish(h, BLOCK_BITSET);
+}
+
 static uint32_t bitset_block(struct hostile *h, uint32_t nr_words, uint64_t word)
 {
 	struct array_block_disk *array = (void *)h->block[h->next];
 	struct le64 *words = (void *)(array + 1);
 
-	array->max_entries = le32_make(ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE));
-	array->nr_entries = le32_make(nr_words);
-	array->value_size = le32_make(WORD_VALUE_SIZE);
 	for (uint32_t i = 0; i < nr_words; i++)
 		words[i] = le64_make(word);
-	return finish(h, BLOCK_BITSET);
+	return bitset_block_of(h, nr_words);
 }
 
 /* A level of internal nodes over nr nodes from first on, whose keys are step apart; and so on
@@ -329,39 +338,55 @@ static void set_counts(struct bitmap_disk *disk, uint32_t first, uint32_t end)
 		set_count(disk, block);
 }
 
+/* A leaf and the blocks of a writeset of all data blocks, with one bit. */
+static void writeset_with(struct hostile *h, uint32_t bit)
+{
+	uint32_t max = ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE);
+	uint32_t words = (uint32_t)bits_words(le32_get(superblock(h)->nr_blocks));
+	uint32_t nr = (words + max - 1) / max;
+
+	pointers(h, BLOCK_BITSET_NODE, NODE_LEAF, nr, 0, h->next + 1, 1);
+	for (uint32_t i = 0; i < nr; i++, words -= max) {
+		struct array_block_disk *array = (void *)h->block[h->next];
+		struct le64 *word = (struct le64 *)(array + 1) + bit / 64;
+
+		if (!i)
+			*word = le64_make(UINT64_C(1) << bit % 64);
+		bitset_block_of(h, words < max ? words : max);
+	}
+}
+
 /* A current writeset with one bit that no other has; the bitmap and the index behind it. */
 static void generation(struct hostile *h, uint32_t common, struct part part, uint32_t bit)
 {
-	uint32_t first = h->next, words = 1 + bit / 64;
-	struct array_block_disk *array;
+	uint32_t first = h->next;
 	struct bitmap_disk *disk;
 
-	pointers(h, BLOCK_BITSET_NODE, NODE_LEAF, 1, 0, first + 1, 0);
-	array = (void *)h->block[h->next];
-	((struct le64 *)(array + 1))[words - 1] = le64_make(UINT64_C(1) << bit % 64);
-	array->max_entries = le32_make(ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE));
-	array->nr_entries = le32_make(words);
-	array->value_size = le32_make(WORD_VALUE_SIZE);
-	finish(h, BLOCK_BITSET);
+	writeset_with(h, bit);
 	disk = (void *)h->block[h->next];
 	set_counts(disk, 0, common);
 	set_counts(disk, part.first, part.end);
-	set_counts(disk, first, first + 4);
+	set_counts(disk, first, h->next + 2);
 	index_of(h, finish(h, BLOCK_BITMAP));
 }
 
 static void generations(struct hostile *h, uint32_t max, uint32_t common,
 			const struct part parts[2])
 {
-	for (uint32_t i = 0; i < max && h->next + 4 <= BITMAP_ENTRIES; i++)
+	uint32_t size, first = h->next;
+
+	generation(h, common, parts[0], 0);
+	size = h->next - first;
+	for (uint32_t i = 1; i < max && h->next + size <= BITMAP_ENTRIES; i++)
 		generation(h, common, parts[i % 2], i);
 }
 
-/* An era array of nr_leaves leaves full of blocks that say era 1, but one of the last says 2. */
-static struct part era_array(struct hostile *h, uint32_t nr_leaves, uint32_t two)
+/* An era array of nr_leaves leaves, each of so many blocks that say era 1, but one of the last says
+ * 2. */
+static struct part era_array(struct hostile *h, uint32_t nr_leaves, uint32_t per_leaf, uint32_t two)
 {
 	struct part part = {h->next, 0};
-	uint32_t nr = nr_leaves * POINTERS, leaves;
+	uint32_t nr = nr_leaves * per_leaf, leaves;
 
 	for (uint32_t i = 0; i < nr; i++) {
 		struct array_block_disk *array = (void *)h->block[h->next];
@@ -377,10 +402,10 @@ static struct part era_array(struct hostile *h, uint32_t nr_leaves, uint32_t two
 	}
 	leaves = h->next;
 	for (uint32_t i = 0; i < nr_leaves; i++)
-		pointers(h, BLOCK_ERA_NODE, NODE_LEAF, POINTERS, i * POINTERS,
-			 part.first + i * POINTERS, 1);
+		pointers(h, BLOCK_ERA_NODE, NODE_LEAF, per_leaf, i * per_leaf,
+			 part.first + i * per_leaf, 1);
 	set_array(h, nr * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE),
-		  levels(h, BLOCK_ERA_NODE, leaves, nr_leaves, POINTERS));
+		  levels(h, BLOCK_ERA_NODE, leaves, nr_leaves, per_leaf));
 	part.end = h->next;
 	return part;
 }
@@ -397,9 +422,10 @@ static struct part writesets(struct hostile *h, uint32_t nr_leaves)
 	return part;
 }
 
+/* So that a writeset of all data blocks has one block. */
 static void set_small_array(struct hostile *h)
 {
-	(void)era_array(h, 1, 0);
+	(void)era_array(h, 1, 32, 0);
 }
 
 /* The empty one that make() has made. */
@@ -436,8 +462,8 @@ static void generations_of_two_arrays(struct hostile *h)
 	uint32_t common = h->next;
 	struct part parts[2];
 
-	parts[0] = era_array(h, 14, 0);
-	parts[1] = era_array(h, 14, 1);
+	parts[0] = era_array(h, 14, POINTERS, 0);
+	parts[1] = era_array(h, 14, POINTERS, 1);
 	generations(h, UINT32_MAX, common, parts);
 }
 
