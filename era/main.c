@@ -138,6 +138,15 @@ static enum exit_status usage(struct tool *tool, int argc, char **argv)
 	return tool_close_stdout(tool);
 }
 
+static enum exit_status words(struct tool *tool, int argc, char **argv)
+{
+	refuse_arguments(argc, argv, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		printf("%s\t\t\t%s\n", shown_name(programs[i]), programs[i]->summary);
+	printf("help\t\t\tprint the list of commands, or the help of one\n");
+	return tool_close_stdout(tool);
+}
+
 static enum exit_status version(struct tool *tool, int argc, char **argv)
 {
 	refuse_arguments(argc, argv, 1);
@@ -151,8 +160,8 @@ static const struct {
 	const char *word;
 	enum exit_status (*run)(struct tool *tool, int argc, char **argv);
 } own_words[] = {
-	{"help", help},	    {"--help", help},	    {"-h", help},
-	{"--usage", usage}, {"--version", version}, {"-V", version},
+	{"help", help},		{"--help", help}, {"-h", help},		  {"--usage", usage},
+	{"--version", version}, {"-V", version},  {PROGRAM_WORDS, words},
 };
 
 static enum exit_status run_word(struct tool *tool, int argc, char **argv)

@@ -356,6 +356,31 @@ static void make_forms(struct parse *parse)
 	}
 }
 
+static void print_choices(const struct option_row *row)
+{
+	for (const char *const *choice = row ? row->choices : NULL; choice && *choice; choice++)
+		printf("%s%s", choice == row->choices ? "" : " ", *choice);
+}
+
+void options_print_words(const struct option_table *table)
+{
+	struct parse parse = {.table = table};
+
+	make_help(&parse);
+	for (size_t i = 0; parse.help[i].name; i++) {
+		const struct argp_option *option = &parse.help[i];
+
+		printf("--%s\t%s\t", option->name, option->arg ? option->arg : "");
+		print_choices(i < table->nr_rows ? &table->rows[i] : NULL);
+		printf("\t%s\n", option->doc);
+	}
+	if (!table->word)
+		return;
+	printf("\t%s\t", table->word->arg);
+	print_choices(table->word);
+	printf("\t%s\n", table->word->help);
+}
+
 void options_parse(const struct option_table *table, int argc, char **argv, void *options)
 {
 	struct parse parse = {.table = table, .options = options};

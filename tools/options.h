@@ -71,6 +71,14 @@ struct option_table {
 /* Parses a command line into *options.  Errors end the program. */
 void options_parse(const struct option_table *table, int argc, char **argv, void *options);
 
+/*
+ * Prints what a shell completes a command line with: for each option a line of its name, the name
+ * of its value, or nothing, what the value may be, if there are names for it, and its help, with a
+ * tab after each but the last.  A last line that begins with a tab is of an argument that must be
+ * one of some words.
+ */
+void options_print_words(const struct option_table *table);
+
 /* Prints "NAME (era-tools) VERSION". */
 void options_print_version(void);
 

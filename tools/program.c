@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum exit_status program_run(const struct program *program, const char *called, struct tool *tool,
 			     int argc, char **argv)
@@ -11,6 +12,11 @@ enum exit_status program_run(const struct program *program, const char *called, 
 	enum exit_status status;
 
 	tool_set_name(called);
+	if (argc == 2 && !strcmp(argv[1], PROGRAM_WORDS)) {
+		free(options);
+		options_print_words(program->options);
+		return tool_close_stdout(tool);
+	}
 	if (!options) {
 		tool_say(tool, "out of memory");
 		return STATUS_SYSTEM;

@@ -29,6 +29,9 @@ extern const struct program program_repair;
 extern const struct program program_restore;
 extern const struct program program_stat;
 
+/* The only argument by which a shell asks for words, of a command or of era itself. */
+#define PROGRAM_WORDS "--complete-words"
+
 /* Parses the arguments after argv[0], and runs the command.  Messages begin with `called`, the
  * words by which it was called.  The tool has been started; this call ends it. */
 enum exit_status program_run(const struct program *program, const char *called, struct tool *tool,
