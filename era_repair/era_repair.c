@@ -180,23 +180,22 @@ static enum exit_status salvage(const struct options *options, struct blk_dev *d
 	return status;
 }
 
+static int add_lost(void *ctx, const struct era_chunk *chunk)
+{
+	struct outcome *outcome = ctx;
+
+	for (uint32_t i = 0; i < chunk->nr; i++)
+		outcome->nr_lost += bits_test(chunk->lost, i);
+	return 0;
+}
+
 /* Reads all of the view again.  Which blocks were lost: an unknown bit or era is no loss where a
  * newer writeset names the block. */
 static int count_losses(struct era_view *view, struct outcome *outcome, const struct report *rep)
 {
-	struct era_chunk chunk;
-	struct era_map *map;
 	int r = era_view_restart(view, rep);
 
-	if (!r)
-		r = era_map_open(&map, view);
-	if (r)
-		return r;
-	while ((r = era_map_next(map, &chunk)) > 0)
-		for (uint32_t i = 0; i < chunk.nr; i++)
-			outcome->nr_lost += bits_test(chunk.lost, i);
-	era_map_close(map);
-	return r;
+	return r ? r : era_map_read(view, add_lost, outcome);
 }
 
 struct rebuild {

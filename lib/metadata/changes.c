@@ -49,6 +49,7 @@ static uint64_t changed_word(const uint32_t eras[BITS_PER_WORD], uint32_t since)
 
 struct reading {
 	struct era_changes *changes;
+	const struct era_chunk_listener *listener; /* or NULL */
 	struct unknown_ranges ranges;
 	uint32_t since;
 	uint64_t nr_blocks;
@@ -68,8 +69,9 @@ static int add_unknown(struct reading *reading, uint64_t first, uint64_t word, u
 	return 0;
 }
 
-static int add_chunk(struct reading *reading, const struct era_chunk *chunk)
+static int add_chunk(void *ctx, const struct era_chunk *chunk)
 {
+	struct reading *reading = ctx;
 	uint64_t *to = reading->changes->bits + chunk->first / BITS_PER_WORD;
 	int r = 0;
 
@@ -82,28 +84,18 @@ static int add_chunk(struct reading *reading, const struct era_chunk *chunk)
 		if (unknown)
 			r = add_unknown(reading, chunk->first + done, unknown, nr);
 	}
+	if (!r && reading->listener)
+		reading->listener->on_chunk(reading->listener->ctx, chunk);
 	return r;
 }
 
-static int read_map(struct era_view *view, const struct era_chunk_listener *listener,
-		    struct reading *reading)
+static int read_map(struct era_view *view, struct reading *reading)
 {
-	struct era_chunk chunk;
-	struct era_map *map;
-	int r = era_map_open(&map, view);
+	int r;
 
-	if (r)
-		return r;
 	unknown_ranges_init(&reading->ranges, view->dev.rep, "era map");
-	while ((r = era_map_next(map, &chunk)) > 0) {
-		r = add_chunk(reading, &chunk);
-		if (r)
-			break;
-		if (listener)
-			listener->on_chunk(listener->ctx, &chunk);
-	}
+	r = era_map_read(view, add_chunk, reading);
 	reading->changes->nr_unknown = unknown_ranges_end(&reading->ranges);
-	era_map_close(map);
 	return r;
 }
 
@@ -117,6 +109,7 @@ int era_changes_read_with(struct era_view *view, uint32_t since,
 {
 	struct reading reading = {
 		.changes = changes,
+		.listener = listener,
 		.since = since,
 		.nr_blocks = view->sb.nr_blocks,
 	};
@@ -127,7 +120,7 @@ int era_changes_read_with(struct era_view *view, uint32_t since,
 	};
 	if (!changes->bits)
 		return report_nomem(view->dev.rep);
-	r = read_map(view, listener, &reading);
+	r = read_map(view, &reading);
 	if (r)
 		era_changes_free(changes);
 	return r;

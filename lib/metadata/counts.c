@@ -47,7 +47,7 @@ static void add(struct table *table, uint32_t key, uint64_t nr_blocks)
 	slot->nr_blocks += nr_blocks;
 }
 
-static int coarsen(struct table *table)
+static int coarsen(struct table *table, const struct report *rep)
 {
 	struct table coarser = {
 		.slots = calloc(NR_SLOTS, sizeof(*coarser.slots)),
@@ -55,7 +55,7 @@ static int coarsen(struct table *table)
 	};
 
 	if (!coarser.slots)
-		return ERA_SYS;
+		return report_nomem(rep);
 	for (uint32_t i = 0; i < NR_SLOTS; i++)
 		if (table->slots[i].nr_blocks)
 			add(&coarser, table->slots[i].key >> 1, table->slots[i].nr_blocks);
@@ -64,23 +64,28 @@ static int coarsen(struct table *table)
 	return 0;
 }
 
-static int count(struct table *table, uint32_t era, uint64_t nr_blocks)
-{
-	add(table, era >> table->shift, nr_blocks);
-	while (table->nr_keys > MAX_KEYS && table->shift < MAX_SHIFT)
-		if (coarsen(table))
-			return ERA_SYS;
-	return 0;
-}
-
 struct counting {
+	const struct report *rep;
+	const struct era_chunk_listener *listener; /* or NULL */
 	struct table table;
 	uint64_t nr_never, nr_unknown;
 };
 
-/* The same era stands side by side more often than not. */
-static int count_chunk(struct counting *counting, const struct era_chunk *chunk)
+static int count(struct counting *counting, uint32_t era, uint64_t nr_blocks)
 {
+	struct table *table = &counting->table;
+	int r = 0;
+
+	add(table, era >> table->shift, nr_blocks);
+	while (!r && table->nr_keys > MAX_KEYS && table->shift < MAX_SHIFT)
+		r = coarsen(table, counting->rep);
+	return r;
+}
+
+/* The same era stands side by side more often than not. */
+static int count_chunk(void *ctx, const struct era_chunk *chunk)
+{
+	struct counting *counting = ctx;
 	uint32_t i = 0;
 	int r = 0;
 
@@ -95,8 +100,10 @@ static int count_chunk(struct counting *counting, const struct era_chunk *chunk)
 		else if (!era)
 			counting->nr_never += i - begin;
 		else
-			r = count(&counting->table, era, i - begin);
+			r = count(counting, era, i - begin);
 	}
+	if (!r && counting->listener)
+		counting->listener->on_chunk(counting->listener->ctx, chunk);
 	return r;
 }
 
@@ -124,7 +131,7 @@ static int make_rows(const struct counting *counting, struct era_counts *counts)
 
 	counts->rows = calloc(table->nr_keys + 1u, sizeof(*counts->rows));
 	if (!counts->rows)
-		return ERA_SYS;
+		return report_nomem(counting->rep);
 	if (counting->nr_never)
 		counts->rows[counts->nr_rows++].nr_blocks = counting->nr_never;
 	for (uint32_t i = 0; i < NR_SLOTS; i++)
@@ -133,28 +140,6 @@ static int make_rows(const struct counting *counting, struct era_counts *counts)
 	qsort(counts->rows, counts->nr_rows, sizeof(*counts->rows), compare);
 	counts->nr_unknown = counting->nr_unknown;
 	return 0;
-}
-
-static int read_map(struct era_view *view, const struct era_chunk_listener *listener,
-		    struct counting *counting)
-{
-	struct era_chunk chunk;
-	struct era_map *map;
-	int r = era_map_open(&map, view);
-
-	if (r)
-		return r;
-	while ((r = era_map_next(map, &chunk)) > 0) {
-		r = count_chunk(counting, &chunk);
-		if (r) {
-			r = report_nomem(view->dev.rep);
-			break;
-		}
-		if (listener)
-			listener->on_chunk(listener->ctx, &chunk);
-	}
-	era_map_close(map);
-	return r;
 }
 
 int era_counts_read(struct era_view *view, struct era_counts *counts)
@@ -166,6 +151,8 @@ int era_counts_read_with(struct era_view *view, const struct era_chunk_listener 
 			 struct era_counts *counts)
 {
 	struct counting counting = {
+		.rep = view->dev.rep,
+		.listener = listener,
 		.table.slots = calloc(NR_SLOTS, sizeof(struct slot)),
 	};
 	int r;
@@ -173,9 +160,9 @@ int era_counts_read_with(struct era_view *view, const struct era_chunk_listener 
 	*counts = (struct era_counts){0};
 	if (!counting.table.slots)
 		return report_nomem(view->dev.rep);
-	r = read_map(view, listener, &counting);
-	if (!r && make_rows(&counting, counts))
-		r = report_nomem(view->dev.rep);
+	r = era_map_read(view, count_chunk, &counting);
+	if (!r)
+		r = make_rows(&counting, counts);
 	free(counting.table.slots);
 	return r;
 }

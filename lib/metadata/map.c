@@ -245,3 +245,21 @@ int era_map_open(struct era_map **map, struct era_view *view)
 	}
 	return create(map, view, first, view->nr_writesets - first, base);
 }
+
+int era_map_read(struct era_view *view, int (*on_chunk)(void *ctx, const struct era_chunk *chunk),
+		 void *ctx)
+{
+	struct era_chunk chunk;
+	struct era_map *map;
+	int r = era_map_open(&map, view);
+
+	if (r)
+		return r;
+	while ((r = era_map_next(map, &chunk)) > 0) {
+		r = on_chunk(ctx, &chunk);
+		if (r)
+			break;
+	}
+	era_map_close(map);
+	return r;
+}

@@ -43,4 +43,9 @@ void era_map_close(struct era_map *map);
  * read and found sound, or passed over with repair), or an error. */
 int era_map_next(struct era_map *map, struct era_chunk *chunk) must_check;
 
+/* Reads all of a view, and shows each chunk until on_chunk() returns something else than 0, which
+ * it then returns. */
+int era_map_read(struct era_view *view, int (*on_chunk)(void *ctx, const struct era_chunk *chunk),
+		 void *ctx) must_check;
+
 #endif

@@ -267,22 +267,19 @@ static int stream_eras(struct era_view *view, const struct era_stream *to, struc
 	return read_array(view, on_piece, &out);
 }
 
+static int on_chunk(void *ctx, const struct era_chunk *chunk)
+{
+	const struct eras_out *out = ctx;
+
+	unknown_ranges_add_bits(out->ranges, chunk->first, chunk->lost, chunk->nr);
+	return out->to->eras(out->to->ctx, chunk->eras, chunk->nr);
+}
+
 static int stream_map(struct era_view *view, const struct era_stream *to, struct unknown_ranges *s)
 {
-	struct era_chunk chunk;
-	struct era_map *map;
-	int r = era_map_open(&map, view);
+	struct eras_out out = {to, s};
 
-	if (r)
-		return r;
-	while ((r = era_map_next(map, &chunk)) > 0) {
-		unknown_ranges_add_bits(s, chunk.first, chunk.lost, chunk.nr);
-		r = to->eras(to->ctx, chunk.eras, chunk.nr);
-		if (r)
-			break;
-	}
-	era_map_close(map);
-	return r;
+	return era_map_read(view, on_chunk, &out);
 }
 
 static int stream_array(struct era_view *view, const struct era_stream *to,

@@ -89,23 +89,23 @@ static bool is_on_device(const struct scan *scan, const struct superblock *sb)
 	       sb->current_root < scan->limit;
 }
 
+static int take_eras(void *ctx, const struct era_chunk *chunk)
+{
+	const struct salvage_answer *answer = ctx;
+
+	memcpy(answer->eras + chunk->first, chunk->eras, chunk->nr * sizeof(*answer->eras));
+	return 0;
+}
+
 /* The eras as a view of the trees has them.  Any error: they can't be read. */
 static int read_answer(struct vouching *v, struct salvage_answer *answer)
 {
-	struct era_chunk chunk;
 	struct era_view *view;
-	struct era_map *map;
 	int r = era_view_open_as(&view, &v->s.dev, v->sb, 0);
 
 	if (r)
 		return r;
-	r = era_map_open(&map, view);
-	if (!r) {
-		while ((r = era_map_next(map, &chunk)) > 0)
-			memcpy(answer->eras + chunk.first, chunk.eras,
-			       chunk.nr * sizeof(*answer->eras));
-		era_map_close(map);
-	}
+	r = era_map_read(view, take_eras, answer);
 	era_view_close(view);
 	return r;
 }
