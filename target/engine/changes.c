@@ -11,19 +11,12 @@
 
 #include "target/engine/engine_internal.h"
 
-#define BLOCKS_A_TURN 32u
-
 static int refuse_future(struct engine *e, uint32_t since)
 {
 	return report_fail(&e->rep, ERA_NO_ANSWER,
 			   "era %" PRIu32 " is after the current one, %" PRIu32
 			   ": these metadata can't have tracked it; treat every block as written",
 			   since, era_live_sb(e->live)->current_era);
-}
-
-static uint64_t marked_word(const struct engine *e, uint64_t i)
-{
-	return atomic_load_explicit(&e->marked[i], memory_order_relaxed);
 }
 
 /* With the turn, so that no bit is set meanwhile. */
@@ -37,7 +30,7 @@ static int copy_marks(struct engine *e, uint32_t since, uint64_t *bits)
 	if (since > era + UINT64_C(1))
 		return refuse_future(e, since);
 	for (uint64_t i = 0; i < nr_words; i++)
-		bits[i] = since > era ? 0 : marked_word(e, i);
+		bits[i] = since > era ? 0 : engine_marked_word(e, i);
 	return 0;
 }
 
@@ -46,7 +39,8 @@ static int read_some(struct engine *e, struct era_live_changes *changes)
 	int r;
 
 	turns_take(&e->turns);
-	r = e->failed ? engine_refuse(e) : era_live_changes_step(e->live, changes, BLOCKS_A_TURN);
+	r = e->failed ? engine_refuse(e)
+		      : era_live_changes_step(e->live, changes, ENGINE_BLOCKS_A_TURN);
 	turns_give(&e->turns);
 	return r;
 }
@@ -85,7 +79,7 @@ static enum engine_added add_marks(struct engine *e, uint64_t *bits, bool may_ch
 	uint64_t nr_words = bits_words(e->nr_blocks);
 
 	for (uint64_t i = 0; i < nr_words; i++) {
-		uint64_t missing = marked_word(e, i) & ~bits[i];
+		uint64_t missing = engine_marked_word(e, i) & ~bits[i];
 
 		if (missing && !may_change)
 			return ENGINE_MISSING;

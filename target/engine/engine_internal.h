@@ -174,6 +174,15 @@ int engine_mark_slowly(struct engine *e, uint64_t first, uint64_t end) must_chec
 
 bool engine_is_marked(const struct engine *e, uint64_t first, uint64_t end);
 
+/* Word i of the bits of the current era. */
+static inline uint64_t engine_marked_word(const struct engine *e, uint64_t i)
+{
+	return atomic_load_explicit(&e->marked[i], memory_order_relaxed);
+}
+
+/* A reader takes so many metadata blocks in a turn, so that a mark waits for no more than that. */
+#define ENGINE_BLOCKS_A_TURN 32u
+
 int engine_start_digester(struct engine *e) must_check;
 void engine_stop_digester(struct engine *e);
 void engine_wake_digester(struct engine *e);

@@ -13,7 +13,6 @@
 #include "target/engine/engine_internal.h"
 
 #define PIECE_BLOCKS 4096u
-#define BLOCKS_A_TURN 32u
 
 struct piece {
 	uint32_t most; /* no era is shown that is later */
@@ -35,8 +34,7 @@ static void take_marks(struct engine *e, struct piece *p)
 {
 	for (uint32_t i = 0; i < p->chunk.nr; i++) {
 		uint64_t block = p->chunk.first + i;
-		uint64_t word = atomic_load_explicit(&e->marked[block / BITS_PER_WORD],
-						     memory_order_relaxed);
+		uint64_t word = engine_marked_word(e, block / BITS_PER_WORD);
 
 		p->eras[i] = word >> block % BITS_PER_WORD & 1 ? p->most : 0;
 	}
@@ -49,7 +47,8 @@ static int read_some(struct engine *e, struct piece *p, bool is_first)
 	turns_take(&e->turns);
 	if (is_first)
 		take_marks(e, p);
-	r = e->failed ? engine_refuse(e) : era_live_eras_step(e->live, &p->reader, BLOCKS_A_TURN);
+	r = e->failed ? engine_refuse(e)
+		      : era_live_eras_step(e->live, &p->reader, ENGINE_BLOCKS_A_TURN);
 	turns_give(&e->turns);
 	return r;
 }
