@@ -51,7 +51,7 @@ static void check_options(void *input)
 		options_error("--since prints a sum alone: no --all, --map or --svg");
 	if (options->json && (options->map || options->svg))
 		options_error("--json excludes --map and --svg");
-	options_check_output(options->path, options->svg ? options_stream(options->svg) : NULL);
+	options_check_output(options->path, options_stream(options->svg));
 }
 
 static const struct option_table table = {
@@ -78,152 +78,134 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
-static int print_sum_of(const struct sum_answer *answer, const struct options *options,
-			const struct report *rep)
+/* To FILE, or to standard output if it is NULL. */
+static int print(const char *file, void (*write)(struct sink *sink, const void *ctx),
+		 const void *ctx, const struct report *rep)
 {
 	struct sink sink;
-	int r = sink_open(&sink, NULL, rep);
+	int r = sink_open(&sink, file, rep);
 
 	if (r)
 		return r;
-	if (options->json)
-		print_sum_json(&sink, answer);
-	else
-		print_sum(&sink, answer);
+	write(&sink, ctx);
 	r = sink_finish(&sink);
 	sink_close(&sink);
 	return r;
 }
 
-/* All that is known, and what to print of it. */
 struct telling {
 	const struct options *options;
-	struct terminal terminal;
-	struct dmera_facts facts;
-	struct dmera_stat stat;
-	struct map map;
-	struct rows rows, ages;
+	struct answer answer;
 };
 
-static void write_answer(struct sink *sink, const struct telling *t)
+static bool wants_picture(const struct options *options)
 {
-	const struct stat_answer answer = {
-		.path = t->options->path,
-		.facts = &t->facts,
-		.stat = &t->stat,
-		.rows = &t->rows,
-		.in_bytes = t->options->bytes,
-	};
-	const struct map_answer map = {
-		.path = t->options->path,
-		.facts = &t->facts,
-		.map = &t->map,
-		.ages = &t->ages,
-		.terminal = &t->terminal,
-	};
+	return options->map || options->svg;
+}
+
+static void write_answer(struct sink *sink, const void *ctx)
+{
+	const struct telling *t = ctx;
 
 	if (t->options->json) {
-		print_json(sink, &answer);
-		return;
+		print_json(sink, &t->answer);
+	} else if (t->options->svg) {
+		print_svg(sink, &t->answer);
+	} else {
+		if (t->options->map)
+			print_map(sink, &t->answer);
+		print_table(sink, &t->answer);
 	}
-	if (t->options->svg) {
-		print_svg(sink, &map);
-		return;
-	}
-	if (t->options->map)
-		print_map(sink, &map);
-	print_table(sink, &answer);
-}
-
-static int print_telling(const struct telling *t, const struct report *rep)
-{
-	struct sink sink;
-	int r = sink_open(&sink, t->options->svg ? options_stream(t->options->svg) : NULL, rep);
-
-	if (r)
-		return r;
-	write_answer(&sink, t);
-	r = sink_finish(&sink);
-	sink_close(&sink);
-	return r;
-}
-
-static enum exit_status make_rows_and_print(struct dmera *era, struct telling *t, struct tool *tool)
-{
-	const struct options *options = t->options;
-	enum row_form form = options->all || options->json ? ROWS_ALL : ROWS_FIT;
-	int r = dmera_get_facts(era, &t->facts, sizeof(t->facts));
-
-	if (r)
-		return status_of(r);
-	if (!rows_make(&t->rows, era, &t->stat, t->facts.era, form) ||
-	    !rows_make(&t->ages, era, &t->stat, t->facts.era, ROWS_AGES))
-		r = report_nomem(&tool->report);
-	else
-		r = print_telling(t, &tool->report);
-	rows_free(&t->rows);
-	rows_free(&t->ages);
-	if (r)
-		return status_of(r);
-	return tool_repair_status(tool, t->stat.counts.nr_unknown, t->facts.nr_problems, "blocks");
 }
 
 static bool make_map(struct telling *t)
 {
-	t->terminal = terminal_find();
-	return map_make(&t->map, t->facts.nr_blocks,
-			t->options->svg ? SVG_MAX_CELLS : map_max_cells(&t->terminal),
-			t->facts.era);
+	struct answer *a = &t->answer;
+
+	a->terminal = terminal_find();
+	return map_make(&a->map, a->facts.nr_blocks,
+			t->options->svg ? SVG_MAX_CELLS : map_max_cells(&a->terminal),
+			a->facts.era);
 }
 
-static enum exit_status read_and_print(struct dmera *era, struct telling *t, struct tool *tool)
+static bool make_rows(struct telling *t)
 {
-	const struct era_chunk_listener listener = map_listener(&t->map);
-	enum exit_status status;
-	int r = dmera_get_stat(era, t->map.cells ? &listener : NULL, &t->stat);
+	struct answer *a = &t->answer;
+	enum row_form form = t->options->all || t->options->json ? ROWS_ALL : ROWS_FIT;
 
-	if (r)
-		return status_of(r);
-	status = make_rows_and_print(era, t, tool);
-	era_counts_free(&t->stat.counts);
-	return status;
+	return rows_make(&a->rows, &a->stat, a->facts.era, form) &&
+	       (!wants_picture(t->options) ||
+		rows_make(&a->ages, &a->stat, a->facts.era, ROWS_AGES));
+}
+
+/* The facts are asked for once more at the end: with repair, reading may have met more problems. */
+static int find_out(struct dmera *era, struct telling *t, const struct report *rep)
+{
+	struct answer *a = &t->answer;
+	const struct era_chunk_listener listener = map_listener(&a->map);
+	int r = dmera_get_facts(era, &a->facts, sizeof(a->facts));
+
+	if (!r && wants_picture(t->options) && !make_map(t))
+		r = report_nomem(rep);
+	if (!r)
+		r = dmera_get_stat(era, a->map.cells ? &listener : NULL, &a->stat);
+	if (!r)
+		r = dmera_get_facts(era, &a->facts, sizeof(a->facts));
+	if (!r && !make_rows(t))
+		r = report_nomem(rep);
+	return r;
 }
 
 static enum exit_status tell_all(struct dmera *era, const struct options *options,
 				 struct tool *tool)
 {
-	struct telling t = {.options = options};
+	struct telling t = {
+		.options = options,
+		.answer = {.path = options->path, .in_bytes = options->bytes},
+	};
+	const struct answer *a = &t.answer;
+	int r = find_out(era, &t, &tool->report);
 	enum exit_status status;
-	int r = dmera_get_facts(era, &t.facts, sizeof(t.facts));
 
-	if (r)
-		return status_of(r);
-	if ((options->map || options->svg) && !make_map(&t))
-		return status_of(report_nomem(&tool->report));
-	status = read_and_print(era, &t, tool);
-	map_free(&t.map);
+	if (!r)
+		r = print(options_stream(options->svg), write_answer, &t, &tool->report);
+	status = r ? status_of(r)
+		   : tool_repair_status(tool, a->stat.counts.nr_unknown, a->facts.nr_problems,
+					"blocks");
+	rows_free(&t.answer.ages);
+	rows_free(&t.answer.rows);
+	dmera_stat_free(&t.answer.stat);
+	map_free(&t.answer.map);
 	return status;
+}
+
+static void write_sum(struct sink *sink, const void *ctx)
+{
+	print_sum(sink, ctx);
+}
+
+static void write_sum_json(struct sink *sink, const void *ctx)
+{
+	print_sum_json(sink, ctx);
 }
 
 static enum exit_status print_changes(struct dmera *era, const struct dmera_changes *changes,
 				      const struct options *options, struct tool *tool)
 {
-	struct dmera_facts facts;
 	struct dmera_totals totals;
 	struct sum_answer answer = {
 		.path = options->path,
-		.facts = &facts,
 		.since = options->since,
 		.in_bytes = options->bytes,
 	};
-	int r = dmera_get_facts(era, &facts, sizeof(facts));
+	int r = dmera_get_facts(era, &answer.facts, sizeof(answer.facts));
 
 	if (r)
 		return status_of(r);
 	dmera_changes_get_totals(changes, &totals, sizeof(totals));
 	answer.nr_blocks = totals.nr_changed;
 	answer.nr_unknown = totals.nr_unknown;
-	r = print_sum_of(&answer, options, &tool->report);
+	r = print(NULL, options->json ? write_sum_json : write_sum, &answer, &tool->report);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");

@@ -12,47 +12,42 @@
 #include "era_stat/rows.h"
 #include "era_stat/terminal.h"
 
-struct stat_answer {
+/* All that is known of the metadata. */
+struct answer {
 	const char *path;
-	const struct dmera_facts *facts;
-	const struct dmera_stat *stat;
-	const struct rows *rows;
 	bool in_bytes; /* sizes are exact */
+	struct dmera_facts facts;
+	struct dmera_stat stat;
+	struct rows rows;
+	/* For a picture alone, else empty: */
+	struct terminal terminal;
+	struct map map;
+	struct rows ages; /* by ROWS_AGES */
 };
 
-void print_table(struct sink *sink, const struct stat_answer *answer);
-void print_json(struct sink *sink, const struct stat_answer *answer);
+void print_table(struct sink *sink, const struct answer *answer);
+void print_json(struct sink *sink, const struct answer *answer);
+
+/* The cells that fit on all lines of a map in a terminal. */
+unsigned map_max_cells(const struct terminal *terminal);
+void print_map(struct sink *sink, const struct answer *answer);
+
+#define SVG_MAX_CELLS 5600u
+void print_svg(struct sink *sink, const struct answer *answer);
+
+/* The number of the age among those that have a row. */
+unsigned rank_of(const struct answer *answer, uint32_t age);
 
 struct sum_answer {
 	const char *path;
-	const struct dmera_facts *facts;
+	bool in_bytes;
+	struct dmera_facts facts;
 	uint32_t since;
 	uint64_t nr_blocks, nr_unknown;
-	bool in_bytes;
 };
 
 void print_sum(struct sink *sink, const struct sum_answer *answer);
 void print_sum_json(struct sink *sink, const struct sum_answer *answer);
-
-struct map_answer {
-	const char *path;
-	const struct dmera_facts *facts;
-	const struct map *map;
-	const struct rows *ages; /* by ROWS_AGES */
-	const struct terminal *terminal;
-};
-
-/* The cells that fit on a line, and on all lines of a map in a terminal. */
-unsigned map_line_cells(const struct terminal *terminal);
-unsigned map_max_cells(const struct terminal *terminal);
-
-void print_map(struct sink *sink, const struct map_answer *answer);
-
-#define SVG_MAX_CELLS 5600u
-void print_svg(struct sink *sink, const struct map_answer *answer);
-
-/* The number of the age among those that have a row. */
-unsigned rank_of(const struct map_answer *answer, uint32_t age);
 
 /* UINT64_MAX: more than 64 bits can count. */
 uint64_t bytes_of(uint64_t nr_blocks, const struct dmera_facts *facts);

@@ -42,10 +42,10 @@ static void json_row(struct json *json, const struct row *row, const struct dmer
 	json_end_object(json);
 }
 
-void print_json(struct sink *sink, const struct stat_answer *answer)
+void print_json(struct sink *sink, const struct answer *answer)
 {
-	const struct dmera_facts *facts = answer->facts;
-	const struct rows *rows = answer->rows;
+	const struct dmera_facts *facts = &answer->facts;
+	const struct rows *rows = &answer->rows;
 	struct json json = {.sink = sink};
 
 	json_begin_object(&json, NULL);
@@ -57,9 +57,9 @@ void print_json(struct sink *sink, const struct stat_answer *answer)
 		json_number(&json, "era_to_remember", facts->era_to_remember);
 	else
 		json_string(&json, "era_to_remember", NULL);
-	json_number(&json, "metadata_blocks", answer->stat->nr_metadata_blocks);
-	json_number(&json, "metadata_used_blocks", answer->stat->nr_metadata_used);
-	json_number(&json, "waiting_writesets", answer->stat->nr_waiting);
+	json_number(&json, "metadata_blocks", answer->stat.nr_metadata_blocks);
+	json_number(&json, "metadata_used_blocks", answer->stat.nr_metadata_used);
+	json_number(&json, "waiting_writesets", answer->stat.nr_waiting);
 	json_number(&json, "never_written_blocks", rows->nr_never);
 	json_number(&json, "unknown_blocks", rows->nr_unknown);
 	json_newline(&json);
@@ -76,10 +76,10 @@ void print_sum_json(struct sink *sink, const struct sum_answer *answer)
 	struct json json = {.sink = sink};
 
 	json_begin_object(&json, NULL);
-	json_source(&json, answer->path, answer->facts);
+	json_source(&json, answer->path, &answer->facts);
 	json_number(&json, "since", answer->since);
 	json_number(&json, "changed_blocks", answer->nr_blocks);
-	json_bytes(&json, "changed_bytes", answer->nr_blocks, answer->facts);
+	json_bytes(&json, "changed_bytes", answer->nr_blocks, &answer->facts);
 	json_number(&json, "unknown_blocks", answer->nr_unknown);
 	json_end_object(&json);
 	sink_printf(sink, "\n");

@@ -11,16 +11,15 @@
 #define MARGIN 1u
 #define MAX_LINES 16u
 #define NR_LEVELS 4u
-#define LEGEND_MAX 64u
 
-unsigned map_line_cells(const struct terminal *terminal)
+static unsigned line_cells(const struct terminal *terminal)
 {
 	return terminal->width - LABEL_WIDTH - MARGIN;
 }
 
 unsigned map_max_cells(const struct terminal *terminal)
 {
-	return map_line_cells(terminal) * MAX_LINES;
+	return line_cells(terminal) * MAX_LINES;
 }
 
 static const char *const shades[][NR_LEVELS + 1] = {
@@ -28,10 +27,10 @@ static const char *const shades[][NR_LEVELS + 1] = {
 	{"·", "░", "▒", "▓", "█"},
 };
 
-unsigned rank_of(const struct map_answer *answer, uint32_t age)
+unsigned rank_of(const struct answer *answer, uint32_t age)
 {
-	const struct rows *ages = answer->ages;
-	uint32_t current = answer->map->current_era;
+	const struct rows *ages = &answer->ages;
+	uint32_t current = answer->map.current_era;
 	unsigned i = 0;
 
 	while (i + 1 < ages->nr && age_of(ages->row[i].last, current) < age)
@@ -39,19 +38,19 @@ unsigned rank_of(const struct map_answer *answer, uint32_t age)
 	return i;
 }
 
-static void begin_colour(struct sink *sink, const struct map_answer *answer, unsigned rank)
+static void begin_colour(struct sink *sink, const struct answer *answer, unsigned rank)
 {
-	struct colour c = colour_of(rank, (unsigned)answer->ages->nr);
+	struct colour c = colour_of(rank, (unsigned)answer->ages.nr);
 
-	if (answer->terminal->palette == PALETTE_TRUE)
+	if (answer->terminal.palette == PALETTE_TRUE)
 		sink_printf(sink, "\033[38;2;%d;%d;%dm", c.red, c.green, c.blue);
-	else if (answer->terminal->palette == PALETTE_256)
+	else if (answer->terminal.palette == PALETTE_256)
 		sink_printf(sink, "\033[38;5;%um", colour_256(c));
 }
 
-static void end_colour(struct sink *sink, const struct map_answer *answer)
+static void end_colour(struct sink *sink, const struct answer *answer)
 {
-	if (answer->terminal->palette != PALETTE_NONE)
+	if (answer->terminal.palette != PALETTE_NONE)
 		sink_printf(sink, "\033[0m");
 }
 
@@ -63,16 +62,16 @@ static char letter_of(unsigned rank, unsigned level)
 	return (char)((level > NR_LEVELS / 2 ? 'A' : 'a') + (int)letter);
 }
 
-static void print_cell(struct sink *sink, const struct map_answer *answer, const struct cell *cell)
+static void print_cell(struct sink *sink, const struct answer *answer, const struct cell *cell)
 {
-	const char *const *shade = shades[answer->terminal->utf8];
+	const char *const *shade = shades[answer->terminal.utf8];
 	unsigned level = cell_level(cell, NR_LEVELS);
 
 	if (cell->has_unknown)
 		sink_printf(sink, "?");
 	else if (cell->age == AGE_NEVER)
 		sink_printf(sink, "%s", shade[0]);
-	else if (answer->terminal->palette == PALETTE_NONE)
+	else if (answer->terminal.palette == PALETTE_NONE)
 		sink_printf(sink, "%c", letter_of(rank_of(answer, cell->age), level));
 	else
 		sink_printf(sink, "%s", shade[level]);
@@ -83,15 +82,14 @@ static bool same_colour(const struct cell *a, const struct cell *b)
 	return a->age == b->age && a->has_unknown == b->has_unknown;
 }
 
-static void print_line(struct sink *sink, const struct map_answer *answer, uint32_t first,
-		       uint32_t end)
+static void print_line(struct sink *sink, const struct answer *answer, uint32_t first, uint32_t end)
 {
-	const struct map *map = answer->map;
+	const struct map *map = &answer->map;
 	char offset[HUMAN_SIZE_BYTES];
 
 	sink_printf(sink, "%*s ", (int)LABEL_WIDTH - 1,
 		    human_size_rounded(bytes_of((uint64_t)first * map->blocks_per_cell,
-						answer->facts),
+						&answer->facts),
 				       offset));
 	for (uint32_t i = first; i < end; i++) {
 		const struct cell *cell = &map->cells[i];
@@ -108,37 +106,27 @@ static void print_line(struct sink *sink, const struct map_answer *answer, uint3
 	sink_printf(sink, "\n");
 }
 
-static void age_text(const struct row *row, char text[LEGEND_MAX])
+static void print_swatch(struct sink *sink, const struct answer *answer, unsigned rank)
 {
-	if (row->first == row->last)
-		snprintf(text, LEGEND_MAX, "%" PRIu32, row->first);
-	else
-		snprintf(text, LEGEND_MAX, "%" PRIu32 "-%" PRIu32, row->first, row->last);
-}
-
-static void print_swatch(struct sink *sink, const struct map_answer *answer, unsigned rank)
-{
-	if (answer->terminal->palette == PALETTE_NONE) {
+	if (answer->terminal.palette == PALETTE_NONE) {
 		sink_printf(sink, "%c", letter_of(rank, NR_LEVELS));
 		return;
 	}
 	begin_colour(sink, answer, rank);
-	sink_printf(sink, "%s", shades[answer->terminal->utf8][NR_LEVELS]);
+	sink_printf(sink, "%s", shades[answer->terminal.utf8][NR_LEVELS]);
 	end_colour(sink, answer);
 }
 
-static void print_legend(struct sink *sink, const struct map_answer *answer)
+static void print_legend(struct sink *sink, const struct answer *answer)
 {
 	unsigned column = LABEL_WIDTH;
 
 	sink_printf(sink, "%*s", (int)LABEL_WIDTH, "");
-	for (unsigned i = 0; i < answer->ages->nr; i++) {
-		char text[LEGEND_MAX];
-		unsigned width;
+	for (unsigned i = 0; i < answer->ages.nr; i++) {
+		char text[ROW_NAME_BYTES];
+		unsigned width = (unsigned)strlen(row_name(&answer->ages.row[i], text)) + 4;
 
-		age_text(&answer->ages->row[i], text);
-		width = (unsigned)strlen(text) + 4;
-		if (column + width > answer->terminal->width) {
+		if (column + width > answer->terminal.width) {
 			sink_printf(sink, "\n%*s", (int)LABEL_WIDTH, "");
 			column = LABEL_WIDTH;
 		}
@@ -146,25 +134,25 @@ static void print_legend(struct sink *sink, const struct map_answer *answer)
 		sink_printf(sink, " %s  ", text);
 		column += width;
 	}
-	sink_printf(sink, "%s never%s\n", shades[answer->terminal->utf8][0],
-		    answer->ages->nr_unknown ? "  ? unknown" : "");
+	sink_printf(sink, "%s never%s\n", shades[answer->terminal.utf8][0],
+		    answer->ages.nr_unknown ? "  ? unknown" : "");
 }
 
-static void print_key(struct sink *sink, const struct map_answer *answer)
+static void print_key(struct sink *sink, const struct answer *answer)
 {
-	bool letters = answer->terminal->palette == PALETTE_NONE;
+	bool letters = answer->terminal.palette == PALETTE_NONE;
 	char cell[HUMAN_SIZE_BYTES];
 
 	sink_printf(sink, "%*s1 character is %s, %s:\n", (int)LABEL_WIDTH, "",
-		    human_size_rounded(bytes_of(answer->map->blocks_per_cell, answer->facts), cell),
+		    human_size_rounded(bytes_of(answer->map.blocks_per_cell, &answer->facts), cell),
 		    letters ? "by its newest era; capital: more than half of it"
 			    : "by its newest era; fuller: more of it");
 }
 
-void print_map(struct sink *sink, const struct map_answer *answer)
+void print_map(struct sink *sink, const struct answer *answer)
 {
-	const struct map *map = answer->map;
-	uint32_t per_line = map_line_cells(answer->terminal);
+	const struct map *map = &answer->map;
+	uint32_t per_line = line_cells(&answer->terminal);
 
 	for (uint32_t i = 0; i < map->nr_cells && !sink_failed(sink); i += per_line)
 		print_line(sink, answer, i,

@@ -32,9 +32,9 @@ static void put_text(struct sink *sink, const char *text)
 	xml_put_escaped(sink, line);
 }
 
-static void put_fill(struct sink *sink, const struct map_answer *answer, unsigned rank)
+static void put_fill(struct sink *sink, const struct answer *answer, unsigned rank)
 {
-	struct colour c = colour_of(rank, (unsigned)answer->ages->nr);
+	struct colour c = colour_of(rank, (unsigned)answer->ages.nr);
 
 	sink_printf(sink, " fill=\"#%02x%02x%02x\"", c.red, c.green, c.blue);
 }
@@ -46,10 +46,9 @@ static bool looks_like(const struct cell *a, const struct cell *b)
 }
 
 /* What is side by side and looks the same is one rectangle. */
-static void put_cells(struct sink *sink, const struct map_answer *answer, uint32_t first,
-		      uint32_t nr)
+static void put_cells(struct sink *sink, const struct answer *answer, uint32_t first, uint32_t nr)
 {
-	const struct cell *cell = &answer->map->cells[first];
+	const struct cell *cell = &answer->map.cells[first];
 
 	if (cell->age == AGE_NEVER && !cell->has_unknown)
 		return;
@@ -64,9 +63,9 @@ static void put_cells(struct sink *sink, const struct map_answer *answer, uint32
 		    0.25 + 0.75 * cell_level(cell, NR_LEVELS) / NR_LEVELS);
 }
 
-static void put_map(struct sink *sink, const struct map_answer *answer)
+static void put_map(struct sink *sink, const struct answer *answer)
 {
-	const struct map *map = answer->map;
+	const struct map *map = &answer->map;
 
 	sink_printf(sink, "<rect x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\" fill=\"#ececec\"/>\n",
 		    LEFT, TOP, PER_LINE * CELL, nr_lines(map) * CELL);
@@ -82,9 +81,9 @@ static void put_map(struct sink *sink, const struct map_answer *answer)
 }
 
 /* The offset of every fourth line. */
-static void put_offsets(struct sink *sink, const struct map_answer *answer)
+static void put_offsets(struct sink *sink, const struct answer *answer)
 {
-	const struct map *map = answer->map;
+	const struct map *map = &answer->map;
 	char offset[HUMAN_SIZE_BYTES];
 
 	for (uint32_t line = 0; line < nr_lines(map); line += 4) {
@@ -92,7 +91,7 @@ static void put_offsets(struct sink *sink, const struct map_answer *answer)
 
 		sink_printf(sink, "<text x=\"%u\" y=\"%u\" text-anchor=\"end\">%s</text>\n",
 			    LEFT - 8, TOP + line * CELL + CELL,
-			    human_size_rounded(bytes_of(first, answer->facts), offset));
+			    human_size_rounded(bytes_of(first, &answer->facts), offset));
 	}
 }
 
@@ -102,9 +101,9 @@ struct bar {
 	unsigned y;
 };
 
-static void put_bar(struct sink *sink, const struct map_answer *answer, const struct bar *bar)
+static void put_bar(struct sink *sink, const struct answer *answer, const struct bar *bar)
 {
-	uint64_t nr = answer->facts->nr_blocks ? answer->facts->nr_blocks : 1;
+	uint64_t nr = answer->facts.nr_blocks ? answer->facts.nr_blocks : 1;
 	double width = (double)bar->nr_blocks / (double)nr * BAR_WIDTH;
 	char size[HUMAN_SIZE_BYTES];
 
@@ -113,12 +112,13 @@ static void put_bar(struct sink *sink, const struct map_answer *answer, const st
 	sink_printf(sink, "<text x=\"%u\" y=\"%u\" text-anchor=\"end\">%s</text>\n", BAR_LEFT - 8,
 		    bar->y + 11, bar->name);
 	sink_printf(sink, "<text x=\"%.1f\" y=\"%u\">%s</text>\n", BAR_LEFT + width + 8,
-		    bar->y + 11, human_size_rounded(bytes_of(bar->nr_blocks, answer->facts), size));
+		    bar->y + 11,
+		    human_size_rounded(bytes_of(bar->nr_blocks, &answer->facts), size));
 }
 
-static void put_age(struct sink *sink, const struct map_answer *answer, unsigned rank, unsigned y)
+static void put_age(struct sink *sink, const struct answer *answer, unsigned rank, unsigned y)
 {
-	const struct row *row = &answer->ages->row[rank];
+	const struct row *row = &answer->ages.row[rank];
 	char name[64];
 	const struct bar bar = {name, row->nr_blocks, y};
 
@@ -131,9 +131,9 @@ static void put_age(struct sink *sink, const struct map_answer *answer, unsigned
 	put_bar(sink, answer, &bar);
 }
 
-static void put_bars(struct sink *sink, const struct map_answer *answer, unsigned y)
+static void put_bars(struct sink *sink, const struct answer *answer, unsigned y)
 {
-	const struct rows *ages = answer->ages;
+	const struct rows *ages = &answer->ages;
 
 	if (ages->nr_unknown) {
 		sink_printf(sink, "<rect fill=\"#d00000\"");
@@ -153,9 +153,9 @@ static unsigned nr_bars(const struct rows *ages)
 	return (unsigned)ages->nr + !!ages->nr_unknown + !!ages->nr_never;
 }
 
-static void put_head(struct sink *sink, const struct map_answer *answer)
+static void put_head(struct sink *sink, const struct answer *answer)
 {
-	const struct dmera_facts *facts = answer->facts;
+	const struct dmera_facts *facts = &answer->facts;
 	char device[HUMAN_SIZE_BYTES], cell[HUMAN_SIZE_BYTES];
 
 	sink_printf(sink, "<text x=\"12\" y=\"24\" font-size=\"16\">");
@@ -166,13 +166,13 @@ static void put_head(struct sink *sink, const struct map_answer *answer)
 		    "; one cell is %s, in the colour of its newest era, the paler the less of it"
 		    "</text>\n",
 		    human_size_rounded(bytes_of(facts->nr_blocks, facts), device), facts->era,
-		    human_size_rounded(bytes_of(answer->map->blocks_per_cell, facts), cell));
+		    human_size_rounded(bytes_of(answer->map.blocks_per_cell, facts), cell));
 }
 
-void print_svg(struct sink *sink, const struct map_answer *answer)
+void print_svg(struct sink *sink, const struct answer *answer)
 {
-	unsigned bars = TOP + nr_lines(answer->map) * CELL + 24;
-	unsigned height = bars + nr_bars(answer->ages) * BAR_STEP + 12;
+	unsigned bars = TOP + nr_lines(&answer->map) * CELL + 24;
+	unsigned height = bars + nr_bars(&answer->ages) * BAR_STEP + 12;
 
 	sink_printf(sink,
 		    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"

@@ -43,24 +43,24 @@ struct line {
 	uint64_t nr_blocks, nr_since;
 };
 
-static void print_line(struct sink *sink, const struct stat_answer *answer, const struct line *line)
+static void print_line(struct sink *sink, const struct answer *answer, const struct line *line)
 {
 	int width = answer->in_bytes ? 20 : 10;
 	char share[8], size[HUMAN_SIZE_BYTES], since[HUMAN_SIZE_BYTES];
 
 	sink_printf(sink, COLUMNS, line->name, line->nr_blocks, width,
-		    size_text(bytes_of(line->nr_blocks, answer->facts), answer->in_bytes, size),
-		    share_text(line->nr_blocks, answer->facts->nr_blocks, share), line->nr_since,
+		    size_text(bytes_of(line->nr_blocks, &answer->facts), answer->in_bytes, size),
+		    share_text(line->nr_blocks, answer->facts.nr_blocks, share), line->nr_since,
 		    width,
-		    size_text(bytes_of(line->nr_since, answer->facts), answer->in_bytes, since),
+		    size_text(bytes_of(line->nr_since, &answer->facts), answer->in_bytes, since),
 		    line->state);
 }
 
-static void print_row(struct sink *sink, const struct stat_answer *answer, const struct row *row)
+static void print_row(struct sink *sink, const struct answer *answer, const struct row *row)
 {
-	char name[32];
+	char name[ROW_NAME_BYTES];
 	const struct line line = {
-		.name = name,
+		.name = row_name(row, name),
 		.state = row->is_current   ? " current"
 			 : row->is_waiting ? " waiting"
 					   : "",
@@ -68,17 +68,13 @@ static void print_row(struct sink *sink, const struct stat_answer *answer, const
 		.nr_since = row->nr_since,
 	};
 
-	if (row->first == row->last)
-		snprintf(name, sizeof(name), "%" PRIu32, row->first);
-	else
-		snprintf(name, sizeof(name), "%" PRIu32 "-%" PRIu32, row->first, row->last);
 	print_line(sink, answer, &line);
 }
 
-static void print_rows(struct sink *sink, const struct stat_answer *answer)
+static void print_rows(struct sink *sink, const struct answer *answer)
 {
-	const struct rows *rows = answer->rows;
-	uint64_t nr_blocks = answer->facts->nr_blocks;
+	const struct rows *rows = &answer->rows;
+	uint64_t nr_blocks = answer->facts.nr_blocks;
 	int width = answer->in_bytes ? 20 : 10;
 
 	sink_printf(sink, HEADINGS, "", "", width, "", "", "since", width, "since");
@@ -93,9 +89,9 @@ static void print_rows(struct sink *sink, const struct stat_answer *answer)
 		print_line(sink, answer, &(struct line){"never", "", rows->nr_never, nr_blocks});
 }
 
-static void print_head(struct sink *sink, const struct stat_answer *answer)
+static void print_head(struct sink *sink, const struct answer *answer)
 {
-	const struct dmera_facts *facts = answer->facts;
+	const struct dmera_facts *facts = &answer->facts;
 	char device[HUMAN_SIZE_BYTES], block[HUMAN_SIZE_BYTES];
 
 	sink_printf(sink, "tracked device:    %s, %" PRIu64 " blocks of %s\n",
@@ -117,9 +113,9 @@ static void print_head(struct sink *sink, const struct stat_answer *answer)
 	sink_printf(sink, "\n");
 }
 
-static void print_foot(struct sink *sink, const struct stat_answer *answer)
+static void print_foot(struct sink *sink, const struct answer *answer)
 {
-	const struct dmera_stat *stat = answer->stat;
+	const struct dmera_stat *stat = &answer->stat;
 	char share[8];
 
 	sink_printf(sink,
@@ -128,11 +124,11 @@ static void print_foot(struct sink *sink, const struct stat_answer *answer)
 		    stat->nr_metadata_used, stat->nr_metadata_blocks, META_BLOCK_BYTES,
 		    share_text(stat->nr_metadata_used, stat->nr_metadata_blocks, share));
 	if (stat->nr_waiting)
-		sink_printf(sink, "to be digested:    %" PRIu32 " writeset%s\n", stat->nr_waiting,
+		sink_printf(sink, "to be digested:    %zu writeset%s\n", stat->nr_waiting,
 			    stat->nr_waiting == 1 ? "" : "s");
 }
 
-void print_table(struct sink *sink, const struct stat_answer *answer)
+void print_table(struct sink *sink, const struct answer *answer)
 {
 	print_head(sink, answer);
 	print_rows(sink, answer);
@@ -146,7 +142,7 @@ void print_sum(struct sink *sink, const struct sum_answer *answer)
 	sink_printf(sink, "%" PRIu64 " blocks, %s, written in era %" PRIu32 " or later\n",
 		    answer->nr_blocks,
 		    answer->in_bytes
-			    ? size_text(bytes_of(answer->nr_blocks, answer->facts), true, size)
-			    : human_size(bytes_of(answer->nr_blocks, answer->facts), size),
+			    ? size_text(bytes_of(answer->nr_blocks, &answer->facts), true, size)
+			    : human_size(bytes_of(answer->nr_blocks, &answer->facts), size),
 		    answer->since);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "era_stat/rows.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* So many rows fit on a page. */
@@ -60,8 +62,21 @@ static void fill(struct rows *rows, const struct era_counts *counts, uint32_t cu
 	}
 }
 
-bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_stat *stat,
-	       uint32_t current_era, enum row_form form)
+/* Both are in the order of eras, the rows from their end. */
+static void mark_waiting(struct rows *rows, const struct dmera_stat *stat)
+{
+	size_t i = 0;
+
+	for (size_t row = rows->nr; row-- > 0;) {
+		while (i < stat->nr_waiting && stat->waiting[i] < rows->row[row].first)
+			i++;
+		rows->row[row].is_waiting =
+			i < stat->nr_waiting && stat->waiting[i] <= rows->row[row].last;
+	}
+}
+
+bool rows_make(struct rows *rows, const struct dmera_stat *stat, uint32_t current_era,
+	       enum row_form form)
 {
 	const struct era_counts *counts = &stat->counts;
 
@@ -74,16 +89,23 @@ bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_st
 	if (form == ROWS_FIT)
 		form = counts->nr_rows > MAX_ROWS ? ROWS_AGES : ROWS_ALL;
 	fill(rows, counts, current_era, form);
-	for (size_t i = 0; i < rows->nr; i++) {
-		struct row *row = &rows->row[i];
-
-		row->is_current = row->first <= current_era && current_era <= row->last;
-		row->is_waiting = dmera_is_waiting(era, row->first, row->last);
-	}
+	for (size_t i = 0; i < rows->nr; i++)
+		rows->row[i].is_current =
+			rows->row[i].first <= current_era && current_era <= rows->row[i].last;
+	mark_waiting(rows, stat);
 	return true;
 }
 
 void rows_free(struct rows *rows)
 {
 	free(rows->row);
+}
+
+const char *row_name(const struct row *row, char *text)
+{
+	if (row->first == row->last)
+		snprintf(text, ROW_NAME_BYTES, "%" PRIu32, row->first);
+	else
+		snprintf(text, ROW_NAME_BYTES, "%" PRIu32 "-%" PRIu32, row->first, row->last);
+	return text;
 }

@@ -38,9 +38,14 @@ enum row_form {
 };
 
 /* Returns false if there is no memory. */
-bool rows_make(struct rows *rows, const struct dmera *era, const struct dmera_stat *stat,
-	       uint32_t current_era, enum row_form form) must_check;
+bool rows_make(struct rows *rows, const struct dmera_stat *stat, uint32_t current_era,
+	       enum row_form form) must_check;
 
+/* Also a zeroed one. */
 void rows_free(struct rows *rows);
+
+/* "3", or "3-5"; returns text, which has ROW_NAME_BYTES bytes. */
+#define ROW_NAME_BYTES 32u
+const char *row_name(const struct row *row, char *text);
 
 #endif

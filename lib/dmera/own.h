@@ -37,16 +37,16 @@ int dmera_get_extent(struct dmera *era, const char *path, unsigned flags,
 struct dmera_stat {
 	struct era_counts counts;
 	uint64_t nr_metadata_blocks, nr_metadata_used; /* of the live metadata */
-	uint32_t nr_waiting;			       /* writesets that are to be digested */
+	uint32_t *waiting; /* the eras of the writesets that are to be digested, in their order */
+	size_t nr_waiting;
 };
 
-/* Reads all of them, and shows them to a listener, if it isn't NULL; on success, free the counts by
- * era_counts_free(). */
+/* Reads all of them, and shows them to a listener, if it isn't NULL. */
 int dmera_get_stat(struct dmera *era, const struct era_chunk_listener *listener,
 		   struct dmera_stat *stat) DMERA_MUST_CHECK;
 
-/* Does a writeset of one of these eras wait to be digested?  Metadata must be open. */
-bool dmera_is_waiting(const struct dmera *era, uint32_t first, uint32_t last);
+/* Also after a failure, and a zeroed one. */
+void dmera_stat_free(struct dmera_stat *stat);
 
 /* One bit per data block, as in base/bits.h; good until the answer is freed. */
 const uint64_t *dmera_changes_bits(const struct dmera_changes *changes);
