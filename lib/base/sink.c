@@ -4,9 +4,9 @@
  * buffer and writing the last one go side by side; short output isn't worth one, and without one
  * all is written by who formats it.
  *
- * A file takes its target's place when it is complete (base/newfile.h), and replaces what was there
- * when it was opened, nothing that has come since.  A name that stands for a descriptor is that
- * descriptor, with its place in the file.
+ * A file takes its target's place when it is complete (base/replacement.h), and replaces what was
+ * there when it was opened, nothing that has come since.  A name that stands for a descriptor is
+ * that descriptor, with its place in the file.
  */
 #include "base/sink.h"
 
@@ -21,14 +21,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/attributes.h"
 #include "base/checked.h"
 #include "base/io.h"
 #include "base/scratch.h"
 #include "base/writer_thread.h"
-
-#define NEW_MODE 0666
-#define PRIVATE_MODE 0600
 
 /* After so many full buffers, a thread writes those that follow. */
 #define WRITER_THREAD_AFTER 4u
@@ -63,32 +59,11 @@ static bool ends_in_gz(const char *path)
 	return len > 3 && !strcmp(path + len - 3, ".gz");
 }
 
-/* A new file's path has no links to resolve but those of its directory. */
-static char *resolve(const char *path)
+static int open_replacement(struct sink *sink)
 {
-	char *target = realpath(path, NULL);
-	struct stat st;
-
-	if (target || errno != ENOENT)
-		return target;
-	if (!lstat(path, &st)) {
-		errno = ENOENT;
-		return NULL;
-	}
-	return strdup(path);
-}
-
-/* A file that replaces another one is its owner's alone until it has the other's mode. */
-static int open_temporary(struct sink *sink)
-{
-	struct stat st;
-
-	sink->replaces = !lstat(sink->target, &st);
-	if (!sink->replaces && errno != ENOENT)
-		return fail(sink, "cannot create");
-	errno = newfile_open(&sink->file, sink->target, sink->replaces ? PRIVATE_MODE : NEW_MODE);
-	sink->fd = sink->file.fd;
-	return errno ? fail(sink, "cannot create") : 0;
+	sink->error = replacement_open(&sink->file, sink->path, sink->shown, sink->rep);
+	sink->fd = sink->file.file.fd;
+	return sink->error;
 }
 
 /* The part of path that is the number of a descriptor, if path is a name directly in a directory of
@@ -157,13 +132,6 @@ static int open_descriptor(struct sink *sink, int descriptor)
 	return sink->fd < 0 ? fail(sink, "cannot open") : 0;
 }
 
-static int fail_changed(struct sink *sink)
-{
-	sink->error = report_fail(sink->rep, ERA_SYS, "%s: is another kind of file than it was",
-				  sink->shown);
-	return sink->error;
-}
-
 static int open_in_place(struct sink *sink)
 {
 	struct stat st;
@@ -171,7 +139,9 @@ static int open_in_place(struct sink *sink)
 	sink->fd = open(sink->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	if (sink->fd < 0 || fstat(sink->fd, &st))
 		return fail(sink, "cannot open");
-	return S_ISREG(st.st_mode) ? fail_changed(sink) : 0;
+	if (S_ISREG(st.st_mode))
+		sink->error = replacement_refuse(sink->shown, sink->rep);
+	return sink->error;
 }
 
 static int open_path(struct sink *sink)
@@ -187,10 +157,7 @@ static int open_path(struct sink *sink)
 		return fail(sink, "cannot open");
 	if (!S_ISREG(st.st_mode))
 		return open_in_place(sink);
-	sink->target = resolve(sink->path);
-	if (!sink->target)
-		return fail(sink, "cannot create");
-	return open_temporary(sink);
+	return open_replacement(sink);
 }
 
 static int open_gz(struct sink *sink)
@@ -416,52 +383,6 @@ void sink_printf(struct sink *sink, const char *fmt, ...)
 	free(text);
 }
 
-static void keep_attributes(struct sink *sink)
-{
-	const char *what;
-	struct stat st;
-
-	if (!lstat(sink->target, &st) && !S_ISREG(st.st_mode)) {
-		fail_changed(sink);
-		return;
-	}
-	errno = attributes_keep(sink->fd, sink->target, &what);
-	if (errno)
-		fail(sink, what);
-}
-
-static void take_name(struct sink *sink)
-{
-	int error;
-
-	if (!sink->replaces) {
-		error = newfile_create(&sink->file, sink->target);
-		if (error)
-			sink->error = newfile_refuse(error, sink->shown, sink->rep);
-		else
-			newfile_keep(&sink->file);
-		return;
-	}
-	errno = newfile_replace(&sink->file, sink->target);
-	if (errno)
-		fail(sink, "cannot put it in its place");
-}
-
-static void put_in_place(struct sink *sink)
-{
-	if (sink->replaces)
-		keep_attributes(sink);
-	if (!sink->error && fsync(sink->fd))
-		fail(sink, "cannot flush");
-	if (!sink->error)
-		take_name(sink);
-	if (sink->error)
-		return;
-	errno = io_flush_directory(sink->target);
-	if (errno)
-		fail(sink, "cannot flush its directory");
-}
-
 /* Some file systems tell only when a file is closed that they could not write it; a block device,
  * only when it is flushed. */
 static void close_checked(struct sink *sink)
@@ -482,8 +403,8 @@ int sink_finish(struct sink *sink)
 {
 	sink_flush_buffer(sink);
 	end_writing(sink);
-	if (!sink->error && sink->target)
-		put_in_place(sink);
+	if (!sink->error && sink->file.target)
+		sink->error = replacement_commit(&sink->file, sink->shown, sink->rep);
 	else
 		close_checked(sink);
 	return sink->error;
@@ -496,10 +417,9 @@ void sink_close(struct sink *sink)
 	if (!sink->error)
 		sink->error = ERA_SYS; /* why it is not finished has been told */
 	end_writing(sink);
-	newfile_drop(&sink->file);
 	if (sink->fd >= 0)
 		close(sink->fd);
-	free(sink->target);
+	replacement_close(&sink->file);
 	free(sink->path);
 	free(sink->buffer);
 	*sink = (struct sink){.fd = -1};

@@ -14,7 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/compiler.h"
-#include "base/newfile.h"
+#include "base/replacement.h"
 #include "base/report.h"
 
 #define SINK_BUFFER BUFFER_SIZE(256u << 10, 16u << 10)
@@ -23,14 +23,12 @@ struct writer_thread;
 
 struct sink {
 	const struct report *rep;
-	const char *shown; /* for messages */
-	char *path;	   /* NULL for standard output and a spool */
-	char *target;	   /* with links resolved, if `file` will replace it; otherwise NULL */
-	bool replaces;	   /* there was a file at `target` */
-	struct newfile file;
-	bool is_pipe; /* or a socket: if its reader is gone, there is no message */
-	int fd;	      /* -1 while a spool fits into memory, and after the end */
-	void *gz;     /* compresses, if the name ends in .gz */
+	const char *shown;	 /* for messages */
+	char *path;		 /* NULL for standard output and a spool */
+	struct replacement file; /* for a regular file */
+	bool is_pipe;		 /* or a socket: if its reader is gone, there is no message */
+	int fd;			 /* -1 while a spool fits into memory, and after the end */
+	void *gz;		 /* compresses, if the name ends in .gz */
 	char *buffer;
 	size_t nr;
 	unsigned nr_full;	      /* buffers written so far */
@@ -40,7 +38,7 @@ struct sink {
 
 /* path NULL or "-" is standard output.  A regular file, or a new one, is written beside its place,
  * and sink_finish() renames it, with the old file's mode, owner and attributes
- * (base/attributes.h). If a file has appeared in a new one's place meanwhile, that is an error,
+ * (base/replacement.h). If a file has appeared in a new one's place meanwhile, that is an error,
  * and the file stays. Anything else is written in place.  If the name ends in .gz, the output is
  * compressed.  A name in /dev/fd is a descriptor that the process was started with. */
 int sink_open(struct sink *sink, const char *path, const struct report *rep) must_check;
