@@ -54,6 +54,11 @@ completed() {
 		"complete -o default -F _era x-era_stat" ]
 }
 
+@test "zsh: the file serves all commands" {
+	diff <(sed -n '1s/.*era_(\(.*\))$/\1/p' "$abs_top_srcdir/completion/_era" | tr '|' '\n') \
+		<(era --complete-words | cut -f 1 | grep -v '^help$' | tr - _)
+}
+
 # zsh_shows LINE WORD...: and nothing of another command's.
 zsh_shows() {
 	timeout 60 zsh -f "$abs_top_srcdir/tests/cli/completed.zsh" "$abs_top_srcdir/completion" \

@@ -7,16 +7,11 @@
 load ../lib/common
 load ../lib/cases
 load ../lib/truth
+load ../target/driven
 
 setup() {
 	need_ours "${programs[@]}" era_format drive
 	scratch
-}
-
-# drives COMMANDS: on the file "metadata", of 4 MiB.
-drives() {
-	[ -e metadata ] || truncate -s 4M metadata
-	printf '%s\n' "$@" | drive >out
 }
 
 # takes COMMANDS: 4096 blocks, some of them written, a metadata snapshot of era 3, and COMMANDS.

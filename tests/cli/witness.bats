@@ -8,6 +8,7 @@
 load ../lib/common
 load ../lib/cases
 load ../lib/truth
+load ../target/driven
 
 setup_file() {
 	unpack_images
@@ -17,12 +18,6 @@ setup_file() {
 setup() {
 	need_ours "${programs[@]}" era_format drive
 	scratch
-}
-
-# drives COMMANDS: on the file "metadata", of 4 MiB.
-drives() {
-	[ -e metadata ] || truncate -s 4M metadata
-	printf '%s\n' "$@" | drive >out
 }
 
 # A life of some eras on 4096 blocks; its metadata of before the last era in "older".

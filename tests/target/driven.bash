@@ -3,6 +3,12 @@
 #
 # The engine, driven by commands (drive.c), and what must be true then.
 
+# drives COMMANDS: on the file "metadata", of 4 MiB where there is none.
+drives() {
+	[ -e metadata ] || truncate -s 4M metadata
+	printf '%s\n' "$@" | drive >out
+}
+
 # driven COMMANDS: on the file "metadata", which ends up sound, and true in all that was true in
 # "before" and has become true since.
 driven() {
