@@ -162,7 +162,7 @@ static int open_passively(void)
 	if (look_at_view())
 		return -1;
 	if (config.witness)
-		guard_compare(config.witness, &target_view);
+		guard_compare(config.witness, &target_view, false);
 	return 0;
 }
 
@@ -174,7 +174,7 @@ static void compare_with_witness(void)
 	if (!config.witness)
 		return;
 	target_view_live(&view, &metadata);
-	guard_compare(config.witness, metadata.is_new ? NULL : &view);
+	guard_compare(config.witness, metadata.is_new ? NULL : &view, true);
 }
 
 static int open_metadata(void)
@@ -457,7 +457,7 @@ static int ask_since(struct since *since, uint64_t size)
 	uint64_t listed_from = guard_listed_from(since->era);
 	int r;
 
-	if (guard_check(since->era))
+	if (guard_check(since->era, engine ? engine_era(engine) : 0))
 		return -1;
 	r = engine ? since_ask(since, listed_from, engine)
 		   : since_read_view(since, listed_from, &target_view);

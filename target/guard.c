@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include "witness/witness.h"
 
 #define WHY_MAX 1024u
+#define REFUTED ".refuted" /* after the witness's name: a copy of one that was */
 
 static struct {
 	bool is_set;
@@ -23,7 +26,7 @@ static struct {
 	char why[WHY_MAX];   /* nothing is proven */
 } guard = {.begun = UINT64_MAX};
 
-static int compare(const struct target_view *target_view)
+static int compare(const struct target_view *target_view, bool *is_refuted)
 {
 	struct witness_task task = {.old = guard.old, .listed_from = UINT64_MAX};
 	struct witness_subject subject = {
@@ -42,6 +45,7 @@ static int compare(const struct target_view *target_view)
 	if (!r)
 		era_changes_free(&changes);
 	era_view_close(view);
+	*is_refuted = task.is_refuted;
 	return r;
 }
 
@@ -66,19 +70,68 @@ static int read_witness(void)
 	return r;
 }
 
-static int refuse_new(void)
+static int refuse_new(bool *is_refuted)
 {
+	*is_refuted = true;
 	return report_fail(&log_report, ERA_NO_ANSWER,
 			   "the metadata are new, so they are not those of the witness %s",
 			   guard.path);
 }
 
-void guard_compare(const char *path, const struct target_view *view)
+/* The witness that was refuted last, or NULL. */
+static int read_refuted(const char *path, struct witness **refuted)
 {
+	*refuted = NULL;
+	if (access(path, F_OK) && errno == ENOENT)
+		return 0;
+	return witness_load(refuted, path, &log_report);
+}
+
+static int check_refuted(const char *path)
+{
+	struct witness *refuted;
+	int r = read_refuted(path, &refuted);
+
+	if (!r && refuted && witness_is_same(refuted, guard.old))
+		r = report_fail(&log_report, ERA_NO_ANSWER,
+				"%s: the witness was refuted at an earlier start: the metadata "
+				"were others then, or older ones",
+				guard.path);
+	free(refuted);
+	return r;
+}
+
+/* As the eras go on nothing may contradict it any more. */
+static void keep_refuted(const char *path)
+{
+	if (witness_save(guard.old, path, &log_report))
+		log_error("era-witness: the next start may take the metadata for those of the "
+			  "witness: take a full backup now, and save a witness with it");
+}
+
+static int judge(const char *kept, const struct target_view *view, bool *is_refuted)
+{
+	int r = read_witness();
+
+	if (!r)
+		r = check_refuted(kept);
+	if (r)
+		return r;
+	return view ? compare(view, is_refuted) : refuse_new(is_refuted);
+}
+
+void guard_compare(const char *path, const struct target_view *view, bool begins_eras)
+{
+	char kept[PATH_MAX + sizeof(REFUTED)];
+	bool is_refuted = false;
+
 	guard.is_set = true;
 	guard.path = path;
-	if (read_witness() || (view ? compare(view) : refuse_new())) {
+	snprintf(kept, sizeof(kept), "%s" REFUTED, path);
+	if (judge(kept, view, &is_refuted)) {
 		prove_nothing();
+		if (is_refuted && begins_eras)
+			keep_refuted(kept);
 		return;
 	}
 	guard.proven_to = guard.remembered;
@@ -90,16 +143,16 @@ void guard_begin(uint32_t era)
 	guard.begun = era;
 }
 
-static bool is_allowed(uint32_t since)
+static bool is_allowed(uint32_t since, uint32_t current)
 {
 	if (!guard.is_set || since <= guard.proven_to)
 		return true;
-	return !since || (since >= guard.begun && since > guard.remembered);
+	return !since || (since >= guard.begun && since <= current && since > guard.remembered);
 }
 
-int guard_check(uint32_t since)
+int guard_check(uint32_t since, uint32_t current)
 {
-	if (is_allowed(since))
+	if (is_allowed(since, current))
 		return 0;
 	if (guard.proven_to)
 		log_error("era %" PRIu32 " was not remembered with the witness %s, which is of era "

@@ -12,6 +12,10 @@
  *	begun by this server            allowed, unless one may have been remembered with the
  *	                                witness of other metadata
  *
+ * Metadata that are not the witness's come to its eras, too, and then there may be nothing left
+ * that shows it.  So a server that begins eras keeps a copy of a witness that it has found to be
+ * refuted, as FILE.refuted, and that witness proves nothing any more.
+ *
  * Era 0 is always allowed: its list has every block.  Nothing else depends on a witness: writes go
  * on, and are marked.
  *
@@ -20,6 +24,7 @@
 #ifndef ERA_TARGET_GUARD_H
 #define ERA_TARGET_GUARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
@@ -27,15 +32,15 @@
 
 /* Reads the witness at path, and compares the view with it; NULL: the metadata are new, and so not
  * those of any witness.  What is wrong is logged, and does no more harm than that eras are
- * refused. */
-void guard_compare(const char *path, const struct target_view *view);
+ * refused.  path must outlive all calls. */
+void guard_compare(const char *path, const struct target_view *view, bool begins_eras);
 
 /* The era that this server has begun at its start.  One that begins none does not call it. */
 void guard_begin(uint32_t era);
 
-/* May be asked for what was written since that era?  Returns 0, or -1, logged.  Without
- * guard_compare() any era may be asked for. */
-int guard_check(uint32_t since) must_check;
+/* May be asked for what was written since that era?  current: the era of this server, or 0 if it
+ * begins none.  Returns 0, or -1, logged.  Without guard_compare() any era may be asked for. */
+int guard_check(uint32_t since, uint32_t current) must_check;
 
 /* From this block on all are listed since that era: the witness does not have them, so the device
  * has grown. */

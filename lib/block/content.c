@@ -11,6 +11,7 @@
 #endif
 
 #include "base/checked.h"
+#include "block/content_file.h"
 #include "ondisk/cache_disk.h"
 #include "ondisk/era_disk.h"
 
@@ -27,27 +28,6 @@ static const struct {
 	{CLONE_MAGIC, "metadata of dm-clone"},
 };
 
-#define COMPRESSED \
-	"decompress it first; a dump compressed by gzip is read by " ERA_PROGRAM " restore"
-#define DISK_IMAGE "it is the image of a disk in a format that must be converted"
-
-/* What no device begins with, but a file that was taken for one. */
-static const struct {
-	const char *bytes;
-	size_t len;
-	const char *name, *hint;
-} beginnings[] = {
-	{"\x1f\x8b\x08", 3, "data compressed by gzip", COMPRESSED},
-	{"BZh", 3, "data compressed by bzip2", COMPRESSED},
-	{"\xfd"
-	 "7zXZ",
-	 6, "data compressed by xz", COMPRESSED},
-	{"\x28\xb5\x2f\xfd", 4, "data compressed by zstd", COMPRESSED},
-	{"QFI\xfb", 4, "a qcow2 image", DISK_IMAGE},
-	{"KDMV", 4, "a VMDK image", DISK_IMAGE},
-	{"vhdxfile", 8, "a VHDX image", DISK_IMAGE},
-};
-
 static bool is_target(const void *data, size_t len, uint64_t magic)
 {
 	const struct superblock_disk *sb = data;
@@ -55,36 +35,20 @@ static bool is_target(const void *data, size_t len, uint64_t magic)
 	return len >= sizeof(*sb) && le64_get(sb->magic) == magic;
 }
 
-bool content_is_xml(const void *data, size_t len)
+static void name_file(const struct content_file *file, struct content *content)
 {
-	const char *text = data;
-	size_t i = 0;
-
-	/* A superblock begins with its checksum, which may look like anything. */
-	if (is_target(data, len, ERA_MAGIC))
-		return false;
-	while (i < len && text[i] && strchr(" \t\r\n", text[i]))
-		i++;
-	return i + 1 < len && text[i] == '<' && text[i + 1] && strchr("s?!", text[i + 1]);
-}
-
-static bool name_beginning(const void *data, size_t len, struct content *content)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++) {
-		if (len < beginnings[i].len || memcmp(data, beginnings[i].bytes, beginnings[i].len))
-			continue;
-		snprintf(content->name, sizeof(content->name), "%s", beginnings[i].name);
-		content->hint = beginnings[i].hint;
-		return true;
-	}
-	return false;
+	snprintf(content->name, sizeof(content->name), "%s", file->name);
+	content->hint = file->hint;
 }
 
 bool content_begins(const void *data, size_t len, struct content *content)
 {
+	const struct content_file *file = content_file_find(data, len);
 	struct content found = {.name = "XML", .in_first_block = true};
-	bool is_known = content_is_xml(data, len) || name_beginning(data, len, &found);
+	bool is_known = file || content_is_xml(data, len);
 
+	if (file)
+		name_file(file, &found);
 	for (size_t i = 0; i < ARRAY_SIZE(targets) && !is_known; i++) {
 		is_known = is_target(data, len, targets[i].magic);
 		snprintf(found.name, sizeof(found.name), "%s", targets[i].name);

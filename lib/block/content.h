@@ -34,6 +34,4 @@ bool content_guess(struct blk_dev *dev, struct content *content) must_check;
 /* What data begin with; without libblkid, and of a block or less. */
 bool content_begins(const void *data, size_t len, struct content *content) must_check;
 
-bool content_is_xml(const void *data, size_t len) must_check;
-
 #endif

@@ -8,6 +8,7 @@
 #include "base/next_step.h"
 #include "block/blk.h"
 #include "block/content.h"
+#include "block/content_file.h"
 #include "block/dev.h"
 #include "ondisk/era_disk.h"
 

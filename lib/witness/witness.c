@@ -2,6 +2,7 @@
 #include "witness/witness.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "witness/witness_internal.h"
@@ -46,6 +47,7 @@ static int end(const struct listeners *to, const struct witness_subject *subject
 {
 	int r = to->comparison ? witness_comparison_end(to->comparison) : 0;
 
+	task->is_refuted = r;
 	if (r || !to->maker || !is_exact)
 		return r;
 	task->made = witness_maker_end(to->maker);
@@ -81,6 +83,7 @@ int witness_read_changes(struct era_view *view, const struct witness_subject *su
 	int r = task->old ? witness_allowed(task->old, subject, since) : 0;
 
 	task->made = NULL;
+	task->is_refuted = r && since <= task->old->era + UINT64_C(1);
 	if (!r)
 		r = era_changes_allowed(view, since);
 	if (!r)
@@ -92,4 +95,20 @@ int witness_read_changes(struct era_view *view, const struct witness_subject *su
 	free(to.comparison);
 	free(to.maker);
 	return r;
+}
+
+static bool has_same_head(const struct witness *a, const struct witness *b)
+{
+	return a->data_block_size == b->data_block_size && a->nr_blocks == b->nr_blocks &&
+	       a->era == b->era && a->of_snapshot == b->of_snapshot &&
+	       a->nr_regions == b->nr_regions && a->nr_ages == b->nr_ages &&
+	       a->nr_samples == b->nr_samples;
+}
+
+bool witness_is_same(const struct witness *a, const struct witness *b)
+{
+	return has_same_head(a, b) &&
+	       !memcmp(a->regions, b->regions, a->nr_regions * sizeof(a->regions[0])) &&
+	       !memcmp(a->counts, b->counts, a->nr_ages * sizeof(a->counts[0])) &&
+	       !memcmp(a->samples, b->samples, a->nr_samples * sizeof(a->samples[0]));
 }

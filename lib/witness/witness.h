@@ -63,6 +63,7 @@ struct witness_task {
 	const struct witness *old; /* the view is compared with it; or NULL */
 	uint64_t listed_from;	   /* blocks from here on are listed anyway, and not compared */
 	bool make;		   /* a new one is wanted */
+	bool is_refuted; /* set: the view is of other metadata than `old`, or older ones */
 	/* The new one: free() it.  NULL when none is wanted, and when the answer is not exact:
 	 * something was passed over (ERA_VIEW_REPAIR). */
 	struct witness *made;
@@ -108,6 +109,9 @@ int witness_load(struct witness **out, const char *name, const struct report *re
 /* Writes a file, or replaces it when all of it is on the disk.  Errors are reported. */
 int witness_save(const struct witness *witness, const char *path,
 		 const struct report *rep) must_check;
+
+/* Have both the same contents, bit by bit?  The names don't matter. */
+bool witness_is_same(const struct witness *a, const struct witness *b) must_check;
 
 /* The same in memory.  Returns the number of bytes. */
 uint32_t witness_encode(const struct witness *witness, uint8_t data[WITNESS_MAX_BYTES]);

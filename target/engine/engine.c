@@ -88,6 +88,7 @@ static struct engine *create(const struct engine_config *config)
 	e->manual_digest = config->manual_digest;
 	e->space_wait_ms = config->space_wait_ms ? config->space_wait_ms : DEFAULT_SPACE_WAIT_MS;
 	e->tells = config->tells;
+	atomic_store(&e->begun_ms, clock_ms());
 	e->doubt_ms = config->doubt_ms ? config->doubt_ms : DEFAULT_DOUBT_MS;
 	e->flush_origin = config->flush_origin;
 	e->origin = config->origin;

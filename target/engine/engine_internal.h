@@ -7,7 +7,7 @@
  *	                      step of digestion; never while waiting for requests
  *	lock                  what stands under it below; held for moments
  *	messages              one message at a time, to its end
- *	nothing               era, paused, marked, in_flight, draining: atomic; see mark.c
+ *	nothing               era, begun_ms, paused, marked, in_flight, draining: atomic; see mark.c
  * They are taken in the order messages, turn, lock: order.h.
  */
 #ifndef ERA_TARGET_ENGINE_INTERNAL_H
@@ -67,6 +67,7 @@ struct engine {
 	_Atomic uint32_t era;	   /* 0: nothing may be marked */
 	_Atomic bool paused;	   /* new requests are held back; pause.c */
 	_Atomic uint32_t draining; /* threads that wait for requests in flight */
+	_Atomic int64_t begun_ms;  /* when the era began, or the engine was opened: clock_ms() */
 	_Atomic uint64_t *marked;  /* one bit per data block: committed in the current era */
 
 	char *metadata_name, *origin_name;
@@ -127,6 +128,10 @@ int engine_commit(struct engine *e) must_check;
  * metadata are those of the last commit again.  Any other: read-only from here on, for the reason
  * that was reported last; requests whose blocks are marked go on. */
 int engine_give_up(struct engine *e, int r) must_check;
+
+/* Waits, for a second at most, until the era after this one may begin: see pace.c.  Under none of
+ * the locks but messages. */
+void engine_keep_pace(struct engine *e, uint32_t current);
 
 /* Reports why nothing can be done any more; returns an error. */
 int engine_refuse(struct engine *e) must_check;

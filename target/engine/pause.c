@@ -89,10 +89,12 @@ static bool see_requests_out(struct engine *e, uint64_t token)
 
 int engine_pause(struct engine *e, uint32_t ms, uint64_t *token)
 {
-	struct timespec until = clock_in(ms);
+	struct timespec until;
 	uint64_t mine;
 	bool paused;
 
+	engine_keep_pace(e, atomic_load(&e->era));
+	until = clock_in(ms);
 	engine_lock(e);
 	mine = begin_pause(e, &until);
 	paused = mine && see_requests_out(e, mine);

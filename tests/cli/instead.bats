@@ -73,14 +73,18 @@ goes_on() {
 }
 
 @test "metadata of other targets, images of disks, and compressed files" {
+	local mark
 	need jq
 	put_at() {
 		rm -f file
 		# shellcheck disable=SC2059
 		printf "$2" | put file "$1" || return
-		tells file "holds $4, and no dm-era metadata${3#none}" && goes_on file "holds $4"
+		tells file "holds $4, and no dm-era metadata${3#none}" || return
+		goes_on file "holds $4" || return
+		cp file before
+		status_is 3 era_format --block-size 64k --device-size 1G file && cmp file before
 	}
-	cases 10 put_at <<-'EOF'
+	cases 36 put_at <<-'EOF'
 		32 | \272\122\234\001 | none | metadata of dm-thin
 		32 | \003\304\030\0 | none | metadata of dm-cache
 		32 | \144\177\362\212 | none | metadata of dm-clone
@@ -91,7 +95,43 @@ goes_on() {
 		0 | QFI\373 | : it is the image of a disk | a qcow2 image
 		0 | KDMV | : it is the image of a disk | a VMDK image
 		0 | vhdxfile | : it is the image of a disk | a VHDX image
+		0 | \037\235 | : decompress it first | data compressed by compress
+		0 | ]\0\0\200 | : decompress it first | data compressed by lzma
+		0 | LZIP | : decompress it first | data compressed by lzip
+		0 | \211LZO\0\r\n\032\n | : decompress it first | data compressed by lzop
+		0 | \004"M\030 | : decompress it first | data compressed by lz4
+		0 | \002!L\030 | : decompress it first | data compressed by lz4
+		0 | P*M\030 | : decompress it first | data compressed by zstd or lz4
+		0 | _*M\030 | : decompress it first | data compressed by zstd or lz4
+		0 | PK\003\004 | : unpack it first | a zip archive
+		0 | 7z\274\257\047\034 | : unpack it first | a 7z archive
+		257 | ustar | : unpack it first | a tar archive
+		0 | 070701 | : unpack it first | a cpio archive
+		0 | QED\0 | : it is the image of a disk | a QED image
+		0 | COWD | : it is the image of a disk | a VMDK image
+		0 | # Disk DescriptorFile\n | : it is the image of a disk | the description of a VMDK image
+		0 | conectix | : it is the image of a disk | a VHD image
+		64 | \177\020\332\276 | : it is the image of a disk | a VDI image
+		0 | WithouFreSpacExt | : it is the image of a disk | a Parallels image
+		0 | MSWIM\0\0\0 | : it is the image of a disk | a WIM image
+		0 | EVF\t\r\n\377\0 | : it is the image of a disk | an EWF image
+		0 | :\377&\355 | : it is the image of a disk | an Android sparse image
+		0 | partclone-image | : it is the image of a disk | an image of partclone
+		0 | rbd diff v1\n | : it is a stream | a stream of rbd export-diff
+		0 | btrfs-stream\0 | : it is a stream | a stream of btrfs send
+		0 | era-wit\n | : era invalidate --witness takes it | a witness
+		0 | SQLite format 3\0 | none | an SQLite database
 	EOF
+	for mark in '\357\273\277<?xml' '\377\376<\0?\0' '\376\377\0<\0?' '<\0s\0u\0'; do
+		rm -f file
+		# shellcheck disable=SC2059
+		printf "$mark" | put file 0
+		status_is 1 era_check file
+		says "file: This looks like XML"
+		cp file before
+		status_is 3 era_format --block-size 64k --device-size 1G file
+		cmp file before
+	done
 	gzip -c meta >small
 	tells small \
 		"Metadata device/file too small.  Is this binary metadata?  It holds data compressed by gzip: decompress it first"

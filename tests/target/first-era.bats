@@ -31,6 +31,25 @@ begins() {
 	[ "$(begins era-format=yes)" = $((era + 1)) ]
 }
 
+@test "eras do not get ahead of the clock, however many are asked for" {
+	local era n
+	era=$(begins era-format=yes)
+	for n in 1 2; do
+		[ "$(begins)" = $((era + n)) ]
+		[ $((era + n)) -le "$(date +%s)" ]
+	done
+	target_start file disk era-metadata=meta era-socket=ctl
+	for n in 1 2 3; do
+		era=$(era_ctl ctl checkpoint)
+		[ "$era" -le "$(date +%s)" ]
+	done
+	target_stop
+	# So what was recorded with metadata that are lost is answered with all blocks.
+	rm meta
+	[ "$(begins era-format=yes)" -ge "$era" ]
+	[ "$(era_invalidate --written-since "$era" --format ranges meta)" = "0 1048576" ]
+}
+
 @test "where the device tells of higher eras it is a million above these" {
 	truncate -s 1M meta
 	[ "$(begins era-format=yes era-first=3000000000)" = 3000000000 ]

@@ -141,7 +141,7 @@ life() {
 	done
 	target_stop
 	start
-	refused 4 "block"
+	refused 4 "the witness was refuted at an earlier start"
 	[ "$(era_ctl ctl checkpoint)" = 7 ]
 	writes 8
 	[ "$(blocks 7)" = 8 ]
@@ -159,7 +159,7 @@ life() {
 	start
 	refused 4 "these are other metadata than the witness's, or older ones"
 	target_stop
-	rm meta
+	rm meta w.refuted
 	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-first=9
 	target_stop
 	target_start file disk era-metadata=meta era-witness=w
@@ -267,6 +267,62 @@ passively() {
 	era_ctl ctl freeze
 	fails nbdinfo "$(uri frozen,since=4)"
 	nbdinfo "$(uri frozen)"
+}
+
+@test "a witness that was refuted once proves nothing at any later start" {
+	local n
+	start
+	remember
+	writes 3 7
+	target_stop
+	# Made anew, in the same era: later nothing contradicts the witness.
+	rm meta
+	for n in 1 2 3; do
+		start
+		refused 1 "the metadata are new, so they are not those of the witness"
+		cmp w w.refuted
+		target_stop
+	done
+	start
+	refused 1 "the witness was refuted at an earlier start"
+	# A new one is as good as any.
+	remember
+	target_stop
+	start
+	[ "$(blocks 6)" = "" ]
+	target_stop
+	# What was refuted can't be read, so it may have been this one.
+	head -c 100 w.refuted >cut
+	mv cut w.refuted
+	start
+	refused 5 "w.refuted: witness: bytes: found 100"
+}
+
+@test "a server that begins no era leaves no word of a witness that it refuses" {
+	life
+	cp older meta
+	start -r
+	fails nbdinfo "$(uri since=3)"
+	[ ! -e w.refuted ]
+	target_stop
+	start
+	[ -e w.refuted ]
+}
+
+@test "an era that has not begun is not one of this server's" {
+	local era
+	life
+	mv w away
+	start
+	era=$(era_ctl ctl checkpoint)
+	[ "$(blocks "$era")" = "" ]
+	refused $((era + 1)) "there is no witness yet"
+	target_stop
+	mv away w
+	start
+	era=$(era_ctl ctl checkpoint)
+	[ "$(blocks "$era")" = "" ]
+	refused $((era + 1)) "nor was it begun by this server"
 }
 
 @test "what the device has grown by is listed, also where the kernel's target calls it never written" {
