@@ -162,7 +162,8 @@ static void tell_size(const struct options *options, struct tool *tool)
 
 static int build(struct options *options, const struct report *rep)
 {
-	const unsigned flags = ERA_BUILD_KEEP_SOUND | (options->force ? ERA_BUILD_FORCE : 0);
+	const unsigned flags = ERA_BUILD_KEEP_SOUND | ERA_BUILD_RECOMMENDED |
+			       (options->force ? ERA_BUILD_FORCE : 0);
 	struct era_build *build;
 	struct era_stream stream;
 	int r = era_build_open(&build, options->path, flags, rep);

@@ -20,7 +20,7 @@
 struct era_build {
 	const struct report *rep;
 	const char *path;
-	bool tight, exists;
+	bool tight, is_recommended, exists;
 	struct blk_dev dev;
 	struct blk_staging staging;
 	struct superblock sb;
@@ -59,14 +59,18 @@ int era_build_open_dev(struct era_build **out, struct blk_dev *dev, bool tight)
 }
 
 /* There is no such file yet. */
-static int open_new(struct era_build **out, const char *path, bool tight, const struct report *rep)
+static int open_new(struct era_build **out, const char *path, unsigned flags,
+		    const struct report *rep)
 {
 	struct era_build *build = malloc(sizeof(*build));
 	int r;
 
 	if (!build)
 		return report_nomem(rep);
-	*build = (struct era_build){.rep = rep, .path = path, .tight = tight};
+	*build = (struct era_build){.rep = rep,
+				    .path = path,
+				    .tight = flags & ERA_BUILD_TIGHT,
+				    .is_recommended = flags & ERA_BUILD_RECOMMENDED};
 	r = blk_dev_open_ops(&build->dev, path, 0, NULL, NULL, rep);
 	if (!r)
 		r = blk_staging_open(&build->staging, SPACE_MAP_MAX_BLOCKS, rep);
@@ -76,13 +80,12 @@ static int open_new(struct era_build **out, const char *path, bool tight, const 
 int era_build_open(struct era_build **out, const char *path, unsigned flags,
 		   const struct report *rep)
 {
-	bool tight = flags & ERA_BUILD_TIGHT;
 	struct blk_dev dev;
 	struct stat st;
 	int r;
 
 	if (stat(path, &st))
-		return errno == ENOENT ? open_new(out, path, tight, rep)
+		return errno == ENOENT ? open_new(out, path, flags, rep)
 				       : report_errno(rep, path, "cannot open");
 	r = blk_dev_open(&dev, path, BLK_WRITE, rep);
 	if (r)
@@ -90,7 +93,7 @@ int era_build_open(struct era_build **out, const char *path, unsigned flags,
 	if (!(flags & ERA_BUILD_FORCE))
 		r = era_check_overwrite(&dev, flags & ERA_BUILD_KEEP_SOUND);
 	if (!r)
-		return era_build_open_dev(out, &dev, tight);
+		return era_build_open_dev(out, &dev, flags & ERA_BUILD_TIGHT);
 	blk_dev_close(&dev);
 	return r;
 }
@@ -215,6 +218,8 @@ static int find_size(struct era_build *build, uint64_t *nr_blocks)
 	uint64_t needed = era_size_with_spare(used, build->sb.nr_blocks);
 
 	if (!build->exists) {
+		if (build->is_recommended)
+			needed = max_u64(needed, era_size_recommended(build->sb.nr_blocks));
 		*nr_blocks = space_map_limit(needed);
 		return 0;
 	}

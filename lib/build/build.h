@@ -20,9 +20,10 @@ struct blk_dev;
 struct era_build;
 
 enum era_build_flag {
-	ERA_BUILD_TIGHT = 1,	  /* an existing device need only hold the metadata */
-	ERA_BUILD_FORCE = 2,	  /* what it holds is overwritten, whatever it is */
-	ERA_BUILD_KEEP_SOUND = 4, /* unless forced, sound metadata are refused, too */
+	ERA_BUILD_TIGHT = 1,	   /* an existing device need only hold the metadata */
+	ERA_BUILD_FORCE = 2,	   /* what it holds is overwritten, whatever it is */
+	ERA_BUILD_KEEP_SOUND = 4,  /* unless forced, sound metadata are refused, too */
+	ERA_BUILD_RECOMMENDED = 8, /* a new file has the size that build/size.h recommends */
 };
 
 /* path: a device or file.  The commit creates a file that doesn't exist, with enough space for the

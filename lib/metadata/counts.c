@@ -2,7 +2,7 @@
 /*
  * The counts are in a hash table of a fixed size, of which only the pages that are used cost
  * memory.  Its keys are eras without their lowest `shift` bits, of which one more is dropped
- * whenever it is full.  Era 0 is counted apart.
+ * whenever it is full.  Era 0 is counted apart, and so is each of the newest eras.
  */
 #include "metadata/counts.h"
 
@@ -16,6 +16,7 @@
 #define NR_SLOTS (UINT32_C(1) << TABLE_BITS)
 #define MAX_KEYS (NR_SLOTS / 2)
 #define MAX_SHIFT 31u
+#define NR_NEWEST 64u
 
 struct slot {
 	uint64_t nr_blocks; /* 0: free */
@@ -68,6 +69,8 @@ struct counting {
 	const struct report *rep;
 	const struct era_chunk_listener *listener; /* or NULL */
 	struct table table;
+	uint32_t newest_from; /* era */
+	uint64_t newest[NR_NEWEST];
 	uint64_t nr_never, nr_unknown;
 };
 
@@ -76,6 +79,10 @@ static int count(struct counting *counting, uint32_t era, uint64_t nr_blocks)
 	struct table *table = &counting->table;
 	int r = 0;
 
+	if (era >= counting->newest_from && era - counting->newest_from < NR_NEWEST) {
+		counting->newest[era - counting->newest_from] += nr_blocks;
+		return 0;
+	}
 	add(table, era >> table->shift, nr_blocks);
 	while (!r && table->nr_keys > MAX_KEYS && table->shift < MAX_SHIFT)
 		r = coarsen(table, counting->rep);
@@ -114,32 +121,46 @@ static int compare(const void *a, const void *b)
 	return (one->first > other->first) - (one->first < other->first);
 }
 
-static struct era_count row_of(const struct table *table, const struct slot *slot)
+/* Ranges end before the newest eras. */
+static struct era_count row_of(const struct counting *counting, const struct slot *slot)
 {
-	uint32_t first = slot->key << table->shift;
+	unsigned shift = counting->table.shift;
+	uint32_t first = slot->key << shift;
+	uint32_t last = first | ((UINT32_C(1) << shift) - 1);
 
-	return (struct era_count){
-		.first = first ? first : 1,
-		.last = first | ((UINT32_C(1) << table->shift) - 1),
-		.nr_blocks = slot->nr_blocks,
-	};
+	if (first < counting->newest_from && last >= counting->newest_from)
+		last = counting->newest_from - 1;
+	return (struct era_count){first ? first : 1, last, slot->nr_blocks};
+}
+
+static void add_row(struct era_counts *counts, struct era_count row)
+{
+	if (row.nr_blocks)
+		counts->rows[counts->nr_rows++] = row;
 }
 
 static int make_rows(const struct counting *counting, struct era_counts *counts)
 {
 	const struct table *table = &counting->table;
 
-	counts->rows = calloc(table->nr_keys + 1u, sizeof(*counts->rows));
+	counts->rows = calloc(table->nr_keys + NR_NEWEST + 1u, sizeof(*counts->rows));
 	if (!counts->rows)
 		return report_nomem(counting->rep);
-	if (counting->nr_never)
-		counts->rows[counts->nr_rows++].nr_blocks = counting->nr_never;
+	add_row(counts, (struct era_count){.nr_blocks = counting->nr_never});
 	for (uint32_t i = 0; i < NR_SLOTS; i++)
 		if (table->slots[i].nr_blocks)
-			counts->rows[counts->nr_rows++] = row_of(table, &table->slots[i]);
+			add_row(counts, row_of(counting, &table->slots[i]));
+	for (uint32_t i = 0; i < NR_NEWEST; i++)
+		add_row(counts, (struct era_count){counting->newest_from + i,
+						   counting->newest_from + i, counting->newest[i]});
 	qsort(counts->rows, counts->nr_rows, sizeof(*counts->rows), compare);
 	counts->nr_unknown = counting->nr_unknown;
 	return 0;
+}
+
+static uint32_t newest_from(uint32_t current_era)
+{
+	return current_era > NR_NEWEST ? current_era - NR_NEWEST + 1 : 1;
 }
 
 int era_counts_read(struct era_view *view, struct era_counts *counts)
@@ -154,6 +175,7 @@ int era_counts_read_with(struct era_view *view, const struct era_chunk_listener 
 		.rep = view->dev.rep,
 		.listener = listener,
 		.table.slots = calloc(NR_SLOTS, sizeof(struct slot)),
+		.newest_from = newest_from(view->sb.current_era),
 	};
 	int r;
 

@@ -23,8 +23,8 @@ struct era_counts {
 
 /*
  * Reads the whole view.  Each row is one era, unless there are more than a million different ones:
- * then all rows are ranges of the same power of two of eras, the smallest with which they are
- * fewer.  So the memory has a bound.
+ * then all rows but those of the newest 64 eras are ranges of the same power of two of eras, the
+ * smallest with which they are fewer.  So the memory has a bound.
  */
 int era_counts_read(struct era_view *view, struct era_counts *counts) must_check;
 

@@ -167,6 +167,16 @@ is_now() {
 	era_check -q meta
 }
 
+@test "era_restore --all-written: over a file that era_format has made" {
+	local size
+	for size in 400k 10M 16M 1G; do
+		era_format -q --block-size 4k --device-size $size file
+		era_dump -o xml file
+		status_is 0 era_restore -q --all-written -i xml -o file
+		rm file
+	done
+}
+
 @test "era_restore --all-written: the dump's era counts, too" {
 	need jq
 	dump 3000000000 >xml
