@@ -113,21 +113,6 @@ int metadata_fit(struct metadata *m, uint64_t origin_bytes, uint64_t block_bytes
 			   origin_bytes, block_bytes);
 }
 
-int metadata_dup(const struct metadata *m, struct blk_dev *dev)
-{
-	*dev = (struct blk_dev){
-		.ops = m->dev.ops,
-		.fd = fcntl(m->dev.fd, F_DUPFD_CLOEXEC, 0),
-		.path = strdup(m->dev.path),
-		.nr_blocks = m->dev.nr_blocks,
-		.rep = m->dev.rep,
-	};
-	if (dev->path && dev->fd >= 0)
-		return 0;
-	blk_dev_close(dev);
-	return report_nomem(m->dev.rep);
-}
-
 void metadata_close(struct metadata *m)
 {
 	if (m->is_made && m->dev.path)

@@ -29,9 +29,6 @@ int metadata_open(struct metadata *m, const char *path, enum blk_access access, 
  * allocates all of its blocks; a smaller file or device is refused. */
 int metadata_fit(struct metadata *m, uint64_t origin_bytes, uint64_t block_bytes) must_check;
 
-/* Duplicates the device into *dev, for blk_dev_close(). */
-int metadata_dup(const struct metadata *m, struct blk_dev *dev) must_check;
-
 /* Closes what still belongs to m; a file that was created and has not become metadata is
  * removed. */
 void metadata_close(struct metadata *m);

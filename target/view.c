@@ -10,7 +10,7 @@
 static int open_view(const struct target_view *v, struct era_view **view)
 {
 	struct blk_dev dev;
-	int r = metadata_dup(v->metadata, &dev);
+	int r = blk_dev_dup(&v->metadata->dev, &dev);
 
 	return r ? r : era_view_open_dev(view, &dev, v->is_snapshot ? ERA_VIEW_SNAPSHOT : 0);
 }

@@ -24,6 +24,7 @@ extern const struct program program_ctl;
 extern const struct program program_dump;
 extern const struct program program_format;
 extern const struct program program_invalidate;
+extern const struct program program_mark;
 extern const struct program program_metadata_size;
 extern const struct program program_repair;
 extern const struct program program_restore;

@@ -60,6 +60,9 @@ int blk_dev_create(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 int blk_dev_open_ops(struct blk_dev *dev, const char *path, uint64_t nr_blocks,
 		     const struct blk_dev_ops *ops, void *ctx, const struct report *rep) must_check;
 
+/* Duplicates a device that is open, with its lock, into *copy; each is to be closed. */
+int blk_dev_dup(const struct blk_dev *dev, struct blk_dev *copy) must_check;
+
 /* Closes the device; a closed or zeroed dev is left alone. */
 void blk_dev_close(struct blk_dev *dev);
 
