@@ -51,6 +51,7 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.takes_stdin = true,
+	.shows_progress = true,
 	.args_doc = "DEV",
 	.example = "--metadata-snapshot /dev/vg/era_meta",
 	.doc = "Checks the dm-era metadata on DEV, a device or a file ('-': standard input): "

@@ -47,6 +47,7 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.takes_stdin = true,
+	.shows_progress = true,
 	.args_doc = "DEV",
 	.example = "--metadata-snapshot -o dump.xml /dev/vg/era_meta",
 	.doc = "Prints the dm-era metadata on DEV, a device or a file ('-': standard input), "

@@ -63,6 +63,7 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
+	.shows_progress = true,
 	.args_doc = "--block-size SIZE --device-size SIZE DEV\n"
 		    "--block-size SIZE --origin ORIGIN DEV",
 	.example = "--block-size 64k --origin /dev/vg/data /dev/vg/era_meta",
@@ -85,7 +86,8 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
-static int feed_array(const struct era_stream *to, const struct options *options)
+static int feed_array(const struct era_stream *to, const struct options *options,
+		      const struct report *rep)
 {
 	uint32_t eras[PIECE_BLOCKS], nr;
 	int r = to->array_begin(to->ctx);
@@ -95,18 +97,20 @@ static int feed_array(const struct era_stream *to, const struct options *options
 	for (uint32_t done = 0; done < options->nr_blocks && !r; done += nr) {
 		nr = (uint32_t)min_u64(PIECE_BLOCKS, options->nr_blocks - done);
 		r = to->eras(to->ctx, eras, nr);
+		report_progress(rep, PROGRESS_BUILD, (done + nr) * sizeof(eras[0]),
+				options->nr_blocks * sizeof(eras[0]));
 	}
 	return r ? r : to->array_end(to->ctx);
 }
 
-static int feed(void *ctx, const struct era_stream *to)
+static int feed(const struct options *options, const struct era_stream *to,
+		const struct report *rep)
 {
-	const struct options *options = ctx;
 	const struct era_header header = {options->block_sectors, options->nr_blocks, options->era};
 	int r = to->begin(to->ctx, &header);
 
 	if (!r)
-		r = feed_array(to, options);
+		r = feed_array(to, options, rep);
 	return r ? r : to->end(to->ctx);
 }
 
@@ -174,7 +178,7 @@ static int build(struct options *options, const struct report *rep)
 		r = first_era(era_build_dev(build), "--era", &options->era);
 	stream = era_build_stream(build);
 	if (!r)
-		r = feed(options, &stream);
+		r = feed(options, &stream, rep);
 	if (!r)
 		r = era_build_commit(build);
 	era_build_close(build);

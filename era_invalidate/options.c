@@ -142,6 +142,7 @@ const struct option_table invalidate_options = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.takes_stdin = true,
+	.shows_progress = true,
 	.args_doc = "--written-since ERA DEV",
 	.example = "-m --written-since 5 --format ranges /dev/vg/era_meta",
 	.doc = "Lists the blocks that were written in ERA or later, according to the dm-era "

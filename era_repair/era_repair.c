@@ -51,6 +51,7 @@ static void check_options(void *input)
 static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
+	.shows_progress = true,
 	.args_doc = "-i DAMAGED -o DEV",
 	.example = "-i /dev/vg/era_meta -o /dev/vg/new_meta",
 	.doc = "Reads the sound parts of the dm-era metadata on DAMAGED and writes new metadata "

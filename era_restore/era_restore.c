@@ -55,6 +55,7 @@ static void check_options(void *input)
 static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
+	.shows_progress = true,
 	.args_doc = "-i XML -o DEV",
 	.example = "--all-written -i dump.xml -o /dev/vg/era_meta",
 	.doc = "Creates dm-era metadata on DEV from XML printed by " ERA_PROGRAM " dump.\v"

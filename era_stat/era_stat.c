@@ -59,6 +59,7 @@ static const struct option_table table = {
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
 	.takes_stdin = true,
+	.shows_progress = true,
 	.args_doc = "DEV",
 	.example = "--metadata-snapshot --map /dev/vg/era_meta",
 	.doc = "Tells how many blocks of the tracked device were last written in which era, how "

@@ -149,7 +149,8 @@ typedef void (*dmera_problem_fn)(void *ctx, const struct dmera_problem *problem)
 void dmera_set_problem_callback(struct dmera *era, dmera_problem_fn fn, void *ctx);
 
 /* Metadata blocks were read: `done` of about `total`, or of an unknown number when that is 0.  A
- * call may read blocks more than once, so `done` may pass `total`. */
+ * call may read them several times, and `done` begins anew each time; the total is an estimate, so
+ * `done` may pass it. */
 typedef void (*dmera_progress_fn)(void *ctx, uint64_t done, uint64_t total);
 void dmera_set_progress_callback(struct dmera *era, dmera_progress_fn fn, void *ctx);
 

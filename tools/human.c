@@ -12,7 +12,8 @@ const char *human_size_rounded(uint64_t bytes, char *text)
 	size_t unit = 0;
 
 	if (bytes < 1024) {
-		snprintf(text, HUMAN_SIZE_BYTES, "%" PRIu64 " bytes", bytes);
+		snprintf(text, HUMAN_SIZE_BYTES, "%" PRIu64 " byte%s", bytes,
+			 bytes == 1 ? "" : "s");
 		return text;
 	}
 	/* 1023.95 would be printed as 1024.0 */

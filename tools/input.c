@@ -71,6 +71,7 @@ static int copy(int fd, uint8_t *piece, const struct report *rep)
 	while (!r && (n = read_piece(piece, PIECE_BYTES, rep))) {
 		r = n < 0 ? (int)n : write_piece(fd, piece, (size_t)n, size, rep);
 		size += r ? 0 : n;
+		report_progress(rep, PROGRESS_COPY_INPUT, (uint64_t)size, 0);
 	}
 	return r ? r : scratch_set_size(fd, size, rep);
 }

@@ -3,6 +3,7 @@
 
 #include <argp.h>
 #include <assert.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "base/io.h"
 #include "base/utf8.h"
 #include "tools/input.h"
+#include "tools/progress.h"
 #include "tools/size.h"
 #include "tools/status.h"
 #include "tools/tool.h"
@@ -25,6 +27,7 @@
 
 enum keys {
 	KEY_USAGE = 0x100,
+	KEY_PROGRESS_FD,
 	KEY_ROWS, /* the row's index is added, for those without a short form */
 };
 
@@ -36,7 +39,15 @@ static const struct argp_option common[] = {
 	{"version", 'V', NULL, 0, "Print the version", -1},
 };
 
-#define MAX_OPTIONS (MAX_ROWS + ARRAY_SIZE(common) + 1)
+static const struct argp_option progress_option =
+	{"progress-fd",
+	 KEY_PROGRESS_FD,
+	 "N",
+	 0,
+	 "Write progress as JSON, one object per line, to descriptor N",
+	 0};
+
+#define MAX_OPTIONS (MAX_ROWS + ARRAY_SIZE(common) + 2)
 
 /* argp prints the help; it does not parse, since it prints errors, with names, as it likes. */
 struct parse {
@@ -264,6 +275,23 @@ void options_print_version(void)
 	tool_print("%s (%s) %s", program_invocation_short_name, PACKAGE, VERSION);
 }
 
+/* The end of standard input, and the answer, are not for it; what may be a device is refused. */
+static void set_progress_fd(const char *arg)
+{
+	uint32_t fd = parse_u32(progress_option.name, arg);
+	int flags = fd > STDOUT_FILENO && fd <= INT32_MAX ? fcntl((int)fd, F_GETFL) : -1;
+	struct stat st;
+
+	if (progress_fd() >= 0)
+		options_error("--%s is given twice", progress_option.name);
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat((int)fd, &st) ||
+	    S_ISBLK(st.st_mode))
+		options_error("--%s: found %s, wanted 2 or a higher number of a descriptor that is "
+			      "open for writing, and no block device",
+			      progress_option.name, arg);
+	progress_set_fd((int)fd);
+}
+
 static int row_key(const struct option_table *table, size_t i)
 {
 	return table->rows[i].key ? table->rows[i].key : KEY_ROWS + (int)i;
@@ -318,6 +346,9 @@ static void parse_option(struct parse *parse, int key, char *const *argv)
 	case 'V':
 		options_print_version();
 		end_after_printing();
+	case KEY_PROGRESS_FD:
+		set_progress_fd(optarg);
+		break;
 	case ':':
 	case '?':
 		bad_option(parse, key, argv);
@@ -329,12 +360,15 @@ static void parse_option(struct parse *parse, int key, char *const *argv)
 static void make_help(struct parse *parse)
 {
 	const struct option_table *table = parse->table;
+	struct argp_option *next = parse->help;
 
 	for (size_t i = 0; i < table->nr_rows; i++)
-		parse->help[i] = (struct argp_option){table->rows[i].name, row_key(table, i),
-						      table->rows[i].arg,  0,
-						      table->rows[i].help, 0};
-	memcpy(parse->help + table->nr_rows, common, sizeof(common));
+		*next++ = (struct argp_option){table->rows[i].name, row_key(table, i),
+					       table->rows[i].arg,  0,
+					       table->rows[i].help, 0};
+	if (table->shows_progress)
+		*next++ = progress_option;
+	memcpy(next, common, sizeof(common));
 }
 
 /* The same for getopt_long(), which with a ':' in front tells of missing values. */
@@ -434,6 +468,8 @@ void options_check_output(const char *input, const char *output)
 		return;
 	if (look(NULL, STDERR_FILENO, &out) && is_same(&in, &out))
 		exit(STATUS_USAGE); /* the message would be what it warns of */
+	if (progress_fd() >= 0 && look(NULL, progress_fd(), &out) && is_same(&in, &out))
+		options_error("--%s: the input is the same", progress_option.name);
 	if (look(output, STDOUT_FILENO, &out) && is_same(&in, &out))
 		options_error("input and output are the same: %s",
 			      output ? output : "standard output");

@@ -54,6 +54,7 @@ struct option_table {
 	/* With word: offset of a struct option_devices that gets all arguments but the last one;
 	 * path is the first of them.  0: there is one device. */
 	size_t devices;
+	bool shows_progress; /* has --progress-fd, see tools/progress.h */
 	const char *args_doc;
 	/* Arguments of a typical call, for the help; one that an option needs must be among
 	 * them. */

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/checked.h"
-#include "base/clock.h"
 #include "base/io.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -20,9 +18,7 @@
 #define NAME_MAX_BYTES 512u
 #define LINE_MAX_BYTES (4 * (NAME_MAX_BYTES + TEXT_LINE_MAX)) /* each byte escaped as \xHH */
 
-#define BAR_AFTER_MS 1000
-#define BAR_EVERY_MS 100
-#define BAR_WIDTH 40
+#define META_BLOCK_BYTES 4096u
 
 _Static_assert((int)DMERA_DAMAGED == (int)ERA_DAMAGED && (int)DMERA_NO_ANSWER == (int)ERA_NO_ANSWER,
 	       "results of libdmera are errors, too");
@@ -41,13 +37,6 @@ enum exit_status status_of(int err)
 	}
 }
 
-static void clear_bar(struct tool *tool)
-{
-	if (tool->bar_drawn)
-		fprintf(stderr, "\r\033[K");
-	tool->bar_drawn = false;
-}
-
 /* In one piece, so that lines of several programs don't mix. */
 static void put_line(FILE *to, const char *before, const char *fmt, va_list args)
 {
@@ -64,7 +53,7 @@ static void say(struct tool *tool, const char *fmt, va_list args)
 {
 	char before[NAME_MAX_BYTES];
 
-	clear_bar(tool);
+	progress_clear(&tool->progress);
 	snprintf(before, sizeof(before), "%s: ", program_invocation_short_name);
 	put_line(stderr, before, fmt, args);
 }
@@ -145,22 +134,28 @@ static void on_note(void *ctx, const char *text)
 	tool_say(ctx, "%s", text);
 }
 
-static void on_progress(void *ctx, uint64_t done, uint64_t total)
+static void on_progress(void *ctx, const struct progress *progress)
 {
 	struct tool *tool = ctx;
-	uint64_t now = (uint64_t)clock_ms();
-	int filled;
 
-	if (tool->quiet || !total || now - tool->started < BAR_AFTER_MS ||
-	    now - tool->shown < BAR_EVERY_MS)
-		return;
-	tool->shown = now;
-	tool->bar_drawn = true;
-	filled = (int)(min_u64(done, total) * BAR_WIDTH / total);
-	fprintf(stderr, "\r[%.*s%*s] %3d%%", filled,
-		"========================================", BAR_WIDTH - filled, "",
-		filled * 100 / BAR_WIDTH);
-	fflush(stderr);
+	tool->progress.quiet = tool->quiet;
+	progress_tell(&tool->progress, progress);
+}
+
+static void on_terminal(void *ctx)
+{
+	struct tool *tool = ctx;
+
+	progress_hide(&tool->progress);
+}
+
+/* Of metadata blocks, and of nothing else. */
+static void on_dmera_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	const struct progress progress = {PROGRESS_READ, done * META_BLOCK_BYTES,
+					  total * META_BLOCK_BYTES};
+
+	on_progress(ctx, &progress);
 }
 
 static void on_dmera_problem(void *ctx, const struct dmera_problem *p)
@@ -176,7 +171,7 @@ void tool_listen(struct tool *tool, struct dmera *era)
 	dmera_set_problem_callback(era, on_dmera_problem, tool);
 	dmera_set_error_callback(era, tool->report.error, tool);
 	dmera_set_note_callback(era, tool->report.note, tool);
-	dmera_set_progress_callback(era, tool->report.progress, tool);
+	dmera_set_progress_callback(era, on_dmera_progress, tool);
 }
 
 /* A file opened later must not become standard output by accident.  What stands in for a closed
@@ -196,16 +191,17 @@ static void open_standard_descriptors(void)
 
 void tool_start(struct tool *tool)
 {
-	*tool = (struct tool){.path = "", .started = (uint64_t)clock_ms()};
+	*tool = (struct tool){.path = ""};
 	tool->report = (struct report){.ctx = tool,
 				       .problem = on_problem,
 				       .error = on_error,
-				       .note = on_note};
+				       .note = on_note,
+				       .progress = on_progress,
+				       .terminal = on_terminal};
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	if (isatty(STDERR_FILENO))
-		tool->report.progress = on_progress;
+	progress_start(&tool->progress);
 }
 
 /* glibc's own variable, so that what argp prints begins so, too; it is not written through. */
@@ -216,7 +212,7 @@ void tool_set_name(const char *name)
 
 void tool_end(struct tool *tool)
 {
-	clear_bar(tool);
+	progress_end(&tool->progress);
 	if (tool->ended)
 		return;
 	tool->ended = true;

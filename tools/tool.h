@@ -18,6 +18,7 @@
 #include "base/compiler.h"
 #include "base/report.h"
 #include "dmera.h"
+#include "tools/progress.h"
 #include "tools/status.h"
 
 /* The most problems that are printed; the others are only counted. */
@@ -32,8 +33,8 @@ struct tool {
 	void (*on_problem)(void *ctx, const struct problem *p);
 	void (*on_error)(void *ctx, const char *text);
 	void *ctx;
-	uint64_t started, shown; /* milliseconds, for the progress bar */
-	bool bar_drawn, ended;
+	struct progress_display progress;
+	bool ended;
 };
 
 /* To be called first: opens descriptors 0 to 2 if they are closed, and ignores SIGPIPE. */
@@ -46,7 +47,7 @@ void tool_listen(struct tool *tool, struct dmera *era);
  * stay valid. */
 void tool_set_name(const char *name);
 
-/* Prints how many problems weren't printed, and clears the progress bar.  Further calls do
+/* Prints how many problems weren't printed, and ends the display of progress.  Further calls do
  * nothing. */
 void tool_end(struct tool *tool);
 

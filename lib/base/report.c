@@ -26,10 +26,19 @@ void report_note(const struct report *rep, const char *fmt, ...)
 	rep->note(rep->ctx, text);
 }
 
-void report_progress(const struct report *rep, uint64_t done, uint64_t total)
+void report_progress(const struct report *rep, enum progress_step step, uint64_t done,
+		     uint64_t total)
 {
-	if (rep && rep->progress)
-		rep->progress(rep->ctx, done, total);
+	const struct progress progress = {step, done, total};
+
+	if (rep && rep->progress && step != PROGRESS_NONE)
+		rep->progress(rep->ctx, &progress);
+}
+
+void report_terminal(const struct report *rep)
+{
+	if (rep && rep->terminal)
+		rep->terminal(rep->ctx);
 }
 
 int report_fail(const struct report *rep, int err, const char *fmt, ...)

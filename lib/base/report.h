@@ -15,6 +15,27 @@
 #include "base/err.h"
 #include "base/problem.h"
 
+/* What long work is at. */
+enum progress_step {
+	PROGRESS_NONE, /* too short to be told of */
+	PROGRESS_COPY_INPUT,
+	PROGRESS_CHECK,
+	PROGRESS_SEARCH, /* for whatever is left, without a superblock */
+	PROGRESS_READ,
+	PROGRESS_READ_CACHE,
+	PROGRESS_READ_XML,
+	PROGRESS_BUILD,
+	PROGRESS_WRITE,
+	NR_PROGRESS_STEPS
+};
+
+/* In bytes.  The total may be an estimate, and `done` may pass it.  Where `done` is less than it
+ * was, the step has begun again. */
+struct progress {
+	enum progress_step step;
+	uint64_t done, total; /* total: 0 if unknown */
+};
+
 struct report {
 	void *ctx;
 	/* Something is wrong with the metadata. */
@@ -23,8 +44,10 @@ struct report {
 	void (*error)(void *ctx, const char *text);
 	/* Nothing fails, but the user should know. */
 	void (*note)(void *ctx, const char *text);
-	/* Progress of long work: `done` of `total` (0 if unknown). */
-	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	/* Called often while long work goes on. */
+	void (*progress)(void *ctx, const struct progress *progress);
+	/* From now on output goes to a terminal, into which nothing else must be printed. */
+	void (*terminal)(void *ctx);
 	/* Where errors go if `error` is NULL; may be NULL, too.  For a call in between, which
 	 * wants to know of problems, but passes on why something fails. */
 	const struct report *errors_to;
@@ -32,7 +55,9 @@ struct report {
 
 void report_problem(const struct report *rep, const struct problem *p);
 void report_note(const struct report *rep, const char *fmt, ...) format_printf(2, 3);
-void report_progress(const struct report *rep, uint64_t done, uint64_t total);
+void report_progress(const struct report *rep, enum progress_step step, uint64_t done,
+		     uint64_t total);
+void report_terminal(const struct report *rep);
 
 /* Reports an error and returns err, so that a caller can say `return report_fail(...)`. */
 int report_fail(const struct report *rep, int err, const char *fmt, ...) format_printf(3, 4);

@@ -203,6 +203,8 @@ int sink_open(struct sink *sink, const char *path, const struct report *rep)
 		r = is_file ? open_file(sink, path) : open_descriptor(sink, STDOUT_FILENO);
 	if (!r)
 		sink->is_pipe = io_is_pipe(sink->fd);
+	if (!r && isatty(sink->fd))
+		report_terminal(rep);
 	if (r)
 		sink_close(sink);
 	return r;

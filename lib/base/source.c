@@ -38,6 +38,11 @@ void source_close(struct source *source)
 	source->gz = NULL;
 }
 
+static uint64_t position(const struct source *source)
+{
+	return (uint64_t)(source->size ? gzoffset(source->gz) : gztell(source->gz));
+}
+
 int source_read(struct source *source, void *data, unsigned size)
 {
 	int n, error;
@@ -45,7 +50,7 @@ int source_read(struct source *source, void *data, unsigned size)
 	errno = 0;
 	n = gzread(source->gz, data, size);
 	if (n > 0) {
-		source->done = (uint64_t)gzoffset(source->gz);
+		source->done = position(source);
 		return n;
 	}
 	gzerror(source->gz, &error);

@@ -14,7 +14,8 @@ struct source {
 	const struct report *rep;
 	const char *name; /* for messages */
 	void *gz;
-	uint64_t done; /* approximately how many bytes of the file have been read */
+	uint64_t done; /* approximately how many bytes of the file have been read; of a pipe, how
+			* many there were without compression */
 	uint64_t size; /* of the file, 0 if unknown */
 };
 

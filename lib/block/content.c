@@ -241,11 +241,15 @@ static int find_others(struct blk_dev *dev, struct content *content)
 int content_find(struct blk_dev *dev, struct content *content)
 {
 	struct content found = {.name = ""};
+	enum progress_step step = dev->step;
 	uint64_t done = dev->progress_done;
-	int r = dev->nr_blocks ? find_beginning(dev, &found) : 0;
+	int r;
 
+	dev->step = PROGRESS_NONE;
+	r = dev->nr_blocks ? find_beginning(dev, &found) : 0;
 	if (!r && dev->nr_blocks)
 		r = find_others(dev, &found);
+	dev->step = step;
 	dev->progress_done = done;
 	if (r > 0)
 		*content = found;

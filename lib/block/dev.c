@@ -271,10 +271,23 @@ void *blk_alloc(uint64_t nr)
 	return aligned_alloc(META_BLOCK_SIZE, (size_t)nr * META_BLOCK_SIZE);
 }
 
-int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
+void blk_dev_begin(struct blk_dev *dev, enum progress_step step, uint64_t nr)
+{
+	dev->step = step;
+	dev->progress_done = 0;
+	dev->progress_total = nr;
+}
+
+void blk_dev_advance(struct blk_dev *dev, uint64_t nr)
 {
 	dev->progress_done += nr;
-	report_progress(dev->rep, dev->progress_done, dev->progress_total);
+	report_progress(dev->rep, dev->step, dev->progress_done * META_BLOCK_SIZE,
+			dev->progress_total * META_BLOCK_SIZE);
+}
+
+int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
+{
+	blk_dev_advance(dev, nr);
 	return dev->ops->read(dev, data, (size_t)nr * META_BLOCK_SIZE,
 			      (off_t)(first * META_BLOCK_SIZE));
 }

@@ -44,7 +44,8 @@ struct blk_dev {
 	char *path;
 	uint64_t nr_blocks; /* how many whole metadata blocks it has */
 	const struct report *rep;
-	uint64_t progress_done, progress_total; /* in metadata blocks; the user sets total */
+	enum progress_step step;		/* what it is read for, see blk_dev_begin() */
+	uint64_t progress_done, progress_total; /* in metadata blocks */
 };
 
 /* Opens an existing device.  rep must outlive *dev.  Errors are reported. */
@@ -80,6 +81,12 @@ void *blk_alloc(uint64_t nr);
  * Returns 0 or a positive errno; nothing is reported, since the caller knows what the blocks are.
  */
 int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data) must_check;
+
+/* What is read from now on belongs to this step, which will read about nr blocks (0: unknown). */
+void blk_dev_begin(struct blk_dev *dev, enum progress_step step, uint64_t nr);
+
+/* Counts nr blocks as done without reading them. */
+void blk_dev_advance(struct blk_dev *dev, uint64_t nr);
 
 /* Writes blocks in the same way; errors are reported, with the blocks.  ERA_NO_SPACE if the file
  * system or the thin volume has no space for them; some may have been written nevertheless. */

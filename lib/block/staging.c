@@ -135,7 +135,8 @@ int blk_staging_copy(struct blk_staging *staging, struct blk_dev *dev)
 		if (!r)
 			r = write_blocks(staging, dev, block, nr);
 		block += nr;
-		report_progress(staging->rep, block, staging->next);
+		report_progress(staging->rep, PROGRESS_WRITE, (uint64_t)place(block),
+				(uint64_t)place(staging->next));
 	}
 	return r;
 }

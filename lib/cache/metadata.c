@@ -79,6 +79,7 @@ static int prepare(struct cache_metadata *metadata)
 	if (!metadata->seen)
 		return report_nomem(metadata->dev.rep);
 	bits_set(metadata->seen, 0);
+	blk_dev_begin(&metadata->dev, PROGRESS_READ_CACHE, min_u64(sb->sm.nr_allocated, limit));
 	metadata->walk = (struct walk){&metadata->dev, limit, metadata, on_pointer, on_problem};
 	array_iter_init(&metadata->mappings, &metadata->walk, BLOCK_OF_MAPPINGS, mappings,
 			sb->facts.nr_cache_blocks, BUFFER_BLOCKS, "mappings");

@@ -476,7 +476,8 @@ static int prepare(struct check *check)
 	if (!check->info)
 		return report_nomem(check->rep);
 	check->info[0] = (struct blk_info){.refs = 1, .type = BLOCK_SUPERBLOCK};
-	check->dev->progress_total = min_u64(check->result->live.sb.sm.nr_allocated, limit);
+	blk_dev_begin(check->dev, PROGRESS_CHECK,
+		      min_u64(check->result->live.sb.sm.nr_allocated, limit));
 	return 0;
 }
 

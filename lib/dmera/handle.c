@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "dmera/dmera_internal.h"
 
+#define META_BLOCK_BYTES 4096u
+
 const char *dmera_version(void)
 {
 	return PACKAGE_VERSION;
@@ -28,12 +30,14 @@ static void on_note(void *ctx, const char *text)
 		era->on_note(era->note_ctx, text);
 }
 
-static void on_progress(void *ctx, uint64_t done, uint64_t total)
+/* Whatever is told of here is read from a metadata device. */
+static void on_progress(void *ctx, const struct progress *progress)
 {
 	struct dmera *era = ctx;
 
 	if (era->on_progress)
-		era->on_progress(era->progress_ctx, done, total);
+		era->on_progress(era->progress_ctx, progress->done / META_BLOCK_BYTES,
+				 progress->total / META_BLOCK_BYTES);
 }
 
 /* For a call that was ended by a problem which nothing else has put into words. */

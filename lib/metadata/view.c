@@ -42,7 +42,7 @@ static int prepare_walk(struct era_view *view)
 	bits_set(view->seen, 0);
 	if (view->flags & ERA_VIEW_SNAPSHOT)
 		bits_set(view->seen, view->live.metadata_snap);
-	view->dev.progress_total = min_u64(view->live.sm.nr_allocated, limit);
+	blk_dev_begin(&view->dev, PROGRESS_READ, min_u64(view->live.sm.nr_allocated, limit));
 	return 0;
 }
 

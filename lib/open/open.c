@@ -131,11 +131,11 @@ static void on_problem(void *ctx, const struct problem *p)
 	note_meaning(f, p);
 }
 
-static void on_progress(void *ctx, uint64_t done, uint64_t total)
+static void on_progress(void *ctx, const struct progress *progress)
 {
 	const struct findings *f = ctx;
 
-	report_progress(f->rep, done, total);
+	report_progress(f->rep, progress->step, progress->done, progress->total);
 }
 
 static int check(struct findings *f, unsigned flags)

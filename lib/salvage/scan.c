@@ -251,9 +251,10 @@ int scan_open(struct scan *scan, struct blk_dev *dev)
 	scan->blocks = calloc((size_t)limit, sizeof(*scan->blocks));
 	if (!data || !scan->blocks)
 		r = report_nomem(dev->rep);
-	dev->progress_total = limit;
+	blk_dev_begin(dev, PROGRESS_SEARCH, limit);
 	for (uint64_t first = 0; first < limit && !r; first += RUN_BLOCKS)
 		r = look_at_run(scan, first, min_u64(RUN_BLOCKS, limit - first), data);
+	blk_dev_begin(dev, PROGRESS_NONE, 0);
 	free(data);
 	if (r) {
 		scan_close(scan);

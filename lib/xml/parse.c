@@ -287,7 +287,8 @@ static int fill(struct xml_parser *parser, struct buffer *buffer)
 	buffer->begin = 0;
 	buffer->end = (size_t)n;
 	buffer->at_end_of_input = !n;
-	report_progress(parser->source->rep, parser->source->done, parser->source->size);
+	report_progress(parser->source->rep, PROGRESS_READ_XML, parser->source->done,
+			parser->source->size);
 	return 0;
 }
 

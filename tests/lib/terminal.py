@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""
+terminal.py [-b] [-i] [-s] [-t] FEED WIDTH... -- COMMAND...
+
+Runs a command with standard error on a terminal, and prints what a person sees there: for each
+WIDTH the row at which the command's progress is drawn in a terminal of so many columns, and after
+"----" all rows that are left when it has ended, then its status.  Standard input is a pipe: FEED
+comes through it in pieces, one for each width and one before, the next only when the command has
+drawn something.  Standard output is a file, "stdout".
+
+    -b  the command is in the terminal's background
+    -i  it gets SIGINT, instead of the last piece
+    -s  it is expected to draw nothing
+    -t  standard output is the terminal, too
+
+PATIENCE seconds without a new line end it with status 9; nothing else depends on time.
+"""
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+
+PATIENCE = 20
+BEFORE_FIRST = 1.1  # a line comes after a second
+BEFORE_NEXT = 0.3  # and then four times a second
+
+
+class Screen:
+    """As much of a terminal as these programs use; a line that is too long goes on in the next."""
+
+    def __init__(self):
+        self.width = 80
+        self.rows = [""]
+        self.column = 0
+
+    def put(self, text):
+        for piece in re.findall(r"\x1b\[K|.|\n", text):
+            if piece == "\r":
+                self.column = 0
+            elif piece == "\n":
+                self.rows.append("")
+                self.column = 0
+            elif piece == "\x1b[K":
+                self.rows[-1] = self.rows[-1][: self.column]
+            else:
+                if self.column == self.width:
+                    self.put("\r\n")
+                row = self.rows[-1].ljust(self.column)
+                self.rows[-1] = row[: self.column] + piece + row[self.column + 1 :]
+                self.column += 1
+
+
+def start(command, options):
+    """Returns the process, the terminal, and where its input goes."""
+    into, to = os.pipe()
+    pid, terminal = pty.fork()
+    if pid:
+        os.close(into)
+        return pid, terminal, to
+    os.dup2(into, 0)
+    if "-t" not in options:
+        os.dup2(os.open("stdout", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), 1)
+    os.close(into)
+    os.close(to)
+    if "-b" in options:
+        child = os.fork()
+        if child:
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        os.setpgid(0, 0)
+    os.execvp(command[0], command)
+
+
+def read_terminal(terminal, screen, seconds):
+    """What has come, or None at the end."""
+    if not select.select([terminal], [], [], seconds)[0]:
+        return ""
+    try:
+        text = os.read(terminal, 4096).decode()
+    except OSError:
+        return None
+    screen.put(text)
+    return text or None
+
+
+def wait_for_line(terminal, screen):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        text = read_terminal(terminal, screen, 1)
+        if text is None:
+            return False
+        if text and screen.rows[-1]:
+            return True
+    return False
+
+
+def main():
+    options = []
+    while sys.argv[1][0] == "-" and len(sys.argv[1]) > 1:
+        options.append(sys.argv.pop(1))
+    at = sys.argv.index("--")
+    feed = open(sys.argv[1], "rb").read()
+    widths = [int(width) for width in sys.argv[2:at]]
+    pid, terminal, to = start(sys.argv[at + 1 :], options)
+    signal.alarm(10 * PATIENCE)
+    screen = Screen()
+    size = len(feed) // (len(widths) + 1)
+    for i, width in enumerate(widths):
+        screen.width = width
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        time.sleep(BEFORE_NEXT if i else BEFORE_FIRST)
+        os.write(to, feed[i * size : (i + 1) * size])
+        if "-s" in options:
+            continue
+        if not wait_for_line(terminal, screen):
+            sys.exit(9)
+        print(f"{width}: {screen.rows[-1]}")
+    if "-i" in options:
+        os.kill(pid, signal.SIGINT)
+    else:
+        os.write(to, feed[len(widths) * size :])
+    os.close(to)
+    while read_terminal(terminal, screen, PATIENCE) is not None:
+        pass
+    print("----")
+    print("\n".join(screen.rows))
+    print("status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+main()
