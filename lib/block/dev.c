@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/io.h"
 #include "block/loop.h"
 #include "ondisk/era_disk.h"
@@ -38,7 +39,17 @@ static int fd_flush(struct blk_dev *dev)
 	return fsync(dev->fd) ? errno : 0;
 }
 
-static const struct blk_dev_ops fd_ops = {fd_read, fd_write, fd_flush};
+/* A block device knows nothing of holes, and says so by another error. */
+static off_t fd_find_data(struct blk_dev *dev, off_t at)
+{
+	off_t data = lseek(dev->fd, at, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? INT64_MAX : at;
+	return data;
+}
+
+static const struct blk_dev_ops fd_ops = {fd_read, fd_write, fd_flush, fd_find_data};
 
 static int open_flags(enum blk_access access, bool is_device)
 {
@@ -290,6 +301,15 @@ int blk_dev_read(struct blk_dev *dev, uint64_t first, uint64_t nr, void *data)
 	blk_dev_advance(dev, nr);
 	return dev->ops->read(dev, data, (size_t)nr * META_BLOCK_SIZE,
 			      (off_t)(first * META_BLOCK_SIZE));
+}
+
+uint64_t blk_dev_find_data(struct blk_dev *dev, uint64_t from)
+{
+	off_t at = (off_t)(from * META_BLOCK_SIZE);
+
+	if (dev->ops->find_data)
+		at = dev->ops->find_data(dev, at);
+	return max_u64(from, min_u64((uint64_t)at / META_BLOCK_SIZE, dev->nr_blocks));
 }
 
 /* What a write says that has changed nothing and may succeed later. */

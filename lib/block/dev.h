@@ -27,12 +27,14 @@ enum blk_access {
 
 struct blk_dev;
 
-/* How a device is read and written; all return 0 or a positive errno.  The default is that of a
- * file or block device.  Tests replace it by a simulated device. */
+/* How a device is read and written; those three return 0 or a positive errno.  The default is that
+ * of a file or block device.  Tests replace it by a simulated device. */
 struct blk_dev_ops {
 	int (*read)(struct blk_dev *dev, void *data, size_t len, off_t at);
 	int (*write)(struct blk_dev *dev, const void *data, size_t len, off_t at);
 	int (*flush)(struct blk_dev *dev);
+	/* May be NULL, see blk_dev_find_data(). */
+	off_t (*find_data)(struct blk_dev *dev, off_t at);
 };
 
 struct blk_dev {
@@ -87,6 +89,10 @@ void blk_dev_begin(struct blk_dev *dev, enum progress_step step, uint64_t nr);
 
 /* Counts nr blocks as done without reading them. */
 void blk_dev_advance(struct blk_dev *dev, uint64_t nr);
+
+/* The first block from `from` on that is not in a hole of a sparse file, or nr_blocks.  Those
+ * before it are zero.  Where nothing is known of holes it is `from`. */
+uint64_t blk_dev_find_data(struct blk_dev *dev, uint64_t from);
 
 /* Writes blocks in the same way; errors are reported, with the blocks.  ERA_NO_SPACE if the file
  * system or the thin volume has no space for them; some may have been written nevertheless. */

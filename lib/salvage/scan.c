@@ -201,6 +201,34 @@ static int look_at_run(struct scan *scan, uint64_t first, uint64_t nr, uint8_t *
 	return r;
 }
 
+/* Of a sparse file's hole, block by block, what look_at() would find in it. */
+static void pass_hole(struct scan *scan, uint64_t first, uint64_t nr)
+{
+	blk_dev_advance(scan->dev, nr);
+	for (uint64_t block = first; block < first + nr; block++) {
+		scan->blocks[block].type = SCAN_ZERO;
+		scan->nr_of_type[SCAN_ZERO] += !!block;
+	}
+}
+
+static int look_at_all(struct scan *scan, uint8_t *data)
+{
+	uint64_t block = 0, next;
+	int r = 0;
+
+	blk_dev_begin(scan->dev, PROGRESS_SEARCH, scan->limit);
+	while (block < scan->limit && !r) {
+		next = min_u64(blk_dev_find_data(scan->dev, block), scan->limit);
+		if (next > block)
+			pass_hole(scan, block, next - block);
+		block = min_u64(next + RUN_BLOCKS, scan->limit);
+		if (block > next)
+			r = look_at_run(scan, next, block - next, data);
+	}
+	blk_dev_begin(scan->dev, PROGRESS_NONE, 0);
+	return r;
+}
+
 static void find_holes(struct scan *scan)
 {
 	for (uint64_t block = scan->end; block-- > 1;) {
@@ -251,10 +279,8 @@ int scan_open(struct scan *scan, struct blk_dev *dev)
 	scan->blocks = calloc((size_t)limit, sizeof(*scan->blocks));
 	if (!data || !scan->blocks)
 		r = report_nomem(dev->rep);
-	blk_dev_begin(dev, PROGRESS_SEARCH, limit);
-	for (uint64_t first = 0; first < limit && !r; first += RUN_BLOCKS)
-		r = look_at_run(scan, first, min_u64(RUN_BLOCKS, limit - first), data);
-	blk_dev_begin(dev, PROGRESS_NONE, 0);
+	if (!r)
+		r = look_at_all(scan, data);
 	free(data);
 	if (r) {
 		scan_close(scan);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What is told of long work: on a terminal, which tests/lib/terminal.py is, and as JSON.  Nothing
-# here depends on how fast the machine is: input comes in pieces, and the next when the last one has
-# been told of.
+# What is told of long work: on a terminal, which tests/lib/terminal.py is, and as JSON; and that
+# holes of sparse files are no work.  Nothing here depends on how fast the machine is: input comes
+# in pieces, and the next when the last one has been told of.
 
 load ../lib/common
 
@@ -179,4 +179,57 @@ ends_of_steps() {
 	status_is 2 era restore -i input -o made --progress-fd=3 --progress-fd=3 3>out
 	grep 'given twice' "$stderr"
 	status_is 2 era metadata-size --block-size 4k --device-size 1M --progress-fd=3 3>out
+}
+
+# has_holes FILE: does the file system tell of them?
+has_holes() {
+	need python3
+	python3 -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+try:
+    sys.exit(os.lseek(fd, 0, os.SEEK_DATA) == 0)
+except OSError:
+    pass' "$1" || skip_test "needs a file system that tells of holes"
+}
+
+# nr_read COMMAND...: how many bytes of the file "sparse" were read.
+nr_read() {
+	local faults=$abs_top_builddir/tests/lib/faults.so
+	rm -f trace
+	ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS LD_PRELOAD=$faults \
+		FAULT_TRACE=trace FAULT_TRACE_READS=1 "$@" >out 2>&1 || :
+	awk '$1 == "pread" && $2 ~ /sparse$/ { sum += $4 } END { print sum + 0 }' trace
+}
+
+@test "holes of a sparse file are not read" {
+	truncate -s 12G sparse
+	has_holes sparse
+	[ "$(nr_read era repair -i sparse -o made)" -le $((12 << 20)) ]
+	grep 'no block of dm-era.s metadata is left' out
+	zcat "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
+	dd if=meta of=sparse conv=notrunc status=none
+	printf x | dd of=sparse bs=1 seek=41 conv=notrunc status=none
+	[ "$(nr_read era repair -i sparse -o made --block-size 4k)" -le $((16 << 20)) ]
+	grep 'all blocks keep their era' out
+	[ "$(nr_read era check sparse)" -le $((12 << 20)) ]
+	[ "$(nr_read era format --force --block-size 4k --device-size 1G sparse)" -le \
+		$((32 << 20)) ]
+	grep 'created' out
+}
+
+# Where a file begins with a hole, and has another one behind each block.
+@test "what lies between holes is found" {
+	local name
+	for name in 002-crash 022-snapshot-moved-on 013-levels; do
+		zcat "$abs_top_srcdir/tests/images/$name/image.gz" >full
+		dd if=/dev/zero of=full bs=4096 count=1 conv=notrunc status=none
+		cp --sparse=always full sparse
+		rm -f made
+		status_is 5 era repair -i sparse -o made --block-size 4k
+		sed 's/sparse/full/' "$stderr" >said
+		mv made from-sparse
+		status_is 5 era repair -i full -o made --block-size 4k
+		diff said "$stderr"
+		cmp from-sparse made
+	done
 }

@@ -52,7 +52,7 @@ static int mem_flush(struct blk_dev *dev)
 
 void memdev_open(struct memdev *mem, struct blk_dev *dev, const struct report *rep)
 {
-	static const struct blk_dev_ops ops = {mem_read, mem_write, mem_flush};
+	static const struct blk_dev_ops ops = {mem_read, mem_write, mem_flush, NULL};
 
 	must(!blk_dev_open_ops(dev, "image", mem->nr_blocks, &ops, mem, rep));
 }

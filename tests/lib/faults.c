@@ -10,7 +10,8 @@
  * are short; or, with an errno, every second one that fails. With "nothing" a write is said to have
  * written nothing. "memory" stands for malloc() and its kin, and open for all that open.
  *
- * FAULT_TRACE=FILE: what is done to files is appended, a line a call.
+ * FAULT_TRACE=FILE: what is done to files is appended, a line a call; with FAULT_TRACE_READS=1
+ * what is read at some place, too.
  * FAULT_NO_TMPFILE=1: no file system knows nameless files.
  *
  * A program that hangs is ended by SIGALRM.
@@ -33,7 +34,7 @@
 static char fault_call[32];
 static unsigned long fault_nth, nr_calls;
 static int fault_error;
-static bool fault_short, fault_nothing, fault_goes_on, no_tmpfile;
+static bool fault_short, fault_nothing, fault_goes_on, no_tmpfile, trace_reads;
 static const char *log_path, *trace_path;
 
 static void append(const char *path, const char *text)
@@ -56,6 +57,7 @@ __attribute__((constructor)) static void start(void)
 	if (fault && sscanf(fault, "%31[^:]:%lu:%31s", fault_call, &fault_nth, how) != 3)
 		_exit(98);
 	no_tmpfile = getenv("FAULT_NO_TMPFILE");
+	trace_reads = getenv("FAULT_TRACE_READS");
 	fault_goes_on = strchr(how, '+');
 	how[strcspn(how, "+")] = '\0';
 	fault_short = !strcmp(how, "short");
@@ -207,6 +209,8 @@ ssize_t read(int fd, void *data, size_t size)
 
 ssize_t pread(int fd, void *data, size_t size, off_t at)
 {
+	if (trace_reads)
+		trace("pread", fd, at, size);
 	return fails("pread") ? -1 : NEXT(pread)(fd, data, shortened("pread", size), at);
 }
 

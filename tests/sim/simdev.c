@@ -218,7 +218,7 @@ static int op_flush(struct blk_dev *dev)
 
 int simdev_dev(struct simdev *sim, struct blk_dev *dev, const struct report *rep)
 {
-	static const struct blk_dev_ops ops = {op_read, op_write, op_flush};
+	static const struct blk_dev_ops ops = {op_read, op_write, op_flush, NULL};
 
 	return blk_dev_open_ops(dev, "simulated device", sim->nr_blocks, &ops, sim, rep);
 }

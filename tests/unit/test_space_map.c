@@ -42,7 +42,7 @@ static int ram_flush(struct blk_dev *dev)
 	return 0;
 }
 
-static const struct blk_dev_ops ram_ops = {ram_read, ram_write, ram_flush};
+static const struct blk_dev_ops ram_ops = {ram_read, ram_write, ram_flush, NULL};
 
 static uint32_t get_count(void *ctx, uint64_t block)
 {
