@@ -140,21 +140,20 @@ static enum era_check_scope find_scope(const struct options *options)
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
-	struct era_check_result result;
-	struct json_report json = {0};
+	struct era_check_result result = {0};
+	struct json_report json = {.auto_repair = options->auto_repair};
 	enum exit_status status;
 	int r;
 
 	tool->path = options->path;
 	tool->quiet = options->quiet;
+	tool->json.ok = "sound";
+	r = options->json ? json_report_begin(&json, tool) : 0;
+	if (r)
+		return status_of(r);
 	r = input_prepare(options->path, &tool->report);
-	if (r)
-		return status_of(r);
-	r = options->json ? json_report_begin(&json, options->path, tool) : 0;
-	if (r)
-		return status_of(r);
-	json.auto_repair = options->auto_repair;
-	r = era_check(options->path, find_scope(options), &tool->report, &result);
+	if (!r)
+		r = era_check(options->path, find_scope(options), &tool->report, &result);
 	status = find_status(r, &result, options);
 	tool_end(tool);
 	say_summary(tool, &result, options, status);

@@ -6,7 +6,7 @@
 static void on_problem(void *ctx, const struct problem *p)
 {
 	struct json_report *report = ctx;
-	struct json *json = &report->json;
+	struct json *json = &report->document.json;
 	char found[PROBLEM_TEXT_MAX], wanted[PROBLEM_TEXT_MAX];
 
 	problem_found(p, found, sizeof(found));
@@ -27,29 +27,15 @@ static void on_problem(void *ctx, const struct problem *p)
 	json_end_object(json);
 }
 
-static void on_error(void *ctx, const char *text)
+int json_report_begin(struct json_report *report, struct tool *tool)
 {
-	struct json_report *report = ctx;
+	int r = document_open(&report->document, tool);
 
-	if (!*report->error)
-		text_copy(report->error, sizeof(report->error), text);
-}
-
-int json_report_begin(struct json_report *report, const char *path, struct tool *tool)
-{
-	int r;
-
-	*report = (struct json_report){.error = ""};
-	r = sink_open(&report->sink, NULL, &tool->report);
 	if (r)
 		return r;
-	report->json.sink = &report->sink;
-	json_begin_object(&report->json, NULL);
-	json_string(&report->json, "path", path);
-	json_newline(&report->json);
-	json_begin_array(&report->json, "problems");
+	json_newline(&report->document.json);
+	json_begin_array(&report->document.json, "problems");
 	tool->on_problem = on_problem;
-	tool->on_error = on_error;
 	tool->ctx = report;
 	return 0;
 }
@@ -117,25 +103,10 @@ static void repair_member(struct json *json, const struct era_check_repair *repa
 	json_end_object(json);
 }
 
-static const char *status_word(enum exit_status status)
-{
-	static const char *const words[] = {
-		[STATUS_OK] = "sound",
-		[STATUS_DAMAGED] = "damaged",
-		[STATUS_USAGE] = "usage",
-		[STATUS_SYSTEM] = "error",
-		[STATUS_NO_ANSWER] = "no answer",
-		[STATUS_UNKNOWN] = "unknown",
-	};
-
-	return words[status];
-}
-
 int json_report_end(struct json_report *report, const struct era_check_result *result,
 		    enum exit_status status, const struct tool *tool)
 {
-	struct json *json = &report->json;
-	int r;
+	struct json *json = &report->document.json;
 
 	json_end_array(json);
 	json_newline(json);
@@ -149,12 +120,5 @@ int json_report_end(struct json_report *report, const struct era_check_result *r
 		summary(json, result);
 	if (report->auto_repair)
 		repair_member(json, &result->repair);
-	json_string(json, "status", status_word(status));
-	json_number(json, "exit_status", status);
-	json_string(json, "error", *report->error ? report->error : NULL);
-	json_end_object(json);
-	sink_printf(&report->sink, "\n");
-	r = sink_finish(&report->sink);
-	sink_close(&report->sink);
-	return r;
+	return document_close(&report->document, status, tool);
 }

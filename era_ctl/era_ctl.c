@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "era_ctl/moment.h"
 #include "era_ctl/peer.h"
+#include "era_ctl/print_json.h"
 #include "era_ctl/witness.h"
 #include "tools/program.h"
 
@@ -19,7 +20,7 @@ struct options {
 	struct option_devices sockets;
 	unsigned request;
 	uint32_t timeout;
-	bool has_timeout, prometheus;
+	bool has_timeout, prometheus, json;
 	const char *output;
 };
 
@@ -38,6 +39,9 @@ static const struct option_row rows[] = {
 	{.name = "prometheus",
 	 .help = "With stats: in the text format of Prometheus",
 	 .value = offsetof(struct options, prometheus)},
+	{.name = "json",
+	 .help = "Print the reply as JSON",
+	 .value = offsetof(struct options, json)},
 	{.name = "output",
 	 .key = 'o',
 	 .arg = "FILE",
@@ -77,6 +81,8 @@ static void check_options(void *arg)
 	check_twice(&options->sockets);
 	if (options->prometheus && !is_request(options, "stats"))
 		options_error("--prometheus: goes with stats only");
+	if (options->prometheus && options->json)
+		options_error("--prometheus and --json exclude each other");
 	if (options->output && !is_request(options, "witness"))
 		options_error("--output: goes with witness only");
 	if (is_request(options, "witness") && !options_stream(options->output))
@@ -134,10 +140,14 @@ static enum exit_status ask(struct tool *tool, const struct options *options)
 	if (r) {
 		status = status_of(r);
 	} else if (peer_refused(&peer)) {
-		tool_say(tool, "%s: %s", tool->path, peer.reply);
-		status = STATUS_SYSTEM;
+		r = report_fail(&tool->report, ERA_SYS, "%s: %s", tool->path, peer.reply);
+		status = status_of(r);
 	} else if (options->output) {
 		status = witness_write(tool, &peer, options->output);
+		if (options->json && status == STATUS_OK)
+			status = reply_print_json(tool, request, "ok");
+	} else if (options->json) {
+		status = reply_print_json(tool, request, peer.reply);
 	} else {
 		peer_print(&peer, options->prometheus);
 		status = tool_close_stdout(tool);
@@ -150,9 +160,11 @@ static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
 
-	tool->path = options->path;
-	if (options->sockets.nr == 1)
+	tool->json = (struct tool_json){.is_wanted = options->json, .output = options->output};
+	if (options->sockets.nr == 1) {
+		tool->path = options->path;
 		return ask(tool, options);
+	}
 	return moment_checkpoint(tool, options->sockets.paths, options->sockets.nr,
 				 options->timeout);
 }

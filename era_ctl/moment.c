@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "era_ctl/peer.h"
+#include "tools/document.h"
 
 #define WORD_MAX 24
 #define MS_PER_S 1000u
@@ -145,17 +146,53 @@ static void close_all(struct moment *moment)
 	free(moment->members);
 }
 
-static void print_place(const struct moment *moment, unsigned place)
+static const struct member *find_member(const struct moment *moment, unsigned place)
 {
-	for (unsigned i = 0; i < moment->nr; i++)
-		if (moment->members[i]->place == place)
-			tool_print("%s %s", moment->members[i]->peer.path, moment->members[i]->era);
+	unsigned i = 0;
+
+	while (moment->members[i]->place != place)
+		i++;
+	return moment->members[i];
+}
+
+static void put_answer(struct json *json, const void *ctx)
+{
+	const struct moment *moment = ctx;
+
+	json_string(json, "request", "checkpoint");
+	json_begin_array(json, "targets");
+	for (unsigned place = 0; place < moment->nr; place++) {
+		const struct member *m = find_member(moment, place);
+
+		json_newline(json);
+		json_begin_object(json, NULL);
+		json_string(json, "path", m->peer.path);
+		json_number(json, "era_to_remember", strtoull(m->era, NULL, 10));
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_newline(json);
+}
+
+static enum exit_status print_all(const struct moment *moment)
+{
+	struct tool *tool = moment->tool;
+
+	if (tool->json.is_wanted)
+		return status_of(document_print(tool, STATUS_OK, put_answer, moment));
+	for (unsigned place = 0; place < moment->nr; place++) {
+		const struct member *m = find_member(moment, place);
+
+		tool_print("%s %s", m->peer.path, m->era);
+	}
+	return tool_close_stdout(tool);
 }
 
 enum exit_status moment_checkpoint(struct tool *tool, char *const *paths, unsigned nr,
 				   uint32_t timeout_s)
 {
 	struct moment moment = {.tool = tool, .timeout_s = timeout_s};
+	enum exit_status status = STATUS_OK;
 	int r = add_members(&moment, paths, nr);
 
 	if (!r)
@@ -164,11 +201,11 @@ enum exit_status moment_checkpoint(struct tool *tool, char *const *paths, unsign
 		r = roll_all(&moment);
 	if (!r)
 		r = unpause_all(&moment);
-	for (unsigned i = 0; !r && i < nr; i++)
-		print_place(&moment, i);
+	if (!r)
+		status = print_all(&moment);
 	close_all(&moment);
 	if (!r)
-		return tool_close_stdout(tool);
+		return status;
 	tool_say(tool, "no era counts as given out by any of the %u targets, and none is paused",
 		 nr);
 	return status_of(r);

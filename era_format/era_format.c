@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "build/build.h"
 #include "salvage/first_era.h"
+#include "tools/document.h"
 #include "tools/human.h"
 #include "tools/program.h"
 
@@ -21,7 +22,7 @@ struct options {
 	const char *path, *origin;
 	uint32_t block_sectors, nr_blocks, era;
 	uint64_t device_size;
-	bool has_block_size, has_device_size, has_era, force, quiet;
+	bool has_block_size, has_device_size, has_era, force, quiet, json;
 };
 
 static const struct option_row rows[] = {
@@ -39,6 +40,8 @@ static const struct option_row rows[] = {
 	 OPTION_U32, offsetof(struct options, era), offsetof(struct options, has_era), NULL, false},
 	{"force", 0, NULL, "Overwrite DEV, whatever it holds", OPTION_FLAG,
 	 offsetof(struct options, force), 0, NULL, false},
+	{"json", 0, NULL, "Print what was created as JSON on standard output", OPTION_FLAG,
+	 offsetof(struct options, json), 0, NULL, false},
 	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
 	 false},
 };
@@ -57,6 +60,8 @@ static void check_options(void *input)
 			      options->era, FIRST_ERA_MAX);
 	if (options->origin)
 		options_check_output(options->origin, options->path);
+	if (options->json)
+		options_check_output(options->path, NULL);
 }
 
 static const struct option_table table = {
@@ -185,6 +190,16 @@ static int build(struct options *options, const struct report *rep)
 	return r;
 }
 
+static void print_json(struct json *json, const void *ctx)
+{
+	const struct options *options = ctx;
+
+	json_number(json, "device_size", options->device_size);
+	json_number(json, "nr_blocks", options->nr_blocks);
+	json_number(json, "block_size", (uint64_t)options->block_sectors * SECTOR_BYTES);
+	json_number(json, "current_era", options->era);
+}
+
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	struct options *options = arg;
@@ -192,6 +207,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->path;
 	tool->quiet = options->quiet;
+	tool->json.is_wanted = options->json;
 	r = find_blocks(options, &tool->report);
 	if (r)
 		return status_of(r);
@@ -202,6 +218,8 @@ static enum exit_status run(struct tool *tool, void *arg)
 			 "%s: created: the current era is %" PRIu32
 			 ", and all blocks count as written in it",
 			 tool->path, options->era);
+	if (!r && options->json)
+		r = document_print(tool, STATUS_OK, print_json, options);
 	return status_of(r);
 }
 

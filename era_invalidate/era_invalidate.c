@@ -12,6 +12,7 @@
 #include "dmera/own.h"
 #include "options.h"
 #include "output/changes.h"
+#include "tools/document.h"
 #include "tools/input.h"
 #include "tools/program.h"
 
@@ -110,17 +111,21 @@ static struct changes describe(const struct dmera_facts *facts, const struct dme
 		.from_snapshot = options->snapshot,
 		.snapshot_era = facts->era,
 		.nr_unknown = nr_unknown,
+		.path = options->path,
+		.era_to_remember = facts->era_to_remember,
 	};
 }
 
-static int print(const struct changes *changes, const struct options *options,
-		 const struct report *rep)
+static int print(const struct changes *changes, const struct options *options, struct tool *tool)
 {
+	const struct report *rep = &tool->report;
 	struct sink sink;
 	int r = options->format ? changes_check(changes, options->format, rep) : 0;
 
-	if (!r)
-		r = sink_open(&sink, options->output, rep);
+	if (r)
+		return r;
+	tool->json.is_begun = true;
+	r = sink_open(&sink, options->output, rep);
 	if (r)
 		return r;
 	if (options->format)
@@ -136,8 +141,9 @@ static int print(const struct changes *changes, const struct options *options,
 /* The new witness gets its name after the list has been written, but whether it can be written is
  * known before. */
 static int print_both(const struct changes *changes, const struct dmera_witness *made,
-		      const struct options *options, const struct report *rep)
+		      const struct options *options, struct tool *tool)
 {
+	const struct report *rep = &tool->report;
 	static uint8_t data[DMERA_WITNESS_MAX_BYTES];
 	size_t size = dmera_witness_encode(made, data, sizeof(data));
 	struct sink sink = {0};
@@ -146,7 +152,7 @@ static int print_both(const struct changes *changes, const struct dmera_witness 
 	if (r)
 		return r;
 	sink_write(&sink, data, size);
-	r = print(changes, options, rep);
+	r = print(changes, options, tool);
 	if (!r)
 		r = sink_finish(&sink);
 	sink_close(&sink);
@@ -154,29 +160,36 @@ static int print_both(const struct changes *changes, const struct dmera_witness 
 }
 
 static int print_answer(const struct changes *changes, const struct dmera_changes *found,
-			const struct options *options, const struct report *rep)
+			const struct options *options, struct tool *tool)
 {
 	const struct dmera_witness *made = dmera_changes_witness(found);
 
 	if (made)
-		return print_both(changes, made, options, rep);
+		return print_both(changes, made, options, tool);
 	if (options->witness_out)
-		report_note(rep, "%s: not written: damage was passed over, so there is no witness",
+		report_note(&tool->report,
+			    "%s: not written: damage was passed over, so there is no witness",
 			    options->witness_out);
-	return print(changes, options, rep);
+	return print(changes, options, tool);
 }
 
-static enum exit_status print_found(const struct dmera_facts *facts,
-				    const struct dmera_changes *found,
+/* The facts are asked for again, since reading may have met damage. */
+static enum exit_status print_found(struct dmera *era, const struct dmera_changes *found,
 				    const struct options *options, struct tool *tool)
 {
 	struct dmera_totals totals;
+	struct dmera_facts facts;
 	struct changes changes;
-	int r;
+	int r = dmera_get_facts(era, &facts, sizeof(facts));
 
+	if (r)
+		return status_of(r);
 	dmera_changes_get_totals(found, &totals, sizeof(totals));
-	changes = describe(facts, found, totals.nr_unknown, options);
-	r = print_answer(&changes, found, options, &tool->report);
+	changes = describe(&facts, found, totals.nr_unknown, options);
+	changes.ending =
+		document_ending(tool_status_of_unknown(totals.nr_unknown, totals.nr_problems),
+				tool);
+	r = print_answer(&changes, found, options, tool);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
@@ -201,6 +214,7 @@ static struct changes describe_all(const struct dmera_extent *extent, const uint
 		.from_snapshot = options->snapshot,
 		.snapshot_era = extent->snapshot_era,
 		.nr_unknown = extent->nr_blocks,
+		.path = options->path,
 	};
 }
 
@@ -215,7 +229,8 @@ static enum exit_status print_all(const struct dmera_extent *extent, const struc
 		return status_of(report_nomem(&tool->report));
 	bits_set_range(bits, 0, extent->nr_blocks);
 	changes = describe_all(extent, bits, options);
-	r = print(&changes, options, &tool->report);
+	changes.ending = document_ending(STATUS_UNKNOWN, tool);
+	r = print(&changes, options, tool);
 	free(bits);
 	if (r)
 		return status_of(r);
@@ -263,7 +278,7 @@ static enum exit_status invalidate(struct dmera *era, const struct options *opti
 		return list_all(era, options, tool);
 	if (r)
 		return status_of(r);
-	status = print_found(&facts, found, options, tool);
+	status = print_found(era, found, options, tool);
 	dmera_changes_free(found);
 	return status;
 }
@@ -322,6 +337,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 	struct dmera *era = dmera_create();
 
 	tool->path = options->path;
+	tool->json.is_wanted = options->json && !options_stream(options->output);
 	if (!era)
 		return status_of(report_nomem(&tool->report));
 	tool_listen(tool, era);

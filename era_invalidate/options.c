@@ -33,7 +33,10 @@ static const struct option_row rows[] = {
 	 "If there is no safe answer, list every block (status 5) instead of none (status 4)",
 	 OPTION_FLAG, offsetof(struct options, or_all), 0, NULL, false},
 	{"format", 0, "FORMAT", "xml (default), json, ranges, bitmap, dm-cache or cache-xml",
-	 OPTION_CHOICE, offsetof(struct options, format_index), 0, format_names, false},
+	 OPTION_CHOICE, offsetof(struct options, format_index),
+	 offsetof(struct options, has_format), format_names, false},
+	{"json", 0, NULL, "The same as --format json", OPTION_FLAG, offsetof(struct options, json),
+	 0, NULL, false},
 	{"unit", 0, "UNIT", "For --format ranges: bytes (default), sectors or blocks",
 	 OPTION_CHOICE, offsetof(struct options, unit), offsetof(struct options, has_unit),
 	 unit_names, false},
@@ -121,8 +124,11 @@ static void check_witness_options(const struct options *options)
 static void check_options(void *input)
 {
 	struct options *options = input;
-	const char *format = format_names[options->format_index];
+	const char *format = options->json ? "json" : format_names[options->format_index];
 
+	if (options->json && options->has_format)
+		options_error("--json and --format exclude each other");
+	options->json = !strcmp(format, "json");
 	options->format = change_format_find(format);
 	options->cache_format = strcmp(format, "cache-xml") ? CACHE_MESSAGES : CACHE_XML;
 	if (options->has_device_size && !options->device_size)

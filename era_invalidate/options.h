@@ -12,7 +12,7 @@
 struct options {
 	const char *path, *output;
 	bool snapshot, repair, or_all, has_since, has_snapshot_era, has_unit, has_device_size,
-		has_old_size, allow_dirty;
+		has_old_size, allow_dirty, json, has_format;
 	uint32_t since, snapshot_era;
 	const struct change_format *format; /* NULL for the formats of a cache */
 	enum cache_format cache_format;

@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "build/size.h"
+#include "tools/document.h"
 #include "tools/program.h"
 
 #define META_BLOCK_BYTES 4096u
@@ -14,7 +15,7 @@
 struct options {
 	uint32_t block_sectors, nr_blocks, nr_writesets;
 	uint64_t device_size;
-	bool has_block_size, has_device_size, has_writesets;
+	bool has_block_size, has_device_size, has_writesets, has_unit, json;
 	unsigned unit;
 };
 
@@ -34,13 +35,18 @@ static const struct option_row rows[] = {
 	 offsetof(struct options, nr_writesets), offsetof(struct options, has_writesets), NULL,
 	 false},
 	{"unit", 0, "UNIT", "Print in sectors (default), bytes, k, M or G, rounded up",
-	 OPTION_CHOICE, offsetof(struct options, unit), 0, unit_names, false},
+	 OPTION_CHOICE, offsetof(struct options, unit), offsetof(struct options, has_unit),
+	 unit_names, false},
+	{"json", 0, NULL, "Print the size and what it was computed from as JSON", OPTION_FLAG,
+	 offsetof(struct options, json), 0, NULL, false},
 };
 
 static void check_options(void *input)
 {
 	struct options *options = input;
 
+	if (options->json && options->has_unit)
+		options_error("--json is in bytes: no --unit");
 	options->nr_blocks = options_count_blocks(options->device_size, options->block_sectors);
 	if (!options->has_writesets)
 		options->nr_writesets = DEFAULT_WRITESETS;
@@ -63,20 +69,43 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
+struct answer {
+	const struct options *options;
+	uint64_t nr_metadata_blocks;
+};
+
+static void print_json(struct json *json, const void *ctx)
+{
+	const struct answer *answer = ctx;
+	const struct options *options = answer->options;
+
+	json_number(json, "device_size", options->device_size);
+	json_number(json, "nr_blocks", options->nr_blocks);
+	json_number(json, "block_size", options->block_sectors * UINT64_C(512));
+	json_number(json, "max_writesets", options->nr_writesets);
+	json_begin_object(json, "metadata");
+	json_number(json, "blocks", answer->nr_metadata_blocks);
+	json_number(json, "bytes", answer->nr_metadata_blocks * META_BLOCK_BYTES);
+	json_end_object(json);
+}
+
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
 	uint64_t used =
 		era_size_used(options->nr_blocks, NR_VIEWS * (uint64_t)options->nr_writesets);
 	uint64_t nr = era_size_with_spare(used, options->nr_blocks);
+	const struct answer answer = {options, nr};
 
-	if (nr > ERA_SIZE_MAX_BLOCKS) {
-		tool_say(tool,
-			 "needs %" PRIu64 " blocks of %u bytes, more than the %" PRIu64
-			 " that dm-era can use; take larger data blocks",
-			 nr, META_BLOCK_BYTES, ERA_SIZE_MAX_BLOCKS);
-		return STATUS_SYSTEM;
-	}
+	tool->json.is_wanted = options->json;
+	if (nr > ERA_SIZE_MAX_BLOCKS)
+		return status_of(report_fail(&tool->report, ERA_SYS,
+					     "needs %" PRIu64
+					     " blocks of %u bytes, more than the %" PRIu64
+					     " that dm-era can use; take larger data blocks",
+					     nr, META_BLOCK_BYTES, ERA_SIZE_MAX_BLOCKS));
+	if (options->json)
+		return status_of(document_print(tool, STATUS_OK, print_json, &answer));
 	printf("%" PRIu64 "\n", div_up(nr * META_BLOCK_BYTES, unit_bytes[options->unit]));
 	return tool_close_stdout(tool);
 }

@@ -12,7 +12,7 @@
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
-#include "output/json.h"
+#include "tools/document.h"
 #include "tools/program.h"
 #include "tools/salvage.h"
 
@@ -97,30 +97,17 @@ static void json_blocks(struct json *json, const char *key, uint64_t nr,
 	json_end_object(json);
 }
 
-static int print_json(const struct options *options, const struct outcome *outcome,
-		      struct tool *tool)
+static void print_json(struct json *json, const void *ctx)
 {
-	struct sink sink;
-	struct json json = {.sink = &sink};
-	int r = sink_open(&sink, NULL, &tool->report);
+	const struct outcome *outcome = ctx;
 
-	if (r)
-		return r;
-	json_begin_object(&json, NULL);
-	json_string(&json, "device", options->input);
-	json_string(&json, "output", options->output);
-	json_bool(&json, "superblock_lost", outcome->superblock_lost);
-	json_number(&json, "nr_blocks", outcome->header.nr_blocks);
-	json_number(&json, "block_size", block_bytes(outcome));
-	json_number(&json, "current_era", outcome->header.current_era);
-	json_blocks(&json, "kept", outcome->nr_kept, outcome);
-	json_blocks(&json, "kept_current", outcome->nr_current, outcome);
-	json_blocks(&json, "lost", outcome->nr_lost, outcome);
-	json_end_object(&json);
-	sink_printf(&sink, "\n");
-	r = sink_finish(&sink);
-	sink_close(&sink);
-	return r;
+	json_bool(json, "superblock_lost", outcome->superblock_lost);
+	json_number(json, "nr_blocks", outcome->header.nr_blocks);
+	json_number(json, "block_size", block_bytes(outcome));
+	json_number(json, "current_era", outcome->header.current_era);
+	json_blocks(json, "kept", outcome->nr_kept, outcome);
+	json_blocks(json, "kept_current", outcome->nr_current, outcome);
+	json_blocks(json, "lost", outcome->nr_lost, outcome);
 }
 
 /* In a user's words. */
@@ -245,6 +232,9 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->input;
 	tool->quiet = options->quiet;
+	tool->json = (struct tool_json){.is_wanted = options->json,
+					.input = options->input,
+					.output = options->output};
 	r = blk_dev_open(&dev, options->input, BLK_READ, &tool->report);
 	if (r)
 		return status_of(r);
@@ -258,7 +248,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 	if (status == STATUS_UNKNOWN)
 		tell(&outcome, tool);
 	if (options->json && (status == STATUS_OK || status == STATUS_UNKNOWN))
-		r = print_json(options, &outcome, tool);
+		r = document_print(tool, status, print_json, &outcome);
 	return r ? status_of(r) : status;
 }
 

@@ -12,12 +12,13 @@
 #include "metadata/stream.h"
 #include "salvage/first_era.h"
 #include "salvage/salvage.h"
+#include "tools/document.h"
 #include "tools/program.h"
 #include "xml/reader.h"
 
 struct options {
 	const char *input, *output;
-	bool quiet, tight, force, all_written;
+	bool quiet, tight, force, all_written, json;
 };
 
 /* What is read, and what becomes of it on its way into the build. */
@@ -39,6 +40,8 @@ static const struct option_row rows[] = {
 	 OPTION_FLAG, offsetof(struct options, all_written), 0, NULL, false},
 	{"force", 0, NULL, "Overwrite DEV, whatever it holds", OPTION_FLAG,
 	 offsetof(struct options, force), 0, NULL, false},
+	{"json", 0, NULL, "Print what was created as JSON on standard output", OPTION_FLAG,
+	 offsetof(struct options, json), 0, NULL, false},
 	{"quiet", 'q', NULL, "Print nothing", OPTION_FLAG, offsetof(struct options, quiet), 0, NULL,
 	 false},
 	{"tight", 't', NULL, "Accept a DEV that is too small for the kernel to work on",
@@ -50,6 +53,10 @@ static void check_options(void *input)
 	const struct options *options = input;
 
 	options_check_output(options_stream(options->input), options->output);
+	if (options->json) {
+		options_check_output(options_stream(options->input), NULL);
+		options_check_output(options->output, NULL);
+	}
 }
 
 static const struct option_table table = {
@@ -243,6 +250,16 @@ static void tell(const struct input *input, struct tool *tool)
 			 tool->path, input->header.current_era);
 }
 
+static void print_json(struct json *json, const void *ctx)
+{
+	const struct input *input = ctx;
+
+	json_number(json, "nr_blocks", input->header.nr_blocks);
+	json_number(json, "block_size", input->header.data_block_size * UINT64_C(512));
+	json_number(json, "current_era", input->header.current_era);
+	json_bool(json, "all_written", input->all_written);
+}
+
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
@@ -255,9 +272,16 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->output;
 	tool->quiet = options->quiet;
+	tool->json = (struct tool_json){
+		.is_wanted = options->json,
+		.input = options_stream(options->input) ? options->input : "/dev/stdin",
+		.output = options->output,
+	};
 	r = restore(options, &input);
 	if (!r)
 		tell(&input, tool);
+	if (!r && options->json)
+		r = document_print(tool, STATUS_OK, print_json, &input);
 	return status_of(r);
 }
 

@@ -7,6 +7,8 @@
 #include "dmera.h"
 #include "dmera/own.h"
 #include "era_stat/print.h"
+#include "tools/document.h"
+#include "tools/document.h"
 #include "tools/input.h"
 #include "tools/program.h"
 
@@ -108,9 +110,7 @@ static void write_answer(struct sink *sink, const void *ctx)
 {
 	const struct telling *t = ctx;
 
-	if (t->options->json) {
-		print_json(sink, &t->answer);
-	} else if (t->options->svg) {
+	if (t->options->svg) {
 		print_svg(sink, &t->answer);
 	} else {
 		if (t->options->map)
@@ -157,6 +157,18 @@ static int find_out(struct dmera *era, struct telling *t, const struct report *r
 	return r;
 }
 
+static int print_all(const struct telling *t, struct tool *tool)
+{
+	const struct answer *a = &t->answer;
+
+	if (!t->options->json)
+		return print(options_stream(t->options->svg), write_answer, t, &tool->report);
+	return document_print(tool,
+			      tool_status_of_unknown(a->stat.counts.nr_unknown,
+						     a->facts.nr_problems),
+			      print_json, a);
+}
+
 static enum exit_status tell_all(struct dmera *era, const struct options *options,
 				 struct tool *tool)
 {
@@ -169,7 +181,7 @@ static enum exit_status tell_all(struct dmera *era, const struct options *option
 	enum exit_status status;
 
 	if (!r)
-		r = print(options_stream(options->svg), write_answer, &t, &tool->report);
+		r = print_all(&t, tool);
 	status = r ? status_of(r)
 		   : tool_repair_status(tool, a->stat.counts.nr_unknown, a->facts.nr_problems,
 					"blocks");
@@ -185,17 +197,12 @@ static void write_sum(struct sink *sink, const void *ctx)
 	print_sum(sink, ctx);
 }
 
-static void write_sum_json(struct sink *sink, const void *ctx)
-{
-	print_sum_json(sink, ctx);
-}
-
 static enum exit_status print_changes(struct dmera *era, const struct dmera_changes *changes,
 				      const struct options *options, struct tool *tool)
 {
+	enum exit_status status;
 	struct dmera_totals totals;
 	struct sum_answer answer = {
-		.path = options->path,
 		.since = options->since,
 		.in_bytes = options->bytes,
 	};
@@ -206,7 +213,9 @@ static enum exit_status print_changes(struct dmera *era, const struct dmera_chan
 	dmera_changes_get_totals(changes, &totals, sizeof(totals));
 	answer.nr_blocks = totals.nr_changed;
 	answer.nr_unknown = totals.nr_unknown;
-	r = print(NULL, options->json ? write_sum_json : write_sum, &answer, &tool->report);
+	status = tool_status_of_unknown(totals.nr_unknown, totals.nr_problems);
+	r = options->json ? document_print(tool, status, print_sum_json, &answer)
+			  : print(NULL, write_sum, &answer, &tool->report);
 	if (r)
 		return status_of(r);
 	return tool_repair_status(tool, totals.nr_unknown, totals.nr_problems, "blocks");
@@ -249,6 +258,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->path;
 	tool->quiet = options->quiet;
+	tool->json.is_wanted = options->json;
 	if (!era)
 		return status_of(report_nomem(&tool->report));
 	tool_listen(tool, era);

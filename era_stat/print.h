@@ -11,6 +11,7 @@
 #include "era_stat/map.h"
 #include "era_stat/rows.h"
 #include "era_stat/terminal.h"
+#include "output/json.h"
 
 /* All that is known of the metadata. */
 struct answer {
@@ -26,7 +27,8 @@ struct answer {
 };
 
 void print_table(struct sink *sink, const struct answer *answer);
-void print_json(struct sink *sink, const struct answer *answer);
+/* As the members of a document; ctx: a struct answer. */
+void print_json(struct json *json, const void *ctx);
 
 /* The cells that fit on all lines of a map in a terminal. */
 unsigned map_max_cells(const struct terminal *terminal);
@@ -39,7 +41,6 @@ void print_svg(struct sink *sink, const struct answer *answer);
 unsigned rank_of(const struct answer *answer, uint32_t age);
 
 struct sum_answer {
-	const char *path;
 	bool in_bytes;
 	struct dmera_facts facts;
 	uint32_t since;
@@ -47,7 +48,8 @@ struct sum_answer {
 };
 
 void print_sum(struct sink *sink, const struct sum_answer *answer);
-void print_sum_json(struct sink *sink, const struct sum_answer *answer);
+/* ctx: a struct sum_answer. */
+void print_sum_json(struct json *json, const void *ctx);
 
 /* UINT64_MAX: more than 64 bits can count. */
 uint64_t bytes_of(uint64_t nr_blocks, const struct dmera_facts *facts);

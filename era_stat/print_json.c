@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "era_stat/print.h"
-#include "output/json.h"
 
 /* null: more than can be counted. */
 static void json_bytes(struct json *json, const char *key, uint64_t nr_blocks,
@@ -14,11 +13,10 @@ static void json_bytes(struct json *json, const char *key, uint64_t nr_blocks,
 		json_number(json, key, bytes);
 }
 
-static void json_source(struct json *json, const char *path, const struct dmera_facts *facts)
+static void json_source(struct json *json, const struct dmera_facts *facts)
 {
 	bool is_snapshot = facts->flags & DMERA_IS_SNAPSHOT;
 
-	json_string(json, "path", path);
 	json_string(json, "source", is_snapshot ? "snapshot" : "live");
 	json_number(json, "current_era", facts->live_era);
 	if (is_snapshot)
@@ -42,45 +40,46 @@ static void json_row(struct json *json, const struct row *row, const struct dmer
 	json_end_object(json);
 }
 
-void print_json(struct sink *sink, const struct answer *answer)
+static void json_metadata(struct json *json, const struct dmera_stat *stat)
 {
-	const struct dmera_facts *facts = &answer->facts;
-	const struct rows *rows = &answer->rows;
-	struct json json = {.sink = sink};
-
-	json_begin_object(&json, NULL);
-	json_source(&json, answer->path, facts);
-	json_newline(&json);
-	json_bool(&json, "clean", facts->flags & DMERA_IS_CLEAN);
-	json_bool(&json, "snapshot_held", facts->flags & DMERA_HAS_SNAPSHOT);
-	if (facts->era_to_remember)
-		json_number(&json, "era_to_remember", facts->era_to_remember);
-	else
-		json_string(&json, "era_to_remember", NULL);
-	json_number(&json, "metadata_blocks", answer->stat.nr_metadata_blocks);
-	json_number(&json, "metadata_used_blocks", answer->stat.nr_metadata_used);
-	json_number(&json, "waiting_writesets", answer->stat.nr_waiting);
-	json_number(&json, "never_written_blocks", rows->nr_never);
-	json_number(&json, "unknown_blocks", rows->nr_unknown);
-	json_newline(&json);
-	json_begin_array(&json, "eras");
-	for (size_t i = 0; i < rows->nr && !sink_failed(sink); i++)
-		json_row(&json, &rows->row[i], facts);
-	json_end_array(&json);
-	json_end_object(&json);
-	sink_printf(sink, "\n");
+	json_begin_object(json, "metadata");
+	json_number(json, "blocks", stat->nr_metadata_blocks);
+	json_number(json, "allocated", stat->nr_metadata_used);
+	if (stat->nr_metadata_used <= stat->nr_metadata_blocks)
+		json_number(json, "free", stat->nr_metadata_blocks - stat->nr_metadata_used);
+	json_end_object(json);
 }
 
-void print_sum_json(struct sink *sink, const struct sum_answer *answer)
+void print_json(struct json *json, const void *ctx)
 {
-	struct json json = {.sink = sink};
+	const struct answer *answer = ctx;
+	const struct dmera_facts *facts = &answer->facts;
+	const struct rows *rows = &answer->rows;
 
-	json_begin_object(&json, NULL);
-	json_source(&json, answer->path, &answer->facts);
-	json_number(&json, "since", answer->since);
-	json_number(&json, "changed_blocks", answer->nr_blocks);
-	json_bytes(&json, "changed_bytes", answer->nr_blocks, &answer->facts);
-	json_number(&json, "unknown_blocks", answer->nr_unknown);
-	json_end_object(&json);
-	sink_printf(sink, "\n");
+	json_source(json, facts);
+	json_newline(json);
+	json_bool(json, "clean", facts->flags & DMERA_IS_CLEAN);
+	json_bool(json, "snapshot_held", facts->flags & DMERA_HAS_SNAPSHOT);
+	json_number_or_null(json, "era_to_remember", facts->era_to_remember);
+	json_metadata(json, &answer->stat);
+	json_number(json, "writesets", answer->stat.nr_waiting);
+	json_number(json, "never_written_blocks", rows->nr_never);
+	json_number(json, "unknown_blocks", rows->nr_unknown);
+	json_newline(json);
+	json_begin_array(json, "eras");
+	for (size_t i = 0; i < rows->nr && !sink_failed(json->sink); i++)
+		json_row(json, &rows->row[i], facts);
+	json_end_array(json);
+	json_newline(json);
+}
+
+void print_sum_json(struct json *json, const void *ctx)
+{
+	const struct sum_answer *answer = ctx;
+
+	json_source(json, &answer->facts);
+	json_number(json, "since", answer->since);
+	json_number(json, "changed_blocks", answer->nr_blocks);
+	json_bytes(json, "changed_bytes", answer->nr_blocks, &answer->facts);
+	json_number(json, "unknown_blocks", answer->nr_unknown);
 }

@@ -31,7 +31,7 @@ enum keys {
 	KEY_ROWS, /* the row's index is added, for those without a short form */
 };
 
-#define MAX_ROWS 16u
+#define MAX_ROWS 20u
 
 static const struct argp_option common[] = {
 	{"help", 'h', NULL, 0, "Print this help", -1},

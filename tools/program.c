@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/document.h"
+
 enum exit_status program_run(const struct program *program, const char *called, struct tool *tool,
 			     int argc, char **argv)
 {
@@ -22,7 +24,7 @@ enum exit_status program_run(const struct program *program, const char *called, 
 		return STATUS_SYSTEM;
 	}
 	options_parse(program->options, argc, argv, options);
-	status = program->run(tool, options);
+	status = document_without_answer(tool, program->run(tool, options));
 	tool_end(tool);
 	free(options);
 #ifdef ERA_ASSERTS

@@ -104,6 +104,10 @@ static bool counts_problem(struct tool *tool)
 
 static void say_problem(struct tool *tool, bool is_note, const char *line)
 {
+	struct tool_json *json = &tool->json;
+
+	if (!is_note && !*json->reason)
+		text_format(json->reason, sizeof(json->reason), "%s: %s", tool->path, line);
 	tool_say(tool, "%s: %s%s", tool->path, is_note ? "note: " : "", line);
 }
 
@@ -125,8 +129,9 @@ static void on_error(void *ctx, const char *text)
 	struct tool *tool = ctx;
 
 	tool_say(tool, "%s", text);
-	if (tool->on_error)
-		tool->on_error(tool->ctx, text);
+	if (!tool->json.has_error)
+		text_copy(tool->json.reason, sizeof(tool->json.reason), text);
+	tool->json.has_error = true;
 }
 
 static void on_note(void *ctx, const char *text)

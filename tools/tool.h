@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
+#include "base/text.h"
 #include "dmera.h"
 #include "tools/progress.h"
 #include "tools/status.h"
@@ -24,15 +25,24 @@
 /* The most problems that are printed; the others are only counted. */
 #define TOOL_MAX_PROBLEMS 1000u
 
+/* What the command's JSON document needs, see tools/document.h. */
+struct tool_json {
+	bool is_wanted, is_begun;
+	const char *input, *output; /* as given; NULL: the document names the path instead */
+	const char *ok;		    /* the word for status 0; NULL: "done" */
+	bool has_error;
+	char reason[TEXT_LINE_MAX]; /* the first error or, without one, the first problem */
+};
+
 struct tool {
 	const char *path; /* of the metadata, for problems */
 	bool quiet;
 	uint64_t nr_problems;
 	struct report report; /* give this to the library */
-	/* If not NULL, called for each problem that is printed, and for errors. */
+	/* If not NULL, called for each problem that is printed. */
 	void (*on_problem)(void *ctx, const struct problem *p);
-	void (*on_error)(void *ctx, const char *text);
 	void *ctx;
+	struct tool_json json;
 	struct progress_display progress;
 	bool ended;
 };
@@ -66,7 +76,13 @@ void tool_print(const char *fmt, ...) format_printf(1, 2);
 /* Prints what is wrong with the command line, and where to find help. */
 void tool_usage_error(const char *fmt, va_list args) format_printf(1, 0);
 
-/* The status of a command that reads with repair: 5, with a line, if anything was unknown. */
+/* The status of a command that reads with repair: 5 if anything was unknown. */
+static inline enum exit_status tool_status_of_unknown(uint64_t nr_unknown, uint64_t nr_problems)
+{
+	return nr_unknown || nr_problems ? STATUS_UNKNOWN : STATUS_OK;
+}
+
+/* The same, with a line that says so. */
 enum exit_status tool_repair_status(struct tool *tool, uint64_t nr_unknown, uint64_t nr_problems,
 				    const char *what);
 

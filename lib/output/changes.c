@@ -9,7 +9,6 @@
 #include "base/decimal.h"
 #include "base/le.h"
 #include "ondisk/era_disk.h"
-#include "output/json.h"
 
 #define LINE_MAX_BYTES 128u
 #define WORDS_AT_ONCE 512u
@@ -124,6 +123,7 @@ static void write_json(struct sink *sink, const struct changes *changes)
 	uint64_t total;
 
 	json_begin_object(&json, NULL);
+	json_string(&json, "path", changes->path);
 	json_number(&json, "since", changes->since);
 	json_number(&json, "current_era", changes->current_era);
 	json_string(&json, "source", changes->from_snapshot ? "snapshot" : "live");
@@ -131,12 +131,12 @@ static void write_json(struct sink *sink, const struct changes *changes)
 		json_number(&json, "snapshot_era", changes->snapshot_era);
 	json_number(&json, "block_size", changes->block_size);
 	json_number(&json, "nr_blocks", changes->nr_blocks);
+	json_number_or_null(&json, "era_to_remember", changes->era_to_remember);
 	total = write_json_ranges(&json, changes);
 	json_number(&json, "changed_blocks", bits_count(changes->bits, changes->nr_blocks));
 	json_number(&json, "changed_bytes", total);
 	json_number(&json, "unknown_blocks", changes->nr_unknown);
-	json_end_object(&json);
-	sink_printf(sink, "\n");
+	json_end_document(&json, &changes->ending);
 }
 
 static void write_bitmap(struct sink *sink, const struct changes *changes)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/sink.h"
+#include "output/json.h"
 
 enum change_unit {
 	UNIT_BYTES,
@@ -24,6 +25,10 @@ struct changes {
 	bool from_snapshot;
 	uint32_t snapshot_era;
 	uint64_t nr_unknown; /* blocks that are listed because their era is unknown */
+	/* For JSON. */
+	const char *path;	  /* of the metadata, as given */
+	uint32_t era_to_remember; /* 0: unknown */
+	struct json_ending ending;
 };
 
 struct change_format {

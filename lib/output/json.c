@@ -84,6 +84,14 @@ void json_number(struct json *json, const char *key, uint64_t value)
 	sink_write(json->sink, text, (size_t)(end - text));
 }
 
+void json_number_or_null(struct json *json, const char *key, uint64_t value)
+{
+	if (value)
+		json_number(json, key, value);
+	else
+		json_string(json, key, NULL);
+}
+
 void json_bool(struct json *json, const char *key, bool value)
 {
 	begin_value(json, key);
@@ -99,10 +107,25 @@ void json_string(struct json *json, const char *key, const char *text)
 		sink_write(json->sink, "null", 4);
 }
 
+void json_digits(struct json *json, const char *key, const char *digits)
+{
+	begin_value(json, key);
+	sink_printf(json->sink, "%s", digits);
+}
+
 void json_newline(struct json *json)
 {
 	if (json->need_comma)
 		sink_write(json->sink, ",", 1);
 	json->need_comma = false;
+	sink_write(json->sink, "\n", 1);
+}
+
+void json_end_document(struct json *json, const struct json_ending *ending)
+{
+	json_string(json, "status", ending->status);
+	json_number(json, "exit_status", ending->exit_status);
+	json_string(json, "error", ending->error);
+	json_end_object(json);
 	sink_write(json->sink, "\n", 1);
 }

@@ -292,7 +292,7 @@ random_agrees() {
 			silent
 			status_is 4 era_invalidate --written-since $((era + 2)) \
 				--format "$format" "$image" >got
-			[ ! -s got ]
+			no_answer got "$format"
 			says "every block"
 			n=$((n + 1))
 		done
@@ -362,7 +362,7 @@ random_agrees() {
 		status_is 4 era_invalidate -m --written-since 3 $kind snapped >got
 		grep -q 'is of era 8, the live metadata are in era 12: .*drop it.*--snapshot-era 8' "$stderr"
 		[ "$(wc -l <"$stderr")" = 1 ]
-		[ ! -s got ]
+		no_answer got "$kind"
 	done
 	[ ! -e list ]
 	[ ! -e w ]

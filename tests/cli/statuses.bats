@@ -59,7 +59,8 @@ every_untraced() {
 		exit_status timeout 10 "${command[@]}" >stdout </dev/null
 		n=$((n + 1))
 		one_of "$@" && says "$words" && [ ! -e out ] &&
-			{ [ ! -s stdout ] || [ "$name" = check-json ] || wrong "prints:"; } &&
+			{ [ "$name" = check-json ] || no_answer stdout "${command[@]}" ||
+				wrong "prints:"; } &&
 			continue
 		wrong "failed: $file: ${command[*]}" || bad=$((bad + 1))
 		rm -f out
@@ -628,13 +629,13 @@ odd_names=(
 		printf '%s\0' "$name" >>names
 		cp meta "$name"
 		status_is 0 era_check --json "$name" | tr -d '\n' >>paths
-		status_is 0 era_repair --json -i "$name" -o out | tr -d '\n' >>devices
+		status_is 0 era_repair --json -i "$name" -o out | tr -d '\n' >>inputs
 		rm out
-		echo | tee -a paths >>devices
+		echo | tee -a paths >>inputs
 	done
 	[ "$(wc -l <paths)" = 18 ]
 	names_are names paths path
-	names_are names devices device
+	names_are names inputs input
 	is_printable paths
 	# As they are, and as they are written.
 	[ "$(era_check --json $'m\xc3\xa9t\xc3\xa0' | jq -r .path)" = $'m\xc3\xa9t\xc3\xa0' ]

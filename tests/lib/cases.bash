@@ -76,6 +76,17 @@ each_untraced() {
 	[ "$tried" -gt 20 ] && [ ${#bad[@]} = 0 ]
 }
 
+# no_answer FILE COMMAND...: what COMMAND printed is nothing or, if it prints JSON, one line that
+# says no more than what went wrong.
+no_answer() {
+	if [[ "${*:2}" != *json* ]]; then
+		[ ! -s "$1" ]
+		return
+	fi
+	[ "$(wc -l <"$1")" = 1 ] && grep -qxE '\{"path":"[^"]*",("status":"damaged","exit_status":1|'\
+'"status":"error","exit_status":3|"status":"no answer","exit_status":4),"error":"[^{]+"\}' "$1"
+}
+
 # sanitized PROGRAM: it can't live under a limit of address space.
 sanitized() {
 	grep -q __asan_init "$(command -v "$1")"

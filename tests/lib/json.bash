@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# JSON documents of commands, and the schemas in doc/json.
+
+# need_validator: sets $validator to a Python that has the module jsonschema; Debian's module is for
+# Debian's Python.
+need_validator() {
+	need jq
+	for validator in python3 /usr/bin/python3; do
+		"$validator" -c 'import jsonschema; jsonschema.Draft202012Validator' 2>/dev/null &&
+			return
+	done
+	skip_test "needs python3-jsonschema"
+}
+
+schema() {
+	"$validator" "$abs_top_srcdir/tests/lib/json-schema" "$@"
+}
+
+schema_of() {
+	echo "$abs_top_srcdir/doc/json/era-$1.schema.json"
+}
+
+# document STATUS COMMAND ARGUMENT...: era COMMAND --json prints a document that has this status,
+# and one of its messages if it has an error; the document goes to out/COMMAND.N.
+document() {
+	local status=$1 command=$2 n file
+	shift 2
+	for ((n = 1; ; n++)); do
+		file=out/$command.$n
+		[ -e "$file" ] || break
+	done
+	status_is "$status" era "$command" --json "$@" >"$file" || return
+	grep -q "\"exit_status\":$status,\"error\":" "$file" || wrong_document "$@" || return
+	[ "$(grep -c '"error":null}$' "$file")" = 1 ] ||
+		grep -qF -e "$(jq -r .error "$file")" "$stderr" || wrong_document "$@"
+}
+
+wrong_document() {
+	echo "$command $*: not its status, or none of its messages:" >&2
+	cat "$file" >&2
+	return 1
+}
+
+# described COMMAND: its schema allows all documents there are, and they have all of its members.
+described() {
+	schema --covered "$(schema_of "$1")" out/"$1".*
+}
