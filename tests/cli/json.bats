@@ -9,19 +9,26 @@ load ../lib/cases
 load ../lib/damage
 load ../lib/json
 
-setup() {
-	need_ours era
-	need_validator
-	scratch
-	gzip -dc "$abs_top_srcdir/tests/images/001-clean-stop/image.gz" >clean
-	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
-	gzip -dc "$abs_top_srcdir/tests/images/022-snapshot-moved-on/image.gz" >snapped
-	gzip -dc "$abs_top_srcdir/tests/images/020-snapshot-held/image.gz" >held
+setup_file() {
+	find_validator
+	unpack_images
+	cd "$BATS_FILE_TMPDIR" || return
+	cp images/001-clean-stop clean
+	cp images/002-crash meta
+	cp images/022-snapshot-moved-on snapped
+	cp images/020-snapshot-held held
 	cp meta damaged
 	zero_block damaged "$(value64 damaged "$(u64 damaged 0 208)" 1)"
 	cp meta beheaded
 	printf x | dd of=beheaded bs=1 seek=41 conv=notrunc status=none
 	truncate -s 1M zeroes
+}
+
+setup() {
+	need_ours era
+	need jq
+	scratch
+	cp "$BATS_FILE_TMPDIR"/{clean,meta,snapped,held,damaged,beheaded,zeroes} .
 	mkdir out
 }
 
@@ -38,8 +45,8 @@ asked_untraced() {
 }
 
 @test "the schemas are schemas, and doc/json.md has all that is in them" {
-	schema --sound "$abs_top_srcdir/doc/json.md" "$abs_top_srcdir"/doc/json/*.schema.json
 	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 8 ]
+	schema --sound "$abs_top_srcdir/doc/json.md" "$abs_top_srcdir"/doc/json/*.schema.json
 }
 
 @test "era check" {
@@ -70,8 +77,9 @@ asked_untraced() {
 	zero_block wrong "$(era check --json snapped | jq .snapshot.block)"
 	document 1 check wrong
 	# Of more than a thousand problems.
+	need python3
 	era format -q --block-size 4k --device-size 20G many
-	"$validator" -c 'with open("many", "r+b") as meta:
+	python3 -c 'with open("many", "r+b") as meta:
 	for block in range(10, 5000, 2):
 		meta.seek(4096 * block)
 		meta.write(bytes(4096))'
@@ -80,7 +88,6 @@ asked_untraced() {
 }
 
 @test "era check, of every image" {
-	unpack_images
 	each_image document 0 check
 	schema "$(schema_of check)" out/check.*
 }

@@ -3,18 +3,20 @@
 #
 # JSON documents of commands, and the schemas in doc/json.
 
-# need_validator: sets $validator to a Python that has the module jsonschema; Debian's module is for
-# Debian's Python.
-need_validator() {
-	need jq
-	for validator in python3 /usr/bin/python3; do
+# find_validator: for setup_file: sets $validator to a Python that has the module jsonschema, or to
+# nothing; Debian's module is for Debian's Python.
+find_validator() {
+	export validator
+	for validator in /usr/bin/python3 python3 ""; do
 		"$validator" -c 'import jsonschema; jsonschema.Draft202012Validator' 2>/dev/null &&
 			return
 	done
-	skip_test "needs python3-jsonschema"
+	:
 }
 
+# schema ARGUMENT...: of tests/lib/json-schema. Without a validator the test ends here.
 schema() {
+	[ -n "$validator" ] || skip_test "needs python3-jsonschema"
 	"$validator" "$abs_top_srcdir/tests/lib/json-schema" "$@"
 }
 

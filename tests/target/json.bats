@@ -7,10 +7,14 @@ load ../lib/common
 load ../lib/json
 load target
 
+setup_file() {
+	find_validator
+}
+
 setup() {
+	need jq
 	target_setup disk 16M
 	need_ours era
-	need_validator
 	mkdir out
 }
 
