@@ -220,6 +220,11 @@ check_example() {
 	return 1
 }
 
+# In a page a backslash is written \e.
+continues() {
+	[[ $1 == *\\ || $1 == *\\e ]]
+}
+
 # examples_are_real FILE: each prints what the text says.
 examples_are_real() {
 	local - line command='' example_status=0
@@ -232,7 +237,13 @@ examples_are_real() {
 			command=${line#??}
 			: >want
 			;;
-		*) printf '%s\n' "$line" >>want ;;
+		*)
+			if continues "$command" && [ ! -s want ]; then
+				command=${command%\\*}$line
+			else
+				printf '%s\n' "$line" >>want
+			fi
+			;;
 		esac
 	done < <(examples "$1")
 	check_example "$command"
