@@ -5,8 +5,12 @@
 
 static const struct colour stops[] = {
 	{253, 231, 55}, {246, 166, 60}, {226, 106, 88},
-	{178, 70, 130}, {118, 64, 158}, {66, 74, 150},
+	{190, 78, 148}, {132, 74, 178}, {58, 64, 146},
 };
+
+/* The same scale in colours that a terminal with 256 of them has: the nearest ones of its cube are
+ * greys where the scale is dark. */
+static const uint8_t stops_256[] = {227, 221, 215, 209, 203, 168, 133, 98, 62, 61, 19};
 
 #define NR_PARTS (ARRAY_SIZE(stops) - 1)
 
@@ -28,13 +32,9 @@ struct colour colour_of(unsigned i, unsigned nr)
 	};
 }
 
-/* A cube of 6 * 6 * 6, whose steps are 0, 95, 135 ... 255. */
-static unsigned step_256(uint8_t value)
+unsigned colour_256(unsigned i, unsigned nr)
 {
-	return value < 48 ? 0 : value < 115 ? 1 : (value - 35u) / 40u;
-}
+	unsigned last = ARRAY_SIZE(stops_256) - 1;
 
-unsigned colour_256(struct colour colour)
-{
-	return 16 + 36 * step_256(colour.red) + 6 * step_256(colour.green) + step_256(colour.blue);
+	return stops_256[nr > 1 ? (i * last + (nr - 1) / 2) / (nr - 1) : 0];
 }

@@ -13,7 +13,7 @@ struct colour {
 /* Of the nr colours that are wanted, number i. */
 struct colour colour_of(unsigned i, unsigned nr);
 
-/* The nearest of the 256 of a terminal. */
-unsigned colour_256(struct colour colour);
+/* The same as the number of one of the 256 colours of a terminal. */
+unsigned colour_256(unsigned i, unsigned nr);
 
 #endif

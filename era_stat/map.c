@@ -9,10 +9,10 @@
 
 bool map_make(struct map *map, uint64_t nr_blocks, uint32_t nr_cells, uint32_t current_era)
 {
-	uint64_t per_cell = div_up(nr_blocks, nr_cells);
+	uint64_t per_cell = 1;
 
-	if (!per_cell)
-		per_cell = 1;
+	while (div_up(nr_blocks, per_cell) > nr_cells)
+		per_cell *= 2;
 	*map = (struct map){
 		.nr_cells = (uint32_t)div_up(nr_blocks, per_cell),
 		.blocks_per_cell = (uint32_t)per_cell,

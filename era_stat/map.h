@@ -28,7 +28,8 @@ struct map {
 	uint32_t current_era;
 };
 
-/* At most nr_cells.  Returns false if there is no memory. */
+/* At most nr_cells, of a power of two of blocks, so that offsets are round.  Returns false if there
+ * is no memory. */
 bool map_make(struct map *map, uint64_t nr_blocks, uint32_t nr_cells,
 	      uint32_t current_era) must_check;
 void map_free(struct map *map);

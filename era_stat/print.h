@@ -34,7 +34,7 @@ void print_json(struct json *json, const void *ctx);
 unsigned map_max_cells(const struct terminal *terminal);
 void print_map(struct sink *sink, const struct answer *answer);
 
-#define SVG_MAX_CELLS 5600u
+#define SVG_MAX_CELLS 6144u
 void print_svg(struct sink *sink, const struct answer *answer);
 
 /* The number of the age among those that have a row. */
@@ -53,5 +53,9 @@ void print_sum_json(struct json *json, const void *ctx);
 
 /* UINT64_MAX: more than 64 bits can count. */
 uint64_t bytes_of(uint64_t nr_blocks, const struct dmera_facts *facts);
+
+/* In percent, to one decimal: something is never shown as nothing, and only all as all.  Returns
+ * text or a constant. */
+const char *share_text(uint64_t part, uint64_t whole, char text[8]);
 
 #endif

@@ -9,12 +9,14 @@
 
 #define LABEL_WIDTH 11u /* an offset and a space */
 #define MARGIN 1u
+#define CELLS_STEP 16u
 #define MAX_LINES 16u
 #define NR_LEVELS 4u
 
+/* Of a power of two of blocks each, so that lines begin at round offsets, too. */
 static unsigned line_cells(const struct terminal *terminal)
 {
-	return terminal->width - LABEL_WIDTH - MARGIN;
+	return (terminal->width - LABEL_WIDTH - MARGIN) / CELLS_STEP * CELLS_STEP;
 }
 
 unsigned map_max_cells(const struct terminal *terminal)
@@ -24,7 +26,7 @@ unsigned map_max_cells(const struct terminal *terminal)
 
 static const char *const shades[][NR_LEVELS + 1] = {
 	{".", ":", "+", "%", "#"},
-	{"·", "░", "▒", "▓", "█"},
+	{"·", "▂", "▄", "▆", "█"},
 };
 
 unsigned rank_of(const struct answer *answer, uint32_t age)
@@ -40,12 +42,22 @@ unsigned rank_of(const struct answer *answer, uint32_t age)
 
 static void begin_colour(struct sink *sink, const struct answer *answer, unsigned rank)
 {
-	struct colour c = colour_of(rank, (unsigned)answer->ages.nr);
+	unsigned nr = (unsigned)answer->ages.nr;
+	struct colour c = colour_of(rank, nr);
 
 	if (answer->terminal.palette == PALETTE_TRUE)
 		sink_printf(sink, "\033[38;2;%d;%d;%dm", c.red, c.green, c.blue);
 	else if (answer->terminal.palette == PALETTE_256)
-		sink_printf(sink, "\033[38;5;%um", colour_256(c));
+		sink_printf(sink, "\033[38;5;%um", colour_256(rank, nr));
+}
+
+/* What is unknown stands out, and what was never written does not. */
+static void begin_cell(struct sink *sink, const struct answer *answer, const struct cell *cell)
+{
+	if (cell->age != AGE_NEVER && !cell->has_unknown)
+		begin_colour(sink, answer, rank_of(answer, cell->age));
+	else if (answer->terminal.palette != PALETTE_NONE)
+		sink_printf(sink, "\033[%cm", cell->has_unknown ? '7' : '2');
 }
 
 static void end_colour(struct sink *sink, const struct answer *answer)
@@ -97,8 +109,7 @@ static void print_line(struct sink *sink, const struct answer *answer, uint32_t 
 		if (i == first || !same_colour(cell, cell - 1)) {
 			if (i != first)
 				end_colour(sink, answer);
-			if (cell->age != AGE_NEVER)
-				begin_colour(sink, answer, rank_of(answer, cell->age));
+			begin_cell(sink, answer, cell);
 		}
 		print_cell(sink, answer, cell);
 	}
@@ -117,36 +128,79 @@ static void print_swatch(struct sink *sink, const struct answer *answer, unsigne
 	end_colour(sink, answer);
 }
 
+/* Text of items, none of which is broken. */
+struct flow {
+	struct sink *sink;
+	unsigned column, width;
+};
+
+static struct flow flow_begin(struct sink *sink, const struct answer *answer)
+{
+	sink_printf(sink, "%*s", (int)LABEL_WIDTH, "");
+	return (struct flow){sink, LABEL_WIDTH, answer->terminal.width};
+}
+
+static void flow_next(struct flow *flow, unsigned width, const char *space)
+{
+	if (flow->column == LABEL_WIDTH) {
+		flow->column += width;
+	} else if (flow->column + strlen(space) + width <= flow->width) {
+		sink_printf(flow->sink, "%s", space);
+		flow->column += (unsigned)strlen(space) + width;
+	} else {
+		sink_printf(flow->sink, "\n%*s", (int)LABEL_WIDTH, "");
+		flow->column = LABEL_WIDTH + width;
+	}
+}
+
+#define LEGEND_SPACE "  "
+#define SWATCH_WIDTH 2u /* with the blank after it */
+
 static void print_legend(struct sink *sink, const struct answer *answer)
 {
-	unsigned column = LABEL_WIDTH;
+	struct flow flow = flow_begin(sink, answer);
 
-	sink_printf(sink, "%*s", (int)LABEL_WIDTH, "");
 	for (unsigned i = 0; i < answer->ages.nr; i++) {
 		char text[ROW_NAME_BYTES];
-		unsigned width = (unsigned)strlen(row_name(&answer->ages.row[i], text)) + 4;
+		const char *name = row_name(&answer->ages.row[i], text);
 
-		if (column + width > answer->terminal.width) {
-			sink_printf(sink, "\n%*s", (int)LABEL_WIDTH, "");
-			column = LABEL_WIDTH;
-		}
+		flow_next(&flow, SWATCH_WIDTH + (unsigned)strlen(name), LEGEND_SPACE);
 		print_swatch(sink, answer, i);
-		sink_printf(sink, " %s  ", text);
-		column += width;
+		sink_printf(sink, " %s", name);
 	}
-	sink_printf(sink, "%s never%s\n", shades[answer->terminal.utf8][0],
-		    answer->ages.nr_unknown ? "  ? unknown" : "");
+	flow_next(&flow, SWATCH_WIDTH + (unsigned)strlen("never"), LEGEND_SPACE);
+	sink_printf(sink, "%s never", shades[answer->terminal.utf8][0]);
+	if (answer->ages.nr_unknown) {
+		flow_next(&flow, SWATCH_WIDTH + (unsigned)strlen("unknown"), LEGEND_SPACE);
+		sink_printf(sink, "? unknown");
+	}
+	sink_printf(sink, "\n");
+}
+
+static const char *share_words(const struct terminal *terminal)
+{
+	if (terminal->palette == PALETTE_NONE)
+		return "capital: more than half of it";
+	return terminal->utf8 ? "higher: more of it" : "denser: more of it";
 }
 
 static void print_key(struct sink *sink, const struct answer *answer)
 {
-	bool letters = answer->terminal.palette == PALETTE_NONE;
-	char cell[HUMAN_SIZE_BYTES];
+	char size[HUMAN_SIZE_BYTES], cell[HUMAN_SIZE_BYTES + 16];
+	const char *const items[] = {
+		cell,
+		"by its newest era;",
+		share_words(&answer->terminal),
+	};
+	struct flow flow = flow_begin(sink, answer);
 
-	sink_printf(sink, "%*s1 character is %s, %s:\n", (int)LABEL_WIDTH, "",
-		    human_size_rounded(bytes_of(answer->map.blocks_per_cell, &answer->facts), cell),
-		    letters ? "by its newest era; capital: more than half of it"
-			    : "by its newest era; fuller: more of it");
+	snprintf(cell, sizeof(cell), "1 character: %s,",
+		 human_size_rounded(bytes_of(answer->map.blocks_per_cell, &answer->facts), size));
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
+		flow_next(&flow, (unsigned)strlen(items[i]), " ");
+		sink_printf(sink, "%s", items[i]);
+	}
+	sink_printf(sink, "\n");
 }
 
 void print_map(struct sink *sink, const struct answer *answer)

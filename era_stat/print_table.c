@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "era_stat/print.h"
 #include "tools/human.h"
 
 #define META_BLOCK_BYTES 4096u
-#define COLUMNS "%21s %10" PRIu64 " %*s %6s %10" PRIu64 " %*s%s\n"
-#define HEADINGS "%21s %10s %*s %6s %10s %*s\n"
+#define COLUMNS "%*s %*" PRIu64 " %*s %6s %*" PRIu64 " %*s%s\n"
+#define HEADINGS "%*s %*s %*s %6s %*s %*s\n"
 
 uint64_t bytes_of(uint64_t nr_blocks, const struct dmera_facts *facts)
 {
@@ -25,8 +26,7 @@ static const char *size_text(uint64_t bytes, bool exact, char *text)
 	return text;
 }
 
-/* Something is never shown as nothing, and only all as all. */
-static const char *share_text(uint64_t part, uint64_t whole, char text[8])
+const char *share_text(uint64_t part, uint64_t whole, char text[8])
 {
 	uint64_t tenths = whole ? (part * 1000 + whole / 2) / whole : 0;
 
@@ -38,25 +38,54 @@ static const char *share_text(uint64_t part, uint64_t whole, char text[8])
 	return text;
 }
 
+/* Of columns: all fit on 80 together, but for exact numbers of bytes that are long. */
+struct widths {
+	int name, blocks, size;
+};
+
+static int max_int(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static struct widths find_widths(const struct answer *answer)
+{
+	const struct dmera_facts *facts = &answer->facts;
+	struct widths widths = {.name = sizeof("unknown") - 1, .blocks = sizeof("blocks") - 1};
+	char text[ROW_NAME_BYTES];
+
+	if (!answer->in_bytes)
+		return (struct widths){.name = 21, .blocks = 10, .size = 10};
+	for (size_t i = 0; i < answer->rows.nr; i++)
+		widths.name =
+			max_int(widths.name, (int)strlen(row_name(&answer->rows.row[i], text)));
+	widths.blocks =
+		max_int(widths.blocks, snprintf(NULL, 0, "%" PRIu64, (uint64_t)facts->nr_blocks));
+	widths.size = max_int(sizeof("since"),
+			      snprintf(NULL, 0, "%" PRIu64, bytes_of(facts->nr_blocks, facts)));
+	return widths;
+}
+
 struct line {
 	const char *name, *state;
 	uint64_t nr_blocks, nr_since;
 };
 
-static void print_line(struct sink *sink, const struct answer *answer, const struct line *line)
+static void print_line(struct sink *sink, const struct answer *answer, struct widths w,
+		       const struct line *line)
 {
-	int width = answer->in_bytes ? 20 : 10;
 	char share[8], size[HUMAN_SIZE_BYTES], since[HUMAN_SIZE_BYTES];
 
-	sink_printf(sink, COLUMNS, line->name, line->nr_blocks, width,
+	sink_printf(sink, COLUMNS, w.name, line->name, w.blocks, line->nr_blocks, w.size,
 		    size_text(bytes_of(line->nr_blocks, &answer->facts), answer->in_bytes, size),
-		    share_text(line->nr_blocks, answer->facts.nr_blocks, share), line->nr_since,
-		    width,
+		    share_text(line->nr_blocks, answer->facts.nr_blocks, share), w.blocks,
+		    line->nr_since, w.size,
 		    size_text(bytes_of(line->nr_since, &answer->facts), answer->in_bytes, since),
 		    line->state);
 }
 
-static void print_row(struct sink *sink, const struct answer *answer, const struct row *row)
+static void print_row(struct sink *sink, const struct answer *answer, struct widths widths,
+		      const struct row *row)
 {
 	char name[ROW_NAME_BYTES];
 	const struct line line = {
@@ -68,25 +97,26 @@ static void print_row(struct sink *sink, const struct answer *answer, const stru
 		.nr_since = row->nr_since,
 	};
 
-	print_line(sink, answer, &line);
+	print_line(sink, answer, widths, &line);
 }
 
 static void print_rows(struct sink *sink, const struct answer *answer)
 {
 	const struct rows *rows = &answer->rows;
 	uint64_t nr_blocks = answer->facts.nr_blocks;
-	int width = answer->in_bytes ? 20 : 10;
+	struct widths w = find_widths(answer);
 
-	sink_printf(sink, HEADINGS, "", "", width, "", "", "since", width, "since");
-	sink_printf(sink, HEADINGS, "era", "blocks", width, "size", "share", "blocks", width,
-		    "size");
+	sink_printf(sink, HEADINGS, w.name, "", w.blocks, "", w.size, "", "", w.blocks, "since",
+		    w.size, "since");
+	sink_printf(sink, HEADINGS, w.name, "era", w.blocks, "blocks", w.size, "size", "share",
+		    w.blocks, "blocks", w.size, "size");
 	if (rows->nr_unknown)
-		print_line(sink, answer,
+		print_line(sink, answer, w,
 			   &(struct line){"unknown", "", rows->nr_unknown, rows->nr_unknown});
 	for (size_t i = 0; i < rows->nr && !sink_failed(sink); i++)
-		print_row(sink, answer, &rows->row[i]);
+		print_row(sink, answer, w, &rows->row[i]);
 	if (rows->nr_never)
-		print_line(sink, answer, &(struct line){"never", "", rows->nr_never, nr_blocks});
+		print_line(sink, answer, w, &(struct line){"never", "", rows->nr_never, nr_blocks});
 }
 
 static void print_head(struct sink *sink, const struct answer *answer)

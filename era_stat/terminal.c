@@ -32,11 +32,19 @@ static bool says(const char *name, const char *word)
 	return value && strstr(value, word);
 }
 
+/* Whatever COLORTERM says, which a shell inside an editor may have inherited. */
+static bool is_dumb(void)
+{
+	const char *term = getenv("TERM");
+
+	return !term || !*term || !strcmp(term, "dumb");
+}
+
 static enum palette find_palette(void)
 {
 	const char *no_colour = getenv("NO_COLOR");
 
-	if ((no_colour && *no_colour) || !isatty(STDOUT_FILENO))
+	if ((no_colour && *no_colour) || is_dumb() || !isatty(STDOUT_FILENO))
 		return PALETTE_NONE;
 	if (says("COLORTERM", "truecolor") || says("COLORTERM", "24bit"))
 		return PALETTE_TRUE;

@@ -136,6 +136,26 @@ metadata() {
 	NO_COLOR=1 TERM=xterm-256color COLUMNS=76 script -qec 'era_stat --map made' \
 		/dev/null </dev/null >got
 	fails grep -q "$(printf '\033')" got
+	TERM=dumb COLORTERM=truecolor COLUMNS=76 script -qec 'era_stat --map made' \
+		/dev/null </dev/null >got
+	fails grep -q "$(printf '\033')" got
+}
+
+@test "the map: cells are of a round size, and nothing is wider than the terminal" {
+	local columns locale
+	metadata $(seq 1 2000)
+	COLUMNS=120 LC_ALL=C status_is 0 era_stat --map made >got
+	grep -q '^ *1 character: 16 KiB, by its newest era; capital: more than half of it$' got
+	for columns in 40 53 80 200; do
+		for locale in C C.UTF-8; do
+			COLUMNS=$columns LC_ALL=$locale status_is 0 era_stat --map made |
+				sed '/^$/q; s/[^ -~]\{2,3\}/./g' >got
+			[ "$(wc -l <got)" -gt 12 ]
+			LC_ALL=C fails grep -E ".{$((columns + 1))}" got
+		done
+	done
+	COLUMNS=80 status_is 0 era_stat --map --bytes made >got
+	LC_ALL=C fails grep -E '^[ -~]{81}' got
 }
 
 @test "of more than a million different eras, the newest keep rows of their own" {
@@ -166,6 +186,9 @@ metadata() {
 	[ "$(xmllint --xpath 'string(/*/*[local-name() = "title"])' got.svg)" = 'a&b ]]> <c>' ]
 	[ "$(grep -c '>era [0-9]*<' got.svg)" = 3 ]
 	grep -q '>never written<' got.svg
+	# Of era 7 and later, the third of the rows, there are three blocks.
+	[ "$(grep -A 3 '>era 7<' got.svg | tail -n 1 | sed 's/.*>\(.*\)<.*/\1/')" = '12 KiB' ]
+	grep -q 'prefers-color-scheme: dark' got.svg
 	status_is 0 era_stat --svg out.svg made >got
 	[ ! -s got ]
 	xmllint --noout out.svg
