@@ -11,6 +11,8 @@
 #include <isa-l.h>
 #endif
 
+#include "dm/dm.h"
+
 /* libblkid names what a device holds before it is overwritten. */
 static void print_blkid(void)
 {
@@ -22,6 +24,17 @@ static void print_blkid(void)
 #else
 	printf("no libblkid\n");
 #endif
+}
+
+/* It is loaded when it is needed. */
+static void print_devmapper(void)
+{
+	char text[64];
+
+	if (mapper_version(text))
+		printf("libdevmapper %s\n", text);
+	else
+		printf("no libdevmapper\n");
 }
 
 void versions_print(void)
@@ -38,4 +51,5 @@ void versions_print(void)
 	printf("no ISA-L\n");
 #endif
 	print_blkid();
+	print_devmapper();
 }

@@ -22,6 +22,7 @@ struct member {
 
 struct moment {
 	struct tool *tool;
+	const char *request;	 /* for the document */
 	struct member **members; /* in the order of their names */
 	unsigned nr;
 	uint32_t timeout_s;
@@ -159,7 +160,7 @@ static void put_answer(struct json *json, const void *ctx)
 {
 	const struct moment *moment = ctx;
 
-	json_string(json, "request", "checkpoint");
+	json_string(json, "request", moment->request);
 	json_begin_array(json, "targets");
 	for (unsigned place = 0; place < moment->nr; place++) {
 		const struct member *m = find_member(moment, place);
@@ -188,12 +189,12 @@ static enum exit_status print_all(const struct moment *moment)
 	return tool_close_stdout(tool);
 }
 
-enum exit_status moment_checkpoint(struct tool *tool, char *const *paths, unsigned nr,
-				   uint32_t timeout_s)
+enum exit_status moment_checkpoint(struct tool *tool, const char *request,
+				   const struct option_devices *targets, uint32_t timeout_s)
 {
-	struct moment moment = {.tool = tool, .timeout_s = timeout_s};
+	struct moment moment = {.tool = tool, .request = request, .timeout_s = timeout_s};
 	enum exit_status status = STATUS_OK;
-	int r = add_members(&moment, paths, nr);
+	int r = add_members(&moment, targets->paths, targets->nr);
 
 	if (!r)
 		r = pause_all(&moment);
@@ -207,6 +208,6 @@ enum exit_status moment_checkpoint(struct tool *tool, char *const *paths, unsign
 	if (!r)
 		return status;
 	tool_say(tool, "no era counts as given out by any of the %u targets, and none is paused",
-		 nr);
+		 targets->nr);
 	return status_of(r);
 }

@@ -17,10 +17,11 @@
 
 #include <stdint.h>
 
+#include "tools/options.h"
 #include "tools/tool.h"
 
 /* Prints the path and the era of each target, in the order given. */
-enum exit_status moment_checkpoint(struct tool *tool, char *const *paths, unsigned nr,
-				   uint32_t timeout_s);
+enum exit_status moment_checkpoint(struct tool *tool, const char *request,
+				   const struct option_devices *targets, uint32_t timeout_s);
 
 #endif

@@ -80,6 +80,12 @@ static bool put_era(struct json *json, const char *reply)
 	return true;
 }
 
+/* The kernel's target replies nothing to its messages, so the era is unknown. */
+static bool put_era_if_known(struct json *json, const char *reply)
+{
+	return !strcmp(reply, "ok") || put_era(json, reply);
+}
+
 static bool put_nothing(struct json *json, const char *reply)
 {
 	(void)json;
@@ -131,8 +137,10 @@ static const struct form {
 	{"status", put_status},
 	{"table", put_table},
 	{"stats", put_stats},
-	{"checkpoint", put_era},
-	{"take_metadata_snap", put_era},
+	{"checkpoint", put_era_if_known},
+	{"take_metadata_snap", put_era_if_known},
+	{"barrier", put_era},
+	{"snapshot", put_era},
 	{"freeze", put_era},
 };
 

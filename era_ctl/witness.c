@@ -25,7 +25,7 @@ static size_t from_digits(const char *text, uint8_t *data, size_t max)
 	return n;
 }
 
-enum exit_status witness_write(struct tool *tool, const struct peer *peer, const char *path)
+int witness_write(struct tool *tool, const struct peer *peer, const char *path)
 {
 	static uint8_t data[DMERA_WITNESS_MAX_BYTES];
 	size_t size = from_digits(peer->reply, data, sizeof(data));
@@ -34,12 +34,12 @@ enum exit_status witness_write(struct tool *tool, const struct peer *peer, const
 	int r;
 
 	if (!era)
-		return status_of(report_nomem(&tool->report));
+		return report_nomem(&tool->report);
 	tool_listen(tool, era);
 	r = dmera_witness_decode(era, peer->path, data, size, &witness);
 	if (!r)
 		r = dmera_witness_save(era, witness, path);
 	dmera_witness_free(witness);
 	dmera_destroy(era);
-	return r ? STATUS_SYSTEM : STATUS_OK;
+	return r ? ERA_SYS : 0;
 }

@@ -7,6 +7,6 @@
 #include "tools/tool.h"
 
 /* Writes the file from the peer's reply, and replaces an old one when all of it is on the disk. */
-enum exit_status witness_write(struct tool *tool, const struct peer *peer, const char *path);
+int witness_write(struct tool *tool, const struct peer *peer, const char *path);
 
 #endif

@@ -415,10 +415,37 @@ void options_print_words(const struct option_table *table)
 	printf("\t%s\n", table->word->help);
 }
 
+/* How many words stand behind the first "--".  A value of an option is not looked for: none is
+ * called so. */
+static int count_command(const struct option_table *table, int argc, char **argv)
+{
+	for (int i = 1; table->command && i < argc; i++)
+		if (!strcmp(argv[i], "--"))
+			return argc - i - 1;
+	return 0;
+}
+
+/* The arguments, of which those behind a "--" are a command, unless there are no others: then they
+ * are arguments that may begin with '-'. */
+static void set_arguments(struct parse *parse, int argc, char **argv, int nr_command)
+{
+	int end = argc - nr_command;
+
+	if (nr_command && end > optind) {
+		char *const **command = (void *)((char *)parse->options + parse->table->command);
+
+		*command = argv + end;
+	} else {
+		end = argc;
+	}
+	for (int i = optind; i < end; i++)
+		set_argument(parse, &argv[i], i == end - 1);
+}
+
 void options_parse(const struct option_table *table, int argc, char **argv, void *options)
 {
 	struct parse parse = {.table = table, .options = options};
-	int key;
+	int nr_command = count_command(table, argc, argv), key;
 
 	assert(table->nr_rows <= MAX_ROWS);
 	make_help(&parse);
@@ -426,8 +453,7 @@ void options_parse(const struct option_table *table, int argc, char **argv, void
 	opterr = 0;
 	while ((key = getopt_long(argc, argv, parse.shorts, parse.longs, NULL)) >= 0)
 		parse_option(&parse, key, argv);
-	for (int i = optind; i < argc; i++)
-		set_argument(&parse, &argv[i], i == argc - 1);
+	set_arguments(&parse, argc, argv, nr_command);
 	check_all(&parse);
 }
 

@@ -55,6 +55,9 @@ struct option_table {
 	 * path is the first of them.  0: there is one device. */
 	size_t devices;
 	bool shows_progress; /* has --progress-fd, see tools/progress.h */
+	/* Offset of a char *const *, which gets the words of another command that stand behind a
+	 * "--", ended by NULL; NULL: there are none.  0: the command takes none. */
+	size_t command;
 	const char *args_doc;
 	/* Arguments of a typical call, for the help; one that an option needs must be among
 	 * them. */

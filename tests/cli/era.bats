@@ -123,7 +123,8 @@ nearest() {
 	grep -Ex 'zlib [0-9]+\..*' out
 	grep -Ex 'ISA-L, built with [0-9.]+|no ISA-L' out
 	grep -Ex 'libblkid [0-9.]+|no libblkid' out
-	[ "$(wc -l <out)" = 5 ]
+	grep -Ex 'libdevmapper [0-9.]+ \(.*\)|no libdevmapper' out
+	[ "$(wc -l <out)" = 6 ]
 	era check --version >out
 	[ "$(wc -l <out)" = 1 ]
 }

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dm/era.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dm/dm_internal.h"
+#include "dm/suspend.h"
+
+static int wants_era(const struct mapper *m, const char *name, const struct mapper_table *table)
+{
+	if (!table->nr)
+		return report_fail(m->rep, ERA_SYS,
+				   "%s: has no table in use; resume it, if one was loaded", name);
+	if (table->nr > 1 || strcmp(table->targets[0].type, "era"))
+		return report_fail(m->rep, ERA_SYS,
+				   "%s: is no era device: found %s, wanted one target era; dmsetup "
+				   "ls --target era lists them",
+				   name,
+				   table->nr > 1 ? "several targets" : table->targets[0].type);
+	return 0;
+}
+
+int era_device_table(struct mapper *m, const char *name, struct era_table *to)
+{
+	struct mapper_table table = {0};
+	int r = mapper_table(m, name, &table);
+
+	if (!r)
+		r = wants_era(m, name, &table);
+	if (!r && !era_table_parse(table.targets[0].params, to))
+		r = report_fail(m->rep, ERA_SYS, "%s: its table is not understood: found %s", name,
+				table.targets[0].params);
+	mapper_table_free(&table);
+	return r;
+}
+
+int era_device_status(struct mapper *m, const char *name, struct era_status *to)
+{
+	struct mapper_table status = {0};
+	int r = mapper_status(m, name, &status);
+
+	if (!r)
+		r = wants_era(m, name, &status);
+	if (!r && !era_status_parse(status.targets[0].params, to))
+		r = report_fail(m->rep, ERA_SYS,
+				"%s: the target says %s: its metadata can't be written; "
+				"stop the device, see dmesg, and check the metadata",
+				name, status.targets[0].params);
+	mapper_table_free(&status);
+	return r;
+}
+
+/* Suspend, resume, flush of the origin, which `fd` is. */
+static int end_era(struct mapper *m, const char *name, const char *origin, int fd)
+{
+	const struct suspension suspension = {.name = name};
+	int r = mapper_while_suspended(m, &suspension);
+
+	if (!r && fsync(fd))
+		r = report_fail(m->rep, ERA_SYS,
+				"%s: the origin %s can't be flushed (%s): no era counts; see dmesg",
+				name, origin, strerror(errno));
+	return r;
+}
+
+int era_device_barrier(struct mapper *m, const char *name, uint32_t *era)
+{
+	struct era_table table;
+	struct era_status before;
+	int fd, r = era_device_table(m, name, &table);
+
+	if (!r)
+		r = era_device_status(m, name, &before);
+	if (r)
+		return r;
+	if (before.era >= UINT32_MAX - 1)
+		return report_fail(m->rep, ERA_SYS,
+				   "%s: no era is left after %" PRIu32 "; make new metadata", name,
+				   before.era);
+	fd = mapper_open_device(m, table.origin, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	r = end_era(m, name, table.origin, fd);
+	close(fd);
+	if (!r)
+		*era = before.era + 1;
+	return r;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A device is suspended for a moment, and is resumed whatever happens.
+ *
+ * Who writes to a suspended device waits, and that may include what this program needs to go on:
+ * its memory, its terminal, its log.  So the suspend, what is done in between, and the resume are
+ * the work of a child whose memory is locked, that blocks signals and prints nothing; and a guard
+ * (dm/guard.h) resumes the device if the child is killed.  If this program ends meanwhile, the
+ * child is killed.  A child that hangs is killed after the mapper's time limit: a suspend that
+ * waits for writes in flight is then given up, and the device goes on.
+ *
+ * What only a cgroup's kill can leave suspended, mapper_resume() mends.
+ */
+#ifndef ERA_DM_SUSPEND_H
+#define ERA_DM_SUSPEND_H
+
+#include "dm/dm.h"
+
+/* May send no message to the device, ask for its status, or read or write it: all of these would
+ * wait for its own end.  It has no output but its result, 0 or an errno, since the process that
+ * calls it ends. */
+typedef int suspended_work(struct mapper *m, const char *name, void *ctx);
+
+struct suspension {
+	const char *name;
+	bool lockfs;	      /* freeze the filesystem that is mounted from the device itself */
+	suspended_work *work; /* NULL: the device is resumed at once */
+	void *ctx;
+};
+
+/* Suspends, works, resumes.  All writes that were in flight are done when the device is suspended,
+ * but not flushed.  0: it was suspended without a break, and the work succeeded.  A device that is
+ * suspended already, or that has a table loaded, is refused. */
+int mapper_while_suspended(struct mapper *m, const struct suspension *suspension) must_check;
+
+#endif

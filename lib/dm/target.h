@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What tables and statuses of the targets era and cache say.  The texts are those of struct
+ * mapper_target, from the kernel's documentation of the targets.
+ */
+#ifndef ERA_DM_TARGET_H
+#define ERA_DM_TARGET_H
+
+#include "dm/dm.h"
+
+#define MAPPER_DEVICE_MAX 24u /* MAJOR:MINOR, with the '\0' */
+
+/* METADATA ORIGIN BLOCK-SIZE */
+struct era_table {
+	char metadata[MAPPER_DEVICE_MAX], origin[MAPPER_DEVICE_MAX];
+	uint32_t block_sectors;
+};
+
+/* METADATA-BLOCK-SIZE USED/TOTAL ERA SNAPSHOT */
+struct era_status {
+	uint32_t metadata_block_sectors;
+	uint64_t nr_used, nr_total; /* metadata blocks */
+	uint32_t era;
+	bool has_snapshot;
+	uint64_t snapshot; /* its block */
+};
+
+/* false if it is none: the target's status is "Error" after its metadata could not be written. */
+bool era_table_parse(const char *params, struct era_table *table) must_check;
+bool era_status_parse(const char *params, struct era_status *status) must_check;
+
+#endif
