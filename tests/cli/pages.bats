@@ -20,7 +20,7 @@ page() {
 }
 
 # Of other projects, all of which are in Debian.
-foreign="cache_dump 8|cache_restore 8|dmsetup 8|fsfreeze 8|nbdkit 1|nbdkit-filter 3"
+foreign="cache_dump 8|cache_restore 8|dmsetup 8|fsfreeze 8|lvm.conf 5|nbdkit 1|nbdkit-filter 3"
 
 # What mandoc says that is no matter of taste: that the system has a name, and whether the pages
 # that are named are installed here, is none.

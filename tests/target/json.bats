@@ -52,6 +52,9 @@ not_understood() {
 		document 0 ctl ctl "$request"
 	done
 	document 0 ctl -o witness ctl witness
+	document 0 ctl ctl barrier
+	document 0 ctl ctl snapshot -- true
+	document 0 ctl ctl resume
 	document 3 ctl ctl drop_metadata_snap
 	document 3 ctl ctl thaw
 	document 3 ctl missing status
@@ -72,7 +75,7 @@ not_understood() {
 	actor one pause=1 roll=12 unpause=ok
 	actor two pause=2 roll=9 unpause=ok
 	document 0 ctl two one checkpoint
-	[ "$(jq -c '.targets | map([.path, .era_to_remember])' out/ctl.15)" = \
+	[ "$(jq -c '.targets | map([.path, .era_to_remember])' out/ctl.18)" = \
 		'[["two",9],["one",12]]' ]
 	actor one pause=1 roll=12 unpause=ok
 	actor two pause=2 roll='Error: full' unpause=ok
