@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "era_ctl/print_json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"

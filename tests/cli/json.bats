@@ -68,6 +68,7 @@ asked_untraced() {
 		3 /dev/null
 		3 - </dev/null
 	EOF
+	test_tool blkedit
 	cp meta wrong
 	blkedit wrong index.free.0=0
 	document 1 check wrong
