@@ -10,12 +10,13 @@
 #include "era_mark/ranges.h"
 #include "live/marking.h"
 #include "open/open.h"
+#include "tools/document.h"
 #include "tools/human.h"
 #include "tools/program.h"
 
 struct options {
 	const char *path, *ranges;
-	bool all, quiet, has_unit;
+	bool all, quiet, has_unit, json;
 	unsigned unit;
 };
 
@@ -32,6 +33,8 @@ static const struct option_row rows[] = {
 	 OPTION_TEXT, offsetof(struct options, ranges), 0, NULL, false},
 	{"unit", 0, "UNIT", "The ranges are in bytes (default), sectors or blocks", OPTION_CHOICE,
 	 offsetof(struct options, unit), offsetof(struct options, has_unit), unit_names, false},
+	{"json", 0, NULL, "Print the era, and what was marked, as JSON", OPTION_FLAG,
+	 offsetof(struct options, json), 0, NULL, false},
 	{"quiet", 'q', NULL, "Print no messages", OPTION_FLAG, offsetof(struct options, quiet), 0,
 	 NULL, false},
 };
@@ -46,6 +49,7 @@ static void check_options(void *input)
 		options_error("--all or --ranges is missing");
 	if (options->has_unit && !options->ranges)
 		options_error("--unit is for --ranges only");
+	options_check_output(options->path, NULL);
 	if (options->ranges)
 		options_check_output(options_stream(options->ranges), options->path);
 }
@@ -119,9 +123,15 @@ static int check(const struct blk_dev *dev, struct superblock *sb)
 	return 0;
 }
 
-static void tell(struct tool *tool, const struct superblock *sb, const uint64_t *bits, uint32_t era)
+struct answer {
+	const struct superblock *sb; /* from before */
+	uint64_t nr_marked;
+	uint32_t era;
+};
+
+static void tell(struct tool *tool, const struct answer *answer)
 {
-	uint64_t nr = bits_count(bits, sb->nr_blocks);
+	const struct superblock *sb = answer->sb;
 	char size[HUMAN_SIZE_BYTES];
 
 	if (sb->current_root)
@@ -131,27 +141,49 @@ static void tell(struct tool *tool, const struct superblock *sb, const uint64_t 
 			 tool->path);
 	tool_say(tool,
 		 "%s: %" PRIu64 " of %" PRIu32 " blocks (%s) count as written in era %" PRIu32,
-		 tool->path, nr, sb->nr_blocks,
-		 human_size_rounded(nr * superblock_block_bytes(sb), size), era);
+		 tool->path, answer->nr_marked, sb->nr_blocks,
+		 human_size_rounded(answer->nr_marked * superblock_block_bytes(sb), size),
+		 answer->era);
+}
+
+static void put_answer(struct json *json, const void *ctx)
+{
+	const struct answer *answer = ctx;
+	uint64_t block_size = superblock_block_bytes(answer->sb);
+
+	json_number(json, "current_era", answer->era);
+	json_number(json, "block_size", block_size);
+	json_number(json, "nr_blocks", answer->sb->nr_blocks);
+	json_bool(json, "clean", !answer->sb->current_root);
+	json_number(json, "marked_blocks", answer->nr_marked);
+	json_number(json, "marked_bytes", answer->nr_marked * block_size);
+}
+
+static int print(struct tool *tool, const struct options *options, const struct answer *answer)
+{
+	tell(tool, answer);
+	if (options->json)
+		return document_print(tool, STATUS_OK, put_answer, answer);
+	printf("%" PRIu32 "\n", answer->era);
+	return 0;
 }
 
 static int mark(struct tool *tool, struct blk_dev *dev, const struct options *options)
 {
 	struct superblock sb;
+	struct answer answer = {.sb = &sb};
 	uint64_t *bits;
-	uint32_t era;
 	int r = check(dev, &sb);
 
 	if (!r)
 		r = find_blocks(options, &sb, &bits, &tool->report);
 	if (r)
 		return r;
-	r = era_mark_blocks(dev, bits, &era);
-	if (!r) {
-		tell(tool, &sb, bits, era);
-		printf("%" PRIu32 "\n", era);
-	}
+	r = era_mark_blocks(dev, bits, &answer.era);
+	answer.nr_marked = bits_count(bits, sb.nr_blocks);
 	free(bits);
+	if (!r)
+		r = print(tool, options, &answer);
 	return r;
 }
 
@@ -163,6 +195,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->path;
 	tool->quiet = options->quiet;
+	tool->json.is_wanted = options->json;
 	r = blk_dev_open(&dev, options->path, BLK_WRITE, &tool->report);
 	if (r)
 		return status_of(r);

@@ -45,7 +45,7 @@ asked_untraced() {
 }
 
 @test "the schemas are schemas, and doc/json.md has all that is in them" {
-	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 8 ]
+	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 10 ]
 	schema --sound "$abs_top_srcdir/doc/json.md" "$abs_top_srcdir"/doc/json/*.schema.json
 }
 
@@ -220,12 +220,37 @@ asked_untraced() {
 		"$(era metadata-size --block-size 64k --device-size 1G --unit bytes)" ]
 }
 
+@test "era mark" {
+	echo "0 4096" >list
+	echo "0" >wrong
+	asked mark <<-'EOF'
+		0 --all meta
+		0 -q --ranges list clean
+		1 --ranges wrong meta
+		1 --all damaged
+		3 --all missing
+	EOF
+	described mark
+	[ "$(jq -c '[.clean, .marked_blocks, .marked_bytes]' out/mark.2)" = "[true,1,4096]" ]
+	[ "$(jq .clean out/mark.1)" = false ]
+	[ "$(jq .current_era out/mark.2)" = "$(era check --json clean | jq .live.current_era)" ]
+}
+
+@test "the lines of progress" {
+	era dump -o meta.xml meta
+	era restore -q -i meta.xml -o restored --progress-fd=3 3>progress
+	era restore -q -i - -o restored --progress-fd=3 3>>progress < <(cat meta.xml)
+	[ -s progress ]
+	split -l 1 progress out/progress.
+	described progress
+}
+
 @test "a wrong command line prints nothing" {
 	local command
 	for command in "check --json" "stat --json --map meta" "invalidate --json meta" \
 		"invalidate --json --written-since 1 --device-size 4k meta" \
 		"repair --json -i meta -o meta" "restore --json -i meta.xml" \
-		"format --json --block-size 64k --device-size 0 new" \
+		"format --json --block-size 64k --device-size 0 new" "mark --json meta" \
 		"metadata-size --json --unit k --block-size 64k --device-size 1G" \
 		"ctl --json --prometheus socket stats" "dump --json meta"; do
 		# shellcheck disable=SC2086
@@ -238,7 +263,8 @@ asked_untraced() {
 	cp meta copy
 	era dump -o meta.xml meta
 	for command in "format --force --json --block-size 64k --device-size 1G copy" \
-		"restore --json -i meta.xml -o copy" "restore --json -i copy -o new"; do
+		"restore --json -i meta.xml -o copy" "restore --json -i copy -o new" \
+		"mark --all copy" "mark --json --all copy"; do
 		# shellcheck disable=SC2086
 		status_is 2 era $command 1<>copy
 		cmp copy meta
@@ -261,6 +287,6 @@ asked_untraced() {
 	[ -e "$abs_top_builddir/Makefile" ] || skip_test "needs a build tree"
 	make -s -C "$abs_top_builddir" DESTDIR="$PWD/to" install-dist_docDATA \
 		install-dist_json_docDATA >/dev/null
-	[ "$(find to -name '*.schema.json' | wc -l)" = 8 ]
+	[ "$(find to -name '*.schema.json' | wc -l)" = 10 ]
 	[ "$(find to -name json.md | wc -l)" = 1 ]
 }
