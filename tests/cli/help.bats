@@ -190,10 +190,15 @@ help_says_all_once() {
 }
 
 # The examples of README or a page, without their indent: code blocks in which commands stand behind
-# a prompt, "$ " or "# ", and their output follows.
+# a prompt, "$ " or "# ", and their output follows. Each block begins with no command.
 examples() {
 	awk '
-		/^```/ || /^\.Bd -literal -offset/ || /^\.Ed/ { inside = !inside && !/^\.Ed/; next }
+		/^```/ || /^\.Bd -literal -offset/ || /^\.Ed/ {
+			inside = !inside && !/^\.Ed/
+			if (inside)
+				print "$ "
+			next
+		}
 		inside' "$1"
 }
 
@@ -280,11 +285,14 @@ example_files() {
 	[ "$nr_examples" -gt 20 ]
 }
 
-@test "the examples of README print what it says" {
+@test "the examples of README and of doc/commands.md print what they say" {
 	example_files
 	rm meta damaged
 	examples_are_real "$abs_top_srcdir/README.md"
-	[ "$nr_examples" -gt 8 ]
+	[ "$nr_examples" -gt 2 ]
+	rm meta
+	examples_are_real "$abs_top_srcdir/doc/commands.md"
+	[ "$nr_examples" -gt 12 ]
 }
 
 @test "-h and --help print the same help" {

@@ -223,10 +223,31 @@ install_data() {
 	install_data
 	docs=$(dirname "$(find root -name tutorial.md)")
 	links "$docs"/*.md
+	fails grep -n '](doc/' "$docs/README.md"
 	for file in $(sed -En 's/^\.Pa ([a-z]+\.md|systemd)( .*)?$/\1/p' man/*.[1-8]); do
 		[ -e "$docs/$file" ] || { echo "$file"; false; }
 	done
 	fails grep -rnE '^\.Pa .*(doc|tests)/' man
 	rm "$docs/format.md"
 	fails links "$docs"/*.md
+}
+
+# They are as era stat draws them, though not always to the last number: what they are made of may
+# have changed since.
+@test "the pictures of the README can be made anew" {
+	local name
+	need python3
+	need xmllint
+	need_ours era
+	"$abs_top_srcdir/scripts/pictures" "$(command -v era)" .
+	for name in map stat; do
+		xmllint --noout "$name.svg" "$abs_top_srcdir/doc/$name.svg"
+		[ "$(wc -c <"$abs_top_srcdir/doc/$name.svg")" -lt 60000 ]
+		[ "$(xmllint --xpath 'string(/*/@width)' "$name.svg")" \
+			= "$(xmllint --xpath 'string(/*/@width)' "$abs_top_srcdir/doc/$name.svg")" ]
+	done
+	grep -q '>1 character: 1 MiB, by its newest era; higher: more of it<' map.svg
+	[ "$(grep -c '<rect .*fill="#fde737"' map.svg)" -gt 3 ]
+	grep -q '>era 60<' stat.svg
+	fails "$abs_top_srcdir/scripts/pictures" false .
 }
