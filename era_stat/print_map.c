@@ -156,6 +156,14 @@ static void flow_next(struct flow *flow, unsigned width, const char *space)
 #define LEGEND_SPACE "  "
 #define SWATCH_WIDTH 2u /* with the blank after it */
 
+static void print_cell_alone(struct sink *sink, const struct answer *answer,
+			     const struct cell *cell)
+{
+	begin_cell(sink, answer, cell);
+	print_cell(sink, answer, cell);
+	end_colour(sink, answer);
+}
+
 static void print_legend(struct sink *sink, const struct answer *answer)
 {
 	struct flow flow = flow_begin(sink, answer);
@@ -169,10 +177,12 @@ static void print_legend(struct sink *sink, const struct answer *answer)
 		sink_printf(sink, " %s", name);
 	}
 	flow_next(&flow, SWATCH_WIDTH + (unsigned)strlen("never"), LEGEND_SPACE);
-	sink_printf(sink, "%s never", shades[answer->terminal.utf8][0]);
+	print_cell_alone(sink, answer, &(struct cell){.age = AGE_NEVER});
+	sink_printf(sink, " never");
 	if (answer->ages.nr_unknown) {
 		flow_next(&flow, SWATCH_WIDTH + (unsigned)strlen("unknown"), LEGEND_SPACE);
-		sink_printf(sink, "? unknown");
+		print_cell_alone(sink, answer, &(struct cell){.has_unknown = true});
+		sink_printf(sink, " unknown");
 	}
 	sink_printf(sink, "\n");
 }
