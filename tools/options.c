@@ -219,7 +219,7 @@ static void check_all(struct parse *parse)
 
 	if (table->takes_device && !*(const char **)parse->options)
 		options_error("no %s given", table->device ? table->device : "metadata device");
-	if (table->word && !parse->has_word)
+	if (table->word && !table->word_is_optional && !parse->has_word)
 		options_error("no %s given", table->word->name);
 	for (size_t i = 0; i < table->nr_rows; i++)
 		if (table->rows[i].required && !parse->given[i])

@@ -49,8 +49,10 @@ struct option_table {
 	bool takes_device;  /* requires one argument that is not an option: it goes to path */
 	const char *device; /* its name; NULL: a metadata device */
 	bool takes_stdin;   /* '-' is standard input, see tools/input.h */
-	/* May be NULL: one more argument, which is required, of form OPTION_CHOICE. */
+	/* May be NULL: one more argument, of form OPTION_CHOICE or OPTION_TEXT.  It is required,
+	 * unless `check` decides that. */
 	const struct option_row *word;
+	bool word_is_optional;
 	/* With word: offset of a struct option_devices that gets all arguments but the last one;
 	 * path is the first of them.  0: there is one device. */
 	size_t devices;

@@ -19,6 +19,7 @@ struct program {
 	enum exit_status (*run)(struct tool *tool, void *options);
 };
 
+extern const struct program program_apply;
 extern const struct program program_check;
 extern const struct program program_ctl;
 extern const struct program program_dump;

@@ -32,6 +32,9 @@
 #define NEXT_STOP_WRITER "stop what writes to them, and read them again"
 #define NEXT_READ_AGAIN "take another, and hold it until the end"
 
+/* A delta that does not belong on a backup. */
+#define NEXT_OTHER_DELTA "apply the delta that starts from it, or take a full backup"
+
 /* A cache. */
 #define NEXT_DUMP_CACHE "dump them again, or leave out --cache-mappings"
 

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "copy/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/io.h"
+#include "block/loop.h"
+
+#define CREATE_MODE 0666
+#define ZERO_BYTES (1u << 20)
+#define ZEROOUT_BYTES (UINT64_C(1) << 28) /* of one call, which no signal ends */
+#define ZEROOUT_ALIGN UINT64_C(4096)
+
+static int fd_read(struct copy_target *target, void *data, size_t len, uint64_t at)
+{
+	return io_read_at(target->fd, data, len, (off_t)at);
+}
+
+static int fd_write(struct copy_target *target, const void *data, size_t len, uint64_t at)
+{
+	return io_write_at(target->fd, data, len, (off_t)at);
+}
+
+static int write_zeroes(struct copy_target *target, uint64_t at, uint64_t len)
+{
+	size_t size = (size_t)min_u64(len, ZERO_BYTES);
+	void *zeroes = len ? calloc(1, size) : NULL;
+	int error = zeroes || !len ? 0 : ENOMEM;
+
+	for (uint64_t done = 0; done < len && !error; done += size) {
+		size = (size_t)min_u64(size, len - done);
+		error = fd_write(target, zeroes, size, at + done);
+	}
+	free(zeroes);
+	return error;
+}
+
+static bool is_not_supported(int error)
+{
+	return error == EOPNOTSUPP || error == ENOTTY || error == EINVAL || error == ENOSYS;
+}
+
+static int punch(struct copy_target *target, uint64_t at, uint64_t len)
+{
+	if (!fallocate(target->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+		       (off_t)len))
+		return 0;
+	return errno;
+}
+
+static int zeroout(struct copy_target *target, uint64_t at, uint64_t len)
+{
+	while (len) {
+		uint64_t part = min_u64(len, ZEROOUT_BYTES);
+		uint64_t range[2] = {at, part};
+
+		if (ioctl(target->fd, BLKZEROOUT, range))
+			return errno;
+		at += part;
+		len -= part;
+	}
+	return 0;
+}
+
+/* On a device, only whole blocks of any that there may be. */
+static int zero_whole(struct copy_target *target, uint64_t at, uint64_t len)
+{
+	int error = EOPNOTSUPP;
+
+	if (!len)
+		return 0;
+	if (target->can_punch)
+		error = target->is_device ? zeroout(target, at, len) : punch(target, at, len);
+	if (!is_not_supported(error))
+		return error;
+	target->can_punch = false;
+	return write_zeroes(target, at, len);
+}
+
+static int fd_zero(struct copy_target *target, uint64_t at, uint64_t len)
+{
+	uint64_t align = target->is_device ? ZEROOUT_ALIGN : 1;
+	uint64_t head = min_u64((align - at % align) % align, len);
+	uint64_t tail = (len - head) % align;
+	int error = write_zeroes(target, at, head);
+
+	if (!error)
+		error = zero_whole(target, at + head, len - head - tail);
+	return error ? error : write_zeroes(target, at + len - tail, tail);
+}
+
+static int fd_set_size(struct copy_target *target, uint64_t size)
+{
+	return ftruncate(target->fd, (off_t)size) ? errno : 0;
+}
+
+static int fd_flush(struct copy_target *target)
+{
+	return fsync(target->fd) ? errno : 0;
+}
+
+static const struct copy_target_ops fd_ops = {fd_read, fd_write, fd_zero, fd_set_size, fd_flush};
+
+static int fail(const struct copy_target *target, const char *what)
+{
+	return report_errno(target->rep, target->path, what);
+}
+
+static int busy(const struct copy_target *target)
+{
+	return report_fail(target->rep, ERA_SYS, "%s: is in use", target->path);
+}
+
+static short lock_type(enum target_access access)
+{
+	return access == TARGET_WRITE ? F_WRLCK : F_RDLCK;
+}
+
+static int lock_file(struct copy_target *target, enum target_access access)
+{
+	struct flock lock = {.l_type = lock_type(access), .l_whence = SEEK_SET};
+
+	if (!fcntl(target->fd, F_OFD_SETLK, &lock))
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? busy(target) : fail(target, "cannot lock");
+}
+
+static int lock(struct copy_target *target, const struct stat *st, enum target_access access)
+{
+	int r;
+
+	if (target->is_device)
+		return loop_file_is_locked(target->fd, st, lock_type(access)) ? busy(target) : 0;
+	r = lock_file(target, access);
+	return !r && loop_find_use(st) != LOOP_UNUSED ? busy(target) : r;
+}
+
+static int find_size(struct copy_target *target, const struct stat *st)
+{
+	target->size = (uint64_t)st->st_size;
+	if (target->is_device && ioctl(target->fd, BLKGETSIZE64, &target->size))
+		return fail(target, "cannot find its size");
+	return 0;
+}
+
+static int open_existing(struct copy_target *target, enum target_access access)
+{
+	int flags = (access == TARGET_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
+	struct stat st;
+	int r;
+
+	target->exists = true;
+	target->fd = open(target->path, flags | (target->is_device ? O_EXCL : 0));
+	if (target->fd < 0 && errno == EBUSY)
+		return busy(target);
+	if (target->fd < 0 || fstat(target->fd, &st))
+		return fail(target, "cannot open");
+	if (S_ISBLK(st.st_mode) != target->is_device || S_ISREG(st.st_mode) == target->is_device)
+		return report_fail(target->rep, ERA_SYS, "%s: changed while it was being opened",
+				   target->path);
+	r = lock(target, &st, access);
+	return r ? r : find_size(target, &st);
+}
+
+/* The type is looked at first, since opening a FIFO may wait for ever. */
+int target_open(struct copy_target *target, const char *path, enum target_access access,
+		const struct report *rep)
+{
+	struct stat st;
+
+	*target = (struct copy_target){.ops = &fd_ops,
+				       .path = path,
+				       .rep = rep,
+				       .fd = -1,
+				       .can_punch = true};
+	if (stat(path, &st))
+		return errno == ENOENT ? 0 : fail(target, "cannot open");
+	target->is_device = S_ISBLK(st.st_mode);
+	if (!target->is_device && !S_ISREG(st.st_mode))
+		return report_fail(rep, ERA_SYS, "%s: Not a block device or regular file", path);
+	return open_existing(target, access);
+}
+
+int target_create(struct copy_target *target)
+{
+	target->fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
+	if (target->fd < 0)
+		return fail(target, "cannot create");
+	target->exists = true;
+	return lock_file(target, TARGET_WRITE);
+}
+
+void target_close(struct copy_target *target)
+{
+	if (target->ops && target->fd >= 0)
+		close(target->fd);
+	*target = (struct copy_target){.fd = -1};
+}
+
+static bool is_no_space(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+static int fail_range(const struct copy_target *target, int error, const char *what, uint64_t at,
+		      uint64_t len)
+{
+	char text[100];
+
+	errno = error;
+	snprintf(text, sizeof(text), "cannot %s %" PRIu64 " bytes at byte %" PRIu64, what, len, at);
+	fail(target, text);
+	return is_no_space(error) ? ERA_NO_SPACE : ERA_SYS;
+}
+
+int target_set_limit(struct copy_target *target, uint64_t size)
+{
+	int error;
+
+	if (target->is_device && size > target->size)
+		return report_fail(target->rep, ERA_SYS,
+				   "%s: is too small: found %" PRIu64 " bytes, wanted %" PRIu64,
+				   target->path, target->size, size);
+	target->limit = size;
+	if (size <= target->size)
+		return 0;
+	error = target->ops->set_size(target, size);
+	if (error)
+		return fail_range(target, error, "add", target->size, size - target->size);
+	target->size = size;
+	return 0;
+}
+
+int target_cut(struct copy_target *target)
+{
+	if (target->is_device || target->size <= target->limit)
+		return 0;
+	errno = target->ops->set_size(target, target->limit);
+	if (errno)
+		return fail(target, "cannot set its size");
+	target->size = target->limit;
+	return 0;
+}
+
+static bool is_inside(uint64_t limit, uint64_t at, uint64_t len)
+{
+	return at <= limit && len <= limit - at;
+}
+
+int target_read(struct copy_target *target, void *data, size_t len, uint64_t at)
+{
+	int error =
+		is_inside(target->size, at, len) ? target->ops->read(target, data, len, at) : EIO;
+
+	return error ? fail_range(target, error, "read", at, len) : 0;
+}
+
+int target_write(struct copy_target *target, const void *data, size_t len, uint64_t at)
+{
+	int error =
+		is_inside(target->limit, at, len) ? target->ops->write(target, data, len, at) : EIO;
+
+	return error ? fail_range(target, error, "write", at, len) : 0;
+}
+
+int target_zero(struct copy_target *target, uint64_t at, uint64_t len)
+{
+	int error = is_inside(target->limit, at, len) ? target->ops->zero(target, at, len) : EIO;
+
+	return error ? fail_range(target, error, "zero", at, len) : 0;
+}
+
+int target_flush(struct copy_target *target)
+{
+	errno = target->ops->flush(target);
+	if (!errno && !target->is_device)
+		errno = io_flush_directory(target->path);
+	return errno ? fail(target, "cannot flush") : 0;
+}

@@ -1,0 +1,250 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# era apply: a delta on the right TARGET makes the next backup of it, and any other TARGET is
+# refused and left as it was. mkdelta makes the deltas, of what three disks differ in.
+
+load ../lib/common
+load ../lib/cases
+
+name() {
+	local id
+	printf -v id "%02x" "$1"
+	printf "era-%d-" "$1"
+	printf "$id%.0s" {1..16}
+}
+
+# disk1 to disk3: one block more, one less, zeroes, a size that is no multiple of anything; disk3
+# has grown.
+setup_file() {
+	need_ours era_apply mkdelta
+	cd "$BATS_FILE_TMPDIR"
+	head -c 1000000 /dev/urandom >disk1
+	truncate -s 2000100 disk1
+	cp disk1 disk2
+	printf x | dd of=disk2 bs=1 seek=300000 conv=notrunc status=none
+	printf x | dd of=disk2 bs=1 seek=1900000 conv=notrunc status=none
+	dd if=/dev/zero of=disk2 bs=65536 count=2 seek=6 conv=notrunc status=none
+	cp disk2 disk3
+	head -c 70000 /dev/urandom | dd of=disk3 bs=65536 seek=6 conv=notrunc status=none
+	truncate -s 2500000 disk3
+	printf x | dd of=disk3 bs=1 seek=2499999 conv=notrunc status=none
+	mkdelta - 1 - disk1 >full1
+	mkdelta - 2 - disk2 >full2
+	mkdelta 1 2 disk1 disk2 >d12
+	mkdelta 2 3 disk2 disk3 >d23
+	mkdelta 3 4 disk3 disk1 >d34
+	era_apply -q full1 backup1
+	cp backup1 backup2
+	cp backup1.era backup2.era
+	era_apply -q d12 backup2
+}
+
+setup() {
+	scratch
+	ln -s "$BATS_FILE_TMPDIR"/{disk[123],full[12],d??} .
+	take backup1 T
+}
+
+# take BACKUP TARGET: a copy, with its state.
+take() {
+	cp "$BATS_FILE_TMPDIR/$1" "$2"
+	cp "$BATS_FILE_TMPDIR/$1.era" "$2.era"
+}
+
+# refused STATUS TEXT ARGUMENT...: and T and its state are what they were, and nothing is left.
+refused() {
+	local status=$1 text=$2
+	shift 2
+	rm -rf before
+	mkdir before
+	cp -p T* before
+	status_is "$status" era_apply "$@" || return
+	grep -q "$text" "$stderr" || { cat "$stderr"; return 1; }
+	for file in T*; do
+		cmp "$file" "before/$file" || return
+	done
+	[ "$(ls -d T*)" = "$(cd before && ls -d T*)" ]
+}
+
+@test "a full backup, and two deltas" {
+	era_apply full1 new
+	cmp new disk1
+	era_apply d12 new
+	cmp new disk2
+	era_apply d23 new
+	cmp new disk3
+	era_apply d34 new
+	cmp new disk1
+	[ "$(ls new*)" = "new
+new.era" ]
+}
+
+@test "from a pipe, and compressed" {
+	cat d12 | era_apply - T
+	cmp T disk2
+	gzip -c d23 | era_apply - T
+	cmp T disk3
+	gzip -c d34 >d34.gz
+	era_apply d34.gz T
+	cmp T disk1
+	take backup1 T
+	cat d12 | era_apply --no-stage - T
+	cmp T disk2
+	[ ! -e T.delta ]
+}
+
+@test "zeroes are holes" {
+	era_apply -q full1 new
+	[ "$(stat -c %b new)" -lt $((1100000 / 512)) ]
+	head -c 2000100 /dev/urandom >disk
+	mkdelta - 5 - disk >full
+	mkdelta 5 6 disk disk1 >d
+	era_apply -q full dense
+	era_apply -q d dense
+	cmp dense disk1
+	[ "$(stat -c %b dense)" -lt $((1100000 / 512)) ]
+}
+
+@test "applied twice" {
+	era_apply d12 T
+	cp T.era state
+	era_apply d12 T 2>said
+	grep -q "T: is already $(name 2)" said
+	cmp T disk2
+	cmp T.era state
+	cat d12 | era_apply - T
+	cat full2 | era_apply - T
+	cmp T.era state
+	[ ! -e T.delta ]
+}
+
+@test "another base is refused" {
+	refused 4 "wrong base: found $(name 1), wanted $(name 2)" d23 T
+	era_apply -q d12 T
+	refused 4 "wrong base: found $(name 2), wanted $(name 3)" d34 T
+	mkdelta 1 7 disk1 disk3 >d17
+	refused 4 "wrong base: found $(name 2), wanted $(name 1)" d17 T
+	cat d17 | refused 4 "wrong base" - T
+	refused 4 "wrong base" --force d17 T
+}
+
+@test "a TARGET that was changed is refused" {
+	era_apply -q d12 T
+	# in what was written last
+	printf y | dd of=T bs=1 seek=300000 conv=notrunc status=none
+	refused 4 "T: was changed since it was made, or is another backup: it differs at byte" d23 T
+	refused 4 "T: was changed" d12 T
+	cat d23 | refused 4 "T: was changed" - T
+	cat d23 | refused 4 "T: was changed" --no-stage - T
+	status_is 4 era_apply --print-state T
+}
+
+@test "an older TARGET, and another one, are refused" {
+	take backup2 T
+	cp "$BATS_FILE_TMPDIR/backup1" T
+	refused 4 "T: was changed" d23 T
+	# they were swapped, but not their states
+	head -c 2000100 /dev/urandom >other
+	mkdelta - 9 - other >full9
+	era_apply -q full9 S
+	take backup2 T
+	mv T hold
+	mv S T
+	mv hold S
+	refused 4 "T: was changed" d23 T
+	# an older one with its state
+	take backup1 T
+	refused 4 "wrong base" d23 T
+}
+
+@test "a TARGET of another size is refused" {
+	truncate -s 2000000 T
+	refused 4 "its size is not that of the backup: found 2000000 bytes, wanted 2000100" d12 T
+	truncate -s 2000101 T
+	refused 4 "its size is not that of the backup" d12 T
+	# the delta says another size than the state
+	truncate -s 2000100 T
+	truncate -s 2000000 disk
+	mkdelta 1 2 disk disk2 >d
+	refused 4 "its size is not that of the delta's base" d T
+}
+
+@test "a TARGET without a state is refused" {
+	rm T.era
+	refused 4 "T: has no state that says which backup it is" d12 T
+	refused 4 "T: has no state: it is no backup" full2 T
+	era_apply --force full2 T
+	cmp T disk2
+	status_is 4 era_apply d12 nothing
+	[ -z "$(find . -name "nothing*")" ]
+	: >empty
+	era_apply full1 empty
+	cmp empty disk1
+}
+
+@test "a full backup of another origin is refused" {
+	MKDELTA_ORIGIN=another mkdelta - 8 - disk2 >full8
+	refused 4 "T: is a backup of another origin: found test, wanted another" full8 T
+	cat full8 | refused 4 "T: is a backup of another origin" - T
+	era_apply --force full8 T
+	cmp T disk2
+	take backup1 T
+	era_apply full2 T
+	cmp T disk2
+}
+
+@test "a damaged state is refused" {
+	sed -i 's/^size .*/size 2000101/' T.era
+	refused 1 "T.era: state of a backup: its checksum is wrong" d12 T
+	refused 1 "its checksum is wrong" full2 T
+	refused 4 "T: has no state" --force d12 T
+	echo other >T.era
+	refused 1 "this is none" d12 T
+	era_apply --force full2 T
+	cmp T disk2
+	status_is 0 era_apply --print-state T >state
+	cmp state T.era
+}
+
+@test "a delta without a checksum" {
+	# the trailer has 40 bytes, "test" and the checksum
+	head -c -48 d12 >without
+	refused 1 "ends without a checksum" without T
+	cat without | refused 1 "ends without a checksum" - T
+	era_apply --no-checksum without T
+	cmp T disk2
+}
+
+@test "a dry run changes nothing" {
+	refused 0 "T: would become $(name 2): 128 KiB of data and 128 KiB of zeroes" -n d12 T
+	cat d12 | refused 0 "T: would become $(name 2)" -n - T
+	refused 4 "wrong base" -n d23 T
+	era_apply -n full1 new
+	[ -z "$(find . -name "new*")" ]
+}
+
+@test "JSON" {
+	need jq
+	[ "$(era_apply --json -n d12 T | jq -c .)" = "{\"path\":\"T\",\"result\":\"applied\",\"dry_run\":true,\"from\":\"$(name 1)\",\"to\":\"$(name 2)\",\"bytes\":2000100,\"data_bytes\":131072,\"zero_bytes\":131072}" ]
+	era_apply --print-state --json T | jq -e ".base == \"$(name 1)\" and .era_to_remember == 1 and
+		.bytes == 2000100 and .block_size == 65536 and .origin == \"test\" and
+		.witness == false and .applying == null"
+	era_apply --json full1 new | jq -e '.from == null and .result == "applied"'
+	era_apply --json full1 new | jq -e '.result == "already-applied"'
+}
+
+@test "a state elsewhere" {
+	mkdir states
+	era_apply --state states/new full1 new
+	[ "$(ls states)" = new ]
+	[ ! -e new.era ]
+	cat d12 | era_apply --state states/new - new
+	cmp new disk2
+	[ "$(ls states)" = new ]
+}
+
+@test "a TARGET in use is refused" {
+	status_is 3 ofdlock read T era_apply d12 T
+	grep -q "T: is in use" "$stderr"
+}
