@@ -226,7 +226,7 @@ static int make(struct target *target, const struct options *options)
 }
 
 /* The reply to witness is in the file. */
-static enum exit_status print(const struct target *target, const struct options *options)
+static enum exit_status print(struct target *target, const struct options *options)
 {
 	if (options->json)
 		return reply_print_json(target->tool, requests[options->request],

@@ -172,7 +172,7 @@ static int mark(struct tool *tool, struct blk_dev *dev, const struct options *op
 {
 	struct superblock sb;
 	struct answer answer = {.sb = &sb};
-	uint64_t *bits;
+	uint64_t *bits = NULL;
 	int r = check(dev, &sb);
 
 	if (!r)

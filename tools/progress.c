@@ -35,6 +35,8 @@ static const struct {
 	[PROGRESS_READ] = {"reading metadata", "read"},
 	[PROGRESS_READ_CACHE] = {"reading cache metadata", "read-cache"},
 	[PROGRESS_READ_XML] = {"reading XML", "read-xml"},
+	[PROGRESS_READ_DELTA] = {"reading the delta", "read-delta"},
+	[PROGRESS_APPLY] = {"applying the delta", "apply"},
 	[PROGRESS_BUILD] = {"building metadata", "build"},
 	[PROGRESS_WRITE] = {"writing metadata", "write"},
 };

@@ -38,7 +38,7 @@ struct apply {
 	struct replacement stage; /* while it is written */
 	off_t staged;
 	uint32_t checksum; /* of the first reading */
-	uint64_t passes, pass;
+	uint64_t pass;
 	struct samples_touched touched;
 	struct delta_facts facts;
 	bool has_facts;
@@ -234,10 +234,9 @@ static int check_facts(struct apply *a)
 
 static void show_progress(const struct apply *a)
 {
-	uint64_t size = a->source.size;
+	enum progress_step step = a->pass ? PROGRESS_APPLY : PROGRESS_READ_DELTA;
 
-	if (size)
-		report_progress(a->rep, a->pass * size + a->source.done, a->passes * size);
+	report_progress(a->rep, step, a->source.done, a->source.size);
 }
 
 static int stage_write(void *ctx, const void *data, size_t size)
@@ -520,7 +519,6 @@ static int run(struct apply *a)
 	a->streams = is_stream(a->from);
 	a->stages = a->streams && !a->task->no_stage && !a->task->dry_run;
 	a->is_staged = !a->streams && is_staging_file(a);
-	a->passes = a->task->dry_run ? 1 : 2;
 	r = open_stage(a);
 	if (!r)
 		r = open_reader(a, a->stages ? &tee : NULL);

@@ -2,13 +2,15 @@
 /*
  * Makes calls of the C library fail, for a program that has it in LD_PRELOAD:
  *
- *	FAULT=CALL:NTH:HOW	from the environment; HOW is the number of an errno, "short", or
- *				"nothing"; with a "+" behind it all calls from the NTH on fail
+ *	FAULT=CALL:NTH:HOW	from the environment; HOW is the number of an errno, "short",
+ *				"nothing" or "kill"; with a "+" behind it all calls from the NTH on
+ *				fail
  *	FAULT_LOG=FILE		the name of a call that was made to fail is appended
  *
  * The NTH call of that name fails, or transfers half of what it should. With NTH 0 it is all that
  * are short; or, with an errno, every second one that fails. With "nothing" a write is said to have
- * written nothing. "memory" stands for malloc() and its kin, and open for all that open.
+ * written nothing; with "kill" the process is killed before the call. "memory" stands for malloc()
+ * and its kin, and open for all that open.
  *
  * FAULT_TRACE=FILE: what is done to files is appended, a line a call; with FAULT_TRACE_READS=1
  * what is read at some place, too.
@@ -19,6 +21,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,7 +37,7 @@
 static char fault_call[32];
 static unsigned long fault_nth, nr_calls;
 static int fault_error;
-static bool fault_short, fault_nothing, fault_goes_on, no_tmpfile, trace_reads;
+static bool fault_short, fault_nothing, fault_kills, fault_goes_on, no_tmpfile, trace_reads;
 static const char *log_path, *trace_path;
 
 static void append(const char *path, const char *text)
@@ -62,6 +65,7 @@ __attribute__((constructor)) static void start(void)
 	how[strcspn(how, "+")] = '\0';
 	fault_short = !strcmp(how, "short");
 	fault_nothing = !strcmp(how, "nothing");
+	fault_kills = !strcmp(how, "kill");
 	fault_error = atoi(how);
 	alarm(PATIENCE);
 }
@@ -82,6 +86,8 @@ static bool strikes(const char *call)
 	struck = is_hit(__atomic_add_fetch(&nr_calls, 1, __ATOMIC_RELAXED));
 	if (struck && log_path)
 		append(log_path, call);
+	if (struck && fault_kills)
+		kill(getpid(), SIGKILL);
 	if (struck)
 		errno = fault_error;
 	return struck;
@@ -140,6 +146,8 @@ PLAIN(int, -1, fstat, "stat", (int fd, struct stat *st), (fd, st))
 PLAIN(int, -1, mkostemp, "open", (char *path, int flags), (path, flags))
 PLAIN(off_t, -1, lseek, "lseek", (int fd, off_t at, int whence), (fd, at, whence))
 PLAIN(int, -1, ftruncate, "ftruncate", (int fd, off_t size), (fd, size))
+PLAIN(int, -1, fallocate, "fallocate", (int fd, int mode, off_t at, off_t len), (fd, mode, at, len))
+PLAIN(int, -1, unlink, "unlink", (const char *path), (path))
 PLAIN(int, -1, dup, "dup", (int fd), (fd))
 PLAIN(int, -1, fchmod, "fchmod", (int fd, mode_t mode), (fd, mode))
 PLAIN(int, -1, fchown, "fchown", (int fd, uid_t user, gid_t group), (fd, user, group))
