@@ -627,8 +627,8 @@ static int apply_with(const struct apply_task *task, struct copy_target *target,
 
 static int open_target(const struct apply_task *task, struct copy_target *target)
 {
-	int r = target_open(target, task->target, task->dry_run ? TARGET_READ : TARGET_WRITE,
-			    task->rep);
+	int r = copy_target_open(target, task->target, task->dry_run ? TARGET_READ : TARGET_WRITE,
+				 task->rep);
 
 	return r || !target->is_device || task->state ? r : refuse_device(task);
 }
@@ -644,7 +644,7 @@ int apply_delta(const struct apply_task *task, struct apply_result *result)
 	r = open_target(task, &target);
 	if (!r)
 		r = apply_with(task, &target, state, result);
-	target_close(&target);
+	copy_target_close(&target);
 	free(state);
 	return r;
 }
@@ -659,6 +659,6 @@ int apply_examine(const struct apply_task *task, struct backup_state *state)
 		r = load(task, state);
 	if (!r)
 		r = compare_state(task, &target, state);
-	target_close(&target);
+	copy_target_close(&target);
 	return r;
 }

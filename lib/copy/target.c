@@ -172,8 +172,8 @@ static int open_existing(struct copy_target *target, enum target_access access)
 }
 
 /* The type is looked at first, since opening a FIFO may wait for ever. */
-int target_open(struct copy_target *target, const char *path, enum target_access access,
-		const struct report *rep)
+int copy_target_open(struct copy_target *target, const char *path, enum target_access access,
+		     const struct report *rep)
 {
 	struct stat st;
 
@@ -199,7 +199,7 @@ int target_create(struct copy_target *target)
 	return lock_file(target, TARGET_WRITE);
 }
 
-void target_close(struct copy_target *target)
+void copy_target_close(struct copy_target *target)
 {
 	if (target->ops && target->fd >= 0)
 		close(target->fd);

@@ -46,14 +46,14 @@ enum target_access {
 
 /* Opens what is at path; if there is nothing, exists is false, and size 0.  All calls report
  * errors, and return 0 or ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
-int target_open(struct copy_target *target, const char *path, enum target_access access,
-		const struct report *rep) must_check;
+int copy_target_open(struct copy_target *target, const char *path, enum target_access access,
+		     const struct report *rep) must_check;
 
 /* Creates the file that did not exist; an error if one has appeared meanwhile. */
 int target_create(struct copy_target *target) must_check;
 
 /* Also of one that could not be opened, and a zeroed one. */
-void target_close(struct copy_target *target);
+void copy_target_close(struct copy_target *target);
 
 /* From now on only the first `size` bytes may be written.  A file that is smaller grows; a device
  * that is smaller is an error. */
