@@ -84,7 +84,7 @@ function_of() {
 	refused era_ target/engine/engine.h
 	refused era_ pdata/btree.h
 	refused era_ ondisk/era_disk.h
-	refused era_ live/live.h
+	refused era_ pdata/txn.h
 	refused era metadata/view.h
 	refused era era_ctl/peer.h
 	refused target pdata/btree.h
