@@ -197,7 +197,7 @@ links() {
 
 @test "the documents of the source tree lead to files and headings that are there" {
 	cd "$abs_top_srcdir"
-	links ./*.md doc/*.md tests/README.md
+	links ./*.md doc/*.md python/README.md tests/README.md
 	mkdir "$BATS_TEST_TMPDIR/doc"
 	cp ./*.md "$BATS_TEST_TMPDIR"
 	cp doc/*.md "$BATS_TEST_TMPDIR/doc"
