@@ -40,7 +40,7 @@ lint() {
 heads() {
 	local page
 	for page in man/*.[1-8]; do
-		groff -T utf8 -mandoc -P -c "$page" 2>/dev/null | head -n 1
+		groff -T utf8 -mandoc -P -c "$page" 2>/dev/null | awk 'NF && !n++'
 	done >found
 	[ "$(grep -c "Manual" found)" = "$(printf '%s\n' man/*.[1-8] | wc -l)" ] || return
 	fails grep BSD found
@@ -201,6 +201,7 @@ links() {
 	mkdir "$BATS_TEST_TMPDIR/doc"
 	cp ./*.md "$BATS_TEST_TMPDIR"
 	cp doc/*.md "$BATS_TEST_TMPDIR/doc"
+	chmod -R u+w "$BATS_TEST_TMPDIR"
 	cd "$BATS_TEST_TMPDIR"
 	links doc/*.md
 	sed -i 's/(#the-barrier)/(#the-barriers)/' doc/tutorial.md
