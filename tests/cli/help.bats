@@ -295,6 +295,16 @@ example_files() {
 	[ "$nr_examples" -gt 12 ]
 }
 
+@test "doc/commands.md has every command" {
+	local program
+	for program in "${commands[@]}"; do
+		grep -q "^\*\*$program\*\* " "$abs_top_srcdir/doc/commands.md" || {
+			echo "$program"
+			false
+		}
+	done
+}
+
 @test "-h and --help print the same help" {
 	each help_is_help
 }
