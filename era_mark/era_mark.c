@@ -77,14 +77,13 @@ static const struct option_table table = {
 
 static uint64_t units_of_block(const struct options *options, const struct superblock *sb)
 {
-	switch ((enum unit)options->unit) {
-	case UNIT_BLOCKS:
-		return 1;
-	case UNIT_SECTORS:
-		return sb->data_block_size;
-	default:
-		return superblock_block_bytes(sb);
-	}
+	const uint64_t units[] = {
+		[UNIT_BYTES] = superblock_block_bytes(sb),
+		[UNIT_SECTORS] = sb->data_block_size,
+		[UNIT_BLOCKS] = 1,
+	};
+
+	return units[options->unit];
 }
 
 static int find_blocks(const struct options *options, const struct superblock *sb, uint64_t **bits,
