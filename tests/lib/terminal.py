@@ -5,9 +5,9 @@ terminal.py [-b] [-i] [-s] [-t] FEED WIDTH... -- COMMAND...
 
 Runs a command with standard error on a terminal, and prints what a person sees there: for each
 WIDTH the row at which the command's progress is drawn in a terminal of so many columns, and after
-"----" all rows that are left when it has ended, then its status.  Standard input is a pipe: FEED
-comes through it in pieces, one for each width and one before, the next only when the command has
-drawn something.  Standard output is a file, "stdout".
+"----" all rows that are left when it has ended, its status, and how often a line was cleared.
+Standard input is a pipe: FEED comes through it in pieces, one for each width and one more, the next
+only when the command has drawn something.  Standard output is a file, "stdout".
 
     -b  the command is in the terminal's background
     -i  it gets SIGINT, instead of the last piece
@@ -39,6 +39,7 @@ class Screen:
         self.width = 80
         self.rows = [""]
         self.column = 0
+        self.nr_cleared = 0
 
     def put(self, text):
         for piece in re.findall(r"\x1b\[K|.|\n", text):
@@ -49,6 +50,7 @@ class Screen:
                 self.column = 0
             elif piece == "\x1b[K":
                 self.rows[-1] = self.rows[-1][: self.column]
+                self.nr_cleared += 1
             else:
                 if self.column == self.width:
                     self.put("\r\n")
@@ -131,6 +133,7 @@ def main():
     print("----")
     print("\n".join(screen.rows))
     print("status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    print("cleared", screen.nr_cleared)
 
 
 main()
