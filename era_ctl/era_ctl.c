@@ -61,9 +61,6 @@ static const struct option_row rows[] = {
 	 .help = "With snapshot: freeze the filesystem on MOUNT meanwhile",
 	 .form = OPTION_TEXT,
 	 .value = offsetof(struct options, freeze)},
-	{.name = "json",
-	 .help = "Print the reply as JSON",
-	 .value = offsetof(struct options, json)},
 };
 
 static const struct option_row request_row = {

@@ -25,7 +25,7 @@ schema_of() {
 }
 
 # document STATUS COMMAND ARGUMENT...: era COMMAND --json prints a document that has this status,
-# and one of its messages if it has an error; the document goes to out/COMMAND.N.
+# and one of its messages if it has an error; it goes to out/COMMAND.N, whose name is in $printed.
 document() {
 	local status=$1 command=$2 n file
 	shift 2
@@ -33,6 +33,7 @@ document() {
 		file=out/$command.$n
 		[ -e "$file" ] || break
 	done
+	printed=$file
 	status_is "$status" era "$command" --json "$@" >"$file" || return
 	grep -q "\"exit_status\":$status,\"error\":" "$file" || wrong_document "$@" || return
 	[ "$(grep -c '"error":null}$' "$file")" = 1 ] ||

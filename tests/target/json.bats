@@ -48,13 +48,12 @@ not_understood() {
 	local status
 	target_start file disk "${fresh[@]}" era-metadata=meta era-socket=ctl era-cow=cow
 	for request in status table stats checkpoint take_metadata_snap status freeze thaw \
-		drop_metadata_snap; do
+		drop_metadata_snap barrier resume; do
 		document 0 ctl ctl "$request"
 	done
 	document 0 ctl -o witness ctl witness
-	document 0 ctl ctl barrier
 	document 0 ctl ctl snapshot -- true
-	document 0 ctl ctl resume
+	document 3 ctl ctl snapshot -- false
 	document 3 ctl ctl drop_metadata_snap
 	document 3 ctl ctl thaw
 	document 3 ctl missing status
@@ -74,8 +73,8 @@ not_understood() {
 	# Several targets, in the order of the command line.
 	actor one pause=1 roll=12 unpause=ok
 	actor two pause=2 roll=9 unpause=ok
-	document 0 ctl two one checkpoint
-	[ "$(jq -c '.targets | map([.path, .era_to_remember])' out/ctl.18)" = \
+	document 0 ctl two one barrier
+	[ "$(jq -c '.targets | map([.path, .era_to_remember])' "$printed")" = \
 		'[["two",9],["one",12]]' ]
 	actor one pause=1 roll=12 unpause=ok
 	actor two pause=2 roll='Error: full' unpause=ok

@@ -115,6 +115,9 @@ except (BrokenPipeError, ConnectionResetError):
 
 @test "the words of the kernel's targets" {
 	start
+	era_ctl --json ctl status | jq -e '.path == "ctl" and .request == "status" and
+		.current_era == 1 and has("snapshot") and .snapshot == null and
+		.metadata.blocks == 256 and .metadata.allocated == 10'
 	[ "$(era_ctl ctl barrier)" = 2 ]
 	[ "$(era_ctl ctl resume)" = ok ]
 	[ "$(era_ctl ctl snapshot -- sh -c 'echo "$@" >words; echo said' sh -x --timeout 5 \
@@ -124,6 +127,7 @@ except (BrokenPipeError, ConnectionResetError):
 	fails_with 3 "ended by signal 9" era_ctl ctl snapshot -- sh -c 'kill -9 $$'
 	fails_with 3 "could not be run" era_ctl ctl snapshot -- ./nothing
 	[ "$(era_ctl ctl take_metadata_snap)" = 7 ]
+	era_ctl --json ctl status | jq -e '.snapshot.block > 0'
 }
 
 @test "era_ctl without a target" {
@@ -136,6 +140,8 @@ except (BrokenPipeError, ConnectionResetError):
 	fails_with 2 "prometheus: goes with stats only" era_ctl --prometheus ctl status
 	fails_with 2 "wanted at least a second" era_ctl --timeout 0 ctl status
 	fails_with 2 "wanted at most 60" era_ctl --timeout 61 ctl ctl2 checkpoint
+	fails_with 2 "--prometheus and --json exclude each other" era_ctl --json --prometheus \
+		ctl stats
 	fails_with 2 "freeze: goes with snapshot only" era_ctl --freeze / ctl barrier
 	fails_with 2 "wanted '--' and the command" era_ctl ctl snapshot
 	fails_with 2 "status: takes no command" era_ctl ctl status -- true
