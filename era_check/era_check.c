@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "check/check.h"
 #include "report_json.h"
+#include "tools/human.h"
 #include "tools/input.h"
 #include "tools/program.h"
 
@@ -85,11 +86,13 @@ static enum exit_status find_status(int r, const struct era_check_result *result
 static void say_sound(const struct era_check_result *result, const char *path)
 {
 	const struct superblock *sb = &result->live.sb;
+	char size[HUMAN_SIZE_BYTES];
 
-	tool_print("%s: sound: era %" PRIu32 ", %" PRIu32 " blocks of %" PRIu32 " sectors, %" PRIu64
+	tool_print("%s: sound: era %" PRIu32 ", %" PRIu32 " blocks of %s, %" PRIu64
 		   " archived writeset%s%s%s",
-		   path, sb->current_era, sb->nr_blocks, sb->data_block_size,
-		   result->live.nr_writesets, result->live.nr_writesets == 1 ? "" : "s",
+		   path, sb->current_era, sb->nr_blocks,
+		   human_size(superblock_block_bytes(sb), size), result->live.nr_writesets,
+		   result->live.nr_writesets == 1 ? "" : "s",
 		   sb->current_root ? ", not stopped cleanly" : "",
 		   sb->metadata_snap ? ", metadata snapshot held" : "");
 }

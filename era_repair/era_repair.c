@@ -13,6 +13,7 @@
 #include "metadata/view.h"
 #include "open/open.h"
 #include "tools/document.h"
+#include "tools/human.h"
 #include "tools/program.h"
 #include "tools/salvage.h"
 
@@ -124,18 +125,28 @@ static void describe_kept(const struct outcome *outcome, char *text, size_t size
 			 outcome->nr_lost);
 }
 
-static void tell(const struct outcome *outcome, struct tool *tool)
+static void tell_created(const struct outcome *outcome, const char *path, struct tool *tool)
+{
+	char size[HUMAN_SIZE_BYTES];
+
+	tool_say(tool, "%s: created: %" PRIu32 " blocks of %s, and the current era is %" PRIu32,
+		 path, outcome->header.nr_blocks, human_size(block_bytes(outcome), size),
+		 outcome->header.current_era);
+}
+
+static void tell_kept(const struct outcome *outcome, struct tool *tool)
 {
 	uint64_t bytes = block_bytes(outcome);
-	char text[KEPT_TEXT_MAX];
+	char text[KEPT_TEXT_MAX], kept[HUMAN_SIZE_BYTES], lost[HUMAN_SIZE_BYTES];
 
 	describe_kept(outcome, text, sizeof(text));
 	tool_say(tool, "%s: %s", tool->path, text);
 	tool_say(tool,
-		 "%s: kept: %" PRIu64 " of %" PRIu32 " blocks, %" PRIu64 " bytes; lost: %" PRIu64
-		 " blocks, %" PRIu64 " bytes, which count as written",
-		 tool->path, outcome->nr_kept, outcome->header.nr_blocks, outcome->nr_kept * bytes,
-		 outcome->nr_lost, outcome->nr_lost * bytes);
+		 "%s: kept: %" PRIu64 " of %" PRIu32 " blocks, %s; lost: %" PRIu64
+		 " blocks, %s, which count as written",
+		 tool->path, outcome->nr_kept, outcome->header.nr_blocks,
+		 human_size(outcome->nr_kept * bytes, kept), outcome->nr_lost,
+		 human_size(outcome->nr_lost * bytes, lost));
 	if (outcome->nr_current)
 		tool_say(tool,
 			 "%s: of those kept %" PRIu64
@@ -245,8 +256,10 @@ static enum exit_status run(struct tool *tool, void *arg)
 	}
 	status = r ? salvage(options, &dev, &outcome, tool) : repair(options, &dev, &outcome, tool);
 	r = 0;
+	if (status == STATUS_OK || status == STATUS_UNKNOWN)
+		tell_created(&outcome, options->output, tool);
 	if (status == STATUS_UNKNOWN)
-		tell(&outcome, tool);
+		tell_kept(&outcome, tool);
 	if (options->json && (status == STATUS_OK || status == STATUS_UNKNOWN))
 		r = document_print(tool, status, print_json, &outcome);
 	return r ? status_of(r) : status;

@@ -13,6 +13,7 @@
 #include "salvage/first_era.h"
 #include "salvage/salvage.h"
 #include "tools/document.h"
+#include "tools/human.h"
 #include "tools/program.h"
 #include "xml/reader.h"
 
@@ -235,19 +236,28 @@ static int restore(const struct options *options, struct input *input)
 	return r;
 }
 
+static uint64_t block_bytes(const struct input *input)
+{
+	return input->header.data_block_size * UINT64_C(512);
+}
+
 static void tell(const struct input *input, struct tool *tool)
 {
+	char size[HUMAN_SIZE_BYTES];
+
+	human_size(block_bytes(input), size);
 	if (input->all_written)
 		tool_say(tool,
-			 "%s: the current era is %" PRIu32
+			 "%s: created: %" PRIu32 " blocks of %s, the current era is %" PRIu32
 			 ", and all blocks count as written in it",
-			 tool->path, input->header.current_era);
+			 tool->path, input->header.nr_blocks, size, input->header.current_era);
 	else
 		tool_say(tool,
-			 "%s: the current era is the dump's, %" PRIu32
+			 "%s: created: %" PRIu32
+			 " blocks of %s, and the current era is the dump's, %" PRIu32
 			 ": eras after it come again; forget those that were recorded, or use "
 			 "--all-written",
-			 tool->path, input->header.current_era);
+			 tool->path, input->header.nr_blocks, size, input->header.current_era);
 }
 
 static void print_json(struct json *json, const void *ctx)
@@ -255,7 +265,7 @@ static void print_json(struct json *json, const void *ctx)
 	const struct input *input = ctx;
 
 	json_number(json, "nr_blocks", input->header.nr_blocks);
-	json_number(json, "block_size", input->header.data_block_size * UINT64_C(512));
+	json_number(json, "block_size", block_bytes(input));
 	json_number(json, "current_era", input->header.current_era);
 	json_bool(json, "all_written", input->all_written);
 }

@@ -55,8 +55,8 @@ static int check_sound(struct blk_dev *dev, const struct superblock *sb)
 {
 	return report_fail(dev->rep, ERA_SYS,
 			   "%s: holds dm-era metadata: era %" PRIu32 ", %" PRIu32
-			   " blocks of %" PRIu32 " sectors; --force overwrites them",
-			   dev->path, sb->current_era, sb->nr_blocks, sb->data_block_size);
+			   " blocks of %" PRIu64 " bytes; --force overwrites them",
+			   dev->path, sb->current_era, sb->nr_blocks, superblock_block_bytes(sb));
 }
 
 static int check_other(struct blk_dev *dev)

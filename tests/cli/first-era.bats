@@ -121,7 +121,7 @@ is_now() {
 	dump 7 >xml
 	status_is 0 era_restore -i xml -o meta
 	diff -u - "$stderr" <<-'EOF'
-		era_restore: meta: the current era is the dump's, 7: eras after it come again; forget those that were recorded, or use --all-written
+		era_restore: meta: created: 3 blocks of 4 KiB (4096 bytes), and the current era is the dump's, 7: eras after it come again; forget those that were recorded, or use --all-written
 	EOF
 	status_is 0 era_restore -q -i xml -o meta
 	silent
@@ -135,7 +135,7 @@ is_now() {
 	status_is 0 era_restore --all-written -i xml -o meta
 	era=$(current_era meta)
 	is_now "$era" "$before"
-	says "meta: the current era is $era, and all blocks count as written in it"
+	says "meta: created: 3 blocks of 4 KiB (4096 bytes), the current era is $era, and all blocks count as written in it"
 	for n in 0 7 8 1000 "$era"; do
 		[ "$(era_invalidate --written-since "$n" --format ranges meta)" = "0 12288" ]
 	done

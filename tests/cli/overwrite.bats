@@ -179,7 +179,7 @@ put() {
 @test "sound metadata are refused by era_format alone" {
 	cp sound dev
 	truncate -s 64M dev
-	refused "dm-era metadata: era 5, 2 blocks of 8 sectors" "${writers[0]}"
+	refused "dm-era metadata: era 5, 2 blocks of 4096 bytes" "${writers[0]}"
 	${writers[1]}
 	${writers[2]}
 	status_is 0 era_format -q --force --block-size 4k --device-size 1M dev

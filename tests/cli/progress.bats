@@ -7,8 +7,10 @@
 
 load ../lib/common
 load ../lib/cases
+load ../lib/json
 
 setup_file() {
+	find_validator
 	export TERM=xterm
 	cd "$BATS_FILE_TMPDIR"
 	printf '%s\n' '<superblock uuid="" block_size="8" nr_blocks="65536" current_era="3">' \
@@ -108,7 +110,9 @@ ends_of_steps() {
 	printf x | dd of=meta bs=1 seek=41 conv=notrunc status=none
 	with_json search era repair --block-size 4k -i meta -o repaired
 	with_json format era format --force --block-size 4k --device-size 1M meta
+	mkdir lines
 	for name in check dump invalidate stat restore piped copied repair search format; do
+		split -l 1 "$name" "lines/$name."
 		jq -e '(keys == ["bytes_per_second", "done_bytes", "seconds_left", "step",
 			"total_bytes"]) and .done_bytes > 0' "$name" >out
 		[ "$(sort -u out)" = true ]
@@ -120,6 +124,7 @@ ends_of_steps() {
 	ends_of_steps format | grep -x 'build 1024 1024'
 	ends_of_steps dump | grep '^check '
 	ends_of_steps repair | grep '^read '
+	schema --covered "$abs_top_srcdir/doc/json/era-progress.schema.json" lines/*
 }
 
 @test "JSON comes four times a second, with rates, and the end of each step" {

@@ -53,7 +53,7 @@ told() {
 	salvage 5 --block-size 4k
 	says "deduced --nr-blocks=4096 from the era array"
 	says "the new current era is 1000002: the highest found, 2, plus 1000000"
-	says "kept: 4096 of 4096 blocks, 16777216 bytes; lost: 0 blocks, 0 bytes"
+	says "kept: 4096 of 4096 blocks, 16 MiB (16777216 bytes); lost: 0 blocks, 0 bytes"
 	says "9 were written in the era that was current, which is now 1000002"
 	status_is 0 era_check fixed >/dev/null
 }
@@ -113,7 +113,7 @@ told() {
 	says "cannot tell how many data blocks there were: give --nr-blocks"
 	salvage 5 --block-size 4k --nr-blocks 4096
 	says "2 blocks besides the superblock are damaged, or zero before others that are not, the first is 50"
-	says "lost: 4096 blocks, 16777216 bytes"
+	says "lost: 4096 blocks, 16 MiB (16777216 bytes)"
 	status_is 0 era_invalidate --written-since 1000002 --format ranges \
 		--unit blocks fixed >ranges
 	[ "$(<ranges)" = "0 4096" ]

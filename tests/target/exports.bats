@@ -270,5 +270,5 @@ refused() {
 	until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the process")
 	EOF
 	[ ! -e ctl ]
-	status_is 0 era_check meta | grep "sound: era 1, 16 blocks of 2048 sectors, 1 archived"
+	status_is 0 era_check meta | grep "sound: era 1, 16 blocks of 1 MiB (1048576 bytes), 1 archived"
 }
