@@ -6,6 +6,7 @@
 #include "base/sink.h"
 #include "copy/apply.h"
 #include "era_apply/print.h"
+#include "tools/document.h"
 #include "tools/human.h"
 #include "tools/program.h"
 
@@ -106,45 +107,39 @@ static void tell(struct tool *tool, const struct apply_task *task,
 		 human_size_rounded(result->zero_bytes, zeroes));
 }
 
-static int print(const struct options *options, const struct apply_task *task,
-		 const struct apply_result *result, const struct backup_state *state)
+static int apply(const struct options *options, const struct apply_task *task, struct tool *tool)
 {
-	struct sink sink;
-	int r = sink_open(&sink, NULL, task->rep);
+	struct outcome outcome = {.dry_run = task->dry_run};
+	int r = apply_delta(task, &outcome.result);
 
 	if (r)
 		return r;
-	if (result)
-		print_result(&sink, task, result);
-	else if (options->json)
-		print_state_json(&sink, options->target, state);
-	else
-		print_state(&sink, state);
+	tell(tool, task, &outcome.result);
+	return options->json ? document_print(tool, STATUS_OK, print_outcome_json, &outcome) : 0;
+}
+
+static int print_text(const struct backup_state *state, const struct report *rep)
+{
+	struct sink sink;
+	int r = sink_open(&sink, NULL, rep);
+
+	if (r)
+		return r;
+	print_state(&sink, state);
 	r = sink_finish(&sink);
 	sink_close(&sink);
 	return r;
 }
 
-static int apply(const struct options *options, const struct apply_task *task, struct tool *tool)
-{
-	struct apply_result result;
-	int r = apply_delta(task, &result);
-
-	if (r)
-		return r;
-	if (options->json)
-		return print(options, task, &result, NULL);
-	tell(tool, task, &result);
-	return 0;
-}
-
-static int show_state(const struct options *options, const struct apply_task *task)
+static int show_state(const struct options *options, const struct apply_task *task,
+		      struct tool *tool)
 {
 	struct backup_state *state = malloc(sizeof(*state));
 	int r = state ? apply_examine(task, state) : report_nomem(task->rep);
 
 	if (!r)
-		r = print(options, task, NULL, state);
+		r = options->json ? document_print(tool, STATUS_OK, print_state_json, state)
+				  : print_text(state, task->rep);
 	free(state);
 	return r;
 }
@@ -165,7 +160,8 @@ static enum exit_status run(struct tool *tool, void *arg)
 
 	tool->path = options->target;
 	tool->quiet = options->quiet;
-	return status_of(options->print_state ? show_state(options, &task)
+	tool->json.is_wanted = options->json;
+	return status_of(options->print_state ? show_state(options, &task, tool)
 					      : apply(options, &task, tool));
 }
 

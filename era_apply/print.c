@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "output/json.h"
-
 static void json_name(struct json *json, const char *key, const struct backup_name *name)
 {
 	char text[BACKUP_NAME_BYTES];
@@ -16,28 +14,23 @@ static void json_going(struct json *json, const struct delta_header *header)
 {
 	json_name(json, "from", header->has_from ? &header->from : NULL);
 	json_name(json, "to", &header->to);
-	json_number(json, "bytes", header->size);
+	json_number(json, "device_size", header->size);
 }
 
-void print_result(struct sink *sink, const struct apply_task *task,
-		  const struct apply_result *result)
+void print_outcome_json(struct json *json, const void *ctx)
 {
 	static const char *const ends[] = {
 		[APPLY_DONE] = "applied",
 		[APPLY_FINISHED] = "finished",
 		[APPLY_ALREADY] = "already-applied",
 	};
-	struct json json = {.sink = sink};
+	const struct outcome *outcome = ctx;
 
-	json_begin_object(&json, NULL);
-	json_string(&json, "path", task->target);
-	json_string(&json, "result", ends[result->end]);
-	json_bool(&json, "dry_run", task->dry_run);
-	json_going(&json, &result->header);
-	json_number(&json, "data_bytes", result->data_bytes);
-	json_number(&json, "zero_bytes", result->zero_bytes);
-	json_end_object(&json);
-	sink_printf(sink, "\n");
+	json_string(json, "result", ends[outcome->result.end]);
+	json_bool(json, "dry_run", outcome->dry_run);
+	json_going(json, &outcome->result.header);
+	json_number(json, "data_bytes", outcome->result.data_bytes);
+	json_number(json, "zero_bytes", outcome->result.zero_bytes);
 }
 
 void print_state(struct sink *sink, const struct backup_state *state)
@@ -55,33 +48,26 @@ static void json_base(struct json *json, const struct backup_state *state)
 {
 	json_name(json, "base", &state->base);
 	json_number(json, "era_to_remember", state->base.era);
-	json_number(json, "bytes", state->size);
-	if (state->block_size)
-		json_number(json, "block_size", state->block_size);
-	else
-		json_string(json, "block_size", NULL);
+	json_number(json, "device_size", state->size);
+	json_number_or_null(json, "block_size", state->block_size);
 	json_string(json, "origin", *state->origin ? state->origin : NULL);
 	json_bool(json, "witness", state->witness_size);
 }
 
-void print_state_json(struct sink *sink, const char *target, const struct backup_state *state)
+void print_state_json(struct json *json, const void *ctx)
 {
-	struct json json = {.sink = sink};
+	const struct backup_state *state = ctx;
 
-	json_begin_object(&json, NULL);
-	json_string(&json, "path", target);
 	if (state->has_base)
-		json_base(&json, state);
+		json_base(json, state);
 	else
-		json_name(&json, "base", NULL);
-	if (state->under_way) {
-		json_begin_object(&json, "applying");
-		json_going(&json, &state->going);
-		json_bool(&json, "staged", state->is_staged);
-		json_end_object(&json);
-	} else {
-		json_string(&json, "applying", NULL);
+		json_name(json, "base", NULL);
+	if (!state->under_way) {
+		json_string(json, "applying", NULL);
+		return;
 	}
-	json_end_object(&json);
-	sink_printf(sink, "\n");
+	json_begin_object(json, "applying");
+	json_going(json, &state->going);
+	json_bool(json, "staged", state->is_staged);
+	json_end_object(json);
 }

@@ -4,12 +4,18 @@
 
 #include "base/sink.h"
 #include "copy/apply.h"
+#include "output/json.h"
 
-void print_result(struct sink *sink, const struct apply_task *task,
-		  const struct apply_result *result);
+struct outcome {
+	bool dry_run;
+	struct apply_result result;
+};
 
-/* As the file of the state has it, or as JSON. */
+/* The members of the documents; ctx: a struct outcome, a struct backup_state. */
+void print_outcome_json(struct json *json, const void *ctx);
+void print_state_json(struct json *json, const void *ctx);
+
+/* As the file of the state has it. */
 void print_state(struct sink *sink, const struct backup_state *state);
-void print_state_json(struct sink *sink, const char *target, const struct backup_state *state);
 
 #endif

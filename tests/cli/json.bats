@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # What commands print with --json is what the schemas in doc/json say, whatever becomes of the
-# command; and nothing is in a schema that no command prints. era ctl is in tests/target/json.bats.
+# command; and nothing is in a schema that no command prints. era ctl is in tests/target/json.bats,
+# era apply in apply.bats.
 
 load ../lib/common
 load ../lib/cases
@@ -45,7 +46,7 @@ asked_untraced() {
 }
 
 @test "the schemas are schemas, and doc/json.md has all that is in them" {
-	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 10 ]
+	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 11 ]
 	schema --sound "$abs_top_srcdir/doc/json.md" "$abs_top_srcdir"/doc/json/*.schema.json
 }
 
@@ -287,6 +288,6 @@ asked_untraced() {
 	[ -e "$abs_top_builddir/Makefile" ] || skip_test "needs a build tree"
 	make -s -C "$abs_top_builddir" DESTDIR="$PWD/to" install-dist_docDATA \
 		install-dist_json_docDATA >/dev/null
-	[ "$(find to -name '*.schema.json' | wc -l)" = 10 ]
+	[ "$(find to -name '*.schema.json' | wc -l)" = 11 ]
 	[ "$(find to -name json.md | wc -l)" = 1 ]
 }
