@@ -58,6 +58,8 @@ static int bar_and_run(struct target *t, char *const *command, uint32_t *era)
 {
 	int r = target_barrier(t, era);
 
+	if (t->mapper)
+		mapper_rest(t->mapper);
 	return r ? r : run_command(&t->tool->report, command);
 }
 

@@ -59,6 +59,11 @@ void mapper_close(struct mapper *m)
 	free(m);
 }
 
+void mapper_rest(struct mapper *m)
+{
+	library_rest(m->library);
+}
+
 const char *mapper_version(char text[64])
 {
 	const char *why;

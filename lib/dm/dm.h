@@ -44,6 +44,10 @@ int mapper_open(struct mapper **m, uint32_t limit_ms, const struct report *rep) 
 /* m may be NULL. */
 void mapper_close(struct mapper *m);
 
+/* Closes what libdevmapper has opened, until the next call: a program that is run now would inherit
+ * it. */
+void mapper_rest(struct mapper *m);
+
 /* The version of libdevmapper, or NULL if there is none; no mapper is needed. */
 const char *mapper_version(char text[64]);
 

@@ -52,6 +52,7 @@ struct mapper {
 /* NULL: there is none, and *why says so. */
 struct library *library_open(const char **why);
 void library_close(struct library *library);
+void library_rest(struct library *library);
 bool library_version(struct library *library, char *text, size_t size);
 
 /* Makes the request, which sets task->error; false if it is not 0. */

@@ -15,6 +15,11 @@ void library_close(struct library *library)
 	(void)library;
 }
 
+void library_rest(struct library *library)
+{
+	(void)library;
+}
+
 bool library_version(struct library *library, char *text, size_t size)
 {
 	(void)library;

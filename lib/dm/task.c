@@ -103,6 +103,11 @@ void library_close(struct library *l)
 	free(l);
 }
 
+void library_rest(struct library *l)
+{
+	l->dm_lib_release();
+}
+
 bool library_version(struct library *l, char *text, size_t size)
 {
 	return l->dm_get_library_version(text, size);
