@@ -24,7 +24,8 @@ setup() {
 }
 
 boot() {
-	guest_boot "$dir" "$kernel_dir/barrier.sh" "$@" helpers="$(dirname "$(command -v blocks)")" &&
+	guest_boot "$dir" "$kernel_dir/barrier.sh" "$@" \
+		helpers="$(dirname "$(command -v blocks)")" &&
 		sed -n 's/^answer: //p' "$dir/console.$1" >"$dir/answers"
 }
 
