@@ -254,3 +254,47 @@ boot_1() {
 	done
 	dmsetup remove --noudevsync era
 }
+
+# A device that can lose what was not flushed: dm-log-writes on /dev/ubdc. At each mark ERA the
+# power might fail; /dev/ubdd gets what the device held then, one copy after the other, and the era.
+power_round() {
+	"$1"
+	read -r power_era </run/era
+	dmsetup message logged 0 mark "era-$power_era"
+	dd if=/dev/mapper/logged of=/dev/ubdd bs=64k iflag=direct oflag=direct,seek_bytes \
+		seek=$((round * sectors * 512)) 2>/dev/null
+	answer "$1 $power_era $round"
+	round=$((round + 1))
+}
+
+flushed() {
+	era_ctl era barrier >/run/era
+}
+
+unflushed() {
+	status_era >/run/era
+	dmsetup suspend --nolockfs era
+	dmsetup resume era
+	echo $(($(cat /run/era) + 1)) >/run/era
+}
+
+# Words: rounds.
+boot_2() {
+	insert dm-log-writes
+	sectors=$(blockdev --getsz /dev/ubdb)
+	device logged "0 $sectors log-writes /dev/ubdb /dev/ubdc"
+	volume=/dev/mapper/logged
+	make_era
+	disturb &
+	start_writers 6
+	round=0
+	while [ $round -lt $((rounds - 1)) ]; do
+		power_round flushed
+	done
+	power_round unflushed
+	touch /run/quiet
+	stop_writers
+	dmsetup remove --noudevsync era
+	dmsetup remove --noudevsync slow
+	dmsetup remove --noudevsync logged
+}

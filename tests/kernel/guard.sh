@@ -139,7 +139,9 @@ boot_2() {
 		done
 		! is_suspended || left=1
 		era_ctl era resume >/dev/null
-		is_suspended && die "it does not go on"
+		if is_suspended; then
+			die "it does not go on"
+		fi
 		n=$((n + 1))
 	done
 	answer "left $left"
@@ -165,6 +167,11 @@ takes_writes() {
 	[ ! -e /proc/$! ]
 }
 
+thawed() {
+	takes_writes "$1" || die "$1: it is frozen"
+	answer "thawed"
+}
+
 frozen() {
 	era_ctl --freeze /run/data "$@" 2>&1
 }
@@ -175,13 +182,13 @@ boot_3() {
 	echo data >/run/data/file
 	answer "made $(frozen era snapshot -- dd if=/dev/ubdb of=/dev/ubdc bs=64k iflag=direct \
 		oflag=direct status=none)"
-	takes_writes one && answer "thawed"
+	thawed one
 
 	frozen era snapshot -- false || answer "failed $?"
-	takes_writes two && answer "thawed"
+	thawed two
 
 	frozen --timeout 1 era snapshot -- sleep 3 || answer "late $?"
-	takes_writes three && answer "thawed"
+	thawed three
 
 	frozen era snapshot -- sleep 20 &
 	until [ "$(pidof sleep)" ]; do
@@ -192,7 +199,7 @@ boot_3() {
 	find_process era_ctl
 	kill -9 "$found"
 	wait || :
-	takes_writes five && answer "thawed"
+	thawed five
 	umount /run/data
 	dmsetup remove --noudevsync era
 }

@@ -4,6 +4,10 @@
  *
  *	replay LOG		prints how many entries there are
  *	replay LOG NR IMAGE	applies the first NR of them to IMAGE, a copy of the device before
+ *	replay LOG marks	prints the number and the text of each entry that is a mark
+ *
+ * A write is logged by the flush that makes it durable: what comes before an entry is what a device
+ * with a volatile cache holds for certain.
  *
  * The log: a sector of superblock (magic, version, number of entries, u32 sector size), then for
  * each entry a sector (first sector, number of sectors, flags, length of its text), and its data.
@@ -56,6 +60,27 @@ static off_t apply(int log, off_t at, uint32_t sector_size, int image)
 	return at + (off_t)len;
 }
 
+static void print_marks(int log, uint32_t sector_size, uint64_t nr)
+{
+	off_t at = sector_size;
+	char text[256] = "";
+
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t entry[4];
+		size_t len;
+
+		get(log, entry, sizeof(entry), at);
+		if (le64toh(entry[2]) & IS_MARK) {
+			len = le64toh(entry[3]);
+			len = len < sizeof(text) ? len : sizeof(text) - 1;
+			get(log, text, len, at + (off_t)sizeof(entry));
+			text[len] = '\0';
+			printf("%" PRIu64 " %s\n", i, text);
+		}
+		at = apply(log, at, sector_size, -1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct {
@@ -66,8 +91,8 @@ int main(int argc, char **argv)
 	int log, image = -1;
 	off_t at;
 
-	if (argc != 2 && argc != 4) {
-		fprintf(stderr, "usage: replay LOG [NR IMAGE]\n");
+	if (argc < 2 || argc > 4 || (argc == 3 && strcmp(argv[2], "marks"))) {
+		fprintf(stderr, "usage: replay LOG [marks | NR IMAGE]\n");
 		return 2;
 	}
 	log = open(argv[1], O_RDONLY);
@@ -80,6 +105,10 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2) {
 		printf("%" PRIu64 "\n", le64toh(super.nr_entries));
+		return 0;
+	}
+	if (argc == 3) {
+		print_marks(log, le32toh(super.sector_size), le64toh(super.nr_entries));
 		return 0;
 	}
 	nr = strtoull(argv[2], NULL, 10);
