@@ -60,6 +60,8 @@ static void check_options(void *input)
 	if (!options->target)
 		options_error("no TARGET given");
 	options_check_output(options_stream(options->path), options->target);
+	if (options->json)
+		options_check_output(options->target, NULL);
 	if (!options->state)
 		return;
 	options_check_output(options_stream(options->path), options->state);
@@ -70,6 +72,7 @@ static const struct option_table table = {
 	.rows = rows,
 	.nr_rows = ARRAY_SIZE(rows),
 	.takes_device = true,
+	.shows_progress = true,
 	.device = "delta",
 	.word = &target_row,
 	.word_is_optional = true,
@@ -109,25 +112,30 @@ static void tell(struct tool *tool, const struct apply_task *task,
 
 static int apply(const struct options *options, const struct apply_task *task, struct tool *tool)
 {
-	struct outcome outcome = {.dry_run = task->dry_run};
-	int r = apply_delta(task, &outcome.result);
+	struct apply_result result;
+	const struct told_result told = {task, &result};
+	int r = apply_delta(task, &result);
 
 	if (r)
 		return r;
-	tell(tool, task, &outcome.result);
-	return options->json ? document_print(tool, STATUS_OK, print_outcome_json, &outcome) : 0;
+	tell(tool, task, &result);
+	return options->json ? document_print(tool, STATUS_OK, print_result_json, &told) : 0;
 }
 
+/* As the file has it. */
 static int print_text(const struct backup_state *state, const struct report *rep)
 {
+	char *text = malloc(BACKUP_STATE_MAX_BYTES);
+	size_t len = text ? backup_state_encode(state, text) : 0;
 	struct sink sink;
-	int r = sink_open(&sink, NULL, rep);
+	int r = len ? sink_open(&sink, NULL, rep) : report_nomem(rep);
 
-	if (r)
-		return r;
-	print_state(&sink, state);
-	r = sink_finish(&sink);
-	sink_close(&sink);
+	if (!r) {
+		sink_write(&sink, text, len);
+		r = sink_finish(&sink);
+		sink_close(&sink);
+	}
+	free(text);
 	return r;
 }
 
@@ -137,9 +145,10 @@ static int show_state(const struct options *options, const struct apply_task *ta
 	struct backup_state *state = malloc(sizeof(*state));
 	int r = state ? apply_examine(task, state) : report_nomem(task->rep);
 
-	if (!r)
-		r = options->json ? document_print(tool, STATUS_OK, print_state_json, state)
-				  : print_text(state, task->rep);
+	if (!r && options->json)
+		r = document_print(tool, STATUS_OK, print_state_json, state);
+	else if (!r)
+		r = print_text(state, task->rep);
 	free(state);
 	return r;
 }

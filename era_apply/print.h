@@ -2,20 +2,18 @@
 #ifndef ERA_ERA_APPLY_PRINT_H
 #define ERA_ERA_APPLY_PRINT_H
 
-#include "base/sink.h"
 #include "copy/apply.h"
 #include "output/json.h"
 
-struct outcome {
-	bool dry_run;
-	struct apply_result result;
+/* What is printed of a delta, as a context for print_result_json(). */
+struct told_result {
+	const struct apply_task *task;
+	const struct apply_result *result;
 };
 
-/* The members of the documents; ctx: a struct outcome, a struct backup_state. */
-void print_outcome_json(struct json *json, const void *ctx);
-void print_state_json(struct json *json, const void *ctx);
+void print_result_json(struct json *json, const void *ctx);
 
-/* As the file of the state has it. */
-void print_state(struct sink *sink, const struct backup_state *state);
+/* ctx is a struct backup_state. */
+void print_state_json(struct json *json, const void *ctx);
 
 #endif

@@ -38,7 +38,6 @@ struct apply {
 	struct replacement stage; /* while it is written */
 	off_t staged;
 	uint32_t checksum; /* of the first reading */
-	uint64_t pass;
 	struct samples_touched touched;
 	struct delta_facts facts;
 	bool has_facts;
@@ -232,10 +231,8 @@ static int check_facts(struct apply *a)
 
 /* Reading. */
 
-static void show_progress(const struct apply *a)
+static void show_progress(const struct apply *a, enum progress_step step)
 {
-	enum progress_step step = a->pass ? PROGRESS_APPLY : PROGRESS_READ_DELTA;
-
 	report_progress(a->rep, step, a->source.done, a->source.size);
 }
 
@@ -284,7 +281,7 @@ static int verify(struct apply *a)
 
 	while ((r = delta_next(a->reader, &record)) > 0) {
 		note_record(a, &record);
-		show_progress(a);
+		show_progress(a, PROGRESS_READ_DELTA);
 	}
 	if (r)
 		return r;
@@ -301,9 +298,9 @@ static int write_data(struct apply *a, const struct delta_record *record)
 	int n, r = 0;
 
 	while (!r && (n = delta_read_data(a->reader, &data)) > 0) {
-		r = target_write(a->ends->target, data, (size_t)n, at);
+		r = copy_target_write(a->ends->target, data, (size_t)n, at);
 		at += (uint64_t)n;
-		show_progress(a);
+		show_progress(a, PROGRESS_APPLY);
 	}
 	return r ? r : n;
 }
@@ -319,7 +316,7 @@ static int write_records(struct apply *a, bool is_first)
 		samples_offer(&a->chooser, &record);
 		w = record.kind == DELTA_DATA
 			    ? write_data(a, &record)
-			    : target_zero(a->ends->target, record.offset, record.length);
+			    : copy_target_zero(a->ends->target, record.offset, record.length);
 	}
 	return w ? w : r;
 }
@@ -353,7 +350,7 @@ static void fill_state(struct apply *a, struct backup_state *state)
 static int complete(struct apply *a)
 {
 	struct backup_state *state = a->ends->state;
-	int r = target_flush(a->ends->target);
+	int r = copy_target_flush(a->ends->target);
 
 	if (!r)
 		r = samples_make(&a->chooser, a->ends->target, &state->samples);
@@ -376,11 +373,11 @@ static int write_target(struct apply *a, bool is_first)
 {
 	struct copy_target *target = a->ends->target;
 	uint32_t block_size = a->has_facts ? a->facts.block_size : a->ends->state->block_size;
-	int r = target->exists ? 0 : target_create(target);
+	int r = target->exists ? 0 : copy_target_create(target);
 
 	samples_begin(&a->chooser, &a->result.header, block_size);
 	if (!r)
-		r = target_set_limit(target, a->result.header.size);
+		r = copy_target_set_limit(target, a->result.header.size);
 	if (!r)
 		r = write_records(a, is_first);
 	if (!r)
@@ -388,7 +385,7 @@ static int write_target(struct apply *a, bool is_first)
 	if (!r && is_first)
 		r = check_samples_after(a);
 	if (!r)
-		r = target_cut(target);
+		r = copy_target_cut(target);
 	return r ? r : complete(a);
 }
 
@@ -411,7 +408,6 @@ static int write_again(struct apply *a)
 	int r;
 
 	close_reader(a);
-	a->pass++;
 	r = open_reader(a, NULL);
 	if (!r && !is_going(&wanted, &a->result.header))
 		r = report_fail(a->rep, ERA_SYS, "%s: delta: changed while it was being applied",

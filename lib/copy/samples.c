@@ -126,7 +126,7 @@ static uint32_t choose(const struct sample_chooser *chooser, uint64_t pieces[SAM
 static int read_sample(struct copy_target *target, void *buffer, const struct sample *sample,
 		       uint32_t *csum)
 {
-	int r = target_read(target, buffer, sample->length, sample->offset);
+	int r = copy_target_read(target, buffer, sample->length, sample->offset);
 
 	if (!r)
 		*csum = ~crc32c(UINT32_MAX, buffer, sample->length);

@@ -190,7 +190,7 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 	return open_existing(target, access);
 }
 
-int target_create(struct copy_target *target)
+int copy_target_create(struct copy_target *target)
 {
 	target->fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
 	if (target->fd < 0)
@@ -222,7 +222,7 @@ static int fail_range(const struct copy_target *target, int error, const char *w
 	return is_no_space(error) ? ERA_NO_SPACE : ERA_SYS;
 }
 
-int target_set_limit(struct copy_target *target, uint64_t size)
+int copy_target_set_limit(struct copy_target *target, uint64_t size)
 {
 	int error;
 
@@ -240,7 +240,7 @@ int target_set_limit(struct copy_target *target, uint64_t size)
 	return 0;
 }
 
-int target_cut(struct copy_target *target)
+int copy_target_cut(struct copy_target *target)
 {
 	if (target->is_device || target->size <= target->limit)
 		return 0;
@@ -256,7 +256,7 @@ static bool is_inside(uint64_t limit, uint64_t at, uint64_t len)
 	return at <= limit && len <= limit - at;
 }
 
-int target_read(struct copy_target *target, void *data, size_t len, uint64_t at)
+int copy_target_read(struct copy_target *target, void *data, size_t len, uint64_t at)
 {
 	int error =
 		is_inside(target->size, at, len) ? target->ops->read(target, data, len, at) : EIO;
@@ -264,7 +264,7 @@ int target_read(struct copy_target *target, void *data, size_t len, uint64_t at)
 	return error ? fail_range(target, error, "read", at, len) : 0;
 }
 
-int target_write(struct copy_target *target, const void *data, size_t len, uint64_t at)
+int copy_target_write(struct copy_target *target, const void *data, size_t len, uint64_t at)
 {
 	int error =
 		is_inside(target->limit, at, len) ? target->ops->write(target, data, len, at) : EIO;
@@ -272,14 +272,14 @@ int target_write(struct copy_target *target, const void *data, size_t len, uint6
 	return error ? fail_range(target, error, "write", at, len) : 0;
 }
 
-int target_zero(struct copy_target *target, uint64_t at, uint64_t len)
+int copy_target_zero(struct copy_target *target, uint64_t at, uint64_t len)
 {
 	int error = is_inside(target->limit, at, len) ? target->ops->zero(target, at, len) : EIO;
 
 	return error ? fail_range(target, error, "zero", at, len) : 0;
 }
 
-int target_flush(struct copy_target *target)
+int copy_target_flush(struct copy_target *target)
 {
 	errno = target->ops->flush(target);
 	if (!errno && !target->is_device)

@@ -36,7 +36,7 @@ struct copy_target {
 	bool is_device, exists;
 	bool can_punch; /* false once it could not */
 	uint64_t size;
-	uint64_t limit; /* nothing is written from here on; target_set_limit() */
+	uint64_t limit; /* nothing is written from here on; copy_target_set_limit() */
 };
 
 enum target_access {
@@ -50,23 +50,24 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 		     const struct report *rep) must_check;
 
 /* Creates the file that did not exist; an error if one has appeared meanwhile. */
-int target_create(struct copy_target *target) must_check;
+int copy_target_create(struct copy_target *target) must_check;
 
 /* Also of one that could not be opened, and a zeroed one. */
 void copy_target_close(struct copy_target *target);
 
 /* From now on only the first `size` bytes may be written.  A file that is smaller grows; a device
  * that is smaller is an error. */
-int target_set_limit(struct copy_target *target, uint64_t size) must_check;
+int copy_target_set_limit(struct copy_target *target, uint64_t size) must_check;
 
 /* Cuts a file that is longer than the limit. */
-int target_cut(struct copy_target *target) must_check;
+int copy_target_cut(struct copy_target *target) must_check;
 
-int target_read(struct copy_target *target, void *data, size_t len, uint64_t at) must_check;
-int target_write(struct copy_target *target, const void *data, size_t len, uint64_t at) must_check;
-int target_zero(struct copy_target *target, uint64_t at, uint64_t len) must_check;
+int copy_target_read(struct copy_target *target, void *data, size_t len, uint64_t at) must_check;
+int copy_target_write(struct copy_target *target, const void *data, size_t len,
+		      uint64_t at) must_check;
+int copy_target_zero(struct copy_target *target, uint64_t at, uint64_t len) must_check;
 
 /* When this returns 0, all that was written is on the medium, and so is the name of a file. */
-int target_flush(struct copy_target *target) must_check;
+int copy_target_flush(struct copy_target *target) must_check;
 
 #endif

@@ -260,6 +260,34 @@ asked_untraced() {
 	done
 }
 
+@test "era apply" {
+	head -c 200000 meta >one
+	head -c 200000 snapped >two
+	mkdelta - 1 - one >full
+	mkdelta 1 2 one two >next
+	mkdelta 2 3 two one >third
+	head -c 1000 next >cut
+	document 0 apply -n full T
+	document 0 apply full T
+	document 0 apply full T
+	document 0 apply --print-state T
+	document 4 apply third T
+	document 1 apply cut T
+	document 1 apply meta T
+	document 3 apply missing T
+	document 4 apply --print-state meta
+	# A delta that is begun, without a base and with one; the second is finished.
+	document 1 apply --no-stage - new < <(head -c 200000 full)
+	document 0 apply --print-state new
+	document 1 apply --no-stage - T < <(head -c 100000 next)
+	document 0 apply --print-state T
+	document 0 apply next T
+	mkdelta - 5 - one | head -c -48 >bare
+	document 0 apply --no-checksum bare unknown
+	document 0 apply --print-state unknown
+	described apply
+}
+
 @test "what writes metadata does not print over them" {
 	cp meta copy
 	era dump -o meta.xml meta
