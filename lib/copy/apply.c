@@ -1,233 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A delta is read twice: to verify it, and to apply it.  What decides whether it belongs on TARGET
- * is known in three steps: its header against the state, TARGET's samples against the state, and
- * its trailer.
- */
-#include "copy/apply.h"
-
+/* A delta is read twice: to verify it, and to apply it. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/next_step.h"
-#include "base/replacement.h"
-#include "base/source.h"
-#include "copy/delta_reader.h"
-
-#define STATE_SUFFIX ".era"
-#define STAGING_SUFFIX ".delta"
-
-struct apply {
-	const struct apply_task *task;
-	const struct apply_ends *ends;
-	const struct report *rep;
-	struct apply_result result;
-	const char *from;    /* where the delta is read now */
-	const char *staging; /* name of the staging file */
-	bool streams;	     /* it can be read only once */
-	bool stages;	     /* so it is copied to the staging file */
-	bool is_staged;	     /* it lies there */
-	struct source source;
-	struct delta_reader *reader;
-	struct replacement stage; /* while it is written */
-	off_t staged;
-	uint32_t checksum; /* of the first reading */
-	struct samples_touched touched;
-	struct delta_facts facts;
-	bool has_facts;
-	struct sample_chooser chooser;
-};
-
-static int refuse(const struct apply *a, const char *what)
-{
-	return report_fail(a->rep, ERA_NO_ANSWER, "%s: %s; %s", a->task->target, what,
-			   NEXT_OTHER_DELTA);
-}
-
-static bool is_full(const struct apply *a)
-{
-	return !a->result.header.has_from;
-}
-
-/* The header and the state. */
-
-static bool is_going(const struct delta_header *going, const struct delta_header *header)
-{
-	return going->size == header->size && going->has_from == header->has_from &&
-	       backup_name_same(&going->to, &header->to) &&
-	       (!going->has_from || backup_name_same(&going->from, &header->from));
-}
-
-static int refuse_unfinished(const struct apply *a)
-{
-	const struct backup_state *state = a->ends->state;
-	char name[BACKUP_NAME_BYTES];
-
-	backup_name_format(&state->going.to, name);
-	return report_fail(a->rep, ERA_NO_ANSWER,
-			   "%s: the delta to %s was begun and not finished: apply it again%s%s",
-			   a->task->target, name, state->is_staged ? ", it is " : "",
-			   state->is_staged ? a->staging : "");
-}
-
-static int refuse_base(const struct apply *a)
-{
-	char base[BACKUP_NAME_BYTES], from[BACKUP_NAME_BYTES];
-
-	return report_fail(a->rep, ERA_NO_ANSWER,
-			   "%s: wrong base: found %s, wanted %s, which the delta starts from; %s",
-			   a->task->target, backup_name_format(&a->ends->state->base, base),
-			   backup_name_format(&a->result.header.from, from), NEXT_OTHER_DELTA);
-}
-
-static int refuse_size(const struct apply_task *task, const struct copy_target *target,
-		       const struct backup_state *state)
-{
-	return report_fail(task->rep, ERA_NO_ANSWER,
-			   "%s: its size is not that of the backup: found %" PRIu64
-			   " bytes, wanted %" PRIu64 "; %s",
-			   task->target, target->size, state->size, NEXT_OTHER_DELTA);
-}
-
-static int refuse_content(const struct apply_task *task, uint64_t at)
-{
-	return report_fail(task->rep, ERA_NO_ANSWER,
-			   "%s: was changed since it was made, or is another backup: it differs at "
-			   "byte %" PRIu64 "; %s",
-			   task->target, at, NEXT_OTHER_DELTA);
-}
-
-/* A device may be larger than what it holds. */
-static bool has_size(const struct copy_target *target, uint64_t size)
-{
-	return target->is_device ? target->size >= size : target->size == size;
-}
-
-static int check_base(const struct apply *a)
-{
-	const struct copy_target *target = a->ends->target;
-	const struct backup_state *state = a->ends->state;
-
-	if (!target->exists)
-		return refuse(a, "does not exist, and the delta is no full backup");
-	if (!state->has_base)
-		return refuse(a, "has no state that says which backup it is, and the delta is no "
-				 "full backup");
-	if (a->result.end == APPLY_FINISHED && has_size(target, a->result.header.size))
-		return 0;
-	return has_size(target, state->size) ? 0 : refuse_size(a->task, target, state);
-}
-
-static int check_full(const struct apply *a)
-{
-	const struct copy_target *target = a->ends->target;
-	const struct backup_state *state = a->ends->state;
-
-	if (a->task->force || state->has_base || state->under_way || !target->size)
-		return 0;
-	return report_fail(a->rep, ERA_NO_ANSWER,
-			   "%s: has no state: it is no backup, or another program's; --force "
-			   "overwrites it",
-			   a->task->target);
-}
-
-/* What is to be done, and whether the state allows it. */
-static int judge_header(struct apply *a)
-{
-	const struct delta_header *header = &a->result.header;
-	const struct backup_state *state = a->ends->state;
-
-	a->result.end = APPLY_DONE;
-	if (state->under_way && is_going(&state->going, header))
-		a->result.end = APPLY_FINISHED;
-	else if (!state->under_way && state->has_base && !(is_full(a) && a->task->force) &&
-		 backup_name_same(&state->base, &header->to))
-		a->result.end = APPLY_ALREADY;
-	if (a->result.end != APPLY_ALREADY && is_full(a))
-		return check_full(a);
-	if (a->result.end == APPLY_DONE && state->under_way)
-		return refuse_unfinished(a);
-	if (a->result.end == APPLY_DONE && state->has_base &&
-	    !backup_name_same(&state->base, &header->from))
-		return refuse_base(a);
-	return check_base(a);
-}
-
-/* TARGET's samples: those that the delta, if it was begun, may have changed say nothing. */
-static int check_samples(struct apply *a, const struct samples_touched *touched)
-{
-	uint64_t at;
-	int r = samples_compare(&a->ends->state->samples, a->ends->target, touched, &at);
-
-	return r > 0 ? 0 : r ? r : refuse_content(a->task, at);
-}
-
-/* Samples past the end of the smaller size may be cut off. */
-static void touch_end(struct apply *a)
-{
-	const struct samples *samples = &a->ends->state->samples;
-
-	for (uint32_t i = 0; i < samples->nr; i++)
-		if (samples->at[i].offset + samples->at[i].length > a->result.header.size)
-			a->touched.is[i] = true;
-}
-
-static int check_samples_before(struct apply *a)
-{
-	if (a->result.end == APPLY_FINISHED || (is_full(a) && a->result.end != APPLY_ALREADY))
-		return 0;
-	return check_samples(a, NULL);
-}
-
-static int check_samples_after(struct apply *a)
-{
-	if (a->result.end != APPLY_FINISHED || is_full(a))
-		return 0;
-	touch_end(a);
-	return check_samples(a, &a->touched);
-}
-
-/* The trailer. */
-
-static int check_origin(const struct apply *a)
-{
-	const struct backup_state *state = a->ends->state;
-
-	if (!is_full(a) || a->task->force || !state->has_base || !*state->origin ||
-	    !*a->facts.origin || !strcmp(state->origin, a->facts.origin))
-		return 0;
-	return report_fail(a->rep, ERA_NO_ANSWER,
-			   "%s: is a backup of another origin: found %s, wanted %s; --force "
-			   "overwrites it",
-			   a->task->target, state->origin, a->facts.origin);
-}
-
-static int check_facts(struct apply *a)
-{
-	const struct delta_facts *facts = delta_reader_facts(a->reader);
-	const struct backup_state *state = a->ends->state;
-
-	if (!facts && !delta_reader_covers(a->reader, is_full(a) ? 0 : state->size))
-		return refuse(a, "is smaller, and what was added is not in the delta");
-	if (!facts && a->task->no_checksum)
-		return 0;
-	if (!facts)
-		return report_fail(a->rep, ERA_DAMAGED,
-				   "%s: delta: ends without a checksum: if rbd has merged it, "
-				   "--no-checksum takes it",
-				   a->source.name);
-	a->has_facts = true;
-	a->facts = *facts;
-	if (!is_full(a) && a->result.end != APPLY_ALREADY && facts->from_size != state->size)
-		return refuse(a, "its size is not that of the delta's base");
-	return check_origin(a);
-}
+#include "copy/apply_internal.h"
 
 /* Reading. */
 
@@ -286,7 +66,7 @@ static int verify(struct apply *a)
 	if (r)
 		return r;
 	a->checksum = delta_reader_checksum(a->reader);
-	return check_facts(a);
+	return judge_facts(a);
 }
 
 /* Writing. */
@@ -325,9 +105,21 @@ static int mark(struct apply *a)
 {
 	struct backup_state *state = a->ends->state;
 
+	a->before = (struct apply_mark){state->under_way, state->is_staged, state->going};
 	state->under_way = true;
 	state->going = a->result.header;
 	state->is_staged = a->is_staged;
+	return a->ends->save(a->ends->ctx, state);
+}
+
+/* Nothing was written, so TARGET is what it was. */
+static int take_back_mark(struct apply *a)
+{
+	struct backup_state *state = a->ends->state;
+
+	state->under_way = a->before.under_way;
+	state->is_staged = a->before.is_staged;
+	state->going = a->before.going;
 	return a->ends->save(a->ends->ctx, state);
 }
 
@@ -373,20 +165,26 @@ static int write_target(struct apply *a, bool is_first)
 {
 	struct copy_target *target = a->ends->target;
 	uint32_t block_size = a->has_facts ? a->facts.block_size : a->ends->state->block_size;
-	int r = target->exists ? 0 : copy_target_create(target);
+	int r;
 
 	samples_begin(&a->chooser, &a->result.header, block_size);
+	r = write_records(a, is_first);
 	if (!r)
-		r = copy_target_set_limit(target, a->result.header.size);
-	if (!r)
-		r = write_records(a, is_first);
-	if (!r)
-		r = is_first ? check_facts(a) : compare_passes(a);
+		r = is_first ? judge_facts(a) : compare_passes(a);
 	if (!r && is_first)
-		r = check_samples_after(a);
+		r = judge_samples_after(a);
 	if (!r)
 		r = copy_target_cut(target);
 	return r ? r : complete(a);
+}
+
+/* TARGET as large as it must be: the first that may fail for want of space. */
+static int make_room(struct apply *a)
+{
+	struct copy_target *target = a->ends->target;
+	int r = target->exists ? 0 : copy_target_create(target);
+
+	return r ? r : copy_target_set_limit(target, a->result.header.size);
 }
 
 static int write_marked(struct apply *a, bool is_first)
@@ -395,6 +193,11 @@ static int write_marked(struct apply *a, bool is_first)
 
 	if (r)
 		return r;
+	r = make_room(a);
+	if (r) {
+		copy_target_drop(a->ends->target);
+		return take_back_mark(a) ? ERA_SYS : r;
+	}
 	r = write_target(a, is_first);
 	if (r)
 		report_note(a->rep, "%s: is incomplete: apply the delta again%s%s", a->task->target,
@@ -409,7 +212,7 @@ static int write_again(struct apply *a)
 
 	close_reader(a);
 	r = open_reader(a, NULL);
-	if (!r && !is_going(&wanted, &a->result.header))
+	if (!r && !apply_is_going(&wanted, &a->result.header))
 		r = report_fail(a->rep, ERA_SYS, "%s: delta: changed while it was being applied",
 				a->from);
 	return r ? r : write_marked(a, false);
@@ -440,39 +243,19 @@ static int end_staging(struct apply *a)
 	return 0;
 }
 
-static int check_room(const struct apply *a)
-{
-	const struct copy_target *target = a->ends->target;
-
-	if (!target->is_device || target->size >= a->result.header.size)
-		return 0;
-	return report_fail(a->rep, ERA_SYS,
-			   "%s: is too small: found %" PRIu64 " bytes, wanted %" PRIu64,
-			   a->task->target, target->size, a->result.header.size);
-}
-
-static int judge(struct apply *a)
+static int go_on(struct apply *a)
 {
 	int r = judge_header(a);
 
 	if (!r)
-		r = check_room(a);
-	if (!r)
-		r = check_samples_before(a);
+		r = judge_samples_before(a);
 	a->stages = a->stages && changes_target(a);
-	return r;
-}
-
-static int go_on(struct apply *a)
-{
-	int r = judge(a);
-
 	if (!r && a->streams && !a->stages && changes_target(a))
 		return write_marked(a, true);
 	if (!r)
 		r = verify(a);
 	if (!r)
-		r = check_samples_after(a);
+		r = judge_samples_after(a);
 	if (!r && a->stages)
 		r = end_staging(a);
 	return r || !changes_target(a) ? r : write_again(a);
@@ -547,114 +330,5 @@ int apply_to(const struct apply_task *task, const struct apply_ends *ends,
 		*result = a->result;
 	free(staging);
 	free(a);
-	return r;
-}
-
-static char *join(const char *path, const char *suffix)
-{
-	char *joined;
-
-	return asprintf(&joined, "%s%s", path, suffix) < 0 ? NULL : joined;
-}
-
-char *apply_state_path(const struct apply_task *task)
-{
-	return task->state ? strdup(task->state) : join(task->target, STATE_SUFFIX);
-}
-
-char *apply_staging_path(const struct apply_task *task)
-{
-	return join(task->state ? task->state : task->target, STAGING_SUFFIX);
-}
-
-static int refuse_device(const struct apply_task *task)
-{
-	return report_fail(task->rep, ERA_SYS,
-			   "%s: is a device, beside which no state lasts: --state says where it is",
-			   task->target);
-}
-
-static int save(void *ctx, const struct backup_state *state)
-{
-	const struct apply_task *task = ctx;
-	char *path = apply_state_path(task);
-	int r = path ? backup_state_save(state, path, task->rep) : report_nomem(task->rep);
-
-	free(path);
-	return r;
-}
-
-/* With force, which a full backup alone heeds, a damaged one is none. */
-static int load(const struct apply_task *task, struct backup_state *state)
-{
-	char *path = apply_state_path(task);
-	int r = path ? backup_state_load(state, path, task->rep) : report_nomem(task->rep);
-
-	free(path);
-	return r > 0 || (r == ERA_DAMAGED && task->force) ? 0 : r;
-}
-
-static int compare_state(const struct apply_task *task, struct copy_target *target,
-			 const struct backup_state *state)
-{
-	uint64_t at;
-	int r;
-
-	if (!state->has_base && !state->under_way)
-		return report_fail(task->rep, ERA_NO_ANSWER, "%s: has no state; %s", task->target,
-				   NEXT_FULL_BACKUP);
-	if (state->under_way)
-		return 0;
-	if (!has_size(target, state->size))
-		return refuse_size(task, target, state);
-	r = samples_compare(&state->samples, target, NULL, &at);
-	return r > 0 ? 0 : r ? r : refuse_content(task, at);
-}
-
-static int apply_with(const struct apply_task *task, struct copy_target *target,
-		      struct backup_state *state, struct apply_result *result)
-{
-	struct apply_task own = *task;
-	const struct apply_ends ends = {target, state, save, &own};
-	int r = load(task, state);
-
-	return r ? r : apply_to(task, &ends, result);
-}
-
-static int open_target(const struct apply_task *task, struct copy_target *target)
-{
-	int r = copy_target_open(target, task->target, task->dry_run ? TARGET_READ : TARGET_WRITE,
-				 task->rep);
-
-	return r || !target->is_device || task->state ? r : refuse_device(task);
-}
-
-int apply_delta(const struct apply_task *task, struct apply_result *result)
-{
-	struct backup_state *state = calloc(1, sizeof(*state));
-	struct copy_target target;
-	int r;
-
-	if (!state)
-		return report_nomem(task->rep);
-	r = open_target(task, &target);
-	if (!r)
-		r = apply_with(task, &target, state, result);
-	copy_target_close(&target);
-	free(state);
-	return r;
-}
-
-int apply_examine(const struct apply_task *task, struct backup_state *state)
-{
-	struct copy_target target;
-	int r = open_target(task, &target);
-
-	*state = (struct backup_state){0};
-	if (!r)
-		r = load(task, state);
-	if (!r)
-		r = compare_state(task, &target, state);
-	copy_target_close(&target);
 	return r;
 }

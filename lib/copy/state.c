@@ -74,7 +74,7 @@ static bool get_origin(struct backup_state *state, const struct words *words)
 	if (words->len[0] > DELTA_ORIGIN_MAX)
 		return false;
 	memcpy(state->origin, words->word[0], words->len[0]);
-	return !state->origin[utf8_plain(state->origin, "")];
+	return utf8_plain(state->origin, "") == words->len[0];
 }
 
 static bool get_witness(struct backup_state *state, const struct words *words)

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -195,8 +196,17 @@ int copy_target_create(struct copy_target *target)
 	target->fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, CREATE_MODE);
 	if (target->fd < 0)
 		return fail(target, "cannot create");
-	target->exists = true;
+	target->exists = target->created = true;
 	return lock_file(target, TARGET_WRITE);
+}
+
+void copy_target_drop(struct copy_target *target)
+{
+	if (!target->created)
+		return;
+	if (unlink(target->path))
+		report_note(target->rep, "%s: cannot remove it: %s", target->path, strerror(errno));
+	copy_target_close(target);
 }
 
 void copy_target_close(struct copy_target *target)

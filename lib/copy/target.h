@@ -33,7 +33,7 @@ struct copy_target {
 	const char *path; /* the caller's */
 	const struct report *rep;
 	int fd;
-	bool is_device, exists;
+	bool is_device, exists, created;
 	bool can_punch; /* false once it could not */
 	uint64_t size;
 	uint64_t limit; /* nothing is written from here on; copy_target_set_limit() */
@@ -51,6 +51,9 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 
 /* Creates the file that did not exist; an error if one has appeared meanwhile. */
 int copy_target_create(struct copy_target *target) must_check;
+
+/* Removes the file again if copy_target_create() made it, and closes it. */
+void copy_target_drop(struct copy_target *target);
 
 /* Also of one that could not be opened, and a zeroed one. */
 void copy_target_close(struct copy_target *target);

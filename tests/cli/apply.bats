@@ -247,6 +247,77 @@ new.era" ]
 	[ "$(ls states)" = new ]
 }
 
+# Files of most file systems can't be so large.
+@test "a backup that TARGET has no room for leaves it as it was" {
+	local size=$((1 << 60))
+	{
+		printf 'rbd diff v1\nf&\0\0\0%st&\0\0\0%s' "$(name 1)" "$(name 2)"
+		printf 's\0\0\0\0\0\0\0\x10'
+		printf 'z\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10e'
+	} >huge
+	if truncate -s "$size" try 2>/dev/null; then
+		skip_test "files may have $size bytes here"
+	fi
+	refused 3 "cannot add .* bytes at byte 2000100: File too large" --no-checksum huge T
+	cat huge | refused 3 "File too large" --no-checksum --no-stage - T
+	era_apply d12 T
+	(
+		printf 'rbd diff v1\nt&\0\0\0%ss\0\0\0\0\0\0\0\x10' "$(name 2)"
+		printf 'z\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10e'
+	) >full
+	status_is 3 era_apply --no-checksum full new
+	[ -z "$(find . -name "new*")" ]
+}
+
+# On a loop device, with strace to see what is asked of it.
+@test "a block device" {
+	need losetup blockdev
+	[ "$(id -u)" = 0 ] || skip_test "needs root for a loop device"
+	head -c 3000320 /dev/urandom >image
+	cp image before
+	loop=$(losetup -f --show image 2>/dev/null) || skip_test "no loop device is to be had"
+	status_is 3 era_apply full1 "$loop"
+	grep -q "is a device, beside which no state lasts: --state says where it is" "$stderr"
+	status_is 4 era_apply --state S full1 "$loop"
+	cmp "$loop" before
+	era_apply --force --state S full1 "$loop"
+	cat d12 | era_apply --state S - "$loop"
+	cmp -n 2000100 "$loop" disk2
+	# what lies behind stays
+	cmp -i 2000100 "$loop" before
+	status_is 3 ofdlock device "$loop" era_apply --state S d23 "$loop"
+	grep -q "is in use" "$stderr"
+	head -c 4000000 /dev/zero >large
+	mkdelta 2 7 disk2 large >d27
+	status_is 3 era_apply --state S d27 "$loop"
+	grep -q "is too small: found 3000320 bytes, wanted 4000000" "$stderr"
+	if strace -e trace=none true 2>/dev/null; then
+		strace -f -o calls -e trace=ioctl,fallocate era_apply --state S d23 "$loop"
+		grep -q BLKZEROOUT calls
+		fails grep -E "DISCARD|fallocate" calls
+		cmp -n 2500000 "$loop" disk3
+	fi
+}
+
+teardown() {
+	[ -z "${loop:-}" ] || losetup -d "$loop"
+}
+
+@test "two deltas that rbd has merged" {
+	need rbd
+	export CEPH_CONF=/dev/null
+	rbd --no-progress merge-diff d12 d23 m13 2>said || { cat said; false; }
+	refused 1 "ends without a checksum" m13 T
+	era_apply --no-checksum m13 T
+	cmp T disk3
+	rbd --no-progress merge-diff full1 d12 - 2>said | era_apply --no-checksum - new
+	cmp new disk2
+	rbd --no-progress merge-diff m13 d34 - 2>said >m14
+	rbd --no-progress merge-diff full1 m14 - 2>said | era_apply --no-checksum - newest
+	cmp newest disk1
+	status_is 4 era_apply --no-checksum m13 newest
+}
+
 @test "a TARGET in use is refused" {
 	status_is 3 ofdlock read T era_apply d12 T
 	grep -q "T: is in use" "$stderr"
