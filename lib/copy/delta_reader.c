@@ -25,6 +25,8 @@ struct delta_reader {
 	bool at_end;	   /* of the source */
 	uint64_t consumed;
 	uint32_t crc;
+	uint32_t
+		checksum; /* at the end, before its own: behind that, all sound deltas have the same */
 	struct delta_progress progress;
 	uint64_t left; /* bytes of its data that were not returned yet */
 	bool has_facts;
@@ -300,8 +302,10 @@ static int compare_checksum(struct delta_reader *reader)
 {
 	uint32_t wanted = ~reader->crc;
 	struct le32 found;
-	int r = get_copy(reader, &found, sizeof(found));
+	int r;
 
+	reader->checksum = wanted;
+	r = get_copy(reader, &found, sizeof(found));
 	if (r || le32_get(found) == wanted)
 		return r;
 	return report_fail(reader->source->rep, ERA_DAMAGED,
@@ -347,6 +351,7 @@ static int read_end(struct delta_reader *reader)
 
 	if (fault)
 		return damaged(reader, fault);
+	reader->checksum = ~reader->crc;
 	r = is_at_end(reader, &is_over);
 	if (r || is_over)
 		return r;
@@ -412,5 +417,5 @@ bool delta_reader_covers(const struct delta_reader *reader, uint64_t from)
 
 uint32_t delta_reader_checksum(const struct delta_reader *reader)
 {
-	return reader->crc;
+	return reader->checksum;
 }

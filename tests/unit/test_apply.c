@@ -39,6 +39,7 @@ struct trial {
 	struct backup_state state; /* as it was saved last */
 	unsigned nr_saves, nr_zeroes;
 	unsigned failing_save;
+	void (*on_read)(void);
 };
 
 static struct delta_file delta, full;
@@ -49,6 +50,8 @@ static int op_read(struct copy_target *target, void *data, size_t len, uint64_t 
 {
 	struct trial *trial = target->ctx;
 
+	if (trial->on_read)
+		trial->on_read();
 	return trial->dev.ops->read(&trial->dev, data, len, (off_t)at);
 }
 
@@ -511,6 +514,45 @@ static void an_unfinished_one_takes_no_other(void **state)
 	delta_file_close(&other);
 }
 
+/* Another delta of the same name, as if it had been written over the first. */
+static void exchange_delta(void)
+{
+	struct delta_file other;
+	size_t len;
+	uint8_t *data;
+
+	make_delta(&other, 1, 2, new_data, old_data);
+	data = delta_file_get(&other, &len);
+	delta_file_set(&delta, data, len);
+	free(data);
+	delta_file_close(&other);
+}
+
+/* When one is finished, samples are read after it has been verified. */
+static void one_that_changes_meanwhile(void **state)
+{
+	static struct judging judging;
+	struct simdev sim;
+	struct trial trial;
+	struct apply_result result;
+	size_t len;
+	uint8_t *data = delta_file_get(&delta, &len);
+
+	(void)state;
+	find_states(&judging);
+	simdev_open(&sim, NR_BLOCKS);
+	set_device(&sim, old_data);
+	begin_trial(&trial, &sim, &judging.marked);
+	trial.on_read = exchange_delta;
+	assert_int_equal(apply_file(&trial, &delta, &result), ERA_SYS);
+	assert_non_null(strstr(said, "changed while it was being applied"));
+	assert_true(trial.state.under_way);
+	delta_file_set(&delta, data, len);
+	finish_after(&sim, &trial);
+	simdev_close(&sim);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -521,6 +563,7 @@ int main(void)
 		cmocka_unit_test(hostile_deltas),
 		cmocka_unit_test(another_half),
 		cmocka_unit_test(an_unfinished_one_takes_no_other),
+		cmocka_unit_test(one_that_changes_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("apply", tests, setup, teardown);
