@@ -151,6 +151,51 @@ strike_all() {
 	[ "${found[new]}" -ge 1 ]
 }
 
+# kill_at_random: how far it comes depends on the machine; whatever is left must be right.
+kill_at_random() {
+	local n start took delay status bad=0 how=kill left name
+	declare -A got=()
+	for name in file pipe full; do
+		learn "$name"
+		start=${EPOCHREALTIME/./}
+		prepare
+		"${command[@]}" <"$input" 2>/dev/null
+		took=$((${EPOCHREALTIME/./} - start))
+		for ((n = 0; n < ${ERA_APPLY_KILLS:-10}; n++)); do
+			prepare
+			printf -v delay '0.%06d' $((took * n / ${ERA_APPLY_KILLS:-10} % 1000000))
+			status=0
+			{
+				timeout --foreground -s KILL "$delay" "${command[@]}" <"$input"
+			} 2>/dev/null || status=$?
+			judge || bad=$((bad + 1))
+			got[$left]=$((${got[$left]:-0} + 1))
+			[ "$status" != 0 ] || [ "$left" = new ] || bad=$((bad + 1))
+		done
+	done
+	echo "# left: old ${got[old]:-0}, under way ${got[under-way]:-0}, new ${got[new]:-0}" >&3
+	[ "$bad" = 0 ]
+}
+
+@test "killed at random times" {
+	rm disk1 disk2 full grows shrinks old1 old2
+	head -c 40000000 /dev/urandom >disk1
+	cp disk1 disk2
+	for at in 0 9 18 27 36; do
+		head -c 2000000 /dev/urandom |
+			dd of=disk2 bs=1000000 seek=$at conv=notrunc status=none
+	done
+	truncate -s 42000000 disk2
+	mkdelta - 1 - disk1 >full
+	mkdelta 1 2 disk1 disk2 >grows
+	mkdelta 2 3 disk2 disk1 >shrinks
+	mkdir old1 old2
+	era_apply -q full old1/T
+	cp -r old1/. old2
+	era_apply -q grows old2/T
+	untraced kill_at_random
+}
+
 @test "each call that changes something fails" {
 	untraced strike_all 5
 	[ "${found[old]}" -gt 20 ]
