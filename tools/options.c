@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/io.h"
 #include "base/utf8.h"
+#include "tools/human.h"
 #include "tools/input.h"
 #include "tools/progress.h"
 #include "tools/size.h"
@@ -460,11 +461,12 @@ void options_parse(const struct option_table *table, int argc, char **argv, void
 uint32_t options_count_blocks(uint64_t device_bytes, uint32_t block_sectors)
 {
 	uint64_t nr = div_up(device_bytes, (uint64_t)block_sectors * SECTOR_BYTES);
+	char size[HUMAN_SIZE_BYTES];
 
 	if (nr > INT32_MAX)
-		options_error("a device of %" PRIu64 " bytes has %" PRIu64
+		options_error("a device of %s has %" PRIu64
 			      " blocks of that size, more than the %d that dm-era can track",
-			      device_bytes, nr, INT32_MAX);
+			      human_size(device_bytes, size), nr, INT32_MAX);
 	return (uint32_t)nr;
 }
 

@@ -189,6 +189,25 @@ ends_of_steps() {
 	status_is 2 era metadata-size --block-size 4k --device-size 1M --progress-fd=3 3>out
 }
 
+# created TEXT COMMAND...: one line says what was made, in words for people; with -q there is none.
+created() {
+	status_is 0 "${@:2}" || return
+	[ "$(grep -c ': made: created: ' "$stderr")" = 1 ] || return
+	grep -q "$1" "$stderr" || return
+	status_is 0 "${@:2}" -q && [ ! -s "$stderr" ]
+}
+
+@test "what was made is said in a line, and nothing with -q" {
+	zcat "$abs_top_srcdir/tests/images/001-clean-stop/image.gz" >meta
+	created ': 65536 blocks of 4 KiB (4096 bytes), and the current era is the dump.s, 3: ' \
+		era restore -i "$xml" -o made
+	created ' blocks of 4 KiB (4096 bytes), and the current era is ' era repair -i meta -o made
+	created ' device of 10.5 MiB (11010048 bytes): 168 blocks of 64 KiB (65536 bytes)' \
+		era format --force --block-size 64k --device-size 10752k made
+	status_is 2 era format --block-size 4k --device-size 10T made
+	grep 'a device of 10 TiB (10995116277760 bytes) has 2684354560 blocks' "$stderr"
+}
+
 # has_holes FILE: does the file system tell of them?
 has_holes() {
 	need python3

@@ -77,7 +77,7 @@ static void every_line_fits(void **state)
 	name[sizeof(name) - 1] = '\0';
 	for (unsigned step = PROGRESS_NONE + 1; step < NR_PROGRESS_STEPS; step++)
 		for (size_t i = 0; i < ARRAY_SIZE(sizes) * ARRAY_SIZE(sizes) * 400; i++) {
-			unsigned width = i % 400;
+			unsigned width = (unsigned)(i % 400);
 			size_t len;
 
 			now = (struct progress){(enum progress_step)step,
