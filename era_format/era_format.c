@@ -102,8 +102,8 @@ static int feed_array(const struct era_stream *to, const struct options *options
 	for (uint32_t done = 0; done < options->nr_blocks && !r; done += nr) {
 		nr = (uint32_t)min_u64(PIECE_BLOCKS, options->nr_blocks - done);
 		r = to->eras(to->ctx, eras, nr);
-		report_progress(rep, PROGRESS_BUILD, (done + nr) * sizeof(eras[0]),
-				options->nr_blocks * sizeof(eras[0]));
+		report_progress(rep, PROGRESS_BUILD, (uint64_t)(done + nr) * sizeof(eras[0]),
+				(uint64_t)options->nr_blocks * sizeof(eras[0]));
 	}
 	return r ? r : to->array_end(to->ctx);
 }

@@ -344,9 +344,10 @@ void progress_tell(struct progress_display *display, const struct progress *now)
 		tell(display, time);
 	if (now->step != display->now.step || now->done < display->now.done)
 		display->step_started = display->heard;
+	if (now->step != display->now.step || now->done != display->now.done)
+		display->pending = true;
 	display->heard = time;
 	display->now = *now;
-	display->pending = true;
 	if (!is_first && time - display->last < PROGRESS_EVERY_MS)
 		return;
 	if (json_fd >= 0 || draws(display, time))

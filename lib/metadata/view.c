@@ -42,7 +42,11 @@ static int prepare_walk(struct era_view *view)
 	bits_set(view->seen, 0);
 	if (view->flags & ERA_VIEW_SNAPSHOT)
 		bits_set(view->seen, view->live.metadata_snap);
-	blk_dev_begin(&view->dev, PROGRESS_READ, min_u64(view->live.sm.nr_allocated, limit));
+	if (view->flags & ERA_VIEW_BORROWED)
+		blk_dev_begin(&view->dev, PROGRESS_NONE, 0);
+	else
+		blk_dev_begin(&view->dev, PROGRESS_READ,
+			      min_u64(view->live.sm.nr_allocated, limit));
 	return 0;
 }
 

@@ -27,7 +27,8 @@
 enum era_view_flags {
 	ERA_VIEW_SNAPSHOT = 1, /* the metadata snapshot's view; the device is opened shared */
 	ERA_VIEW_REPAIR = 2,
-	ERA_VIEW_BORROWED = 4, /* the device does not belong to the view */
+	/* The device does not belong to the view, whose reading is a part of other work. */
+	ERA_VIEW_BORROWED = 4,
 	ERA_VIEW_ALL_LOST = 8, /* every block may have been written in the current era */
 	ERA_VIEW_WHOLE = 16,   /* everything is checked first: for output while reading */
 	ERA_VIEW_TOLD = 32,    /* a check has reported its problems */

@@ -416,6 +416,8 @@ static int stream_eras(struct era_salvage *s, struct source *sources, const stru
 			break;
 		count_chunk(s, nr, eras, unsure);
 		r = to->eras(to->ctx, eras, nr);
+		report_progress(s->dev.rep, PROGRESS_BUILD, (first + nr) * sizeof(eras[0]),
+				(uint64_t)s->header.nr_blocks * sizeof(eras[0]));
 	}
 	return r;
 }

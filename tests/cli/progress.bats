@@ -112,6 +112,7 @@ ends_of_steps() {
 	with_json format era format --force --block-size 4k --device-size 1M meta
 	mkdir lines
 	for name in check dump invalidate stat restore piped copied repair search format; do
+		[ "$(uniq "$name" | wc -l)" = "$(wc -l <"$name")" ]
 		split -l 1 "$name" "lines/$name."
 		jq -e '(keys == ["bytes_per_second", "done_bytes", "seconds_left", "step",
 			"total_bytes"]) and .done_bytes > 0' "$name" >out
@@ -121,6 +122,8 @@ ends_of_steps() {
 	[ "$(ends_of_steps restore)" = "read-xml $(stat -c %s meta.xml) $(stat -c %s meta.xml)" ]
 	ends_of_steps copied | grep -x "copy-input $(stat -c %s meta) null"
 	ends_of_steps search | grep -x "search $(stat -c %s meta) $(stat -c %s meta)"
+	[ "$(jq -r .step search | uniq)" = $'search\ncheck\nbuild' ]
+	ends_of_steps search | grep -x 'build 16384 16384'
 	ends_of_steps format | grep -x 'build 1024 1024'
 	ends_of_steps dump | grep '^check '
 	ends_of_steps repair | grep '^read '
