@@ -29,4 +29,28 @@ struct era_status {
 bool era_table_parse(const char *params, struct era_table *table) must_check;
 bool era_status_parse(const char *params, struct era_status *status) must_check;
 
+enum cache_mode { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_PASSTHROUGH };
+
+/* METADATA CACHE ORIGIN BLOCK-SIZE, and what is kept in options: #FEATURES FEATURE... POLICY
+ * #ARGUMENTS ARGUMENT... */
+struct cache_table {
+	char metadata[MAPPER_DEVICE_MAX], cache[MAPPER_DEVICE_MAX], origin[MAPPER_DEVICE_MAX];
+	uint32_t block_sectors;
+	enum cache_mode mode;
+	const char *options; /* a part of the text */
+};
+
+struct cache_status {
+	uint32_t metadata_block_sectors, block_sectors;
+	uint64_t nr_used, nr_total;	 /* metadata blocks */
+	uint64_t nr_resident, nr_blocks; /* cache blocks */
+	uint64_t nr_dirty;
+	enum cache_mode mode;
+	bool is_read_only, needs_check; /* the metadata */
+};
+
+/* false if it is none: the target's status is "Fail" or "Error" after its metadata failed. */
+bool cache_table_parse(const char *params, struct cache_table *table) must_check;
+bool cache_status_parse(const char *params, struct cache_status *status) must_check;
+
 #endif

@@ -6,6 +6,7 @@
 # ERA_GUARD_KILLS=N kills so often, ERA_GUARD_SEED draws other moments.
 
 load ../lib/common
+load ../lib/cases
 load kernel
 
 kills=${ERA_GUARD_KILLS:-10}
@@ -13,7 +14,8 @@ kills=${ERA_GUARD_KILLS:-10}
 setup() {
 	need_kernel
 	need_ours era_ctl
-	era --version | grep -q '^libdevmapper' || skip_test "built without libdevmapper"
+	era --version | grep -q '^libdevmapper' || skip "built without libdevmapper"
+	! sanitized era || skip "a guest has too little address space for the sanitizers"
 	dir=$BATS_TEST_TMPDIR/run
 	mkdir "$dir"
 	truncate -s 256K "$dir/metadata"

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# The calls of the room dm, by tests/lib/mapper. Its answers go to the console as "answer: ...".
+
+metadata=256K
+PATH=$tools:$helpers:$PATH
+export PATH
+
+answer() {
+	mapper "$@" >/run/out || echo "status $?" >>/run/out
+	sed 's/^/answer: /' /run/out
+}
+
+boot_1() {
+	insmod "$modules/dm-delay.ko"
+	small="4096 era $metadata_dev $origin_dev 8" large="8192 era $metadata_dev $origin_dev 8"
+
+	answer info data create data "$small" info data find data find /dev/mapper/data \
+		find /dev/ubda find none create data "$small"
+	answer load data "$large" info data clear data info data
+	answer reload data "$large" info data reload data "$large" remove none
+	[ "$(blockdev --getsz /dev/mapper/data)" = 8192 ]
+	# What is loaded would come into use.
+	answer load data "$large" hold data 1
+	answer resume data info data resume data
+	answer break data
+	answer info data reload data "8192 nothing 1"
+	answer info data
+	# A device that is in use, and one that isn't.
+	sleep 5 </dev/mapper/data &
+	answer remove data
+	kill $!
+	wait || :
+	answer remove data info data
+	[ ! -e /dev/mapper/data ]
+
+	# The time is over: the suspend waits for a write.
+	answer create slow "8192 delay $origin_dev 0 0 $origin_dev 0 4000"
+	answer create data "8192 era $metadata_dev /dev/mapper/slow 8"
+	dd if=/dev/zero of=/dev/mapper/data bs=4096 count=1 oflag=direct 2>/dev/null &
+	until grep -q 'State:.D' /proc/$!/status; do
+		usleep 20000
+	done
+	answer --limit 500 hold data 1
+	wait
+	answer info data
+}
+
+# Of a device that is suspended by somebody.
+boot_2() {
+	answer create data "4096 era $metadata_dev $origin_dev 8"
+	dmsetup suspend data
+	for request in status checkpoint barrier; do
+		timeout 30 era_ctl data $request 2>&1 | sed 's/^/answer: /'
+	done
+	answer hold data 1
+	era_ctl data resume | sed 's/^/answer: /'
+	era_ctl data resume | sed 's/^/answer: /'
+	answer info data
+}
