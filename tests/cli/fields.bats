@@ -3,20 +3,38 @@
 #
 # Consistent damage: every row of fields.table. What era_check, era_dump and era_invalidate say,
 # live and of the snapshot, is what the row says; where they refuse, repairing leaves out nothing.
-# ERA_FIELDS=WORDS takes only the rows that hold them.
+# ERA_FIELDS=WORDS takes only the rows that hold them. All JSON is what the schemas say.
 
 load ../lib/common
 load ../lib/cases
 load ../lib/damage
 load ../lib/fields
+load ../lib/json
 
 table=$abs_top_srcdir/tests/lib/fields.table
+
+setup_file() {
+	find_validator
+}
 
 setup() {
 	need jq
 	need_ours "${programs[@]}"
 	test_tool blkedit
 	scratch
+}
+
+# keep_json NUMBER IMAGE: what is printed of it, in the folder "documents".
+keep_json() {
+	mkdir -p documents
+	nr_kept=$((${nr_kept:-0} + 1))
+	exit_status timeout 20 era stat --json -r "$2" >"documents/stat.$nr_kept"
+	[ -s "documents/stat.$nr_kept" ] || wrong "era stat prints nothing" || return
+	exit_status timeout 20 era invalidate --json -r --written-since 1 "$2" \
+		>"documents/invalidate.$nr_kept"
+	exit_status timeout 20 era check --json "$2" >"documents/check.$nr_kept"
+	[ ! -e "dump-m.$1" ] || exit_status timeout 20 era check --json -m "$2" \
+		>"documents/check.$nr_kept.m"
 }
 
 row() {
@@ -26,6 +44,7 @@ row() {
 	# shellcheck disable=SC2086
 	blkedit damaged $edit || return
 	! cmp -s damaged "image.$number" || wrong "changes nothing" || return
+	keep_json "$number" damaged || return
 	got=$(columns "$number" damaged)
 	[ "$got" = "$want" ] || { echo "found  $got"; echo "wanted $want"; return 1; } >&2
 	case $want in
@@ -53,7 +72,11 @@ part() {
 	(untraced part 1 "$of") >log.1 2>&1 || true
 	wait $one || true
 	cat log.0 log.1 >&2
-	[ -e part0/done ] && [ -e part1/done ]
+	[ -e part0/done ]
+	[ -e part1/done ]
+	for one in check stat invalidate; do
+		schema "$(schema_of "$one")" part[01]/documents/"$one".*
+	done
 }
 
 @test "the table is well formed: a reason where something is not found, no edit twice" {
