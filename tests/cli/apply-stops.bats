@@ -196,6 +196,25 @@ kill_at_random() {
 	untraced kill_at_random
 }
 
+strike_others() {
+	local call
+	declare -gA found=()
+	nr_struck=0 victims=(file pipe full)
+	for call in read stat fcntl fchmod close; do
+		strike "$call" 5 || return
+	done
+	strike memory 12 || return
+	echo "# $nr_struck calls; left: old ${found[old]:-0}, under way ${found[under-way]:-0}, new ${found[new]:-0}" >&3
+	[ "${found[old]}" -gt 10 ] || return
+	found=()
+	strike pwrite short && strike read short || return
+	[ "${found[*]}" = "${found[new]}" ]
+}
+
+@test "other calls fail, or transfer less than they should" {
+	untraced strike_others
+}
+
 @test "each call that changes something fails" {
 	untraced strike_all 5
 	[ "${found[old]}" -gt 20 ]

@@ -214,6 +214,15 @@ new.era" ]
 	cat without | refused 1 "ends without a checksum" - T
 	era_apply --no-checksum without T
 	cmp T disk2
+	# It doesn't say from which size it leads, but that is known to TARGET's state.
+	cp disk2 grown
+	truncate -s 2400000 grown
+	cp grown changed
+	printf x | dd of=changed bs=1 seek=5 conv=notrunc status=none
+	mkdelta 2 3 grown changed >d
+	refused 4 "its size is not that of the delta's base" d T
+	head -c -48 d >without
+	refused 4 "is smaller, and what was added is not in the delta" --no-checksum without T
 }
 
 @test "a dry run changes nothing" {
@@ -317,6 +326,18 @@ teardown() {
 	rbd --no-progress merge-diff full1 m14 - 2>said | era_apply --no-checksum - newest
 	cmp newest disk1
 	status_is 4 era_apply --no-checksum m13 newest
+}
+
+@test "the memory does not depend on the delta" {
+	head -c 100000000 <(yes 'what a disk holds') >disk
+	mkdelta - 1 - disk >full
+	(
+		sanitized era_apply || ulimit -v 65536
+		era_apply full new
+		cat d12 | era_apply - T
+	)
+	cmp new disk
+	cmp T disk2
 }
 
 @test "a TARGET in use is refused" {
