@@ -99,7 +99,7 @@ static void add(struct line *line, const char *after, const char *part)
 	int n = snprintf(line->text + line->len, line->size - line->len, "%s%s",
 			 line->len ? line->between : "", part);
 
-	line->len = min_u64(line->len + (size_t)n, line->size - 1);
+	line->len = (size_t)min_u64(line->len + (size_t)n, line->size - 1);
 	line->between = after;
 }
 
