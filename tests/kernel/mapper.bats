@@ -5,7 +5,12 @@
 
 load ../lib/common
 load ../lib/cases
+load ../lib/json
 load kernel
+
+setup_file() {
+	find_validator
+}
 
 setup() {
 	need_kernel
@@ -74,4 +79,27 @@ answers() {
 		ok
 		data: exists table
 	END
+}
+
+@test "era ctl: JSON of the kernel's targets" {
+	need jq
+	answers 3
+	diff <(jq -r '"\(.request) \(.exit_status)"' "$dir/answers") - <<-'END'
+		status 0
+		table 0
+		checkpoint 0
+		take_metadata_snap 0
+		status 0
+		drop_metadata_snap 0
+		barrier 0
+		resume 0
+		null 3
+		snapshot 0
+	END
+	split -l 1 "$dir/answers" "$dir/document."
+	schema "$(schema_of ctl)" "$dir"/document.*
+	[ "$(jq -c 'select(.request == "status") | [.snapshot == null, .metadata.blocks]' \
+		"$dir/answers" | tr -d '\n')" = "[true,64][false,64]" ]
+	# The barrier's era is the one that goes on.
+	[ "$(jq 'select(.request == "barrier").era_to_remember > 1' "$dir/answers")" = true ]
 }

@@ -59,3 +59,13 @@ boot_2() {
 	era_ctl data resume | sed 's/^/answer: /'
 	answer info data
 }
+
+boot_3() {
+	answer create data "4096 era $metadata_dev $origin_dev 8"
+	for request in status table checkpoint take_metadata_snap status drop_metadata_snap \
+		barrier resume stats; do
+		timeout 30 era_ctl --json data $request 2>/dev/null | sed 's/^/answer: /'
+	done
+	timeout 30 era_ctl --json data snapshot -- true | sed 's/^/answer: /'
+	answer remove data
+}
