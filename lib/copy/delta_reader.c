@@ -25,8 +25,8 @@ struct delta_reader {
 	bool at_end;	   /* of the source */
 	uint64_t consumed;
 	uint32_t crc;
-	uint32_t
-		checksum; /* at the end, before its own: behind that, all sound deltas have the same */
+	/* At the end, before its own: behind that, all sound deltas have the same. */
+	uint32_t checksum;
 	struct delta_progress progress;
 	uint64_t left; /* bytes of its data that were not returned yet */
 	bool has_facts;

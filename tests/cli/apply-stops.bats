@@ -43,7 +43,8 @@ victim() {
 	case $1 in
 	file) delta=grows old=old1 new=disk2 command=(era_apply grows out/T) ;;
 	pipe) delta=shrinks old=old2 new=disk1 command=(era_apply - out/T) input=shrinks ;;
-	no-stage) delta=grows old=old1 new=disk2 command=(era_apply --no-stage - out/T) input=grows ;;
+	no-stage) delta=grows old=old1 new=disk2 command=(era_apply --no-stage - out/T)
+		input=grows ;;
 	full) delta=full old='' new=disk1 command=(era_apply full out/T) ;;
 	esac
 }
@@ -86,7 +87,8 @@ is_temporary() {
 judge() {
 	local file
 	for file in out/*; do
-		[[ $file =~ ^out/(T|T.era|T.delta|\*)$ ]] || is_temporary "$file" || wrong "left over: $file" || return
+		[[ $file =~ ^out/(T|T.era|T.delta|\*)$ ]] || is_temporary "$file" ||
+			wrong "left over: $file" || return
 	done
 	if [ -e out/T.delta ]; then
 		cmp out/T.delta "$delta" || wrong "half a delta is staged" || return
@@ -106,6 +108,18 @@ judge() {
 	cmp out/T "$new" && cmp out/T.era done
 }
 
+# struck_by FAULT
+struck_by() {
+	(with_fault "$1" "${command[@]}") <"$input" >stdout 2>stderr
+}
+
+ended_well() {
+	case $how in
+	kill) [ "$status" = 137 ] ;;
+	*) [ "$status" = 0 ] || [ "$status" = 3 ] ;;
+	esac
+}
+
 # strike CALL HOW: each call of that name in turn, in all victims.
 strike() {
 	local call=$1 how=$2 name n bad=0 status
@@ -115,19 +129,15 @@ strike() {
 			prepare
 			: >struck
 			status=0
-			{
-				(with_fault "$call:$n:$how" "${command[@]}") <"$input" >stdout 2>stderr
-			} 2>/dev/null || status=$?
+			{ struck_by "$call:$n:$how"; } 2>/dev/null || status=$?
 			[ -s struck ] || break
 			nr_struck=$((nr_struck + 1))
-			if { [ "$how" = kill ] && [ "$status" != 137 ]; } ||
-				{ [ "$how" != kill ] && [ "$status" != 0 ] && [ "$status" != 3 ]; } ||
-				! judge || { [ "$status" = 0 ] && [ "$left" != new ]; }; then
-				echo "failed: $name, $call $n $how: status $status: $(cat stderr)" >&2
-				bad=$((bad + 1))
+			if ended_well && judge && { [ "$status" != 0 ] || [ "$left" = new ]; }; then
+				found[$left]=$((${found[$left]:-0} + 1))
 				continue
 			fi
-			found[$left]=$((${found[$left]:-0} + 1))
+			echo "failed: $name, $call $n $how, status $status: $(cat stderr)" >&2
+			bad=$((bad + 1))
 		done
 		[ "$status" = 0 ] || wrong "$name, $call: status $status: $(cat stderr)" || return
 	done

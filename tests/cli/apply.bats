@@ -243,7 +243,8 @@ new.era" ]
 		.base.origin == \"test\" and .base.witness == false and .applying == null"
 	era_apply --json full1 new | jq -e '.from == null and .result == "applied"'
 	era_apply --json full1 new | jq -e '.result == "already applied"'
-	status_is 4 era_apply --json d23 T | jq -e '.exit_status == 4 and (.error | test("wrong base"))'
+	status_is 4 era_apply --json d23 T |
+		jq -e '.exit_status == 4 and (.error | test("wrong base"))'
 }
 
 @test "a state elsewhere" {
