@@ -13,9 +13,9 @@ setup_file() {
 	find_validator
 	export TERM=xterm
 	cd "$BATS_FILE_TMPDIR"
-	printf '%s\n' '<superblock uuid="" block_size="8" nr_blocks="65536" current_era="3">' \
+	printf '%s\n' '<superblock uuid="" block_size="8" nr_blocks="131072" current_era="3">' \
 		'<era_array>' >xml
-	seq -f '<era block="%.0f" era="1"/>' 0 65535 >>xml
+	seq -f '<era block="%.0f" era="1"/>' 0 131071 >>xml
 	printf '%s\n' '</era_array>' '</superblock>' >>xml
 }
 
@@ -37,7 +37,7 @@ rows_left() {
 
 @test "a line fits the terminal, whatever its width, and leaves no trace" {
 	on_terminal "$xml" 80 40 16 -- era restore -i - -o made >seen
-	grep -Ex '80: era restore: reading XML: [0-9.]+ KiB, [0-9.]+ [KM]iB/s' seen
+	grep -Ex '80: era restore: reading XML: [0-9.]+ [KM]iB, [0-9.]+ [KM]iB/s' seen
 	grep -Ex '40: reading XML: [0-9.]+ [KM]iB, [0-9.]+ [KM]iB/s' seen
 	grep -Ex '16: [0-9.]+ [KM]iB' seen
 	rows_left seen | tr -d '\n' >left
@@ -202,7 +202,7 @@ created() {
 
 @test "what was made is said in a line, and nothing with -q" {
 	zcat "$abs_top_srcdir/tests/images/001-clean-stop/image.gz" >meta
-	created ': 65536 blocks of 4 KiB (4096 bytes), and the current era is the dump.s, 3: ' \
+	created ': 131072 blocks of 4 KiB (4096 bytes), and the current era is the dump.s, 3: ' \
 		era restore -i "$xml" -o made
 	created ' blocks of 4 KiB (4096 bytes), and the current era is ' era repair -i meta -o made
 	created ' device of 10.5 MiB (11010048 bytes): 168 blocks of 64 KiB (65536 bytes)' \

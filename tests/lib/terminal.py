@@ -6,15 +6,17 @@ terminal.py [-b] [-i] [-s] [-t] FEED WIDTH... -- COMMAND...
 Runs a command with standard error on a terminal, and prints what a person sees there: for each
 WIDTH the row at which the command's progress is drawn in a terminal of so many columns, and after
 "----" all rows that are left when it has ended, its status, and how often a line was cleared.
-Standard input is a pipe: FEED comes through it in pieces, one for each width and one more, the next
-only when the command has drawn something.  Standard output is a file, "stdout".
+Standard input is a pipe: FEED comes through it in pieces of 256 KiB, for each width as many as it
+takes until the command has drawn something, and the rest at the end.  Standard output is a file,
+"stdout".
 
     -b  the command is in the terminal's background
-    -i  it gets SIGINT, instead of the last piece
-    -s  it is expected to draw nothing
+    -i  it gets SIGINT instead of the rest
+    -s  it is expected to draw nothing, and gets one piece for each width
     -t  standard output is the terminal, too
 
-PATIENCE seconds without a new line end it with status 9; nothing else depends on time.
+When FEED ends before all is drawn, the status is 9.  Nothing depends on how fast the command is: it
+may need more pieces when it begins late.
 """
 import fcntl
 import os
@@ -28,6 +30,7 @@ import termios
 import time
 
 PATIENCE = 20
+PIECE = 256 << 10  # what era restore reads at once
 BEFORE_FIRST = 1.1  # a line comes after a second
 BEFORE_NEXT = 0.3  # and then four times a second
 
@@ -92,14 +95,23 @@ def read_terminal(terminal, screen, seconds):
 
 
 def wait_for_line(terminal, screen):
-    until = time.monotonic() + PATIENCE
+    """A second at most: then another piece may help."""
+    until = time.monotonic() + 1
     while time.monotonic() < until:
-        text = read_terminal(terminal, screen, 1)
+        text = read_terminal(terminal, screen, 0.1)
         if text is None:
             return False
         if text and screen.rows[-1]:
             return True
     return False
+
+
+def feed_until_line(terminal, screen, to, pieces):
+    while pieces:
+        os.write(to, pieces.pop(0))
+        if wait_for_line(terminal, screen):
+            return
+    sys.exit(9)
 
 
 def main():
@@ -112,21 +124,20 @@ def main():
     pid, terminal, to = start(sys.argv[at + 1 :], options)
     signal.alarm(10 * PATIENCE)
     screen = Screen()
-    size = len(feed) // (len(widths) + 1)
+    pieces = [feed[at : at + PIECE] for at in range(0, len(feed), PIECE)]
     for i, width in enumerate(widths):
         screen.width = width
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         time.sleep(BEFORE_NEXT if i else BEFORE_FIRST)
-        os.write(to, feed[i * size : (i + 1) * size])
         if "-s" in options:
-            continue
-        if not wait_for_line(terminal, screen):
-            sys.exit(9)
-        print(f"{width}: {screen.rows[-1]}")
+            os.write(to, pieces.pop(0))
+        else:
+            feed_until_line(terminal, screen, to, pieces)
+            print(f"{width}: {screen.rows[-1]}")
     if "-i" in options:
         os.kill(pid, signal.SIGINT)
     else:
-        os.write(to, feed[len(widths) * size :])
+        os.write(to, b"".join(pieces))
     os.close(to)
     while read_terminal(terminal, screen, PATIENCE) is not None:
         pass
