@@ -7,8 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "dm/dm_internal.h"
 #include "dm/suspend.h"
+
+#define BITS_PER_BLOCK (509 * 64)
+#define CHILDREN_MIN 126
+#define COUNTS_PER_BITMAP 16320
+#define PATHS 6
+#define SPACE_MAP_ROOTS 2
 
 static int wants_era(const struct mapper *m, const char *name, const struct mapper_table *table)
 {
@@ -34,6 +41,8 @@ int era_device_table(struct mapper *m, const char *name, struct era_table *to)
 	if (!r && !era_table_parse(table.targets[0].params, to))
 		r = report_fail(m->rep, ERA_SYS, "%s: its table is not understood: found %s", name,
 				table.targets[0].params);
+	if (!r)
+		to->sectors = table.targets[0].sectors;
 	mapper_table_free(&table);
 	return r;
 }
@@ -52,6 +61,31 @@ int era_device_status(struct mapper *m, const char *name, struct era_status *to)
 				name, status.targets[0].params);
 	mapper_table_free(&status);
 	return r;
+}
+
+/* Metadata blocks that a new era takes before its first commit: its bitset, twice, the paths to it,
+ * and the space map's blocks that change.  See doc/format.md. */
+static uint64_t nr_for_an_era(const struct era_table *table, const struct era_status *status)
+{
+	uint64_t nr_blocks = div_up(table->sectors, table->block_sectors);
+	uint64_t bitset = div_up(nr_blocks, BITS_PER_BLOCK);
+
+	return 2 * (bitset + div_up(bitset, CHILDREN_MIN)) + PATHS +
+	       div_up(status->nr_total, COUNTS_PER_BITMAP) + SPACE_MAP_ROOTS;
+}
+
+static int wants_room(const struct mapper *m, const char *name, const struct era_table *table,
+		      const struct era_status *status)
+{
+	uint64_t wanted = nr_for_an_era(table, status);
+
+	if (status->nr_used + wanted <= status->nr_total)
+		return 0;
+	return report_fail(m->rep, ERA_SYS,
+			   "%s: has too few free metadata blocks for an era: found %" PRIu64
+			   ", wanted %" PRIu64 "; drop the metadata snapshot if one is held, wait "
+			   "and try again, or make the metadata device larger",
+			   name, status->nr_total - status->nr_used, wanted);
 }
 
 /* Suspend, resume, flush of the origin, which `fd` is. */
@@ -75,6 +109,8 @@ int era_device_barrier(struct mapper *m, const char *name, uint32_t *era)
 
 	if (!r)
 		r = era_device_status(m, name, &before);
+	if (!r)
+		r = wants_room(m, name, &table, &before);
 	if (r)
 		return r;
 	if (before.era >= UINT32_MAX - 1)

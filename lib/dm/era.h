@@ -22,6 +22,9 @@ int era_device_status(struct mapper *m, const char *name, struct era_status *sta
  * can only make it too low, and lists longer.  (A status after the resume may be too high: an era
  * in between, and its writes in flight, would be left out.)  The suspend waits for writes in
  * flight, and does not flush; so at the end the origin is.
+ *
+ * A target whose metadata device is nearly full is refused: where no era can begin, a device that
+ * was suspended can't be resumed.
  */
 int era_device_barrier(struct mapper *m, const char *name, uint32_t *era) must_check;
 

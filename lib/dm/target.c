@@ -69,7 +69,7 @@ static bool is_end(const char *text)
 
 bool era_table_parse(const char *params, struct era_table *table)
 {
-	struct era_table t;
+	struct era_table t = {.sectors = 0};
 
 	if (!take_device(&params, t.metadata) || !take_device(&params, t.origin) ||
 	    !take_u32(&params, &t.block_sectors) || !is_end(params))

@@ -14,6 +14,7 @@
 struct era_table {
 	char metadata[MAPPER_DEVICE_MAX], origin[MAPPER_DEVICE_MAX];
 	uint32_t block_sectors;
+	uint64_t sectors; /* of the device; 0: era_table_parse() does not know */
 };
 
 /* METADATA-BLOCK-SIZE USED/TOTAL ERA SNAPSHOT */

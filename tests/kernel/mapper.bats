@@ -22,9 +22,9 @@ setup() {
 	truncate -s 256K "$dir/metadata"
 }
 
-# answers N: those of that boot; the kernel complains, too.
+# answers N [WORD=VALUE...]: those of that boot; the kernel complains, too.
 answers() {
-	guest_boot "$dir" "$kernel_dir/mapper.sh" "$1" helpers="$abs_top_builddir/tests/lib" \
+	guest_boot "$dir" "$kernel_dir/mapper.sh" "$@" helpers="$abs_top_builddir/tests/lib" \
 		>"$dir/said" 2>&1 || grep -q 'the target complains' "$dir/said" || {
 		cat "$dir/said"
 		return 1
@@ -102,4 +102,14 @@ answers() {
 		"$dir/answers" | tr -d '\n')" = "[true,64][false,64]" ]
 	# The barrier's era is the one that goes on.
 	[ "$(jq 'select(.request == "barrier").era_to_remember > 1' "$dir/answers")" = true ]
+}
+
+# Where no era can begin, a suspended device can't be resumed.
+@test "a metadata device without room for an era is refused, and not suspended" {
+	truncate -s 2M "$dir/metadata"
+	answers 4 data=1600000 blocks=216,240
+	diff "$dir/answers" - <<-'END'
+		216 refused refused refused refused
+		240 made made made made
+	END
 }

@@ -69,3 +69,39 @@ boot_3() {
 	timeout 30 era_ctl --json data snapshot -- true | sed 's/^/answer: /'
 	answer remove data
 }
+
+# Metadata devices that are nearly full, each with some more blocks: all barriers that are not
+# refused are made, and none leaves the device suspended, which is what a resume without a new era
+# does. Words: data, in sectors, and blocks, how many metadata blocks each has.
+boot_4() {
+	for nr in $(echo "$blocks" | tr , ' '); do
+		dd if=/dev/zero of=$metadata_dev bs=4096 count=1 oflag=direct 2>/dev/null
+		dmsetup create meta --noudevsync --table "0 $((nr * 8)) linear $metadata_dev 0"
+		dmsetup mknodes meta
+		if ! dmsetup create data --noudevsync \
+			--table "0 $data era /dev/mapper/meta $origin_dev 8" 2>/dev/null; then
+			dmsetup remove --noudevsync meta
+			continue
+		fi
+		dmsetup mknodes data
+		result=
+		for round in 1 2 3 4; do
+			dd if=/dev/zero of=/dev/mapper/data bs=4096 count=1 seek=$((round * 200)) \
+				oflag=direct 2>/dev/null || break
+			if era_ctl --timeout 20 data barrier >/run/out 2>&1; then
+				result="$result made"
+			elif grep -q 'too few free metadata blocks' /run/out; then
+				result="$result refused"
+			else
+				result="$result failed: $(cat /run/out)"
+			fi
+			case $(dmsetup info data) in
+			*SUSPENDED*) result="$result suspended" ;;
+			esac
+		done
+		echo "answer: $nr$result"
+		dmsetup resume data 2>/dev/null || break
+		dmsetup remove --noudevsync data
+		dmsetup remove --noudevsync meta
+	done
+}
