@@ -27,9 +27,7 @@ static bool is_device(const char *path)
 /* Could it be the name of a device? */
 static bool may_be_name(const char *path)
 {
-	struct stat st;
-
-	return *path && strlen(path) < MAPPER_NAME_MAX && !strchr(path, '/') && stat(path, &st);
+	return *path && strlen(path) < MAPPER_NAME_MAX && !strchr(path, '/');
 }
 
 /* Milliseconds, as many as a uint32_t counts. */

@@ -47,8 +47,10 @@ boot_1() {
 	answer info data
 }
 
-# Of a device that is suspended by somebody.
+# Of a device that somebody has suspended; something of its name that is no socket does not matter.
 boot_2() {
+	mkdir /run/data
+	cd /run
 	answer create data "4096 era $metadata_dev $origin_dev 8"
 	dmsetup suspend data
 	for request in status checkpoint barrier; do
