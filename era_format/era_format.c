@@ -10,12 +10,12 @@
 
 #include "base/checked.h"
 #include "build/build.h"
+#include "build/written.h"
 #include "salvage/first_era.h"
 #include "tools/document.h"
 #include "tools/human.h"
 #include "tools/program.h"
 
-#define PIECE_BLOCKS 4096u
 #define SECTOR_BYTES 512u
 
 struct options {
@@ -91,34 +91,6 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
-static int feed_array(const struct era_stream *to, const struct options *options,
-		      const struct report *rep)
-{
-	uint32_t eras[PIECE_BLOCKS], nr;
-	int r = to->array_begin(to->ctx);
-
-	for (uint32_t i = 0; i < PIECE_BLOCKS; i++)
-		eras[i] = options->era;
-	for (uint32_t done = 0; done < options->nr_blocks && !r; done += nr) {
-		nr = (uint32_t)min_u64(PIECE_BLOCKS, options->nr_blocks - done);
-		r = to->eras(to->ctx, eras, nr);
-		report_progress(rep, PROGRESS_BUILD, (uint64_t)(done + nr) * sizeof(eras[0]),
-				(uint64_t)options->nr_blocks * sizeof(eras[0]));
-	}
-	return r ? r : to->array_end(to->ctx);
-}
-
-static int feed(const struct options *options, const struct era_stream *to,
-		const struct report *rep)
-{
-	const struct era_header header = {options->block_sectors, options->nr_blocks, options->era};
-	int r = to->begin(to->ctx, &header);
-
-	if (!r)
-		r = feed_array(to, options, rep);
-	return r ? r : to->end(to->ctx);
-}
-
 /* The type is looked at first, since opening a FIFO may wait for ever. */
 static int find_size(const char *path, uint64_t *bytes, const struct report *rep)
 {
@@ -173,17 +145,17 @@ static int build(struct options *options, const struct report *rep)
 {
 	const unsigned flags = ERA_BUILD_KEEP_SOUND | ERA_BUILD_RECOMMENDED |
 			       (options->force ? ERA_BUILD_FORCE : 0);
+	struct era_header header = {options->block_sectors, options->nr_blocks, 0};
 	struct era_build *build;
-	struct era_stream stream;
 	int r = era_build_open(&build, options->path, flags, rep);
 
 	if (r)
 		return r;
 	if (!options->has_era)
 		r = first_era(era_build_dev(build), "--era", &options->era);
-	stream = era_build_stream(build);
+	header.current_era = options->era;
 	if (!r)
-		r = feed(options, &stream, rep);
+		r = era_build_feed_written(build, &header, rep);
 	if (!r)
 		r = era_build_commit(build);
 	era_build_close(build);

@@ -202,9 +202,9 @@ static void set_argument(struct parse *parse, char *const *at, bool is_last)
 		add_device(parse, at);
 	if (table->devices && *path && !is_last)
 		return;
-	if (!table->takes_device || parse->has_word)
+	if (!table->takes_device || (parse->has_word && (!table->word_is_first || *path)))
 		options_error("unexpected argument '%s'", arg);
-	if (*path && table->word) {
+	if (table->word && !parse->has_word && (*path || table->word_is_first)) {
 		set_value(parse, table->word, arg);
 		parse->has_word = true;
 	} else if (*path) {
@@ -218,7 +218,7 @@ static void check_all(struct parse *parse)
 {
 	const struct option_table *table = parse->table;
 
-	if (table->takes_device && !*(const char **)parse->options)
+	if (table->takes_device && !table->word_is_first && !*(const char **)parse->options)
 		options_error("no %s given", table->device ? table->device : "metadata device");
 	if (table->word && !table->word_is_optional && !parse->has_word)
 		options_error("no %s given", table->word->name);
@@ -413,7 +413,7 @@ void options_print_words(const struct option_table *table)
 		return;
 	printf("\t%s\t", table->word->arg);
 	print_choices(table->word);
-	printf("\t%s\n", table->word->help);
+	printf("\t%s%s\n", table->word->help, table->word_is_first ? "\tfirst" : "");
 }
 
 /* How many words stand behind the first "--".  A value of an option is not looked for: none is

@@ -53,6 +53,7 @@ struct option_table {
 	 * unless `check` decides that. */
 	const struct option_row *word;
 	bool word_is_optional;
+	bool word_is_first; /* then `check` decides whether the device is required, too */
 	/* With word: offset of a struct option_devices that gets all arguments but the last one;
 	 * path is the first of them.  0: there is one device. */
 	size_t devices;

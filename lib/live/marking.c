@@ -61,7 +61,7 @@ static int begin(struct marking *m, const char *path)
 		return refuse_last_era(m, path);
 	m->was_clean = !sb->current_root;
 	m->doubtful_since = sb->current_era ? sb->current_era - 1 : 0;
-	return era_live_resume(m->live, sb->nr_blocks);
+	return era_live_resume(m->live, m->nr_blocks);
 }
 
 static int end(struct marking *m)
@@ -82,6 +82,16 @@ static int mark(struct marking *m, const char *path)
 	return r ? r : end(m);
 }
 
+static int mark_all(struct marking *m, struct blk_dev *dev, uint32_t *era)
+{
+	int r = mark(m, dev->path);
+
+	if (!r)
+		*era = era_live_sb(m->live)->current_era;
+	era_live_close(m->live);
+	return r;
+}
+
 int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t *era)
 {
 	struct marking m = {.rep = dev->rep, .bits = bits};
@@ -90,9 +100,13 @@ int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t *era)
 	if (r)
 		return r;
 	m.nr_blocks = era_live_sb(m.live)->nr_blocks;
-	r = mark(&m, dev->path);
-	if (!r)
-		*era = era_live_sb(m.live)->current_era;
-	era_live_close(m.live);
-	return r;
+	return mark_all(&m, dev, era);
+}
+
+int era_mark_resized(struct blk_dev *dev, uint32_t nr_blocks, uint64_t *bits, uint32_t *era)
+{
+	struct marking m = {.rep = dev->rep, .bits = bits, .nr_blocks = nr_blocks};
+	int r = era_live_open(&m.live, dev, CACHE_BLOCKS);
+
+	return r ? r : mark_all(&m, dev, era);
 }

@@ -27,4 +27,9 @@ struct blk_dev;
  */
 int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t *era) must_check;
 
+/* The same for an origin that now has nr_blocks blocks, as many as there are bits: those that it
+ * had not before count as written in the new era in any case, and those that are gone as never. */
+int era_mark_resized(struct blk_dev *dev, uint32_t nr_blocks, uint64_t *bits,
+		     uint32_t *era) must_check;
+
 #endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* New metadata for a device, and its line in the table. */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "block/dev.h"
+#include "build/size.h"
+#include "build/written.h"
+#include "era_setup/origin.h"
+#include "era_setup/setup.h"
+#include "salvage/first_era.h"
+#include "tools/human.h"
+
+/* The last MiB of the metadata device is not the kernel's. */
+#define SPARE_BLOCKS 256u
+
+static int refuse(const struct setup *s, const struct eratab_entry *entry)
+{
+	const char *what, *why = eratab_refuse(entry, &what);
+	const struct eratab_entry *other = eratab_find(&s->tab, entry->name);
+
+	if (why)
+		return report_fail(s->rep, ERA_SYS, "%s: %s", what, why);
+	if (other)
+		return report_fail(s->rep, ERA_SYS, "%s: is in line %" PRIu64 " of %s already",
+				   entry->name, other->line, s->options->eratab);
+	return 0;
+}
+
+static int too_small(const struct setup *s, const struct tracked *t, uint64_t has, uint64_t needed)
+{
+	char size[HUMAN_SIZE_BYTES];
+
+	return report_fail(s->rep, ERA_SYS,
+			   "%s: has %" PRIu64 " metadata blocks, wanted %" PRIu64
+			   " for this origin and blocks of this size: use a device of %s or more, "
+			   "or larger blocks",
+			   t->metadata, has, needed, human_size(needed * META_BYTES, size));
+}
+
+/* Leaves the last MiB free, if there is one to spare. */
+static int fit(const struct setup *s, const struct tracked *t, struct blk_dev *dev,
+	       uint32_t nr_blocks)
+{
+	uint64_t needed = era_size_recommended(nr_blocks);
+
+	if (dev->nr_blocks < needed)
+		return too_small(s, t, dev->nr_blocks, needed + SPARE_BLOCKS);
+	if (dev->nr_blocks >= needed + SPARE_BLOCKS)
+		dev->nr_blocks -= SPARE_BLOCKS;
+	return 0;
+}
+
+static int format(struct setup *s, const struct tracked *t, struct era_build *build,
+		  uint32_t nr_blocks)
+{
+	struct era_header header = {t->entry->block_sectors, nr_blocks, 0};
+	int r = first_era(era_build_dev(build), NULL, &header.current_era);
+
+	if (!r)
+		r = fit(s, t, era_build_dev(build), nr_blocks);
+	if (r)
+		return r;
+	setup_say(s, "%s: metadata for %" PRIu32 " blocks; all count as written in era %" PRIu32,
+		  t->metadata, nr_blocks, header.current_era);
+	if (s->options->dry_run)
+		return 0;
+	r = era_build_feed_written(build, &header, s->rep);
+	return r ? r : era_build_commit(build);
+}
+
+static int refuse_same(const struct setup *s, const struct tracked *t, const struct origin *origin)
+{
+	char numbers[MAPPER_DEVICE_MAX];
+	int r = origin_numbers(t->metadata, numbers, s->rep);
+
+	if (!r && !strcmp(numbers, origin->numbers))
+		r = report_fail(s->rep, ERA_SYS, "%s: is the origin, too", t->metadata);
+	return r;
+}
+
+static int make_metadata(struct setup *s, const struct tracked *t, const struct origin *origin)
+{
+	const unsigned flags = ERA_BUILD_KEEP_SOUND | (s->options->force ? ERA_BUILD_FORCE : 0);
+	struct era_build *build;
+	uint32_t nr_blocks;
+	int r = origin_count_blocks(origin, t->origin, t->entry->block_sectors, &nr_blocks, s->rep);
+
+	if (!r)
+		r = refuse_same(s, t, origin);
+	if (!r)
+		r = era_build_open(&build, t->metadata, flags, s->rep);
+	if (r)
+		return r;
+	r = format(s, t, build, nr_blocks);
+	era_build_close(build);
+	return r;
+}
+
+static int add_line(const struct setup *s, const struct eratab_entry *entry)
+{
+	setup_say(s, "%s: %s %s %s %" PRIu32 "k %s", s->options->eratab, entry->name, entry->origin,
+		  entry->metadata, entry->block_sectors / 2,
+		  entry->pass_discards ? "discards=pass" : "-");
+	return s->options->dry_run ? 0 : eratab_add(s->options->eratab, entry, s->rep);
+}
+
+static int create(struct setup *s, const struct tracked *t)
+{
+	struct origin origin;
+	int r = origin_open(&origin, t->origin, s->rep);
+
+	if (!r)
+		r = make_metadata(s, t, &origin);
+	origin_close(&origin);
+	return r ? r : add_line(s, t->entry);
+}
+
+/* With the table locked from the look at it until the line is there. */
+int setup_create(struct setup *s)
+{
+	const struct setup_options *options = s->options;
+	const struct eratab_entry entry = {
+		.name = options->path,
+		.origin = options->origin,
+		.metadata = options->metadata,
+		.block_sectors = options->block_sectors,
+		.pass_discards = options->pass_discards,
+	};
+	struct tracked t;
+	int lock = eratab_lock(options->eratab, s->rep), r;
+
+	if (lock < 0)
+		return lock;
+	r = eratab_read(&s->tab, options->eratab, s->rep);
+	if (!r)
+		r = refuse(s, &entry);
+	if (!r) {
+		t = tracked_of(&entry);
+		r = create(s, &t);
+	}
+	close(lock);
+	return r;
+}

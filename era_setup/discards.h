@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Discards of a tracked device.
+ *
+ * Linux marks only the first block of each discard, whatever its length, so blocks that read as
+ * zeroes afterwards would not be listed.  Without them a trim fails, and nothing is lost.
+ */
+#ifndef ERA_SETUP_DISCARDS_H
+#define ERA_SETUP_DISCARDS_H
+
+#include "base/compiler.h"
+#include "dm/dm.h"
+
+enum discards {
+	DISCARDS_UNKNOWN,
+	DISCARDS_OFF, /* or the origin has none */
+	DISCARDS_ON,
+};
+
+enum discards discards_look(const struct mapper_info *info);
+
+/* To be called whenever a table has come into use, which switches them on again. */
+int discards_switch_off(const char *name, const struct mapper_info *info,
+			const struct report *rep) must_check;
+
+#endif

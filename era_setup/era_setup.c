@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The life of the kernel's targets: created, activated at each start, and stopped. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "dm/era.h"
+#include "era_setup/device_name.h"
+#include "era_setup/origin.h"
+#include "era_setup/setup.h"
+#include "tools/program.h"
+
+static const struct {
+	const char *name;
+	setup_request *request;
+	bool takes_name, wants_name, creates;
+} requests[] = {
+	{"create", setup_create, true, true, true},
+	{"activate", setup_activate, true, true, false},
+	{"deactivate", setup_deactivate, true, true, false},
+	{"resize", setup_resize, true, true, false},
+	{"mark", setup_mark, true, true, false},
+	{"list", setup_list, false, false, false},
+	{"status", setup_status, true, false, false},
+};
+
+static const char *const request_names[] = {
+	"create", "activate", "deactivate", "resize", "mark", "list", "status", NULL,
+};
+_Static_assert(ARRAY_SIZE(request_names) == ARRAY_SIZE(requests) + 1, "a name each");
+
+static const struct option_row rows[] = {
+	{.name = "origin",
+	 .arg = "DEV",
+	 .help = "With create: the device to track",
+	 .form = OPTION_TEXT,
+	 .value = offsetof(struct setup_options, origin)},
+	{.name = "metadata",
+	 .arg = "DEV",
+	 .help = "With create: the device for the metadata, which is overwritten",
+	 .form = OPTION_TEXT,
+	 .value = offsetof(struct setup_options, metadata)},
+	{.name = "block-size",
+	 .arg = "SIZE",
+	 .help = "With create: the size of a data block (default: 64k)",
+	 .form = OPTION_BLOCK_SIZE,
+	 .value = offsetof(struct setup_options, block_sectors),
+	 .given = offsetof(struct setup_options, has_block_size)},
+	{.name = "pass-discards",
+	 .help = "With create: let discards pass, which are not tracked",
+	 .value = offsetof(struct setup_options, pass_discards)},
+	{.name = "force",
+	 .help = "With create: overwrite the device for the metadata, whatever it holds",
+	 .value = offsetof(struct setup_options, force)},
+	{.name = "dry-run",
+	 .help = "Look at everything, print what would be done, and change nothing",
+	 .value = offsetof(struct setup_options, dry_run)},
+	{.name = "eratab",
+	 .arg = "FILE",
+	 .help = "The table of tracked devices (default: " ERATAB_PATH ")",
+	 .form = OPTION_TEXT,
+	 .value = offsetof(struct setup_options, eratab)},
+	{.name = "quiet",
+	 .key = 'q',
+	 .help = "Print only errors, and what was asked for",
+	 .value = offsetof(struct setup_options, quiet)},
+};
+
+static const struct option_row request_row = {
+	.name = "request",
+	.arg = "request",
+	.help = "What to do",
+	.form = OPTION_CHOICE,
+	.value = offsetof(struct setup_options, request),
+	.choices = request_names,
+};
+
+static void check_create(const struct setup_options *options)
+{
+	const char *request = requests[options->request].name;
+	bool creates = requests[options->request].creates;
+	const struct {
+		bool given, required;
+		const char *option;
+	} own[] = {
+		{options->origin, true, "origin"},
+		{options->metadata, true, "metadata"},
+		{options->has_block_size, false, "block-size"},
+		{options->pass_discards, false, "pass-discards"},
+		{options->force, false, "force"},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(own); i++) {
+		if (own[i].given && !creates)
+			options_error("--%s: goes with create only, found %s", own[i].option,
+				      request);
+		if (creates && own[i].required && !own[i].given)
+			options_error("create: --%s is missing", own[i].option);
+	}
+}
+
+static void check_options(void *arg)
+{
+	struct setup_options *options = arg;
+	const char *request = requests[options->request].name;
+
+	if (!options->path && requests[options->request].wants_name)
+		options_error("%s: the name of the device is missing", request);
+	if (options->path && !requests[options->request].takes_name)
+		options_error("%s: takes no name, found '%s'", request, options->path);
+	if (options->path && !*options->path)
+		options_error("%s: the name of the device is empty", request);
+	check_create(options);
+	if (!options->has_block_size)
+		options->block_sectors = 128;
+	if (!options->eratab)
+		options->eratab = ERATAB_PATH;
+}
+
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.takes_device = true,
+	.device = "name",
+	.word = &request_row,
+	.word_is_first = true,
+	.check = check_options,
+	.args_doc = "create --origin=DEV --metadata=DEV NAME\n"
+		    "activate|deactivate|resize|mark NAME\nlist\n"
+		    "status [NAME]",
+	.example = "activate data",
+	.doc = "Creates, starts and stops the kernel's era target NAME, as " ERATAB_PATH
+	       " has it.\v"
+	       "create makes the metadata and adds a line to the table. activate checks the "
+	       "metadata and starts the target, whose device is /dev/mapper/NAME; deactivate "
+	       "stops it. resize lets the metadata follow an origin that has another size, mark lets "
+	       "all blocks count as written; both want a target that is stopped. list and status "
+	       "print what there is.\n\n"
+	       "An origin that is mounted or used by another device is refused. Blocks by which "
+	       "it has grown count as written. Discards, which the kernel does not track, are "
+	       "switched off.",
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_DAMAGED] = "the table or the metadata are damaged",
+			[STATUS_SYSTEM] = "system error, or a device is in use, missing or too "
+					  "small",
+			[STATUS_NO_ANSWER] = "no first era can be chosen",
+		},
+};
+
+struct tracked tracked_of(const struct eratab_entry *entry)
+{
+	struct tracked t = {.entry = entry};
+
+	device_path(entry->origin, t.origin);
+	device_path(entry->metadata, t.metadata);
+	return t;
+}
+
+void setup_say(const struct setup *s, const char *fmt, ...)
+{
+	char *text;
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vasprintf(&text, fmt, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	if (s->options->dry_run)
+		tool_print("would: %s", text);
+	else
+		tool_say(s->tool, "%s", text);
+	free(text);
+}
+
+int setup_find(struct setup *s, struct tracked *t)
+{
+	const struct eratab_entry *entry = eratab_find(&s->tab, s->options->path);
+
+	if (!entry)
+		return report_fail(s->rep, ERA_SYS,
+				   "%s: is not in %s; " ERA_PROGRAM " setup list prints what is",
+				   s->options->path, s->options->eratab);
+	*t = tracked_of(entry);
+	return 0;
+}
+
+static bool is_device(const char *path, const char *numbers)
+{
+	char found[MAPPER_DEVICE_MAX];
+
+	return !origin_numbers(path, found, NULL) && !strcmp(found, numbers);
+}
+
+int tracked_is_active(const struct setup *s, const struct tracked *t, bool *active)
+{
+	const char *name = t->entry->name;
+	struct mapper_info info;
+	struct era_table found;
+	int r = mapper_info(s->mapper, name, &info);
+
+	if (r)
+		return r;
+	*active = info.exists;
+	if (info.exists)
+		r = era_device_table(s->mapper, name, &found);
+	if (r || !info.exists)
+		return r;
+	if (is_device(t->origin, found.origin) && is_device(t->metadata, found.metadata) &&
+	    found.block_sectors == t->entry->block_sectors)
+		return 0;
+	return report_fail(s->rep, ERA_SYS,
+			   "%s: is another device than the one in line %" PRIu64
+			   " of %s: it has the origin %s, metadata on %s and blocks of %" PRIu32
+			   " sectors",
+			   name, t->entry->line, s->options->eratab, found.origin, found.metadata,
+			   found.block_sectors);
+}
+
+/* create reads the table when it is locked, and has no target. */
+static int make(struct setup *s)
+{
+	const struct setup_options *options = s->options;
+	int r;
+
+	if (requests[options->request].creates)
+		return requests[options->request].request(s);
+	r = eratab_read(&s->tab, options->eratab, s->rep);
+	if (!r && s->tab.nr)
+		r = mapper_open(&s->mapper, 0, s->rep);
+	if (!r)
+		r = requests[options->request].request(s);
+	mapper_close(s->mapper);
+	return r;
+}
+
+static enum exit_status run(struct tool *tool, void *arg)
+{
+	struct setup_options *options = arg;
+	struct setup s = {.tool = tool, .rep = &tool->report, .options = options};
+	int r;
+
+	if (!options->path)
+		options->path = "";
+	tool->path = options->path;
+	tool->quiet = options->quiet;
+	r = make(&s);
+	eratab_free(&s.tab);
+	return r ? status_of(r) : tool_close_stdout(tool);
+}
+
+const struct program program_setup = {
+	.name = "setup",
+	.summary = "create, start and stop the kernel's era targets",
+	.options = &table,
+	.options_size = sizeof(struct setup_options),
+	.run = run,
+};

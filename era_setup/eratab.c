@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era_setup/eratab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/replacement.h"
+#include "era_setup/device_name.h"
+#include "tools/size.h"
+
+#define BLANKS " \t"
+#define MAX_BYTES 1048576u
+#define SECTOR_BYTES 512u
+#define BLOCK_UNIT_SECTORS 8u
+
+struct reader {
+	struct eratab *tab;
+	const char *path;
+	const struct report *rep;
+	uint64_t line;
+	int r;
+};
+
+void eratab_free(struct eratab *tab)
+{
+	free(tab->entries);
+	free(tab->text);
+	*tab = (struct eratab){0};
+}
+
+const struct eratab_entry *eratab_find(const struct eratab *tab, const char *name)
+{
+	for (unsigned i = 0; i < tab->nr; i++)
+		if (!strcmp(tab->entries[i].name, name))
+			return &tab->entries[i];
+	return NULL;
+}
+
+const char *eratab_refuse(const struct eratab_entry *entry, const char **what)
+{
+	const char *why = device_refuse_name(entry->name);
+	const char *const devices[] = {entry->origin, entry->metadata};
+
+	*what = entry->name;
+	for (unsigned i = 0; !why && i < ARRAY_SIZE(devices); i++) {
+		*what = devices[i];
+		why = device_refuse(devices[i]);
+	}
+	if (why)
+		return why;
+	*what = entry->origin;
+	if (!strcmp(entry->origin, entry->metadata))
+		return "is both the origin and the device for the metadata";
+	if (!strcmp(entry->origin, entry->name))
+		return "is the tracked device itself, wanted its origin";
+	return NULL;
+}
+
+static void refuse(struct reader *reader, const char *what, const char *why)
+{
+	reader->r = report_fail(reader->rep, ERA_DAMAGED, "%s: line %" PRIu64 ": '%s' %s",
+				reader->path, reader->line, what, why);
+}
+
+static bool take_block_size(const char *word, uint32_t *sectors)
+{
+	const uint64_t unit = (uint64_t)BLOCK_UNIT_SECTORS * SECTOR_BYTES;
+	uint64_t bytes;
+
+	if (size_parse(word, &bytes) != SIZE_OK || !bytes || bytes % unit ||
+	    bytes / SECTOR_BYTES > UINT32_MAX)
+		return false;
+	*sectors = (uint32_t)(bytes / SECTOR_BYTES);
+	return true;
+}
+
+static void take_options(struct reader *reader, char *words, struct eratab_entry *entry)
+{
+	char *word;
+
+	if (!strcmp(words, "-"))
+		return;
+	while ((word = strsep(&words, ",")))
+		if (!strcmp(word, "discards=pass"))
+			entry->pass_discards = true;
+		else
+			refuse(reader, word, "is no option; there is discards=pass");
+}
+
+static void take_fields(struct reader *reader, char *fields[5], struct eratab_entry *entry)
+{
+	const char *what, *why;
+
+	entry->name = fields[0];
+	entry->origin = fields[1];
+	entry->metadata = fields[2];
+	why = eratab_refuse(entry, &what);
+	if (why)
+		refuse(reader, what, why);
+	if (!take_block_size(fields[3], &entry->block_sectors))
+		refuse(reader, fields[3],
+		       "is no block size, wanted a positive multiple of 4k, such as 64k");
+	if (fields[4])
+		take_options(reader, fields[4], entry);
+}
+
+static const char *device_of_two(const struct eratab *tab, const struct eratab_entry *entry)
+{
+	for (unsigned i = 0; i < tab->nr; i++) {
+		const struct eratab_entry *other = &tab->entries[i];
+
+		if (!strcmp(other->origin, entry->origin) ||
+		    !strcmp(other->metadata, entry->origin))
+			return entry->origin;
+		if (!strcmp(other->origin, entry->metadata) ||
+		    !strcmp(other->metadata, entry->metadata))
+			return entry->metadata;
+	}
+	return NULL;
+}
+
+static void take_entry(struct reader *reader, char *fields[5])
+{
+	struct eratab *tab = reader->tab;
+	struct eratab_entry entry = {.line = reader->line};
+	const char *device;
+
+	take_fields(reader, fields, &entry);
+	device = device_of_two(tab, &entry);
+	if (eratab_find(tab, entry.name))
+		refuse(reader, entry.name, "is the name of an earlier line, too");
+	else if (device)
+		refuse(reader, device, "belongs to an earlier line, too");
+	tab->entries[tab->nr++] = entry;
+}
+
+static void take_line(struct reader *reader, char *line)
+{
+	char *fields[5] = {NULL}, *word;
+	unsigned nr = 0;
+
+	if (*line == '#')
+		return;
+	while ((word = strsep(&line, BLANKS))) {
+		if (!*word)
+			continue;
+		if (nr == ARRAY_SIZE(fields)) {
+			refuse(reader, word, "is one field too many, wanted four or five");
+			return;
+		}
+		fields[nr++] = word;
+	}
+	if (nr && nr < 4)
+		refuse(reader, fields[0],
+		       "has too few fields behind it, wanted NAME ORIGIN METADATA BLOCK-SIZE "
+		       "[OPTIONS]");
+	else if (nr)
+		take_entry(reader, fields);
+}
+
+static int take_lines(struct reader *reader, char *text, size_t size)
+{
+	char *line;
+	unsigned nr = 1;
+
+	for (size_t i = 0; i < size; i++)
+		nr += text[i] == '\n';
+	reader->tab->entries = calloc(nr, sizeof(*reader->tab->entries));
+	if (!reader->tab->entries)
+		return report_nomem(reader->rep);
+	while ((line = strsep(&text, "\n"))) {
+		reader->line++;
+		take_line(reader, line);
+	}
+	return reader->r;
+}
+
+static int read_text(int fd, const struct stat *st, const char *path, char **text,
+		     const struct report *rep)
+{
+	size_t size = (size_t)st->st_size;
+
+	if (!S_ISREG(st->st_mode) || st->st_size > MAX_BYTES)
+		return report_fail(rep, ERA_SYS, "%s: is no file of at most %u bytes", path,
+				   MAX_BYTES);
+	*text = calloc(1, size + 1);
+	if (!*text)
+		return report_nomem(rep);
+	errno = io_read_at(fd, *text, size, 0);
+	if (errno)
+		return report_errno(rep, path, "cannot read");
+	if (memchr(*text, '\0', size))
+		return report_fail(rep, ERA_DAMAGED, "%s: is no text: it holds a zero byte", path);
+	return 0;
+}
+
+int eratab_read(struct eratab *tab, const char *path, const struct report *rep)
+{
+	struct reader reader = {.tab = tab, .path = path, .rep = rep};
+	struct stat st;
+	int r, fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	*tab = (struct eratab){0};
+	if (fd < 0)
+		return errno == ENOENT ? 0 : report_errno(rep, path, "cannot open");
+	if (fstat(fd, &st))
+		r = report_errno(rep, path, "cannot open");
+	else
+		r = read_text(fd, &st, path, &tab->text, rep);
+	close(fd);
+	if (!r)
+		r = take_lines(&reader, tab->text, (size_t)st.st_size);
+	if (r)
+		eratab_free(tab);
+	return r;
+}
+
+int eratab_lock(const char *path, const struct report *rep)
+{
+	char *dir = io_directory_of(path);
+	int fd;
+
+	if (!dir)
+		return report_nomem(rep);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
+	if (fd < 0)
+		return report_errno(rep, path, "cannot open its directory");
+	if (!flock(fd, LOCK_EX))
+		return fd;
+	close(fd);
+	return report_errno(rep, path, "cannot lock its directory");
+}
+
+static int copy_old(int to, const char *path, const struct report *rep, size_t *size)
+{
+	struct stat st;
+	char *text = NULL;
+	int r, fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	*size = 0;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : report_errno(rep, path, "cannot open");
+	r = fstat(fd, &st) ? report_errno(rep, path, "cannot open")
+			   : read_text(fd, &st, path, &text, rep);
+	close(fd);
+	if (!r) {
+		*size = (size_t)st.st_size;
+		if (*size && text[*size - 1] != '\n')
+			text[(*size)++] = '\n';
+		errno = io_write_at(to, text, *size, 0);
+		r = errno ? report_errno(rep, path, "cannot write") : 0;
+	}
+	free(text);
+	return r;
+}
+
+static int write_all(int to, const char *path, const struct eratab_entry *entry,
+		     const struct report *rep)
+{
+	char *line;
+	size_t size;
+	int len, r = copy_old(to, path, rep, &size);
+
+	if (r)
+		return r;
+	len = asprintf(&line, "%s %s %s %" PRIu32 "k %s\n", entry->name, entry->origin,
+		       entry->metadata, entry->block_sectors / 2,
+		       entry->pass_discards ? "discards=pass" : "-");
+	if (len < 0)
+		return report_nomem(rep);
+	errno = io_write_at(to, line, (size_t)len, (off_t)size);
+	free(line);
+	return errno ? report_errno(rep, path, "cannot write") : 0;
+}
+
+int eratab_add(const char *path, const struct eratab_entry *entry, const struct report *rep)
+{
+	struct replacement file;
+	int r = replacement_open(&file, path, path, rep);
+
+	if (!r)
+		r = write_all(file.file.fd, path, entry, rep);
+	if (!r)
+		r = replacement_commit(&file, path, rep);
+	if (file.file.fd >= 0)
+		close(file.file.fd);
+	replacement_close(&file);
+	return r;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of tracked devices, /etc/eratab: a device a line, in four or five fields with blanks
+ * between them.
+ *
+ *	NAME ORIGIN METADATA BLOCK-SIZE [OPTIONS]
+ *
+ * Empty lines and lines that begin with '#' are left out.  Anything else that is not understood is
+ * an error of the whole table, since a line that was overlooked would be a device that nobody
+ * tracks.
+ */
+#ifndef ERA_SETUP_ERATAB_H
+#define ERA_SETUP_ERATAB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+
+#define ERATAB_PATH "/etc/eratab"
+
+struct eratab_entry {
+	const char *name, *origin, *metadata; /* as they stand there */
+	uint32_t block_sectors;
+	bool pass_discards;
+	uint64_t line;
+};
+
+struct eratab {
+	unsigned nr;
+	struct eratab_entry *entries;
+	char *text; /* of which the strings are parts */
+};
+
+/* A table that does not exist is empty.  ERA_DAMAGED: each line that is wrong has been reported,
+ * with the reason; or ERA_SYS, reported. */
+int eratab_read(struct eratab *tab, const char *path, const struct report *rep) must_check;
+
+/* For a table that was read, and for one of zeroes. */
+void eratab_free(struct eratab *tab);
+
+/* NULL: there is none. */
+const struct eratab_entry *eratab_find(const struct eratab *tab, const char *name);
+
+/* Why the entry can't stand in a table, or NULL; *what is the word that is wrong. */
+const char *eratab_refuse(const struct eratab_entry *entry, const char **what);
+
+/* Adds the line of an entry that eratab_refuse() takes, permanently.  The caller keeps others from
+ * doing so, see eratab_lock().  Errors are reported. */
+int eratab_add(const char *path, const struct eratab_entry *entry,
+	       const struct report *rep) must_check;
+
+/* Waits until no other program changes the table, and keeps them from it until the descriptor is
+ * closed.  Returns the descriptor or an error, reported. */
+int eratab_lock(const char *path, const struct report *rep) must_check;
+
+#endif

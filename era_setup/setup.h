@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The kernel's targets by the table of devices: what requests share. */
+#ifndef ERA_SETUP_SETUP_H
+#define ERA_SETUP_SETUP_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "dm/dm.h"
+#include "dm/target.h"
+#include "era_setup/eratab.h"
+#include "tools/tool.h"
+
+#define META_BYTES 4096u /* of a metadata block */
+
+struct setup_options {
+	const char *path; /* the name of the device */
+	unsigned request;
+	const char *eratab, *origin, *metadata;
+	uint32_t block_sectors;
+	bool has_block_size, pass_discards, force, dry_run, quiet, json;
+};
+
+struct setup {
+	struct tool *tool;
+	const struct report *rep;
+	const struct setup_options *options;
+	struct eratab tab;
+	struct mapper *mapper;
+};
+
+/* A device of the table. */
+struct tracked {
+	const struct eratab_entry *entry;
+	char origin[PATH_MAX], metadata[PATH_MAX];
+};
+
+struct tracked tracked_of(const struct eratab_entry *entry);
+
+/* Says what is done, or with --dry-run prints what would be. */
+void setup_say(const struct setup *s, const char *fmt, ...) format_printf(2, 3);
+
+/* Is it there as the table has it?  A device of this name that is another one is an error. */
+int tracked_is_active(const struct setup *s, const struct tracked *t, bool *active) must_check;
+
+/* All return 0 or an error, reported. */
+typedef int setup_request(struct setup *s);
+
+setup_request setup_create, setup_activate, setup_deactivate, setup_resize, setup_mark, setup_list,
+	setup_status;
+
+/* The entry of the name on the command line. */
+int setup_find(struct setup *s, struct tracked *t) must_check;
+
+#endif

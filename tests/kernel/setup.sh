@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# era setup, as an administrator uses it: the life of a target whose origin is a volume that grows,
+# shrinks, is mounted and discarded. Each check is one in the guest: a command that isn't as wanted
+# ends it, and the host only wants its end.
+#
+# Disks: /dev/ubda for the metadata, /dev/ubdb for the origin.
+
+PATH=$tools:$PATH
+export PATH DM_DISABLE_UDEV=1 TMPDIR=/run
+tab=/run/eratab
+sectors_of_disk=$(cat /sys/block/ubdb/size)
+
+# volume NAME DISK SECTORS
+volume() {
+	dmsetup create "vg-$1" --table "0 $3 linear $2 0"
+}
+
+# resized NAME DISK SECTORS
+resized() {
+	dmsetup suspend "vg-$1"
+	dmsetup load "vg-$1" --table "0 $3 linear $2 0"
+	dmsetup resume "vg-$1"
+}
+
+setup() {
+	era_setup --eratab "$tab" "$@"
+}
+
+# ends STATUS COMMAND...: what it prints goes to /run/out, and to the console.
+ends() {
+	want=$1 status=0
+	shift
+	"$@" >/run/out 2>&1 || status=$?
+	echo "ran: $*"
+	sed "s/^/said: /" /run/out
+	[ "$status" = "$want" ] || die "status $status, wanted $want: $*"
+}
+
+# has WORDS: the last command has said them.
+has() {
+	grep -qF -e "$1" /run/out || die "not said: $1"
+}
+
+# direct_write DEVICE BLOCK: of 64k.
+direct_write() {
+	dd if=/dev/zero of="$1" bs=65536 count=1 seek="$2" oflag=direct conv=notrunc \
+		2>/run/dd || die "$(cat /run/dd)"
+}
+
+# lists ERA RANGES: these were written since then, each as a block of 64k and a number of them.
+lists() {
+	found=$(era_invalidate --written-since "$1" --format ranges /dev/mapper/vg-meta |
+		awk '{ printf "%s%d+%d", (NR > 1 ? " " : ""), $1 / 65536, $2 / 65536 }')
+	[ "$found" = "$2" ] || die "listed since $1: $found, wanted $2"
+}
+
+era_of() {
+	dmsetup status "$1" | awk '{ print $6 }'
+}
+
+make_volumes() {
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 16384
+	volume meta /dev/ubda 8192
+}
+
+# activated [NAME]: and sets $first to the era that is current then.
+activated() {
+	ends 0 setup activate "${1:-data}"
+	first=$(era_of "${1:-data}")
+}
+
+# The origin has another size than when it was tracked last.
+check_sizes() {
+	resized data /dev/ubdb 16392
+	ends 0 setup --dry-run activate data
+	has "would: /dev/mapper/vg-data: has grown from 128 to 129 blocks"
+	resized data /dev/ubdb 32768
+	activated
+	has "has grown from 128 to 256 blocks; the new ones count as written"
+	has "129 of 256 blocks count as written"
+	ends 3 setup resize data
+	has "is active; deactivate it first"
+	direct_write /dev/mapper/data 200
+	ends 0 setup deactivate data
+	lists "$first" 200+1
+	lists $((first - 1)) 127+129
+	resized data /dev/ubdb 8192
+	ends 3 setup activate data
+	has "has 64 blocks, and had 256"
+	ends 0 setup resize data
+	has "was made smaller, from 256 to 64 blocks"
+	activated
+	ends 0 setup deactivate data
+	lists "$first" ""
+	# What was gone and is there again is not what it was.
+	resized data /dev/ubdb 16384
+	activated
+	ends 0 setup deactivate data
+	lists $((first - 1)) 63+65
+}
+
+check_marks() {
+	ends 0 setup --dry-run mark data
+	has "would: data: all blocks count as written"
+	lists "$first" ""
+	ends 0 setup mark data
+	has "128 of 128 blocks count as written"
+	lists $((first + 1)) 0+128
+	activated
+	ends 0 setup deactivate data
+	lists "$first" ""
+	lists $((first - 1)) 0+128
+}
+
+# Created, activated, written to, and stopped.
+boot_1() {
+	make_volumes
+	ends 0 setup --dry-run create --origin vg-data --metadata vg-meta data
+	has "would: /run/eratab: data vg-data vg-meta 64k -"
+	[ ! -e "$tab" ] || die "a dry run has made a table"
+	ends 1 era_check /dev/mapper/vg-meta
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	ends 0 era_check /dev/mapper/vg-meta
+	ends 3 setup create --origin vg-data --metadata vg-meta data
+	has "is in line 1 of $tab already"
+	ends 0 setup list
+	has "data: not active, vg-data, metadata on vg-meta, blocks of 64 KiB"
+	ends 0 setup --dry-run activate data
+	has "would: data: 0 16384 era "
+	[ ! -e /dev/mapper/data ] || die "a dry run has activated"
+	ends 0 setup activate data
+	[ -b /dev/mapper/data ] || die "no device"
+	ends 0 setup activate data
+	has "is active already"
+	first=$(era_of data)
+	direct_write /dev/mapper/data 5
+	ends 0 setup status data
+	has "data: active"
+	has "era $first,"
+	has "discards off"
+	ends 0 setup deactivate data
+	[ ! -e /dev/mapper/data ] || die "still there"
+	ends 0 setup deactivate data
+	has "is not active"
+	lists "$first" 5+1
+	check_sizes
+	check_marks
+	ends 0 setup status
+}
+
+# line LINE: is the only one of the table.
+line() {
+	echo "$1" >$tab
+}
+
+# What would lose blocks, or data, is refused, and everything is as it was.
+boot_2() {
+	make_volumes
+	insmod "$drivers/block/brd.ko" rd_nr=1 rd_size=16
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	cp $tab /run/good
+	/sbin/mke2fs -q -t ext4 -J size=1 /dev/mapper/vg-data
+	mount -t tmpfs none /srv
+	mkdir /srv/a
+	mount -t ext4 /dev/mapper/vg-data /srv/a
+	ends 3 setup activate data
+	has "vg-data: is mounted, or used by another device"
+	umount /srv/a
+	dmsetup create user --table "0 8 linear /dev/mapper/vg-data 0"
+	ends 3 setup activate data
+	has "vg-data: is mounted, or used by another device"
+	dmsetup remove user
+	dmsetup create user --table "0 8 linear /dev/mapper/vg-meta 0"
+	ends 3 setup activate data
+	has "vg-meta: is in use"
+	dmsetup remove user
+	dmsetup create data --table "0 8 linear /dev/mapper/vg-meta 0"
+	ends 3 setup activate data
+	has "data: is no era device: found linear"
+	ends 3 setup deactivate data
+	dmsetup remove data
+	line "data vg-data vg-meta 128k"
+	ends 3 setup activate data
+	has "these metadata are for blocks of 64 KiB"
+	line "data vg-data vg-missing 64k"
+	ends 3 setup activate data
+	has "vg-missing: cannot open: No such file"
+	line "data vg-data UUID=0011-2233 64k"
+	ends 1 setup activate data
+	has "eratab: line 1: 'UUID=0011-2233' is also what the tracked device is called by"
+	cp /run/good $tab
+	ends 3 setup activate other
+	has "other: is not in $tab"
+	refuse_creation
+	printf x | dd of=/dev/mapper/vg-meta bs=1 seek=100 conv=notrunc 2>/dev/null
+	ends 1 setup activate data
+	[ ! -e /dev/mapper/data ] || die "active with damaged metadata"
+	cmp $tab /run/good || die "the table has changed"
+}
+
+refuse_creation() {
+	rm $tab
+	ends 3 setup create --origin vg-data --metadata vg-meta data
+	has "holds dm-era metadata"
+	ends 3 setup create --origin vg-meta --metadata vg-data data
+	has "holds an ext4 filesystem"
+	ends 3 setup create --origin vg-data --metadata /dev/mapper/../ram0 data
+	has "/../ram0: is no device"
+	ends 3 setup create --origin /dev/ubdb --metadata vg-meta data
+	has "/dev/ubdb: may be another device at the next boot"
+	mkdir -p /dev/vg
+	ln -s /dev/mapper/vg-data /dev/vg/data
+	ends 3 setup create --force --origin vg-meta --metadata /dev/mapper/vg-meta data
+	has "vg-meta: is the origin, too"
+	ln -s /dev/ram0 /dev/vg/tiny
+	ends 3 setup create --origin vg-data --metadata /dev/vg/tiny data
+	has "has 4 metadata blocks, wanted "
+	[ ! -e $tab ] || die "a table was made"
+	cp /run/good $tab
+}
+
+# discards NAME: the most that it takes at once.
+discards() {
+	numbers=$(dmsetup info -c --noheadings --separator : -o major,minor "$1")
+	cat "/sys/dev/block/$numbers/queue/discard_max_bytes"
+}
+
+# Discards are off, however the device came to be there.
+boot_3() {
+	make_volumes
+	insmod "$drivers/block/loop.ko"
+	truncate -s 8M /run/disk
+	losetup /dev/loop0 /run/disk
+	volume trimmed /dev/loop0 16384
+	[ "$(discards vg-trimmed)" != 0 ] || die "the origin takes no discards"
+	ends 0 setup create --origin vg-trimmed --metadata vg-meta data
+	activated
+	[ "$(discards data)" = 0 ] || die "discards are on"
+	! blkdiscard /dev/mapper/data || die "was discarded"
+	ends 0 setup status data
+	has "discards off"
+	dmsetup suspend data
+	dmsetup load data --table "$(dmsetup table data)"
+	dmsetup resume data
+	[ "$(discards data)" != 0 ] || die "a table does not switch them on"
+	ends 0 setup status data
+	has "discards on"
+	ends 0 setup activate data
+	[ "$(discards data)" = 0 ] || die "discards are on again"
+	ends 0 setup deactivate data
+	sed -i 's/ -$/ discards=pass/' $tab
+	activated
+	blkdiscard /dev/mapper/data || die "was not discarded"
+	ends 0 setup status data
+	has "discards passed"
+	ends 0 setup deactivate data
+}
