@@ -8,12 +8,11 @@
 #include "build/size.h"
 #include "build/written.h"
 #include "era_setup/origin.h"
+#include "era_setup/prepare.h"
 #include "era_setup/setup.h"
+#include "era_setup/state.h"
 #include "salvage/first_era.h"
 #include "tools/human.h"
-
-/* The last MiB of the metadata device is not the kernel's. */
-#define SPARE_BLOCKS 256u
 
 static int refuse(const struct setup *s, const struct eratab_entry *entry)
 {
@@ -39,17 +38,24 @@ static int too_small(const struct setup *s, const struct tracked *t, uint64_t ha
 			   t->metadata, has, needed, human_size(needed * META_BYTES, size));
 }
 
-/* Leaves the last MiB free, if there is one to spare. */
+/* Leaves the last MiB free for the state, if there is one to spare.  A former state is forgotten
+ * first, so that it won't be taken for one of the new metadata. */
 static int fit(const struct setup *s, const struct tracked *t, struct blk_dev *dev,
 	       uint32_t nr_blocks)
 {
 	uint64_t needed = era_size_recommended(nr_blocks);
+	struct state_place place = {.dev = dev, .name = t->entry->name};
+	int r;
 
 	if (dev->nr_blocks < needed)
-		return too_small(s, t, dev->nr_blocks, needed + SPARE_BLOCKS);
-	if (dev->nr_blocks >= needed + SPARE_BLOCKS)
-		dev->nr_blocks -= SPARE_BLOCKS;
-	return 0;
+		return too_small(s, t, dev->nr_blocks, needed + STATE_BLOCKS);
+	r = s->options->dry_run ? 0 : state_forget(&place);
+	if (r || dev->nr_blocks < needed + STATE_BLOCKS)
+		return r;
+	place.on_device = true;
+	r = s->options->dry_run ? 0 : state_forget(&place);
+	dev->nr_blocks -= STATE_BLOCKS;
+	return r;
 }
 
 static int format(struct setup *s, const struct tracked *t, struct era_build *build,
@@ -106,6 +112,14 @@ static int add_line(const struct setup *s, const struct eratab_entry *entry)
 	return s->options->dry_run ? 0 : eratab_add(s->options->eratab, entry, s->rep);
 }
 
+/* So that writes before the first start of the target are noticed. */
+static int remember(struct setup *s, const struct tracked *t, uint64_t sectors)
+{
+	struct preparation p = {.s = s, .t = *t, .sectors = sectors};
+
+	return s->options->dry_run ? 0 : prepare_remember(&p);
+}
+
 static int create(struct setup *s, const struct tracked *t)
 {
 	struct origin origin;
@@ -114,6 +128,8 @@ static int create(struct setup *s, const struct tracked *t)
 	if (!r)
 		r = make_metadata(s, t, &origin);
 	origin_close(&origin);
+	if (!r)
+		r = remember(s, t, origin.sectors);
 	return r ? r : add_line(s, t->entry);
 }
 

@@ -136,9 +136,9 @@ static const struct option_table table = {
 	       " has it.\v"
 	       "create makes the metadata and adds a line to the table. activate checks the "
 	       "metadata and starts the target, whose device is /dev/mapper/NAME; deactivate "
-	       "stops it. resize lets the metadata follow an origin that has another size, mark lets "
-	       "all blocks count as written; both want a target that is stopped. list and status "
-	       "print what there is.\n\n"
+	       "stops it. resize lets the metadata follow an origin that has another size, mark "
+	       "lets all blocks count as written; both want a target that is stopped. list and "
+	       "status print what there is.\n\n"
 	       "An origin that is mounted or used by another device is refused. Blocks by which "
 	       "it has grown count as written. Discards, which the kernel does not track, are "
 	       "switched off.",

@@ -9,9 +9,9 @@ load kernel
 
 setup() {
 	need_kernel
-	need_ours era_check era_invalidate era_setup
+	need_ours era_check era_format era_invalidate era_setup
 	scratch
-	truncate -s 4M metadata
+	truncate -s 24M metadata
 	truncate -s 16M disk
 }
 
@@ -33,4 +33,12 @@ boot() {
 
 @test "discards are off" {
 	boot 3
+}
+
+@test "an origin that changed while it was not tracked" {
+	boot 4
+}
+
+@test "metadata that leave no room for the state" {
+	boot 5
 }

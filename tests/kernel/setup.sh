@@ -156,6 +156,152 @@ line() {
 	echo "$1" >$tab
 }
 
+# Is the state in the last MiB?
+on_device() {
+	dd if="/dev/mapper/vg-meta" bs=1M skip=3 count=1 2>/dev/null |
+		grep -q "era-tools state"
+}
+
+# tracked BLOCK...: these are written while the target is active.
+tracked() {
+	activated
+	for block; do
+		direct_write /dev/mapper/data "$block"
+	done
+	ends 0 setup deactivate data
+}
+
+# marks_all: the next start does, and the one after it no more.
+marks_all() {
+	ends 0 setup --dry-run activate data
+	has "would: data: $1"
+	activated
+	has "$1"
+	has "256 of 256 blocks count as written in era $((first - 1))"
+	ends 0 setup deactivate data
+	lists $((first - 1)) 0+256
+	marks_none
+}
+
+marks_none() {
+	activated
+	fails has_said "count as written"
+	ends 0 setup deactivate data
+	lists "$first" ""
+}
+
+has_said() {
+	grep -qF -e "$1" /run/out
+}
+
+fails() {
+	! "$@" || die "did not fail: $*"
+}
+
+make_ext4() {
+	/sbin/mke2fs -q -F -t ext4 -J size=1 "$1" 2>/run/error || die "$(cat /run/error)"
+}
+
+# mounted DEVICE OPTIONS [COMMAND...]: meanwhile.
+mounted() {
+	mount -t ext4 -o "$2" "$1" /srv || die "no mount of $1"
+	device=$1
+	shift 2
+	"$@"
+	umount /srv
+}
+
+changed="of the origin has changed without the target, or it is another device"
+
+# What happens to the origin while its target is stopped: /dev/ubdb has an ext4 from its start on,
+# and then one from $offset on, as a partition or volume has it.
+check_changes() {
+	dmsetup create part --table "0 $((32768 - offset)) linear $1 $offset"
+	make_ext4 /dev/mapper/part
+	mounted /dev/mapper/part rw touch /srv/a
+	dmsetup remove part
+	ends 0 setup deactivate data
+	marks_none
+	# Read-only and clean: nothing is written.
+	dmsetup create part --table "0 $((32768 - offset)) linear /dev/mapper/vg-data $offset"
+	mounted /dev/mapper/part ro true
+	dmsetup remove part
+	marks_none
+	dmsetup create part --table "0 $((32768 - offset)) linear /dev/mapper/vg-data $offset"
+	mounted /dev/mapper/part rw true
+	dmsetup remove part
+	marks_all "block"
+}
+
+# The state, where there is room for it.
+boot_4() {
+	mount -t tmpfs none /srv
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 32768
+	volume meta /dev/ubda 8192
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	on_device || die "no state on the device"
+	ends 0 era_check /dev/mapper/vg-meta
+	! [ -x /usr/sbin/era_check ] || ends 0 /usr/sbin/era_check /dev/mapper/vg-meta
+	marks_none
+	tracked 7 200
+	marks_none
+	# One that was written last, and one of the first ones.
+	direct_write_random /dev/mapper/vg-data 200
+	marks_all "block 200 $changed"
+	direct_write_random /dev/mapper/vg-data 0
+	marks_all "block 0 $changed"
+	for offset in 0 2048 4400; do
+		activated
+		check_changes /dev/mapper/data
+	done
+	# Stopped by others, and written to by nobody.
+	activated
+	direct_write_random /dev/mapper/data 0
+	dmsetup remove data
+	marks_none
+	# Another origin, which is as large.
+	dmsetup suspend vg-data
+	dmsetup load vg-data --table "0 32768 linear /dev/ubda 8192"
+	dmsetup resume vg-data
+	direct_write_random /dev/mapper/vg-data 3
+	marks_all "block"
+	ends 0 setup mark data
+	marks_none
+	# A state that is damaged is none.
+	dd if=/dev/zero of=/dev/mapper/vg-meta bs=1M seek=3 count=1 conv=notrunc 2>/dev/null
+	marks_all "nothing is known of the origin as it was before"
+	ends 0 era_check /dev/mapper/vg-meta
+}
+
+direct_write_random() {
+	dd if=/dev/urandom of="$1" bs=65536 count=1 seek="$2" iflag=fullblock oflag=direct \
+		conv=notrunc 2>/run/dd || die "$(cat /run/dd)"
+}
+
+# The same for metadata of others, which leave no room.
+boot_5() {
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 32768
+	volume meta /dev/ubda 8192
+	ends 0 era_format -q --block-size 64k --origin /dev/mapper/vg-data /dev/mapper/vg-meta
+	line "data vg-data vg-meta 64k"
+	marks_all "nothing is known of the origin as it was before"
+	[ -s /var/lib/era-tools/data.state ] || die "no file"
+	tracked 7
+	direct_write_random /dev/mapper/vg-data 7
+	marks_all "block 7 $changed"
+	dd if=/dev/mapper/vg-meta of=/run/older bs=1M count=1 2>/dev/null
+	tracked 8
+	dd if=/run/older of=/dev/mapper/vg-meta bs=1M conv=notrunc 2>/dev/null
+	ends 3 setup activate data
+	has "eras that were recorded would come again"
+	printf x | dd of=/var/lib/era-tools/data.state bs=1 seek=70 conv=notrunc 2>/dev/null
+	marks_all "nothing is known of the origin as it was before"
+}
+
 # What would lose blocks, or data, is refused, and everything is as it was.
 boot_2() {
 	make_volumes

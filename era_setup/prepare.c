@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era_setup/prepare.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "block/dev.h"
+#include "build/size.h"
+#include "era_setup/samples.h"
+#include "live/marking.h"
+#include "open/open.h"
+#include "tools/human.h"
+
+#define SECTOR_BYTES 512u
+
+static int refuse_block_size(const struct preparation *p)
+{
+	char here[HUMAN_SIZE_BYTES], there[HUMAN_SIZE_BYTES];
+
+	return report_fail(p->s->rep, ERA_SYS,
+			   "%s: these metadata are for blocks of %s, and line %" PRIu64
+			   " of %s says %s: is it the right device?",
+			   p->t.metadata,
+			   human_size((uint64_t)p->sb.data_block_size * SECTOR_BYTES, there),
+			   p->t.entry->line, p->s->options->eratab,
+			   human_size((uint64_t)p->t.entry->block_sectors * SECTOR_BYTES, here));
+}
+
+static int refuse_shrunk(const struct preparation *p)
+{
+	return report_fail(p->s->rep, ERA_SYS,
+			   "%s: has %" PRIu32 " blocks, and had %" PRIu32
+			   ": is it the right device? If it was made smaller, use " ERA_PROGRAM
+			   " setup resize %s",
+			   p->t.origin, p->nr_blocks, p->sb.nr_blocks, p->t.entry->name);
+}
+
+static int refuse_grown(const struct preparation *p, uint64_t needed)
+{
+	char size[HUMAN_SIZE_BYTES];
+
+	return report_fail(p->s->rep, ERA_SYS,
+			   "%s: has grown from %" PRIu32 " to %" PRIu32
+			   " blocks, for which the metadata on %s are too small: they have %" PRIu64
+			   " blocks, wanted %" PRIu64 " (%s)",
+			   p->t.origin, p->sb.nr_blocks, p->nr_blocks, p->t.metadata,
+			   p->sb.sm.nr_blocks, needed, human_size(needed * META_BYTES, size));
+}
+
+static int compare_sizes(const struct preparation *p)
+{
+	uint64_t needed = era_size_recommended(p->nr_blocks);
+
+	if (p->sb.data_block_size != p->t.entry->block_sectors)
+		return refuse_block_size(p);
+	if (p->nr_blocks < p->sb.nr_blocks && !p->may_shrink)
+		return refuse_shrunk(p);
+	if (p->nr_blocks > p->sb.nr_blocks && needed > p->sb.sm.nr_blocks)
+		return refuse_grown(p, needed);
+	return 0;
+}
+
+static int refuse_older(const struct preparation *p)
+{
+	return report_fail(
+		p->s->rep, ERA_SYS,
+		"%s: is in era %" PRIu32 ", and was in era %" PRIu32
+		" when the target was stopped: eras that were recorded would come again; "
+		"use the newest metadata, or make new ones",
+		p->t.metadata, p->sb.current_era, p->state.era);
+}
+
+static int read_state(struct preparation *p, struct blk_dev *dev)
+{
+	int r;
+
+	p->place = state_find(dev, &p->sb, p->t.entry->name);
+	r = state_read(&p->place, &p->state);
+	if (r < 0)
+		return r;
+	p->has_state = r && p->state.block_sectors == p->sb.data_block_size;
+	if (r && p->state.era > p->sb.current_era)
+		return refuse_older(p);
+	return 0;
+}
+
+/* What will be remembered, but for the contents and the era. */
+static int choose_samples(struct preparation *p, struct era_view *view)
+{
+	p->next = (struct state){
+		.sequence = p->state.sequence,
+		.discards_passed = p->state.discards_passed || p->t.entry->pass_discards,
+		.era = p->sb.current_era,
+		.block_sectors = p->sb.data_block_size,
+		.nr_blocks = p->nr_blocks,
+		.sectors = p->origin.sectors,
+	};
+	return samples_choose(view, &p->next, &p->state, p->eras);
+}
+
+static int read_metadata(struct preparation *p, struct blk_dev *dev, unsigned flags)
+{
+	struct blk_dev copy;
+	struct era_view *view;
+	int r = blk_dev_dup(dev, &copy);
+
+	if (!r)
+		r = era_view_open_dev(&view, &copy, flags);
+	if (r)
+		return r;
+	p->sb = *era_view_sb(view);
+	r = read_state(p, dev);
+	if (!r)
+		r = choose_samples(p, view);
+	era_view_close(view);
+	return r;
+}
+
+static const char all_written[] = "all blocks count as written";
+
+/* Sets marks_all if it isn't what it was, or that isn't known. */
+static int judge_origin(struct preparation *p)
+{
+	const char *name = p->t.entry->name;
+	uint32_t differs = 0;
+	int r;
+
+	if (p->marks_all) {
+		setup_say(p->s, "%s: %s", name, all_written);
+		return 0;
+	}
+	if (!p->has_state) {
+		p->marks_all = true;
+		setup_say(p->s, "%s: nothing is known of the origin as it was before: %s", name,
+			  all_written);
+		return 0;
+	}
+	r = samples_compare_origin(&p->origin, p->t.origin, &p->state, p->eras, &differs,
+				   p->s->rep);
+	p->marks_all = !r;
+	if (!r)
+		setup_say(p->s,
+			  "%s: block %" PRIu32
+			  " of the origin has changed without the target, or it "
+			  "is another device: %s",
+			  name, differs, all_written);
+	return r < 0 ? r : 0;
+}
+
+static void say_resized(const struct preparation *p)
+{
+	uint32_t old = p->sb.nr_blocks;
+
+	if (old < p->nr_blocks)
+		setup_say(p->s,
+			  "%s: has grown from %" PRIu32 " to %" PRIu32
+			  " blocks; the new ones count as written",
+			  p->t.origin, old, p->nr_blocks);
+	else if (old > p->nr_blocks)
+		setup_say(p->s, "%s: was made smaller, from %" PRIu32 " to %" PRIu32 " blocks",
+			  p->t.origin, old, p->nr_blocks);
+}
+
+static bool is_resized(const struct preparation *p)
+{
+	return p->nr_blocks != p->sb.nr_blocks ||
+	       (p->has_state && p->state.sectors != p->origin.sectors);
+}
+
+/* The last block that there was may have been a part of one. */
+static void choose_marks(const struct preparation *p, uint64_t *bits)
+{
+	uint32_t old = p->sb.nr_blocks, first = old ? old - 1 : 0;
+
+	if (p->marks_all)
+		bits_set_range(bits, 0, p->nr_blocks);
+	else if (first < p->nr_blocks)
+		bits_set_range(bits, first, p->nr_blocks - first);
+}
+
+static int mark(struct preparation *p, struct blk_dev *dev)
+{
+	uint64_t *bits = bits_alloc(p->nr_blocks);
+	int r;
+
+	if (!bits)
+		return report_nomem(p->s->rep);
+	choose_marks(p, bits);
+	r = era_mark_resized(dev, p->nr_blocks, bits, &p->next.era);
+	if (!r)
+		tool_say(p->s->tool,
+			 "%s: %" PRIu64 " of %" PRIu32 " blocks count as written in era %" PRIu32,
+			 p->t.metadata, bits_count(bits, p->nr_blocks), p->nr_blocks, p->next.era);
+	free(bits);
+	return r;
+}
+
+static int remember(struct preparation *p)
+{
+	int r = samples_read(&p->origin, p->t.origin, &p->next, p->s->rep);
+
+	return r ? r : state_write(&p->place, &p->next);
+}
+
+/* The marks come before the state, or a stop in between would lose them. */
+static int bring_up_to_date(struct preparation *p, struct blk_dev *dev)
+{
+	bool marks = p->marks_all || is_resized(p);
+	int r = 0;
+
+	say_resized(p);
+	if (p->s->options->dry_run)
+		return 0;
+	if (marks)
+		r = mark(p, dev);
+	if (!r && (marks || p->next.discards_passed != p->state.discards_passed))
+		r = remember(p);
+	return r;
+}
+
+static int find_numbers(struct preparation *p, const struct blk_dev *dev)
+{
+	struct stat st;
+
+	if (fstat(dev->fd, &st) || !S_ISBLK(st.st_mode))
+		return report_fail(p->s->rep, ERA_SYS, "%s: is no block device", p->t.metadata);
+	snprintf(p->metadata, sizeof(p->metadata), "%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	return 0;
+}
+
+static int prepare_metadata(struct preparation *p)
+{
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, p->t.metadata, BLK_WRITE, p->s->rep);
+
+	if (r)
+		return r;
+	r = find_numbers(p, &dev);
+	if (!r)
+		r = read_metadata(p, &dev, ERA_VIEW_WHOLE);
+	if (!r)
+		r = compare_sizes(p);
+	if (!r)
+		r = judge_origin(p);
+	if (!r)
+		r = bring_up_to_date(p, &dev);
+	blk_dev_close(&dev);
+	return r;
+}
+
+static int open_origin(struct preparation *p)
+{
+	int r = origin_open(&p->origin, p->t.origin, p->s->rep);
+
+	if (!r)
+		r = origin_count_blocks(&p->origin, p->t.origin, p->t.entry->block_sectors,
+					&p->nr_blocks, p->s->rep);
+	return r;
+}
+
+/* The origin stays open until the last moment, so nobody mounts it meanwhile. */
+int prepare(struct preparation *p)
+{
+	int r = open_origin(p);
+
+	if (!r)
+		r = prepare_metadata(p);
+	origin_close(&p->origin);
+	return r;
+}
+
+static int remember_origin(struct preparation *p, struct blk_dev *dev)
+{
+	int r = read_metadata(p, dev, 0);
+
+	p->next.sectors = p->sectors;
+	if (!r && fsync(p->origin.fd))
+		r = report_errno(p->s->rep, p->t.origin, "cannot flush");
+	return r ? r : remember(p);
+}
+
+/* Returns r: there was an error already. */
+static int forget(const struct preparation *p, struct blk_dev *dev, int r)
+{
+	struct state_place place;
+	struct superblock sb;
+	struct problem problem;
+
+	if (superblock_read(dev, 0, BLOCK_SUPERBLOCK, &sb, &problem))
+		return r;
+	place = state_find(dev, &sb, p->t.entry->name);
+	if (!state_forget(&place))
+		report_note(p->s->rep,
+			    "%s: nothing is known of the origin now: when the target starts again, "
+			    "%s",
+			    p->t.entry->name, all_written);
+	return r;
+}
+
+int prepare_remember(struct preparation *p)
+{
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, p->t.metadata, BLK_WRITE, p->s->rep);
+
+	if (r)
+		return r;
+	r = open_origin(p);
+	if (!r)
+		r = remember_origin(p, &dev);
+	if (r)
+		r = forget(p, &dev, r);
+	origin_close(&p->origin);
+	blk_dev_close(&dev);
+	return r;
+}
