@@ -10,21 +10,22 @@
 #include "dm/era.h"
 #include "era_setup/device_name.h"
 #include "era_setup/origin.h"
+#include "era_setup/print_json.h"
 #include "era_setup/setup.h"
 #include "tools/program.h"
 
 static const struct {
 	const char *name;
 	setup_request *request;
-	bool takes_name, wants_name, creates;
+	bool takes_name, wants_name, creates, is_brief;
 } requests[] = {
-	{"create", setup_create, true, true, true},
-	{"activate", setup_activate, true, true, false},
-	{"deactivate", setup_deactivate, true, true, false},
-	{"resize", setup_resize, true, true, false},
-	{"mark", setup_mark, true, true, false},
-	{"list", setup_list, false, false, false},
-	{"status", setup_status, true, false, false},
+	{"create", setup_create, true, true, true, true},
+	{"activate", setup_activate, true, true, false, false},
+	{"deactivate", setup_deactivate, true, true, false, false},
+	{"resize", setup_resize, true, true, false, true},
+	{"mark", setup_mark, true, true, false, true},
+	{"list", setup_list, false, false, false, true},
+	{"status", setup_status, true, false, false, false},
 };
 
 static const char *const request_names[] = {
@@ -63,6 +64,9 @@ static const struct option_row rows[] = {
 	 .help = "The table of tracked devices (default: " ERATAB_PATH ")",
 	 .form = OPTION_TEXT,
 	 .value = offsetof(struct setup_options, eratab)},
+	{.name = "json",
+	 .help = "Print what was done, and the devices, as JSON",
+	 .value = offsetof(struct setup_options, json)},
 	{.name = "quiet",
 	 .key = 'q',
 	 .help = "Print only errors, and what was asked for",
@@ -172,7 +176,9 @@ void setup_say(const struct setup *s, const char *fmt, ...)
 	va_end(args);
 	if (len < 0)
 		return;
-	if (s->options->dry_run)
+	if (s->options->dry_run && s->options->json)
+		tool_say(s->tool, "would: %s", text);
+	else if (s->options->dry_run)
 		tool_print("would: %s", text);
 	else
 		tool_say(s->tool, "%s", text);
@@ -223,19 +229,42 @@ int tracked_is_active(const struct setup *s, const struct tracked *t, bool *acti
 			   found.block_sectors);
 }
 
+const char *setup_request_name(const struct setup *s)
+{
+	return requests[s->options->request].name;
+}
+
+bool setup_is_brief(const struct setup *s)
+{
+	return requests[s->options->request].is_brief;
+}
+
 /* create reads the table when it is locked, and has no target. */
+static int create(struct setup *s)
+{
+	int r = setup_create(s);
+
+	if (r || !s->options->json)
+		return r;
+	eratab_free(&s->tab);
+	r = eratab_read(&s->tab, s->options->eratab, s->rep);
+	return r ? r : setup_print_json(s);
+}
+
 static int make(struct setup *s)
 {
 	const struct setup_options *options = s->options;
 	int r;
 
 	if (requests[options->request].creates)
-		return requests[options->request].request(s);
+		return create(s);
 	r = eratab_read(&s->tab, options->eratab, s->rep);
 	if (!r && s->tab.nr)
 		r = mapper_open(&s->mapper, 0, s->rep);
 	if (!r)
 		r = requests[options->request].request(s);
+	if (!r && options->json)
+		r = setup_print_json(s);
 	mapper_close(s->mapper);
 	return r;
 }
@@ -250,6 +279,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 		options->path = "";
 	tool->path = options->path;
 	tool->quiet = options->quiet;
+	tool->json.is_wanted = options->json;
 	r = make(&s);
 	eratab_free(&s.tab);
 	return r ? status_of(r) : tool_close_stdout(tool);

@@ -192,10 +192,11 @@ static int mark(struct preparation *p, struct blk_dev *dev)
 		return report_nomem(p->s->rep);
 	choose_marks(p, bits);
 	r = era_mark_resized(dev, p->nr_blocks, bits, &p->next.era);
+	p->s->nr_marked = bits_count(bits, p->nr_blocks);
 	if (!r)
 		tool_say(p->s->tool,
 			 "%s: %" PRIu64 " of %" PRIu32 " blocks count as written in era %" PRIu32,
-			 p->t.metadata, bits_count(bits, p->nr_blocks), p->nr_blocks, p->next.era);
+			 p->t.metadata, p->s->nr_marked, p->nr_blocks, p->next.era);
 	free(bits);
 	return r;
 }

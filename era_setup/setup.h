@@ -29,6 +29,7 @@ struct setup {
 	const struct setup_options *options;
 	struct eratab tab;
 	struct mapper *mapper;
+	uint64_t nr_marked; /* data blocks that this request lets count as written */
 };
 
 /* A device of the table. */
@@ -38,6 +39,11 @@ struct tracked {
 };
 
 struct tracked tracked_of(const struct eratab_entry *entry);
+
+const char *setup_request_name(const struct setup *s);
+
+/* Is the status of the devices of no interest? */
+bool setup_is_brief(const struct setup *s);
 
 /* Says what is done, or with --dry-run prints what would be. */
 void setup_say(const struct setup *s, const char *fmt, ...) format_printf(2, 3);

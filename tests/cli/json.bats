@@ -46,7 +46,7 @@ asked_untraced() {
 }
 
 @test "the schemas are schemas, and doc/json.md has all that is in them" {
-	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 11 ]
+	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 12 ]
 	schema --sound "$abs_top_srcdir/doc/json.md" "$abs_top_srcdir"/doc/json/*.schema.json
 }
 
@@ -237,6 +237,20 @@ asked_untraced() {
 	[ "$(jq .current_era out/mark.2)" = "$(era check --json clean | jq .live.current_era)" ]
 }
 
+# Devices are in tests/kernel/setup.bats.
+@test "era setup" {
+	echo "data /dev/vg/data" >tab
+	asked setup <<-'EOF'
+		0 --eratab missing list
+		0 --eratab missing --dry-run status
+		1 --eratab tab list
+		3 --eratab missing activate data
+		3 --eratab missing create data --origin a --metadata b
+	EOF
+	schema "$(schema_of setup)" out/setup.*
+	[ "$(jq -c .devices out/setup.1)" = "[]" ]
+}
+
 @test "the lines of progress" {
 	era dump -o meta.xml meta
 	era restore -q -i meta.xml -o restored --progress-fd=3 3>progress
@@ -316,6 +330,6 @@ asked_untraced() {
 	[ -e "$abs_top_builddir/Makefile" ] || skip_test "needs a build tree"
 	make -s -C "$abs_top_builddir" DESTDIR="$PWD/to" install-dist_docDATA \
 		install-dist_json_docDATA >/dev/null
-	[ "$(find to -name '*.schema.json' | wc -l)" = 11 ]
+	[ "$(find to -name '*.schema.json' | wc -l)" = 12 ]
 	[ "$(find to -name json.md | wc -l)" = 1 ]
 }

@@ -4,8 +4,13 @@
 # era setup on a real kernel: setup.sh is what is done, and checked, in the guest.
 
 load ../lib/common
+load ../lib/json
 load ../lib/truth
 load kernel
+
+setup_file() {
+	find_validator
+}
 
 setup() {
 	need_kernel
@@ -41,4 +46,27 @@ boot() {
 
 @test "metadata that leave no room for the state" {
 	boot 5
+}
+
+@test "JSON" {
+	need jq
+	boot 6
+	sed -n 's/^answer: //p' console.6 >answers
+	diff <(jq -cr '[.request, .dry_run, .exit_status, .marked_blocks, (.devices |
+		if . then map([.active, .suspended, .discards, .snapshot_held]) else . end)]' \
+		answers) - <<-'END'
+		["list",false,0,0,[]]
+		["create",true,0,0,[]]
+		["create",false,0,0,[[false,false,null,false]]]
+		["activate",true,0,0,[[false,false,null,false]]]
+		["activate",false,0,0,[[true,false,"off",false]]]
+		["list",false,0,0,[[true,false,null,false]]]
+		["status",false,0,0,[[true,false,"off",true]]]
+		["status",false,0,0,[[true,true,"off",false]]]
+		["deactivate",false,0,0,[[false,false,null,false]]]
+		["mark",false,0,128,[[false,false,null,false]]]
+		[null,null,3,null,null]
+	END
+	split -l 1 answers document.
+	schema --covered "$(schema_of setup)" document.*
 }

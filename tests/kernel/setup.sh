@@ -28,6 +28,11 @@ setup() {
 	era_setup --eratab "$tab" "$@"
 }
 
+# answers REQUEST...: a document in the console.
+answers() {
+	setup --json "$@" 2>/dev/null | sed 's/^/answer: /'
+}
+
 # ends STATUS COMMAND...: what it prints goes to /run/out, and to the console.
 ends() {
 	want=$1 status=0
@@ -403,4 +408,25 @@ boot_3() {
 	ends 0 setup status data
 	has "discards passed"
 	ends 0 setup deactivate data
+}
+
+# What the requests print as JSON.
+boot_6() {
+	mount -t tmpfs none /var/lib
+	make_volumes
+	answers list
+	answers --dry-run create --origin vg-data --metadata vg-meta data
+	answers create --origin vg-data --metadata vg-meta data
+	answers --dry-run activate data
+	answers activate data
+	dmsetup message data 0 take_metadata_snap
+	answers list
+	answers status
+	dmsetup suspend data
+	answers status data
+	dmsetup resume data
+	dmsetup message data 0 drop_metadata_snap
+	answers deactivate data
+	answers mark data
+	answers mark other
 }
