@@ -87,15 +87,22 @@ int setup_activate(struct setup *s)
 	return r ? r : create_target(&a);
 }
 
+int setup_find_stopped(struct setup *s, struct tracked *t)
+{
+	bool active;
+	int r = find(s, t, &active);
+
+	if (!r && active)
+		r = report_fail(s->rep, ERA_SYS, "%s: is active; deactivate it first",
+				t->entry->name);
+	return r;
+}
+
 /* What only a target that is stopped can get. */
 static int change(struct preparation *a)
 {
-	bool active;
-	int r = find(a->s, &a->t, &active);
+	int r = setup_find_stopped(a->s, &a->t);
 
-	if (!r && active)
-		r = report_fail(a->s->rep, ERA_SYS, "%s: is active; deactivate it first",
-				a->t.entry->name);
 	return r ? r : prepare(a);
 }
 

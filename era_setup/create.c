@@ -4,58 +4,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "block/dev.h"
-#include "build/size.h"
 #include "build/written.h"
 #include "era_setup/origin.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
-#include "era_setup/state.h"
 #include "salvage/first_era.h"
-#include "tools/human.h"
 
 static int refuse(const struct setup *s, const struct eratab_entry *entry)
 {
 	const char *what, *why = eratab_refuse(entry, &what);
 	const struct eratab_entry *other = eratab_find(&s->tab, entry->name);
+	const char *const devices[] = {entry->origin, entry->metadata};
 
 	if (why)
 		return report_fail(s->rep, ERA_SYS, "%s: %s", what, why);
 	if (other)
 		return report_fail(s->rep, ERA_SYS, "%s: is in line %" PRIu64 " of %s already",
 				   entry->name, other->line, s->options->eratab);
+	for (unsigned i = 0; i < ARRAY_SIZE(devices); i++)
+		if (eratab_find_device(&s->tab, devices[i]))
+			return report_fail(s->rep, ERA_SYS, "%s: belongs to %s already", devices[i],
+					   eratab_find_device(&s->tab, devices[i]));
 	return 0;
-}
-
-static int too_small(const struct setup *s, const struct tracked *t, uint64_t has, uint64_t needed)
-{
-	char size[HUMAN_SIZE_BYTES];
-
-	return report_fail(s->rep, ERA_SYS,
-			   "%s: has %" PRIu64 " metadata blocks, wanted %" PRIu64
-			   " for this origin and blocks of this size: use a device of %s or more, "
-			   "or larger blocks",
-			   t->metadata, has, needed, human_size(needed * META_BYTES, size));
-}
-
-/* Leaves the last MiB free for the state, if there is one to spare.  A former state is forgotten
- * first, so that it won't be taken for one of the new metadata. */
-static int fit(const struct setup *s, const struct tracked *t, struct blk_dev *dev,
-	       uint32_t nr_blocks)
-{
-	uint64_t needed = era_size_recommended(nr_blocks);
-	struct state_place place = {.dev = dev, .name = t->entry->name};
-	int r;
-
-	if (dev->nr_blocks < needed)
-		return too_small(s, t, dev->nr_blocks, needed + STATE_BLOCKS);
-	r = s->options->dry_run ? 0 : state_forget(&place);
-	if (r || dev->nr_blocks < needed + STATE_BLOCKS)
-		return r;
-	place.on_device = true;
-	r = s->options->dry_run ? 0 : state_forget(&place);
-	dev->nr_blocks -= STATE_BLOCKS;
-	return r;
 }
 
 static int format(struct setup *s, const struct tracked *t, struct era_build *build,
@@ -65,7 +35,7 @@ static int format(struct setup *s, const struct tracked *t, struct era_build *bu
 	int r = first_era(era_build_dev(build), NULL, &header.current_era);
 
 	if (!r)
-		r = fit(s, t, era_build_dev(build), nr_blocks);
+		r = setup_fit(s, era_build_dev(build), nr_blocks);
 	if (r)
 		return r;
 	setup_say(s, "%s: metadata for %" PRIu32 " blocks; all count as written in era %" PRIu32,
@@ -109,7 +79,7 @@ static int add_line(const struct setup *s, const struct eratab_entry *entry)
 	setup_say(s, "%s: %s %s %s %" PRIu32 "k %s", s->options->eratab, entry->name, entry->origin,
 		  entry->metadata, entry->block_sectors / 2,
 		  entry->pass_discards ? "discards=pass" : "-");
-	return s->options->dry_run ? 0 : eratab_add(s->options->eratab, entry, s->rep);
+	return s->options->dry_run ? 0 : eratab_put(s->options->eratab, entry, s->rep);
 }
 
 /* So that writes before the first start of the target are noticed. */

@@ -24,12 +24,13 @@ static const struct {
 	{"deactivate", setup_deactivate, true, true, false, false},
 	{"resize", setup_resize, true, true, false, true},
 	{"mark", setup_mark, true, true, false, true},
+	{"move", setup_move, true, true, false, true},
 	{"list", setup_list, false, false, false, true},
 	{"status", setup_status, true, false, false, false},
 };
 
 static const char *const request_names[] = {
-	"create", "activate", "deactivate", "resize", "mark", "list", "status", NULL,
+	"create", "activate", "deactivate", "resize", "mark", "move", "list", "status", NULL,
 };
 _Static_assert(ARRAY_SIZE(request_names) == ARRAY_SIZE(requests) + 1, "a name each");
 
@@ -41,7 +42,7 @@ static const struct option_row rows[] = {
 	 .value = offsetof(struct setup_options, origin)},
 	{.name = "metadata",
 	 .arg = "DEV",
-	 .help = "With create: the device for the metadata, which is overwritten",
+	 .help = "With create and move: the device for the metadata, which is overwritten",
 	 .form = OPTION_TEXT,
 	 .value = offsetof(struct setup_options, metadata)},
 	{.name = "block-size",
@@ -54,7 +55,7 @@ static const struct option_row rows[] = {
 	 .help = "With create: let discards pass, which are not tracked",
 	 .value = offsetof(struct setup_options, pass_discards)},
 	{.name = "force",
-	 .help = "With create: overwrite the device for the metadata, whatever it holds",
+	 .help = "With create and move: overwrite the device for the metadata, whatever it holds",
 	 .value = offsetof(struct setup_options, force)},
 	{.name = "dry-run",
 	 .help = "Look at everything, print what would be done, and change nothing",
@@ -82,27 +83,27 @@ static const struct option_row request_row = {
 	.choices = request_names,
 };
 
-static void check_create(const struct setup_options *options)
+/* Options that go with some requests only; those that are required with them. */
+static void check_partners(const struct setup_options *options)
 {
 	const char *request = requests[options->request].name;
-	bool creates = requests[options->request].creates;
+	bool creates = requests[options->request].creates, moves = !strcmp(request, "move");
 	const struct {
-		bool given, required;
 		const char *option;
-	} own[] = {
-		{options->origin, true, "origin"},
-		{options->metadata, true, "metadata"},
-		{options->has_block_size, false, "block-size"},
-		{options->pass_discards, false, "pass-discards"},
-		{options->force, false, "force"},
+		bool given, allowed, required;
+	} partners[] = {
+		{"origin", options->origin, creates, creates},
+		{"metadata", options->metadata, creates || moves, creates || moves},
+		{"block-size", options->has_block_size, creates, false},
+		{"pass-discards", options->pass_discards, creates, false},
+		{"force", options->force, creates || moves, false},
 	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(own); i++) {
-		if (own[i].given && !creates)
-			options_error("--%s: goes with create only, found %s", own[i].option,
-				      request);
-		if (creates && own[i].required && !own[i].given)
-			options_error("create: --%s is missing", own[i].option);
+	for (unsigned i = 0; i < ARRAY_SIZE(partners); i++) {
+		if (partners[i].given && !partners[i].allowed)
+			options_error("--%s: does not go with %s", partners[i].option, request);
+		if (partners[i].required && !partners[i].given)
+			options_error("%s: --%s is missing", request, partners[i].option);
 	}
 }
 
@@ -117,7 +118,7 @@ static void check_options(void *arg)
 		options_error("%s: takes no name, found '%s'", request, options->path);
 	if (options->path && !*options->path)
 		options_error("%s: the name of the device is empty", request);
-	check_create(options);
+	check_partners(options);
 	if (!options->has_block_size)
 		options->block_sectors = 128;
 	if (!options->eratab)
@@ -133,7 +134,7 @@ static const struct option_table table = {
 	.word_is_first = true,
 	.check = check_options,
 	.args_doc = "create --origin=DEV --metadata=DEV NAME\n"
-		    "activate|deactivate|resize|mark NAME\nlist\n"
+		    "activate|deactivate|resize|mark NAME\nmove --metadata=DEV NAME\nlist\n"
 		    "status [NAME]",
 	.example = "activate data",
 	.doc = "Creates, starts and stops the kernel's era target NAME, as " ERATAB_PATH
@@ -141,7 +142,8 @@ static const struct option_table table = {
 	       "create makes the metadata and adds a line to the table. activate checks the "
 	       "metadata and starts the target, whose device is /dev/mapper/NAME; deactivate "
 	       "stops it. resize lets the metadata follow an origin that has another size, mark "
-	       "lets all blocks count as written; both want a target that is stopped. list and "
+	       "lets all blocks count as written; move copies the metadata to another "
+	       "device; these want a target that is stopped. list and "
 	       "status print what there is.\n\n"
 	       "An origin that is mounted or used by another device is refused. Blocks by which "
 	       "it has grown count as written. Discards, which the kernel does not track, are "

@@ -112,19 +112,20 @@ static void take_fields(struct reader *reader, char *fields[5], struct eratab_en
 		take_options(reader, fields[4], entry);
 }
 
+const char *eratab_find_device(const struct eratab *tab, const char *device)
+{
+	for (unsigned i = 0; i < tab->nr; i++)
+		if (!strcmp(tab->entries[i].origin, device) ||
+		    !strcmp(tab->entries[i].metadata, device))
+			return tab->entries[i].name;
+	return NULL;
+}
+
 static const char *device_of_two(const struct eratab *tab, const struct eratab_entry *entry)
 {
-	for (unsigned i = 0; i < tab->nr; i++) {
-		const struct eratab_entry *other = &tab->entries[i];
-
-		if (!strcmp(other->origin, entry->origin) ||
-		    !strcmp(other->metadata, entry->origin))
-			return entry->origin;
-		if (!strcmp(other->origin, entry->metadata) ||
-		    !strcmp(other->metadata, entry->metadata))
-			return entry->metadata;
-	}
-	return NULL;
+	if (eratab_find_device(tab, entry->origin))
+		return entry->origin;
+	return eratab_find_device(tab, entry->metadata) ? entry->metadata : NULL;
 }
 
 static void take_entry(struct reader *reader, char *fields[5])
@@ -240,49 +241,66 @@ int eratab_lock(const char *path, const struct report *rep)
 	return report_errno(rep, path, "cannot lock its directory");
 }
 
-static int copy_old(int to, const char *path, const struct report *rep, size_t *size)
+/* What the table holds; free() it.  A table that isn't there holds nothing. */
+static int read_old(const char *path, char **text, const struct report *rep)
 {
 	struct stat st;
-	char *text = NULL;
 	int r, fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-	*size = 0;
+	*text = NULL;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : report_errno(rep, path, "cannot open");
 	r = fstat(fd, &st) ? report_errno(rep, path, "cannot open")
-			   : read_text(fd, &st, path, &text, rep);
+			   : read_text(fd, &st, path, text, rep);
 	close(fd);
-	if (!r) {
-		*size = (size_t)st.st_size;
-		if (*size && text[*size - 1] != '\n')
-			text[(*size)++] = '\n';
-		errno = io_write_at(to, text, *size, 0);
-		r = errno ? report_errno(rep, path, "cannot write") : 0;
-	}
-	free(text);
 	return r;
 }
 
-static int write_all(int to, const char *path, const struct eratab_entry *entry,
+static void print_entry(FILE *to, const struct eratab_entry *entry)
+{
+	fprintf(to, "%s %s %s %" PRIu32 "k %s\n", entry->name, entry->origin, entry->metadata,
+		entry->block_sectors / 2, entry->pass_discards ? "discards=pass" : "-");
+}
+
+/* All lines as they were, but for the one of the entry; line 0 is a new one at the end. */
+static void print_lines(FILE *to, char *text, const struct eratab_entry *entry)
+{
+	uint64_t nr = 0;
+	char *line;
+
+	while ((line = strsep(&text, "\n")) && (text || *line))
+		if (++nr == entry->line)
+			print_entry(to, entry);
+		else
+			fprintf(to, "%s\n", line);
+	if (!entry->line)
+		print_entry(to, entry);
+}
+
+static int write_all(int fd, const char *path, const struct eratab_entry *entry,
 		     const struct report *rep)
 {
-	char *line;
+	char *old, *made = NULL;
 	size_t size;
-	int len, r = copy_old(to, path, rep, &size);
+	FILE *to;
+	int r = read_old(path, &old, rep);
 
 	if (r)
 		return r;
-	len = asprintf(&line, "%s %s %s %" PRIu32 "k %s\n", entry->name, entry->origin,
-		       entry->metadata, entry->block_sectors / 2,
-		       entry->pass_discards ? "discards=pass" : "-");
-	if (len < 0)
+	to = open_memstream(&made, &size);
+	if (to)
+		print_lines(to, old, entry);
+	free(old);
+	if (!to || fclose(to)) {
+		free(made);
 		return report_nomem(rep);
-	errno = io_write_at(to, line, (size_t)len, (off_t)size);
-	free(line);
+	}
+	errno = io_write_at(fd, made, size, 0);
+	free(made);
 	return errno ? report_errno(rep, path, "cannot write") : 0;
 }
 
-int eratab_add(const char *path, const struct eratab_entry *entry, const struct report *rep)
+int eratab_put(const char *path, const struct eratab_entry *entry, const struct report *rep)
 {
 	struct replacement file;
 	int r = replacement_open(&file, path, path, rep);

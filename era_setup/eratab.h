@@ -46,9 +46,13 @@ const struct eratab_entry *eratab_find(const struct eratab *tab, const char *nam
 /* Why the entry can't stand in a table, or NULL; *what is the word that is wrong. */
 const char *eratab_refuse(const struct eratab_entry *entry, const char **what);
 
-/* Adds the line of an entry that eratab_refuse() takes, permanently.  The caller keeps others from
- * doing so, see eratab_lock().  Errors are reported. */
-int eratab_add(const char *path, const struct eratab_entry *entry,
+/* The name of the line in which a device is the origin or has the metadata, or NULL. */
+const char *eratab_find_device(const struct eratab *tab, const char *device);
+
+/* Puts an entry that eratab_refuse() takes in the place of its line, or with line 0 at the end of
+ * the table, permanently.  The caller keeps others from doing so, see eratab_lock().  Errors are
+ * reported. */
+int eratab_put(const char *path, const struct eratab_entry *entry,
 	       const struct report *rep) must_check;
 
 /* Waits until no other program changes the table, and keeps them from it until the descriptor is

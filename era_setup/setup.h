@@ -54,10 +54,17 @@ int tracked_is_active(const struct setup *s, const struct tracked *t, bool *acti
 /* All return 0 or an error, reported. */
 typedef int setup_request(struct setup *s);
 
-setup_request setup_create, setup_activate, setup_deactivate, setup_resize, setup_mark, setup_list,
-	setup_status;
+setup_request setup_create, setup_activate, setup_deactivate, setup_resize, setup_mark, setup_move,
+	setup_list, setup_status;
 
-/* The entry of the name on the command line. */
+/* The entry of the name on the command line, and one whose target must be stopped. */
 int setup_find(struct setup *s, struct tracked *t) must_check;
+int setup_find_stopped(struct setup *s, struct tracked *t) must_check;
+
+struct blk_dev;
+
+/* Is a device for new metadata large enough?  Leaves the last MiB free for the state, if there is
+ * one to spare. */
+int setup_fit(const struct setup *s, struct blk_dev *dev, uint32_t nr_blocks) must_check;
 
 #endif

@@ -47,7 +47,8 @@ struct state_place state_find(struct blk_dev *dev, const struct superblock *sb, 
 /* Returns 1, 0 if there is none that is sound, or an error, reported. */
 int state_read(const struct state_place *place, struct state *state) must_check;
 
-/* Replaces the one that was read; if this is stopped, one of both is there.  Errors are reported. */
+/* Replaces the one that was read; if this is stopped, one of both is there.  Errors are reported.
+ */
 int state_write(const struct state_place *place, struct state *state) must_check;
 
 /* There is none any more. */

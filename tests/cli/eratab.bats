@@ -115,6 +115,8 @@ good='data /dev/vg/data /dev/vg/data_era 64k'
 	grep -q "list: takes no name, found 'data'" "$stderr"
 	status_is 2 era setup create data --origin vg-a
 	grep -q "create: --metadata is missing" "$stderr"
+	status_is 2 era setup move data
+	grep -q "move: --metadata is missing" "$stderr"
 	status_is 2 era setup mark data --force
-	grep -q -e "--force: goes with create only, found mark" "$stderr"
+	grep -q -e "--force: does not go with mark" "$stderr"
 }

@@ -14,7 +14,7 @@ setup_file() {
 
 setup() {
 	need_kernel
-	need_ours era_check era_format era_invalidate era_setup
+	need_ours era_check era_format era_invalidate era_metadata_size era_setup
 	scratch
 	truncate -s 24M metadata
 	truncate -s 16M disk
@@ -46,6 +46,14 @@ boot() {
 
 @test "metadata that leave no room for the state" {
 	boot 5
+}
+
+@test "metadata move to another device" {
+	boot 7
+}
+
+@test "an origin of which nothing can be remembered" {
+	boot 8
 }
 
 @test "JSON" {

@@ -410,6 +410,68 @@ boot_3() {
 	ends 0 setup deactivate data
 }
 
+# Metadata that are too small for what the origin becomes move to another device. Their eras stay.
+boot_7() {
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 2048
+	volume meta /dev/ubda "$(era_metadata_size --block-size 4k --device-size 1M --unit sectors)"
+	dmsetup create vg-large --table "0 8192 linear /dev/ubda 8192"
+	ends 0 setup create --block-size 4k --origin vg-data --metadata vg-meta data
+	ends 3 setup create --origin vg-large --metadata vg-meta other
+	has "vg-meta: belongs to data already"
+	echo "# kept" >>$tab
+	tracked 7
+	written=$first
+	resized data /dev/ubdb 32768
+	ends 3 setup activate data
+	has "has grown from 256 to 4096 blocks, for which the metadata on"
+	ends 3 setup move --metadata vg-data data
+	has "is both the origin and the device for the metadata"
+	ends 3 setup move --metadata vg-meta data
+	has "vg-meta: belongs to data already"
+	make_ext4 /dev/mapper/vg-large
+	ends 3 setup move --metadata vg-large data
+	has "holds an ext4 filesystem"
+	ends 0 setup --dry-run move --force --metadata vg-large data
+	ends 0 era_check /dev/mapper/vg-meta
+	ends 0 setup move --force --metadata vg-large data
+	ends 1 era_check /dev/mapper/vg-meta
+	[ "$(cat $tab)" = "data vg-data vg-large 4k -
+# kept" ] || die "$(cat $tab)"
+	dmsetup remove vg-meta
+	dmsetup rename vg-large vg-meta
+	dmsetup mknodes
+	sed -i s/vg-large/vg-meta/ $tab
+	ends 0 era_check /dev/mapper/vg-meta
+	on_device || die "no state on the device"
+	ends 0 setup activate data
+	has "has grown from 256 to 4096 blocks"
+	fails has_said "changed without the target"
+	ends 3 setup move --metadata vg-other data
+	has "is active; deactivate it first"
+	ends 0 setup deactivate data
+	[ "$(era_invalidate --written-since "$written" --format ranges /dev/mapper/vg-meta |
+		head -n 1)" = "458752 65536" ] || die "what was written before is lost"
+	marks_none
+}
+
+# The origin is in use when the target has stopped, so nothing can be remembered of it.
+boot_8() {
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 32768
+	volume meta /dev/ubda 8192
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	activated
+	dmsetup create user --table "0 8 linear /dev/mapper/vg-data 0"
+	ends 3 setup deactivate data
+	has "vg-data: is mounted, or used by another device"
+	has "nothing is known of the origin now"
+	dmsetup remove user
+	marks_all "nothing is known of the origin as it was before"
+}
+
 # What the requests print as JSON.
 boot_6() {
 	mount -t tmpfs none /var/lib
