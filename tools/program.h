@@ -20,6 +20,7 @@ struct program {
 };
 
 extern const struct program program_apply;
+extern const struct program program_backup;
 extern const struct program program_check;
 extern const struct program program_ctl;
 extern const struct program program_dump;

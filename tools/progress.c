@@ -37,6 +37,8 @@ static const struct {
 	[PROGRESS_READ_XML] = {"reading XML", "read-xml"},
 	[PROGRESS_READ_DELTA] = {"reading the delta", "read-delta"},
 	[PROGRESS_APPLY] = {"applying the delta", "apply"},
+	[PROGRESS_COPY] = {"copying", "copy"},
+	[PROGRESS_COMPARE] = {"comparing", "compare"},
 	[PROGRESS_BUILD] = {"building metadata", "build"},
 	[PROGRESS_WRITE] = {"writing metadata", "write"},
 };

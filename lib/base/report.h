@@ -25,7 +25,9 @@ enum progress_step {
 	PROGRESS_READ_CACHE,
 	PROGRESS_READ_XML,
 	PROGRESS_READ_DELTA,
-	PROGRESS_APPLY, /* a delta, once more from its beginning */
+	PROGRESS_APPLY,	  /* a delta, once more from its beginning */
+	PROGRESS_COPY,	  /* what is backed up */
+	PROGRESS_COMPARE, /* a backup with what it is of */
 	PROGRESS_BUILD,
 	PROGRESS_WRITE,
 	NR_PROGRESS_STEPS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Deltas on real targets, with the files of their states. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,16 @@ static int open_target(const struct apply_task *task, struct copy_target *target
 	return r || !target->is_device || task->state ? r : refuse_device(task);
 }
 
+/* What makes the delta may be reading TARGET's state until then, at the other end of the pipe. */
+static void wait_for_delta(const struct apply_task *task)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	if (!strcmp(task->delta, "-"))
+		while (poll(&input, 1, -1) < 0 && errno == EINTR)
+			;
+}
+
 int apply_delta(const struct apply_task *task, struct apply_result *result)
 {
 	struct backup_state *state = calloc(1, sizeof(*state));
@@ -89,6 +100,7 @@ int apply_delta(const struct apply_task *task, struct apply_result *result)
 
 	if (!state)
 		return report_nomem(task->rep);
+	wait_for_delta(task);
 	r = open_target(task, &target);
 	if (!r)
 		r = apply_with(task, &target, state, result);

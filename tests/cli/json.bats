@@ -302,6 +302,18 @@ asked_untraced() {
 	described apply
 }
 
+@test "era backup" {
+	era_format -q --block-size 64k --device-size 640k --era 5 tracked
+	head -c 640K /dev/urandom >disk
+	document 0 backup -n --offline tracked --source disk T
+	document 0 backup --offline tracked --source disk T
+	document 0 backup -n --offline tracked --source disk T
+	document 0 backup --verify --offline tracked --source disk T
+	document 4 backup --offline tracked --source disk meta
+	document 3 backup --offline tracked --source missing T
+	described backup
+}
+
 @test "what writes metadata does not print over them" {
 	cp meta copy
 	era dump -o meta.xml meta

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Makes a backup of a tracked disk: of what was written since the last one. */
+#include <stdlib.h>
+
+#include "era_backup/backup.h"
+#include "era_backup/print.h"
+#include "tools/program.h"
+
+#define OFFSET(member) offsetof(struct backup_options, member)
+
+static const struct option_row rows[] = {
+	{"offline", 0, "META", "Nobody writes: META, the metadata, and the source are held",
+	 OPTION_TEXT, OFFSET(offline), 0, NULL, false},
+	{"snapshot", 0, "COMMAND", "Makes a snapshot of the storage, which --source then is",
+	 OPTION_TEXT, OFFSET(snapshot), 0, NULL, false},
+	{"release", 0, "COMMAND", "Runs when that snapshot is no longer needed", OPTION_TEXT,
+	 OFFSET(release), 0, NULL, false},
+	{"source", 0, "PATH", "What is copied: a device or a file", OPTION_TEXT, OFFSET(source), 0,
+	 NULL, true},
+	{"state", 0, "FILE", "The state of the backup (default: TARGET.era)", OPTION_TEXT,
+	 OFFSET(state), 0, NULL, false},
+	{"base", 0, "FILE", "With TARGET '-': the state of the backup that the delta starts from",
+	 OPTION_TEXT, OFFSET(base), 0, NULL, false},
+	{"full", 0, NULL, "Copy everything", OPTION_FLAG, OFFSET(full), 0, NULL, false},
+	{"incremental-only", 0, NULL, "Refuse where only a full backup is possible", OPTION_FLAG,
+	 OFFSET(incremental_only), 0, NULL, false},
+	{"force", 0, NULL, "A full backup may overwrite anything", OPTION_FLAG, OFFSET(force), 0,
+	 NULL, false},
+	{"dry-run", 'n', NULL, "Say what would be copied, and copy nothing", OPTION_FLAG,
+	 OFFSET(dry_run), 0, NULL, false},
+	{"verify", 0, NULL, "Compare all of the source with TARGET afterwards", OPTION_FLAG,
+	 OFFSET(verify), 0, NULL, false},
+	{"limit", 0, "RATE", "Read at most so many bytes per second", OPTION_SIZE, OFFSET(limit), 0,
+	 NULL, false},
+	{"timeout", 0, "SECONDS", "How long a target may take to answer", OPTION_U32,
+	 OFFSET(timeout_s), 0, NULL, false},
+	{"json", 0, NULL, "Print what was done as JSON", OPTION_FLAG, OFFSET(json), 0, NULL, false},
+	{"quiet", 'q', NULL, "Print no messages", OPTION_FLAG, OFFSET(quiet), 0, NULL, false},
+};
+
+static const struct option_row target_row = {
+	.name = "target",
+	.arg = "TARGET",
+	.form = OPTION_TEXT,
+	.value = OFFSET(target),
+	.help = "the backup",
+};
+
+static void check_way(struct backup_options *options)
+{
+	if (options->offline && options->target)
+		options_error("--offline takes one argument, TARGET");
+	if (options->offline && (options->snapshot || options->release))
+		options_error("--offline needs no snapshot of the storage: no --snapshot, "
+			      "--release");
+	if (options->offline) {
+		options->target = options->path;
+		options->path = NULL;
+	}
+	if (!options->target)
+		options_error("no TARGET given");
+	if (!options->offline && !options->snapshot)
+		options_error("--offline or --snapshot says when the source stands still");
+}
+
+static void check_stdout(const struct backup_options *options)
+{
+	if (options_stream(options->target)) {
+		if (options->base)
+			options_error("--base is for TARGET '-'; otherwise the state says it");
+		return;
+	}
+	if (options->json || options->verify || options->state)
+		options_error("with TARGET '-' there is no --json, --verify or --state");
+}
+
+static void check_options(void *input)
+{
+	struct backup_options *options = input;
+
+	check_way(options);
+	check_stdout(options);
+	if (options->incremental_only && (options->full || options->force))
+		options_error("--incremental-only contradicts --full and --force");
+	if (!options_stream(options->target))
+		return;
+	options_check_output(options->source, options->target);
+	if (options->offline)
+		options_check_output(options->offline, options->target);
+	if (options->state) {
+		options_check_output(options->source, options->state);
+		options_check_output(options->target, options->state);
+	}
+}
+
+static const struct option_table table = {
+	.rows = rows,
+	.nr_rows = ARRAY_SIZE(rows),
+	.takes_device = true,
+	.shows_progress = true,
+	.device = "target",
+	.word = &target_row,
+	.word_is_optional = true,
+	.args_doc = "DISK TARGET\n"
+		    "--offline META TARGET",
+	.example = "--offline /dev/vg/meta --source /dev/vg/data /backups/data",
+	.doc = "Makes TARGET, a file or a device, the backup of a disk, by copying what was "
+	       "written since TARGET was made.  TARGET '-' is a delta on standard output, for era "
+	       "apply.\v"
+	       "DISK is an era device of the kernel, or the control socket of a target in "
+	       "userspace.  Where an increment is not possible, the backup is a full one, and that "
+	       "is said first.",
+	.statuses =
+		{
+			[STATUS_OK] = "done",
+			[STATUS_DAMAGED] = "the metadata or the state are damaged, or --verify "
+					   "found a difference",
+			[STATUS_SYSTEM] = "system error",
+			[STATUS_NO_ANSWER] = "refused: nothing was changed",
+		},
+	.check = check_options,
+};
+
+static int copy(struct backup *b)
+{
+	int r = delta_make(b);
+
+	if (!r && !b->to_stdout)
+		r = delta_put_into_target(b);
+	if (!r && b->options->verify)
+		r = delta_verify(b);
+	return r;
+}
+
+static int back_up(struct backup *b)
+{
+	int e, r = base_open(b);
+
+	if (!r)
+		r = b->options->offline ? offline_begin(b) : online_begin(b);
+	if (!r && !b->options->dry_run)
+		r = copy(b);
+	e = online_end(b);
+	if (!r)
+		r = e;
+	return r ? r : print_backup(b);
+}
+
+static enum exit_status run(struct tool *tool, void *arg)
+{
+	const struct backup_options *options = arg;
+	struct backup *b = calloc(1, sizeof(*b));
+	int r;
+
+	tool->path = options->target;
+	tool->quiet = options->quiet;
+	tool->json.is_wanted = options->json;
+	if (!b)
+		return status_of(report_nomem(&tool->report));
+	b->options = options;
+	b->tool = tool;
+	b->rep = &tool->report;
+	b->to_stdout = !options_stream(options->target);
+	b->source.fd = b->target.fd = -1;
+	cancel_listen();
+	r = back_up(b);
+	question_close(b);
+	base_close(b);
+	free(b->delta_facts);
+	free(b);
+	if (r)
+		cancel_obey();
+	return status_of(r);
+}
+
+const struct program program_backup = {
+	.name = "backup",
+	.summary = "back up what was written since the last backup",
+	.options = &table,
+	.options_size = sizeof(struct backup_options),
+	.run = run,
+};

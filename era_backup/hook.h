@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef ERA_ERA_BACKUP_HOOK_H
+#define ERA_ERA_BACKUP_HOOK_H
+
+#include "base/compiler.h"
+#include "base/report.h"
+
+/* Runs a command of the user by the shell, and waits for its end.  It reads nothing, and what it
+ * prints goes to standard error, since standard output may be the delta.  An end with another
+ * status than 0 is an error; all are reported. */
+int hook_run(const char *command, const struct report *rep) must_check;
+
+#endif

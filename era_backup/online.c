@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The disk is in use, and a snapshot of its storage is the source.
+ *
+ * Barrier, snapshot of the storage, list: a write that the storage's snapshot has was marked before
+ * it, so it is in the list, which is made after it.  And a write that it has not is done after the
+ * barrier, so it has the era to remember, or a later one, and is in the next list.
+ *
+ * The metadata snapshot is noted in the state, with the era that it will have, before it is taken.
+ * So if this is killed, the next run knows it as its own, and drops it; nobody else's is touched.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "era_backup/backup.h"
+#include "era_backup/hook.h"
+#include "era_ctl/requests.h"
+
+#define PROC_FD_BYTES 32
+
+struct online {
+	struct backup *b;
+	struct target target;
+	struct era_status status;
+	char *metadata; /* path */
+	int fd;		/* of the metadata of a kernel's target; else -1 */
+};
+
+static int cancelled(void)
+{
+	return cancel_noted ? ERA_CANCELLED : 0;
+}
+
+/* Where its metadata are, and what its origin is. */
+
+static int find_kernels(struct online *o)
+{
+	struct mapper *m = o->target.mapper;
+	struct era_table table;
+	char path[PROC_FD_BYTES];
+	int origin, r = era_device_table(m, o->target.name, &table);
+
+	if (r)
+		return r;
+	o->fd = mapper_open_device(m, table.metadata, O_RDONLY);
+	origin = o->fd < 0 ? -1 : mapper_open_device(m, table.origin, O_RDONLY);
+	if (origin < 0)
+		return ERA_SYS;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", origin);
+	r = identity_of(path, o->b->origin, o->b->rep);
+	close(origin);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->fd);
+	o->metadata = strdup(path);
+	return r || o->metadata ? r : report_nomem(o->b->rep);
+}
+
+/* METADATA ORIGIN SECTORS.  What nbdkit serves has a name only there. */
+static int find_ours(struct online *o)
+{
+	char *origin, *sectors;
+	int r = request_table(&o->target);
+
+	if (r)
+		return r;
+	o->metadata = strdup(o->target.peer.reply);
+	if (!o->metadata)
+		return report_nomem(o->b->rep);
+	origin = strchr(o->metadata, ' ');
+	sectors = origin ? strchr(origin + 1, ' ') : NULL;
+	if (!sectors || strchr(sectors + 1, ' '))
+		return report_fail(o->b->rep, ERA_SYS,
+				   "%s: its table is not understood, or a name in it has blanks: "
+				   "%s",
+				   o->target.path, o->metadata);
+	*origin = '\0';
+	return identity_of_metadata(o->metadata, o->b->origin, o->b->rep);
+}
+
+static int connect_to(struct online *o)
+{
+	const struct backup_options *options = o->b->options;
+	int r = target_open(&o->target, options->path, options->timeout_s, o->b->tool);
+
+	return r ? r : target_status(&o->target, &o->status);
+}
+
+static int find(struct online *o)
+{
+	return target_is_kernels(&o->target) ? find_kernels(o) : find_ours(o);
+}
+
+/* The metadata snapshot. */
+
+static int note_snapshot(struct online *o, bool has, uint32_t era)
+{
+	struct backup *b = o->b;
+
+	b->state->has_snapshot_era = has;
+	b->state->snapshot_era = era;
+	return b->to_stdout ? 0 : base_save_state(b, b->state);
+}
+
+static int refuse_snapshot(const struct online *o)
+{
+	return report_fail(o->b->rep, ERA_NO_ANSWER,
+			   "%s: a metadata snapshot is held that is not this backup's: when its "
+			   "owner has ended, " ERA_PROGRAM " ctl %s drop_metadata_snap drops it",
+			   o->target.path, o->target.path);
+}
+
+static int read_snapshot_era(const struct online *o, uint32_t *era)
+{
+	struct dmera *reader = dmera_create();
+	struct dmera_facts facts = {0};
+	int r;
+
+	if (!reader)
+		return report_nomem(o->b->rep);
+	tool_listen(o->b->tool, reader);
+	r = dmera_open(reader, o->metadata, DMERA_SNAPSHOT);
+	if (!r)
+		r = dmera_get_facts(reader, &facts, sizeof(facts));
+	dmera_destroy(reader);
+	*era = facts.era;
+	return r;
+}
+
+/* What an earlier run has left. */
+static int drop_leftover(struct online *o)
+{
+	const struct backup_state *state = o->b->state;
+	uint32_t era;
+	int r;
+
+	if (!o->status.has_snapshot)
+		return state->has_snapshot_era ? note_snapshot(o, false, 0) : 0;
+	if (!state->has_snapshot_era || o->b->to_stdout)
+		return refuse_snapshot(o);
+	r = read_snapshot_era(o, &era);
+	if (r)
+		return r;
+	if (era != state->snapshot_era)
+		return refuse_snapshot(o);
+	report_note(o->b->rep, "%s: the metadata snapshot that an earlier run has left is dropped",
+		    o->target.path);
+	r = request_drop_metadata_snap(&o->target);
+	return r ? r : note_snapshot(o, false, 0);
+}
+
+/* If somebody else began an era meanwhile, it is not the expected one. */
+static int read_list(struct online *o)
+{
+	struct backup *b = o->b;
+	int r = question_open(b, o->metadata, DMERA_SNAPSHOT);
+
+	if (!r && b->facts.era != b->state->snapshot_era)
+		r = note_snapshot(o, true, b->facts.era);
+	if (r)
+		return r;
+	dmera_set_snapshot_era(b->era, b->facts.era);
+	return question_ask(b, b->source.size);
+}
+
+static int drop(struct online *o)
+{
+	int r = request_drop_metadata_snap(&o->target);
+
+	return r ? r : note_snapshot(o, false, 0);
+}
+
+static int take_and_list(struct online *o)
+{
+	int d, r = target_status(&o->target, &o->status);
+
+	if (!r)
+		r = note_snapshot(o, true, o->status.era + 1);
+	if (r)
+		return r;
+	r = request_take_metadata_snap(&o->target);
+	if (r)
+		return note_snapshot(o, false, 0) ? ERA_SYS : r;
+	r = read_list(o);
+	if (!r)
+		r = cancelled();
+	d = drop(o);
+	return r ? r : d;
+}
+
+/* The storage's snapshot. */
+
+/* A socket is not kept open for as long as a command may take. */
+static int snapshot_storage(struct online *o)
+{
+	struct backup *b = o->b;
+	int r = target_barrier(&o->target, &b->era_to_remember);
+
+	target_close(&o->target);
+	if (!r)
+		r = cancelled();
+	if (!r)
+		r = hook_run(b->options->snapshot, b->rep);
+	if (!r)
+		b->is_snapshot_made = true;
+	if (!r)
+		r = cancelled();
+	if (!r)
+		r = copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
+	return r ? r : connect_to(o);
+}
+
+static int begin(struct online *o)
+{
+	int r = connect_to(o);
+
+	if (!r)
+		r = find(o);
+	if (!r)
+		r = drop_leftover(o);
+	if (!r)
+		r = base_check_origin(o->b);
+	if (!r && !o->b->options->dry_run)
+		r = snapshot_storage(o);
+	return r ? r : take_and_list(o);
+}
+
+int online_begin(struct backup *b)
+{
+	struct online *o = calloc(1, sizeof(*o));
+	int r;
+
+	if (!o)
+		return report_nomem(b->rep);
+	o->b = b;
+	o->fd = -1;
+	o->target.peer.fd = -1;
+	r = begin(o);
+	target_close(&o->target);
+	if (o->fd >= 0)
+		close(o->fd);
+	free(o->metadata);
+	free(o);
+	return r;
+}
+
+/* The command may need that nobody has the source open. */
+int online_end(struct backup *b)
+{
+	bool was_made = b->is_snapshot_made;
+
+	copy_source_close(&b->source);
+	b->is_snapshot_made = false;
+	return was_made && b->options->release ? hook_run(b->options->release, b->rep) : 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+
+#include "era_backup/backup.h"
+
+int question_open(struct backup *b, const char *path, unsigned flags)
+{
+	int r;
+
+	b->era = dmera_create();
+	if (!b->era)
+		return report_nomem(b->rep);
+	tool_listen(b->tool, b->era);
+	dmera_set_make_witness(b->era, 1);
+	r = dmera_open(b->era, path, flags);
+	return r ? r : dmera_get_facts(b->era, &b->facts, sizeof(b->facts));
+}
+
+void question_close(struct backup *b)
+{
+	dmera_changes_free(b->changes);
+	dmera_destroy(b->era);
+	b->changes = NULL;
+	b->era = NULL;
+}
+
+static int ask_since(struct backup *b)
+{
+	const struct backup_state *state = b->state;
+	struct dmera_witness *witness = NULL;
+	int r = 0;
+
+	if (state->witness_size)
+		r = dmera_witness_decode(b->era, "the backup's witness", state->witness,
+					 state->witness_size, &witness);
+	if (r)
+		return r;
+	dmera_set_witness(b->era, witness);
+	dmera_set_old_size(b->era, state->size);
+	r = dmera_changes_since(b->era, state->base.era, &b->changes);
+	dmera_set_witness(b->era, NULL);
+	dmera_set_old_size(b->era, UINT64_MAX);
+	dmera_witness_free(witness);
+	return r;
+}
+
+static int ask_increment(struct backup *b)
+{
+	int r;
+
+	dmera_set_error_callback(b->era, NULL, NULL);
+	r = ask_since(b);
+	tool_listen(b->tool, b->era);
+	if (r == DMERA_NO_ANSWER)
+		return base_give_up(b, "%s", dmera_error(b->era));
+	if (r)
+		report_fail(b->rep, r, "%s", dmera_error(b->era));
+	return r;
+}
+
+static uint64_t count_bytes(const struct dmera_changes *changes)
+{
+	struct dmera_run run = {0};
+	uint64_t bytes = 0;
+
+	while (dmera_changes_next(changes, &run))
+		bytes += run.length;
+	return bytes;
+}
+
+int question_ask(struct backup *b, uint64_t size)
+{
+	int r = 0;
+
+	dmera_set_device_size(b->era, size);
+	if (!b->is_full)
+		r = ask_increment(b);
+	if (!r && b->is_full)
+		r = dmera_changes_since(b->era, 0, &b->changes);
+	if (!r)
+		r = dmera_get_facts(b->era, &b->facts, sizeof(b->facts));
+	if (!r)
+		b->listed_bytes = count_bytes(b->changes);
+	return r;
+}

@@ -1,0 +1,349 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# era backup of a disk that is not in use: TARGET equals the source afterwards, only what was
+# written is copied, and what contradicts the last backup is refused or makes a full one. Without a
+# kernel, a write is a write to the file and era mark, by the function of that name.
+
+load ../lib/common
+load ../lib/cases
+
+setup_file() {
+	need_ours era_apply era_backup era_format era_mark ofdlock
+	need jq
+	cd "$BATS_FILE_TMPDIR"
+	era_format -q --block-size 64k --device-size 10M --era 100 meta
+	head -c 10M /dev/urandom >disk
+	dd if=/dev/zero of=disk bs=64k seek=10 count=30 conv=notrunc status=none
+	era_backup -q --offline meta --source disk T
+}
+
+setup() {
+	scratch
+	cp "$BATS_FILE_TMPDIR"/{meta,disk,T,T.era} .
+	# What identifies a file is its path.
+	sed -i "s,^origin .*,origin file:$PWD/disk," T.era
+	checksum T.era
+}
+
+# checksum STATE: made anew, by a state that is read as it is.
+checksum() {
+	sed -i '$d' "$1"
+	printf 'checksum %s\n' "$(crc32c <"$1")" >>"$1"
+}
+
+# crc32c: of standard input.
+crc32c() {
+	/usr/bin/python3 -c '
+import sys
+crc = 0xffffffff
+for byte in sys.stdin.buffer.read():
+	crc ^= byte
+	for bit in range(8):
+		crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+print("%08x" % (crc ^ 0xffffffff))'
+}
+
+# behind FIRST COUNT [FILE]: a write past the target.
+behind() {
+	dd if=/dev/urandom of="${3:-disk}" bs=64k seek="$1" count="$2" conv=notrunc status=none
+}
+
+# write FIRST COUNT
+write() {
+	behind "$1" "$2" || return
+	echo "$1 $2" | era_mark --ranges - --unit blocks -q meta >/dev/null
+}
+
+# backup [OPTION...]: what was said is in the file said, and the document in json.
+backup() {
+	if ! era_backup --offline meta --source disk --json "$@" T >json 2>said; then
+		cat said
+		return 1
+	fi
+	cmp disk T
+}
+
+# is MEMBER VALUE
+is() {
+	[ "$(jq -r ".$1" json)" = "$2" ] || { cat json; return 1; }
+}
+
+# full TEXT: the backup is one, and this is why.
+full() {
+	backup || return
+	is backup full || return
+	grep -q "T: a full backup: .*$1" said || { cat said; return 1; }
+}
+
+# refused STATUS TEXT [ARGUMENT...]: nothing has changed.
+refused() {
+	local status=$1 text=$2
+	shift 2
+	rm -rf before
+	mkdir before
+	cp -p T* before
+	status_is "$status" era_backup --source disk "$@" || return
+	grep -q "$text" "$stderr" || { cat "$stderr"; return 1; }
+	for file in T*; do
+		cmp "$file" "before/$file" || return
+	done
+	[ "$(ls -d T*)" = "$(cd before && ls -d T*)" ]
+}
+
+@test "a full backup, then what was written" {
+	rm T T.era
+	full "there is none yet"
+	is data_bytes $((130 * 65536))
+	is zero_bytes $((30 * 65536))
+	[ "$(stat -c %b T)" -lt $((140 * 128)) ]
+	write 20 3
+	write 159 1
+	backup
+	is backup incremental
+	is data_bytes $((4 * 65536))
+	backup
+	is data_bytes 0
+	is listed_bytes 0
+	dd if=/dev/zero of=disk bs=64k seek=159 count=1 conv=notrunc status=none
+	echo 159 1 | era_mark --ranges - --unit blocks -q meta
+	backup
+	is zero_bytes 65536
+	[ "$(ls T*)" = "T
+T.era" ]
+}
+
+@test "a dry run changes nothing" {
+	write 20 3
+	refused 0 "(incremental): 192 KiB would be copied" --offline meta -n T
+	refused 0 "(full): 10 MiB would be copied" --offline meta -n --full T
+	mv T.era state
+	refused 4 "has no state" --offline meta -n T
+}
+
+@test "a disk whose size is no multiple of anything; one that has grown" {
+	rm T T.era
+	era_format -q --force --block-size 64k --device-size 10500096 --era 100 meta
+	truncate -s 10500096 disk
+	backup
+	truncate -s 10499999 disk
+	backup --full
+	write 159 1
+	truncate -s 10499999 disk
+	backup
+	is backup incremental
+	# What was added has era 0, as with the kernel, and is in the backup.
+	era_dump --logical meta | sed 's/nr_blocks="161"/nr_blocks="163"/
+		s,</era_array>,<era block="161" era="0"/><era block="162" era="0"/>&,' >xml
+	era_restore -q -i xml -o meta
+	head -c 200000 /dev/urandom >>disk
+	truncate -s $((163 * 65536 - 4567)) disk
+	backup
+	is backup incremental
+	is device_size $((163 * 65536 - 4567))
+}
+
+@test "metadata made anew, older ones, those of another size" {
+	cp meta older
+	write 20 3
+	backup
+	cp meta newer
+	# Older ones, in which something was written since.
+	cp older meta
+	write 30 1
+	refused 4 "no increment is possible" --offline meta --incremental-only T
+	full "witness"
+	# Anew, with eras that begin below and above.
+	for era in 1 50 4000000000; do
+		era_format -q --force --block-size 64k --device-size 10M --era $era meta
+		behind 70 2
+		backup
+		is listed_bytes $((160 * 65536))
+		write 80 1
+		backup
+		is backup incremental
+	done
+	era_format -q --force --block-size 64k --device-size 20M --era 100 meta
+	refused 4 "blocks" --offline meta T
+	era_format -q --force --block-size 128k --device-size 10M --era 4000000001 meta
+	full "block size"
+	# No metadata, or damaged ones.
+	dd if=/dev/urandom of=meta bs=4k count=1 conv=notrunc status=none
+	refused 1 "" --offline meta T
+}
+
+@test "a TARGET that was changed, exchanged, cut or lost" {
+	write 20 3
+	behind 158 2 T
+	refused 4 "no increment is possible: .*differs at byte" --offline meta --incremental-only T
+	full "differs at byte"
+	truncate -s 9M T
+	full "size"
+	# An older one.
+	cp T old
+	write 50 100
+	backup
+	cp old T
+	full "differs at byte"
+	rm T
+	full "size"
+	rm T T.era
+	full "there is none yet"
+}
+
+@test "a TARGET that is no backup, or of another disk" {
+	mv T.era state
+	refused 4 "T: has no state: .*--force" --offline meta T
+	backup --force
+	cp disk disk2
+	cp meta meta2
+	behind 0 160 disk2
+	era_backup -q --offline meta2 --source disk2 T2
+	# Swapped on the command line.
+	status_is 4 era_backup --offline meta2 --source disk2 T
+	grep -q "T: is a backup of another origin: found file:.*/disk, wanted file:.*/disk2; --force" \
+		"$stderr"
+	cmp disk T
+	# Swapped on the disk, with their states and without.
+	cp T swap
+	cp T2 T
+	cp swap T2
+	full "differs at byte"
+	mv T2 T
+	mv T2.era T.era
+	refused 4 "another origin" --offline meta T
+	backup --force
+	is backup full
+}
+
+@test "what is in use is refused" {
+	for file in meta disk T; do
+		(
+			ofdlock write "$file" \
+				sh -c 'echo >locked; while [ -e locked ]; do sleep 0.02; done' &
+			until [ -e locked ]; do
+				sleep 0.02
+			done
+			status=0
+			refused 3 "in use" --offline meta T || status=$?
+			rm locked
+			wait
+			exit $status
+		)
+	done
+}
+
+@test "a delta for another machine" {
+	cp T U
+	cp T.era U.era
+	write 20 3
+	era_apply --print-state U | era_backup -q --base - --offline meta --source disk - |
+		era_apply -q - U
+	cmp disk U
+	write 30 3
+	era_apply --print-state U >base
+	era_backup --base base --offline meta --source disk - >delta 2>said
+	[ "$(stat -c %s delta)" -lt 300000 ]
+	cmp T "$BATS_FILE_TMPDIR/T"
+	era_apply -q delta U
+	cmp disk U
+	status_is 4 era_backup --incremental-only --offline meta --source disk - >none
+	[ ! -s none ]
+	era_backup --offline meta --source disk - 2>said | era_apply -q - V
+	grep -q "a full backup: no --base" said
+	cmp disk V
+	# Nobody reads it.
+	status=0
+	era_backup -q --offline meta --source disk - | head -c 1 >/dev/null || status=$?
+	[ "$status" = 3 ]
+}
+
+@test "all is compared with --verify" {
+	write 20 3
+	backup --verify
+	is verified true
+	behind 3 1
+	dd if=/dev/zero of=disk bs=64k seek=100 count=2 conv=notrunc status=none
+	status_is 1 era_backup --offline meta --source disk --verify T
+	grep -q "T: 65536 bytes at byte 196608: differs, and was not listed" "$stderr"
+	grep -q "T: 131072 bytes at byte 6553600: is zero in the source, .*discarded?" "$stderr"
+	grep -q "differs from disk in 2 ranges, 192 KiB" "$stderr"
+	backup --full --verify
+}
+
+@test "--limit" {
+	local before after
+	write 0 16
+	before=${EPOCHREALTIME/./}
+	backup --limit 2M
+	after=${EPOCHREALTIME/./}
+	[ $((after - before)) -ge 480000 ]
+}
+
+# await_copy: it has begun to copy, or has ended.
+await_copy() {
+	while ! grep -q '"copy"' progress && kill -0 $pid 2>/dev/null; do
+		sleep 0.02
+	done
+}
+
+@test "a signal ends it, and TARGET is as it was" {
+	write 0 160
+	cp T before
+	for signal in INT TERM HUP; do
+		: >progress
+		env --default-signal=INT era_backup -q --offline meta --source disk --limit 128k \
+			--progress-fd=3 T 3>progress &
+		pid=$!
+		await_copy
+		kill -$signal $pid
+		status=0
+		wait $pid || status=$?
+		[ "$status" = $((128 + $(kill -l $signal))) ]
+		cmp T before
+		[ ! -e T.delta ]
+	done
+	backup
+	is backup incremental
+}
+
+@test "what an earlier run has begun to apply is finished first" {
+	write 30 3
+	era_apply --print-state T | era_backup -q --base - --offline meta --source disk - >T.delta
+	# As it is after the mark: applying fails for want of space.
+	cp T.era before.era
+	(
+		ulimit -f 1600
+		trap '' XFSZ
+		era_apply -q T.delta T || :
+	)
+	cmp -s T.era before.era || {
+		write 40 2
+		backup
+		grep -q "an earlier run has begun to apply is finished" said
+		is backup incremental
+		is data_bytes $((2 * 65536))
+		[ ! -e T.delta ]
+		return
+	}
+	echo "nothing was begun"
+	false
+}
+
+@test "kills at random times" {
+	local n
+	RANDOM=${ERA_SEED:-1}
+	for ((n = 0; n < ${ERA_KILLS:-20}; n++)); do
+		write $((RANDOM % 150)) $((RANDOM % 10 + 1))
+		era_backup -q --offline meta --source disk T &
+		pid=$!
+		sleep "0.0$((RANDOM % 25 + 10))"
+		kill -9 $pid 2>/dev/null || :
+		wait $pid 2>/dev/null || :
+		if [ $((n % 3)) = 0 ]; then
+			backup || return
+			is backup incremental || return
+		fi
+	done
+	backup
+}

@@ -1,0 +1,270 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# era backup of a disk that a target in userspace serves. What the storage does for "make a snapshot"
+# is a copy of the file, while nobody writes.
+
+load ../lib/common
+load target
+
+setup() {
+	target_setup disk 10M meta 1M
+	need jq
+	need_ours era_apply era_backup
+	start
+	write 0 160
+}
+
+start() {
+	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
+}
+
+# write FIRST COUNT: random data, in blocks of 64 KiB, by a client.
+write() {
+	"$python" -c '
+import nbd, os, sys
+h = nbd.NBD()
+h.connect_uri(sys.argv[1])
+first, count = int(sys.argv[2]), int(sys.argv[3])
+for n in range(first, first + count):
+	h.pwrite(os.urandom(65536), n * 65536)
+h.flush()' "$uri" "$1" "$2"
+}
+
+# backup [OPTION...]: what was said is in the file said, and the document in json.
+backup() {
+	if ! era_backup --snapshot 'cp disk snap' --source snap --release 'mv snap old' --json \
+		"$@" ctl T >json 2>said; then
+		cat said
+		return 1
+	fi
+	cmp old T || return
+	fails test -e snap
+}
+
+# is MEMBER VALUE
+is() {
+	[ "$(jq -r ".$1" json)" = "$2" ] || { cat json; return 1; }
+}
+
+# no_snapshot: none is held.
+no_snapshot() {
+	[ "$(era_ctl ctl status | cut -d ' ' -f 4)" = - ]
+}
+
+@test "a full backup, then what was written" {
+	backup
+	is backup full
+	write 20 3
+	write 100 1
+	backup
+	is backup incremental
+	is listed_bytes $((4 * 65536))
+	is origin "metadata file:$PWD/meta"
+	backup --verify
+	is listed_bytes 0
+	no_snapshot
+	# After it was stopped, and after it was killed.
+	target_stop
+	start
+	write 30 1
+	backup
+	is backup incremental
+	write 40 2
+	target_kill
+	start
+	backup
+	is backup incremental
+	# The target stopped: the same backup goes on offline.
+	write 50 2
+	target_stop
+	era_backup --offline meta --source disk T --json >json
+	is backup incremental
+	is listed_bytes $((2 * 65536))
+	cmp disk T
+}
+
+@test "what is written while the snapshot is made is in this backup or the next" {
+	local n
+	cat >make <<-'END'
+		cp disk snap
+		exec 3>&- 4>&-
+		echo >made
+		while [ ! -e written ]; do sleep 0.01; done
+	END
+	backup
+	for n in 1 2 3; do
+		rm -f made written
+		era_backup -q --snapshot 'sh make' --source snap ctl T &
+		until [ -e made ] || ! kill -0 $!; do
+			sleep 0.01
+		done
+		write $((20 * n)) 3
+		: >written
+		wait $!
+		cmp snap T
+	done
+	backup
+	[ "$(jq .listed_bytes json)" -ge $((3 * 65536)) ]
+	cmp disk T
+}
+
+@test "a command that fails" {
+	backup
+	cp T.era state
+	write 20 3
+	status_is 3 era_backup --snapshot 'cp disk snap; exit 7' --source snap \
+		--release 'touch released' ctl T
+	grep -q "exit 7: ended with status 7" "$stderr"
+	[ ! -e released ]
+	# The snapshot was made, and is not where it should be.
+	status_is 3 era_backup --snapshot 'cp disk snap' --source missing \
+		--release 'touch released' ctl T
+	[ -e released ]
+	cmp T.era state
+	cmp old T
+	no_snapshot
+	# The release fails after the backup.
+	status_is 3 era_backup --snapshot 'cp disk snap' --source snap --release false ctl T
+	grep -q "false: ended with status 1" "$stderr"
+	cmp disk T
+}
+
+@test "somebody else's metadata snapshot is refused" {
+	backup
+	cp T.era state
+	write 20 3
+	era_ctl ctl take_metadata_snap
+	status_is 4 era_backup --snapshot 'cp disk snap' --source snap ctl T
+	grep -q "a metadata snapshot is held that is not this backup's" "$stderr"
+	[ ! -e snap ]
+	cmp T.era state
+	fails no_snapshot
+	# Also one that is taken while the command runs.
+	era_ctl ctl drop_metadata_snap
+	status_is 3 era_backup --snapshot 'cp disk snap; era_ctl ctl take_metadata_snap' \
+		--source snap ctl T
+	fails no_snapshot
+	cmp T.era state
+	era_ctl ctl drop_metadata_snap
+	backup
+	is backup incremental
+}
+
+@test "its own metadata snapshot, left by a kill, is dropped by the next run" {
+	local era
+	backup
+	write 20 3
+	# As a run leaves it that was killed when it had taken it.
+	era=$(era_ctl ctl status | cut -d ' ' -f 3)
+	note $((era + 1))
+	era_ctl ctl take_metadata_snap
+	write 30 3
+	backup
+	grep -q "the metadata snapshot that an earlier run has left is dropped" said
+	is backup incremental
+	is listed_bytes $((6 * 65536))
+	no_snapshot
+	fails grep -q snapshot-era T.era
+	# It was noted, and not taken; and then somebody else took one.
+	era=$(era_ctl ctl status | cut -d ' ' -f 3)
+	note $((era + 1))
+	backup
+	fails grep -q snapshot-era T.era
+	note $((era + 1))
+	era_ctl ctl take_metadata_snap
+	status_is 4 era_backup --snapshot 'cp disk snap' --source snap ctl T
+	grep -q "that is not this backup's" "$stderr"
+}
+
+# note ERA: as a run does it before it takes a metadata snapshot.
+note() {
+	sed -i '$d' T.era
+	echo "snapshot-era $1" >>T.era
+	"$python" - >>T.era <<-'END'
+		crc = 0xffffffff
+		for byte in open("T.era", "rb").read():
+		    crc ^= byte
+		    for bit in range(8):
+		        crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+		print("checksum %08x" % (crc ^ 0xffffffff))
+	END
+}
+
+@test "kills at random times" {
+	local n
+	RANDOM=${ERA_SEED:-1}
+	backup
+	for ((n = 0; n < ${ERA_KILLS:-16}; n++)); do
+		write $((RANDOM % 150)) $((RANDOM % 10 + 1))
+		era_backup -q --snapshot 'cp disk snap' --source snap ctl T &
+		pid=$!
+		sleep "0.0$((RANDOM % 50 + 10))"
+		kill -9 $pid 2>/dev/null || :
+		wait $pid 2>/dev/null || :
+		[ $((n % 2)) = 0 ] || continue
+		backup
+		is backup incremental
+		no_snapshot
+	done
+	backup
+}
+
+@test "a signal drops the metadata snapshot, and releases the storage's" {
+	backup
+	write 0 160
+	cp T before
+	: >progress
+	era_backup --limit 128k --snapshot 'cp disk snap' --source snap --release 'mv snap old' \
+		--progress-fd=3 -q ctl T 3>progress &
+	pid=$!
+	while ! grep -q '"copy"' progress && kill -0 $pid; do
+		sleep 0.02
+	done
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 143 ]
+	cmp T before
+	[ ! -e snap ]
+	no_snapshot
+	# While the command runs.
+	era_backup --snapshot 'cp disk snap; touch running; sleep 1' --source snap \
+		--release 'mv snap old' -q ctl T &
+	pid=$!
+	until [ -e running ] || ! kill -0 $pid; do
+		sleep 0.02
+	done
+	kill -INT $pid
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 143 ]
+	[ ! -e snap ]
+	cmp T before
+	backup
+}
+
+@test "a dry run; metadata made anew; a disk that has grown" {
+	backup
+	write 20 3
+	era_backup -n --snapshot 'touch ran' --source none ctl T 2>said
+	grep -q "(incremental): 192 KiB would be copied" said
+	[ ! -e ran ]
+	no_snapshot
+	target_stop
+	rm meta
+	truncate -s 1M meta
+	fresh=(era-block-size=64k era-format=yes)
+	start
+	write 80 1
+	backup
+	cmp disk T
+	target_stop
+	truncate -s 11M disk
+	start
+	write 165 2
+	backup
+	is backup incremental
+	cmp disk T
+}
