@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "era_backup/backup.h"
 
@@ -54,7 +55,7 @@ static void set(char identity[DELTA_ORIGIN_MAX + 1], const char *prefix, const c
 	size_t len = utf8_escape(text, escaped, sizeof(escaped) - 1);
 
 	escaped[len] = '\0';
-	snprintf(identity, DELTA_ORIGIN_MAX + 1, "%s%s", prefix, escaped);
+	text_format(identity, DELTA_ORIGIN_MAX + 1, "%s%s", prefix, escaped);
 }
 
 static bool identify_disk(const char *directory, char identity[DELTA_ORIGIN_MAX + 1])

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# era backup of a disk that a target in userspace serves. What the storage does for "make a snapshot"
-# is a copy of the file, while nobody writes.
+# era backup of a disk that a target in userspace serves. What the storage does for "make a
+# snapshot" is a copy of the file, while nobody writes.
 
 load ../lib/common
 load target
