@@ -58,6 +58,7 @@ static void check_options(void *input)
 		options_error("--era: found %" PRIu32 ", wanted a number from 0 to %" PRIu32
 			      ": too few eras would be left",
 			      options->era, FIRST_ERA_MAX);
+	options_check_progress(options->path);
 	if (options->origin)
 		options_check_output(options->origin, options->path);
 	if (options->json)

@@ -71,6 +71,7 @@ static const struct option_table table = {
 			[STATUS_DAMAGED] =
 				"the metadata or the ranges are damaged; nothing was marked",
 			[STATUS_SYSTEM] = "system error",
+			[STATUS_NO_ANSWER] = "no target has run with the metadata",
 		},
 	.check = check_options,
 };
@@ -167,6 +168,16 @@ static int print(struct tool *tool, const struct options *options, const struct 
 	return 0;
 }
 
+/* Of a device that it begins to track, the kernel says that nothing was written. */
+static int refuse_empty(struct tool *tool)
+{
+	return report_fail(
+		&tool->report, ERA_NO_ANSWER,
+		"%s: no target has run with these metadata, so there are no blocks to mark: "
+		"create them by " ERA_PROGRAM " format",
+		tool->path);
+}
+
 static int mark(struct tool *tool, struct blk_dev *dev, const struct options *options)
 {
 	struct superblock sb;
@@ -174,6 +185,8 @@ static int mark(struct tool *tool, struct blk_dev *dev, const struct options *op
 	uint64_t *bits = NULL;
 	int r = check(dev, &sb);
 
+	if (!r && !sb.nr_blocks)
+		r = refuse_empty(tool);
 	if (!r)
 		r = find_blocks(options, &sb, &bits, &tool->report);
 	if (r)

@@ -101,6 +101,15 @@ static int read_all(struct reader *reader)
 	return !r && reader->len ? end_line(reader) : r;
 }
 
+/* So ends a command that has refused to make a list. */
+static int refuse_empty(const struct reader *reader)
+{
+	return report_fail(reader->source.rep, ERA_DAMAGED,
+			   "%s: lists nothing, so there is nothing to mark; did the command fail "
+			   "that made it?",
+			   reader->source.name);
+}
+
 int ranges_read(struct ranges *ranges, const char *path, const struct report *rep)
 {
 	struct reader reader = {.to = ranges};
@@ -109,6 +118,8 @@ int ranges_read(struct ranges *ranges, const char *path, const struct report *re
 	if (r)
 		return r;
 	r = read_all(&reader);
+	if (!r && !reader.nr_lines)
+		r = refuse_empty(&reader);
 	source_close(&reader.source);
 	return r;
 }

@@ -16,7 +16,7 @@ struct ranges {
 };
 
 /* path: a file, plain or compressed by gzip, or "-".  ERA_DAMAGED: a line is no range, or it is not
- * on the device.  Errors are reported. */
+ * on the device, or there is none.  Errors are reported. */
 int ranges_read(struct ranges *ranges, const char *path, const struct report *rep) must_check;
 
 #endif

@@ -84,15 +84,27 @@ static const struct option_table table = {
 	.check = check_options,
 };
 
+/* A dump that is restored twice must not begin in the same era twice: so it is the clock's, with as
+ * many millions added as are needed to come a million after the dump's. */
+static uint64_t era_after_dump(uint32_t era, uint32_t seconds)
+{
+	uint64_t least = (uint64_t)era + ERA_SALVAGE_GAP;
+	uint64_t missing = least > seconds ? least - seconds : 0;
+
+	return seconds + div_up(missing, ERA_SALVAGE_GAP) * ERA_SALVAGE_GAP;
+}
+
 static int raise_era(const struct input *input, uint32_t *era)
 {
-	uint64_t after = (uint64_t)*era + ERA_SALVAGE_GAP;
-	uint32_t first;
+	uint64_t after;
+	uint32_t first, seconds;
 	int r = first_era(input->dev, NULL, &first);
 
+	if (!r)
+		r = first_era_by_clock(input->dev, NULL, &seconds);
 	if (r)
 		return r;
-	after = max_u64(after, first);
+	after = max_u64(era_after_dump(*era, seconds), first);
 	if (after > FIRST_ERA_MAX)
 		return report_fail(input->rep, ERA_NO_ANSWER,
 				   "%s: the dump's current era is %" PRIu32

@@ -161,20 +161,18 @@ static int open_passively(void)
 		return -1;
 	if (look_at_view())
 		return -1;
-	if (config.witness)
-		guard_compare(config.witness, &target_view, false);
-	return 0;
+	return config.witness ? guard_compare(config.witness, &target_view, false) : 0;
 }
 
 /* Before the engine has the device. */
-static void compare_with_witness(void)
+static int compare_with_witness(void)
 {
 	struct target_view view;
 
 	if (!config.witness)
-		return;
+		return 0;
 	target_view_live(&view, &metadata);
-	guard_compare(config.witness, metadata.is_new ? NULL : &view, true);
+	return guard_compare(config.witness, metadata.is_new ? NULL : &view, true);
 }
 
 static int open_metadata(void)
@@ -183,7 +181,8 @@ static int open_metadata(void)
 		return open_passively();
 	if (metadata_open(&metadata, config.metadata, BLK_WRITE, config.format, &log_report))
 		return -1;
-	compare_with_witness();
+	if (compare_with_witness())
+		return -1;
 	return metadata.is_new ? 0 : open_engine();
 }
 

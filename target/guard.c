@@ -102,11 +102,15 @@ static int check_refuted(const char *path)
 }
 
 /* As the eras go on nothing may contradict it any more. */
-static void keep_refuted(const char *path)
+static int keep_refuted(const char *path)
 {
-	if (witness_save(guard.old, path, &log_report))
-		log_error("era-witness: the next start may take the metadata for those of the "
-			  "witness: take a full backup now, and save a witness with it");
+	if (!witness_save(guard.old, path, &log_report))
+		return 0;
+	log_error(
+		"era-witness: the witness is refuted, and that can't be remembered: make room, or "
+		"take a full backup and remove %s",
+		guard.path);
+	return -1;
 }
 
 static int judge(const char *kept, const struct target_view *view, bool *is_refuted)
@@ -120,7 +124,7 @@ static int judge(const char *kept, const struct target_view *view, bool *is_refu
 	return view ? compare(view, is_refuted) : refuse_new(is_refuted);
 }
 
-void guard_compare(const char *path, const struct target_view *view, bool begins_eras)
+int guard_compare(const char *path, const struct target_view *view, bool begins_eras)
 {
 	char kept[PATH_MAX + sizeof(REFUTED)];
 	bool is_refuted = false;
@@ -130,12 +134,11 @@ void guard_compare(const char *path, const struct target_view *view, bool begins
 	snprintf(kept, sizeof(kept), "%s" REFUTED, path);
 	if (judge(kept, view, &is_refuted)) {
 		prove_nothing();
-		if (is_refuted && begins_eras)
-			keep_refuted(kept);
-		return;
+		return is_refuted && begins_eras ? keep_refuted(kept) : 0;
 	}
 	guard.proven_to = guard.remembered;
 	guard.remembered = 0;
+	return 0;
 }
 
 void guard_begin(uint32_t era)

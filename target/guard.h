@@ -32,8 +32,9 @@
 
 /* Reads the witness at path, and compares the view with it; NULL: the metadata are new, and so not
  * those of any witness.  What is wrong is logged, and does no more harm than that eras are
- * refused.  path must outlive all calls. */
-void guard_compare(const char *path, const struct target_view *view, bool begins_eras);
+ * refused; but -1 if it is refuted, and that can't be kept: then no era may begin.  path must
+ * outlive all calls. */
+int guard_compare(const char *path, const struct target_view *view, bool begins_eras) must_check;
 
 /* The era that this server has begun at its start.  One that begins none does not call it. */
 void guard_begin(uint32_t era);

@@ -488,15 +488,31 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       io_is_same_file(a, b);
 }
 
+static bool is_told_progress(const struct stat *st)
+{
+	struct stat to;
+
+	return progress_fd() >= 0 && look(NULL, progress_fd(), &to) && is_same(st, &to);
+}
+
+void options_check_progress(const char *output)
+{
+	struct stat out;
+
+	if (look(output, STDOUT_FILENO, &out) && is_told_progress(&out))
+		options_error("--%s: the output is the same", progress_option.name);
+}
+
 void options_check_output(const char *input, const char *output)
 {
 	struct stat in, out;
 
+	options_check_progress(output);
 	if (!look(input, STDIN_FILENO, &in))
 		return;
 	if (look(NULL, STDERR_FILENO, &out) && is_same(&in, &out))
 		exit(STATUS_USAGE); /* the message would be what it warns of */
-	if (progress_fd() >= 0 && look(NULL, progress_fd(), &out) && is_same(&in, &out))
+	if (is_told_progress(&in))
 		options_error("--%s: the input is the same", progress_option.name);
 	if (look(output, STDOUT_FILENO, &out) && is_same(&in, &out))
 		options_error("input and output are the same: %s",

@@ -100,6 +100,10 @@ uint32_t options_count_blocks(uint64_t device_bytes, uint32_t block_sectors);
  * output. Messages that would go to the input are an error, too. */
 void options_check_output(const char *input, const char *output);
 
+/* Progress that would be written into the output, or between the lines of standard output (NULL),
+ * is an error.  options_check_output() asks for it, too. */
+void options_check_progress(const char *output);
+
 /* NULL for "-", which is standard input or output; otherwise the name. */
 const char *options_stream(const char *name);
 

@@ -47,6 +47,8 @@ static const struct {
 	{0, "070701", 6, {"a cpio archive", ARCHIVE}},
 	{0, "070702", 6, {"a cpio archive", ARCHIVE}},
 	{0, "070707", 6, {"a cpio archive", ARCHIVE}},
+	{0, "\xc7\x71", 2, {"a cpio archive", ARCHIVE}},
+	{0, "\x71\xc7", 2, {"a cpio archive", ARCHIVE}},
 	{AT_TAR, "ustar", 5, {"a tar archive", ARCHIVE}},
 
 	{0, "QFI\xfb", 4, {"a qcow2 image", DISK_IMAGE}},

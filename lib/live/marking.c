@@ -4,8 +4,10 @@
 #include <inttypes.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "block/dev.h"
 #include "live/live.h"
+#include "live/pace.h"
 
 #define CACHE_BLOCKS 256u
 #define BLOCKS_A_STEP 32u
@@ -61,6 +63,7 @@ static int begin(struct marking *m, const char *path)
 		return refuse_last_era(m, path);
 	m->was_clean = !sb->current_root;
 	m->doubtful_since = sb->current_era ? sb->current_era - 1 : 0;
+	era_live_keep_pace(sb->current_era, clock_ms());
 	return era_live_resume(m->live, m->nr_blocks);
 }
 

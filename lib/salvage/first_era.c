@@ -16,10 +16,13 @@
 
 #define WAY_ON_MAX 64
 
-static int read_clock(const struct blk_dev *dev, const char *way_on, uint32_t *seconds)
+int first_era_by_clock(const struct blk_dev *dev, const char *option, uint32_t *seconds)
 {
+	char way_on[WAY_ON_MAX] = "";
 	int64_t now = (int64_t)time(NULL);
 
+	if (option)
+		snprintf(way_on, sizeof(way_on), ", or say the era (%s)", option);
 	if (now < EARLIEST_CLOCK || now > (int64_t)FIRST_ERA_MAX)
 		return report_fail(dev->rep, ERA_NO_ANSWER,
 				   "%s: the clock says %" PRId64
@@ -72,7 +75,7 @@ int first_era(struct blk_dev *dev, const char *option, uint32_t *era)
 
 	if (option)
 		snprintf(way_on, sizeof(way_on), ", or say the era (%s)", option);
-	r = read_clock(dev, way_on, &seconds);
+	r = first_era_by_clock(dev, option, &seconds);
 	if (!r && dev->nr_blocks)
 		r = find_newest(dev, &newest);
 	if (r)

@@ -24,4 +24,7 @@
  * only.  option: where the era can be given instead, for the message, or NULL. */
 int first_era(struct blk_dev *dev, const char *option, uint32_t *era) must_check;
 
+/* The seconds since 1970 alone, with the same errors. */
+int first_era_by_clock(const struct blk_dev *dev, const char *option, uint32_t *seconds) must_check;
+
 #endif

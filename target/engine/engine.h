@@ -146,8 +146,8 @@ void engine_done(struct engine *e, struct engine_request req);
  * space_wait_ms, and then fails with ERA_NO_SPACE; *cancelled, which may be NULL, ends that wait,
  * too.
  *
- * An era that is ahead of the time of day, in seconds since 1970, lasts a second at least: the next
- * one waits, and so does a pause, before it begins.
+ * Eras do not get ahead of the time of day, in seconds since 1970 (live/pace.h): the next one waits
+ * for up to two seconds, and so does a pause, before it begins.
  *
  * A flush of the origin that fails is final for beginning eras: see engine_flush_failed().
  */

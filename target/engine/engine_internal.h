@@ -23,6 +23,7 @@
 #include "base/bits.h"
 #include "base/clock.h"
 #include "live/live.h"
+#include "live/pace.h"
 #include "target/engine/engine.h"
 #include "target/engine/order.h"
 #include "target/engine/turns.h"
@@ -128,10 +129,6 @@ int engine_commit(struct engine *e) must_check;
  * metadata are those of the last commit again.  Any other: read-only from here on, for the reason
  * that was reported last; requests whose blocks are marked go on. */
 int engine_give_up(struct engine *e, int r) must_check;
-
-/* Waits, for a second at most, until the era after this one may begin: see pace.c.  Under none of
- * the locks but messages. */
-void engine_keep_pace(struct engine *e, uint32_t current);
 
 /* Reports why nothing can be done any more; returns an error. */
 int engine_refuse(struct engine *e) must_check;

@@ -93,7 +93,7 @@ int engine_pause(struct engine *e, uint32_t ms, uint64_t *token)
 	uint64_t mine;
 	bool paused;
 
-	engine_keep_pace(e, atomic_load(&e->era));
+	era_live_keep_pace(atomic_load(&e->era), atomic_load(&e->begun_ms));
 	until = clock_in(ms);
 	engine_lock(e);
 	mine = begin_pause(e, &until);

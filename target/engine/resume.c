@@ -49,7 +49,7 @@ int engine_resume(struct engine *e, uint64_t origin_bytes)
 	r = engine_flush_origin(e);
 	if (r)
 		return r;
-	engine_keep_pace(e, era_live_sb(e->live)->current_era);
+	era_live_keep_pace(era_live_sb(e->live)->current_era, atomic_load(&e->begun_ms));
 	turns_take(&e->turns);
 	if (e->failed)
 		r = engine_refuse(e);

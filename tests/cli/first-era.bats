@@ -178,10 +178,18 @@ is_now() {
 }
 
 @test "era_restore --all-written: the dump's era counts, too" {
+	local era
 	need jq
 	dump 3000000000 >xml
 	status_is 0 era_restore -q --all-written -i xml -o meta
-	[ "$(current_era meta)" = 3001000000 ]
+	era=$(current_era meta)
+	[ "$era" -ge 3001000000 ]
+	[ "$era" -lt 3002000000 ]
+	# Metadata that are lost, and restored from the same dump, begin later.
+	rm meta
+	sleep 1
+	status_is 0 era_restore -q --all-written -i xml -o meta
+	[ "$(current_era meta)" -gt "$era" ]
 	cp meta before
 	dump 4194000000 >xml
 	status_is 4 era_restore --all-written -i xml -o meta

@@ -53,7 +53,7 @@ marked() {
 		status_is 0 era_check -q meta || return
 		cmp <(eras) <(marked "$era" "$since" 0 2 3) || wrong "$1" || return
 		# Once more, and what is not marked stays.
-		era_mark -q --ranges /dev/null meta >/dev/null && era_check -q meta
+		echo 0 0 | era_mark -q --ranges - meta >/dev/null && era_check -q meta
 	}
 	for name in "$images"/*/; do
 		marks "$name"
@@ -85,7 +85,7 @@ marked() {
 @test "after a crash what is in doubt is marked, too, and said" {
 	image 002-crash
 	[ "$(live clean)" = false ]
-	status_is 0 era_mark --ranges /dev/null meta >got
+	echo 0 0 | status_is 0 era_mark --ranges - meta >got
 	grep -q "meta: the target was not stopped: what it wrote in its last two eras is marked, too" "$stderr"
 	grep -q "meta: 18 of 4096 blocks (72 KiB) count as written in era 4" "$stderr"
 }
@@ -115,12 +115,34 @@ marked() {
 	head -c 1000000 /dev/zero | tr '\0' 1 >list
 	status_is 1 era_mark --ranges list meta
 	cmp meta before
+	# So ends a command that has refused to make a list.
+	status_is 1 era_mark --ranges /dev/null meta
+	grep -q "/dev/null: lists nothing" "$stderr"
+	cmp meta before
 	status_is 3 era_mark --ranges nowhere meta
 	status_is 2 era_mark meta
 	status_is 2 era_mark --all --ranges list meta
 	status_is 2 era_mark --all --unit blocks meta
 	status_is 2 era_mark --ranges meta meta
 	cmp meta before
+}
+
+@test "metadata that no target has run with have no blocks to mark" {
+	image 024-loaded
+	[ "$(live nr_blocks)" = 0 ]
+	cp meta before
+	status_is 4 era_mark --all meta >got
+	grep -q "meta: no target has run with these metadata" "$stderr"
+	cmp meta before
+}
+
+@test "eras do not get ahead of the clock" {
+	local n era
+	era_format -q --block-size 64k --device-size 1M clock
+	for n in 1 2 3; do
+		era=$(era_mark -q --all clock)
+		[ "$era" -lt "$(date +%s)" ]
+	done
 }
 
 @test "damaged metadata, metadata in use, the last era: nothing is marked" {

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * How fast eras begin.
- *
- * Metadata that are made anew begin in the era of the clock (salvage/first_era.h), which must not
- * come before an era that was recorded with those that are lost.  So an era that is ahead of the
- * clock lasts a second at least, and eras never get farther ahead of it than they were.
- */
-#include <errno.h>
+#include "live/pace.h"
 
-#include "base/checked.h"
-#include "target/engine/engine_internal.h"
+#include <errno.h>
+#include <time.h>
+
+#include "base/clock.h"
 
 #define MS_PER_S 1000
 #define NS_PER_MS 1000000
+#define MOST_MS 2000
 
 /* Until that second of the time of day begins: 0 or less when it has. */
 static int64_t ms_until(uint64_t second)
@@ -31,10 +27,10 @@ static void sleep_ms(int64_t ms)
 		;
 }
 
-void engine_keep_pace(struct engine *e, uint32_t current)
+void era_live_keep_pace(uint32_t current_era, int64_t begun_ms)
 {
-	int64_t wait_ms = ms_until((uint64_t)current + 1);
-	int64_t left_ms = atomic_load(&e->begun_ms) + MS_PER_S - clock_ms();
+	int64_t wait_ms = ms_until((uint64_t)current_era + 2);
+	int64_t left_ms = begun_ms + MOST_MS - clock_ms();
 
 	if (left_ms < wait_ms)
 		wait_ms = left_ms;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How fast eras begin.
+ *
+ * Metadata that are made anew begin in the era of the clock (salvage/first_era.h), which must not
+ * come before any era that was recorded with those that are lost.  Recorded is at most the era
+ * after the current one.  So an era begins when its second is over; and if the eras are ahead of
+ * the clock, each lasts two seconds, so that they never get farther ahead than they were.
+ */
+#ifndef ERA_LIVE_PACE_H
+#define ERA_LIVE_PACE_H
+
+#include <stdint.h>
+
+/* Waits until the era after this one may begin, which is not for long.  begun_ms: when this one
+ * began, or else when its metadata were opened, by clock_ms(). */
+void era_live_keep_pace(uint32_t current_era, int64_t begun_ms);
+
+#endif
