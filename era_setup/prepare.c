@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/checked.h"
 #include "block/dev.h"
 #include "build/size.h"
 #include "era_setup/samples.h"
@@ -152,9 +153,18 @@ static int judge_origin(struct preparation *p)
 	return r < 0 ? r : 0;
 }
 
+/* How many blocks were tracked before.  The kernel resizes the metadata when an origin grows while
+ * it is active, but does not mark anything. */
+static uint32_t old_blocks(const struct preparation *p)
+{
+	uint64_t tracked = div_up(p->state.sectors, p->sb.data_block_size);
+
+	return p->has_state ? (uint32_t)min_u64(tracked, p->sb.nr_blocks) : p->sb.nr_blocks;
+}
+
 static void say_resized(const struct preparation *p)
 {
-	uint32_t old = p->sb.nr_blocks;
+	uint32_t old = old_blocks(p);
 
 	if (old < p->nr_blocks)
 		setup_say(p->s,
@@ -175,7 +185,7 @@ static bool is_resized(const struct preparation *p)
 /* The last block that there was may have been a part of one. */
 static void choose_marks(const struct preparation *p, uint64_t *bits)
 {
-	uint32_t old = p->sb.nr_blocks, first = old ? old - 1 : 0;
+	uint32_t old = old_blocks(p), first = old ? old - 1 : 0;
 
 	if (p->marks_all)
 		bits_set_range(bits, 0, p->nr_blocks);
@@ -275,11 +285,26 @@ int prepare(struct preparation *p)
 	return r;
 }
 
+/* What it has grown by is marked at the next start, so the old size is kept until then. */
+static void note_growth(struct preparation *p)
+{
+	if (!p->has_state || p->state.sectors >= p->sectors)
+		return;
+	p->next.sectors = p->state.sectors;
+	tool_say(p->s->tool,
+		 "%s: has grown from %" PRIu32 " to %" PRIu32
+		 " blocks while the target was active; the new ones will count as written when it "
+		 "starts again",
+		 p->t.origin, old_blocks(p), p->sb.nr_blocks);
+}
+
 static int remember_origin(struct preparation *p, struct blk_dev *dev)
 {
 	int r = read_metadata(p, dev, 0);
 
 	p->next.sectors = p->sectors;
+	if (!r)
+		note_growth(p);
 	if (!r && fsync(p->origin.fd))
 		r = report_errno(p->s->rep, p->t.origin, "cannot flush");
 	return r ? r : remember(p);

@@ -105,6 +105,34 @@ check_sizes() {
 	activated
 	ends 0 setup deactivate data
 	lists $((first - 1)) 63+65
+	# Of the last block there was only a part, and now it is another one.
+	resized data /dev/ubdb 16392
+	activated
+	ends 0 setup deactivate data
+	resized data /dev/ubdb 16400
+	activated
+	has "1 of 129 blocks count as written"
+	ends 0 setup deactivate data
+	lists $((first - 1)) 128+1
+	# Grown by others, and the kernel has resized the metadata.
+	activated
+	dmsetup suspend data
+	resized data /dev/ubdb 32768
+	dmsetup load data --table "$(dmsetup table data | sed 's/^0 16400/0 32768/')"
+	dmsetup resume data
+	ends 0 setup deactivate data
+	has "has grown from 129 to 256 blocks while the target was active"
+	activated
+	has "has grown from 129 to 256 blocks; the new ones count as written"
+	ends 0 setup deactivate data
+	lists $((first - 1)) 128+128
+	resized data /dev/ubdb 16384
+	ends 0 setup resize data
+	activated
+	ends 0 setup deactivate data
+	activated
+	fails has_said "count as written"
+	ends 0 setup deactivate data
 }
 
 check_marks() {
