@@ -56,6 +56,12 @@ boot() {
 	boot 8
 }
 
+@test "after a power failure" {
+	boot 9
+	boot 10 since="$(sed -n 's/^first: //p' console.9)"
+	boot 11
+}
+
 @test "JSON" {
 	need jq
 	boot 6

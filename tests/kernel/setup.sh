@@ -500,6 +500,49 @@ boot_8() {
 	marks_all "nothing is known of the origin as it was before"
 }
 
+make_large() {
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 32768
+	volume meta /dev/ubda 8192
+}
+
+# write_and_crash BLOCK: the power fails when its mark is on the disk.
+write_and_crash() {
+	activated
+	direct_write_random /dev/mapper/data "$1"
+	dmsetup status data
+	echo "first: $first"
+	fail_power
+}
+
+# The power fails while the device is written to.
+boot_9() {
+	make_large
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	tracked 7 200
+	write_and_crash 3
+}
+
+# What was written then is listed, and isn't taken for a change behind the target's back.
+boot_10() {
+	make_large
+	line "data vg-data vg-meta 64k"
+	activated
+	fails has_said "count as written"
+	ends 0 setup deactivate data
+	lists "$since" 3+1
+	write_and_crash 4
+}
+
+# A block that was not written since the last stop can still be compared.
+boot_11() {
+	make_large
+	line "data vg-data vg-meta 64k"
+	direct_write_random /dev/mapper/vg-data 9
+	marks_all "block 9 $changed"
+}
+
 # What the requests print as JSON.
 boot_6() {
 	mount -t tmpfs none /var/lib
