@@ -53,8 +53,8 @@ static int find_kernels(struct online *o)
 	r = identity_of(path, o->b->origin, o->b->rep);
 	close(origin);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->fd);
-	o->metadata = strdup(path);
-	return r || o->metadata ? r : report_nomem(o->b->rep);
+	o->metadata = realpath(path, NULL);
+	return r || o->metadata ? r : report_errno(o->b->rep, table.metadata, "cannot find it");
 }
 
 /* METADATA ORIGIN SECTORS.  What nbdkit serves has a name only there. */

@@ -27,12 +27,13 @@ void question_close(struct backup *b)
 static int ask_since(struct backup *b)
 {
 	const struct backup_state *state = b->state;
+	const char *name = b->to_stdout ? b->options->base : b->state_path;
 	struct dmera_witness *witness = NULL;
 	int r = 0;
 
 	if (state->witness_size)
-		r = dmera_witness_decode(b->era, "the backup's witness", state->witness,
-					 state->witness_size, &witness);
+		r = dmera_witness_decode(b->era, name, state->witness, state->witness_size,
+					 &witness);
 	if (r)
 		return r;
 	dmera_set_witness(b->era, witness);
