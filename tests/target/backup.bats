@@ -84,24 +84,37 @@ no_snapshot() {
 	cmp disk T
 }
 
+# await FILE: it appears, or the backup ends.
+await() {
+	while [ ! -e "$1" ] && kill -0 $pid 2>/dev/null; do
+		sleep 0.01
+	done
+}
+
 @test "what is written while the snapshot is made is in this backup or the next" {
 	local n
 	cat >make <<-'END'
-		cp disk snap
 		exec 3>&- 4>&-
-		echo >made
-		while [ ! -e written ]; do sleep 0.01; done
+		wait_for() {
+			touch "$1"
+			while [ ! -e "$2" ]; do sleep 0.01; done
+		}
+		wait_for begun written
+		cp disk snap
+		wait_for made written.too
 	END
 	backup
 	for n in 1 2 3; do
-		rm -f made written
+		rm -f begun written made written.too
 		era_backup -q --snapshot 'sh make' --source snap ctl T &
-		until [ -e made ] || ! kill -0 $!; do
-			sleep 0.01
-		done
+		pid=$!
+		await begun
 		write $((20 * n)) 3
-		: >written
-		wait $!
+		touch written
+		await made
+		write $((20 * n + 10)) 3
+		touch written.too
+		wait $pid
 		cmp snap T
 	done
 	backup
