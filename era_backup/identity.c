@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A device's name changes with the order in which devices are found, so the first of these that it
- * has identifies it: the UUID that device mapper was given, the file below a loop device, what the
- * disk says of itself.  A partition is its number on such a disk.
+ * has identifies it: the UUID or the name that device mapper was given, the file below a loop
+ * device, what the disk says of itself.  A partition is its number on such a disk.
  */
 #include <errno.h>
 #include <limits.h>
@@ -19,8 +19,10 @@
 static const struct {
 	const char *file, *prefix;
 } facts[] = {
-	{"dm/uuid", "dm-uuid:"},  {"loop/backing_file", "file:"}, {"wwid", "wwid:"},
-	{"device/wwid", "wwid:"}, {"serial", "serial:"},	  {"device/serial", "serial:"},
+	{"dm/uuid", "dm-uuid:"},	{"dm/name", "dm-name:"},
+	{"loop/backing_file", "file:"}, {"wwid", "wwid:"},
+	{"device/wwid", "wwid:"},	{"serial", "serial:"},
+	{"device/serial", "serial:"},
 };
 
 /* The first line of a file in /sys, without blanks around it; false if there is none. */

@@ -12,8 +12,8 @@
 #include "base/checked.h"
 #include "base/io.h"
 
-#define NR_THREADS 8u
-#define NR_SLOTS 16u
+#define NR_THREADS 16u
+#define NR_SLOTS 32u
 
 struct slot {
 	struct piece piece;
@@ -101,7 +101,8 @@ static void *work(void *arg)
 		read_slot(reader, slot);
 		pthread_mutex_lock(&reader->lock);
 		slot->is_read = true;
-		pthread_cond_signal(&reader->has_piece);
+		if (slot == &reader->slots[reader->returned % NR_SLOTS])
+			pthread_cond_signal(&reader->has_piece);
 	}
 	pthread_cond_signal(&reader->has_piece);
 	pthread_mutex_unlock(&reader->lock);

@@ -80,6 +80,10 @@ killed() {
 	done
 	status=0
 	wait $pid || status=$?
+	# Its children, which end with it, have TARGET open.
+	while pidof era_backup >/dev/null; do
+		usleep 10000
+	done
 	answer "ended $status"
 }
 
