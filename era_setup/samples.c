@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/le.h"
 #include "block/dev.h"
@@ -52,14 +53,6 @@ struct chooser {
 	uint32_t *eras;
 };
 
-/* Also a part of the format of the state. */
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return x ^ x >> 32;
-}
-
 static void swap(struct candidate *a, struct candidate *b)
 {
 	struct candidate c = *a;
@@ -87,7 +80,7 @@ static void sift_down(struct candidate *heap, uint32_t nr)
 
 static void offer(struct chooser *chooser, uint32_t block, uint32_t era)
 {
-	struct candidate c = {(uint64_t)era << 32 | (uint32_t)mix(block), block};
+	struct candidate c = {(uint64_t)era << 32 | (uint32_t)hash_mix(block), block};
 
 	if (chooser->nr < chooser->max) {
 		chooser->heap[chooser->nr] = c;
@@ -154,7 +147,7 @@ static void collect(const struct chooser *chooser, struct state *state)
 	for (uint32_t i = 0; i < ARRAY_SIZE(places); i++)
 		add(state, places[i] / block_bytes);
 	for (uint32_t i = 0; i < RANDOM_SAMPLES && total; i++)
-		add(state, mix((uint64_t)state->era << 32 | i) % total);
+		add(state, hash_mix((uint64_t)state->era << 32 | i) % total);
 	drop_doubles(state);
 }
 
@@ -180,20 +173,6 @@ int samples_choose(struct era_view *view, struct state *state, const struct stat
 	return r;
 }
 
-/*
- * No CRC: superblocks and other metadata have a CRC of their own inside, so the CRC of the whole is
- * the same whatever they hold, if it is the same kind of CRC.
- */
-static uint64_t hash(const void *data, size_t len)
-{
-	const struct le64 *words = data;
-	uint64_t sum = mix(len);
-
-	for (size_t i = 0; i < len / sizeof(*words); i++)
-		sum = mix(sum * UINT64_C(0x9e3779b97f4a7c15) + le64_get(words[i]));
-	return sum;
-}
-
 /* Of a large block only its beginning, and of the last one what there is. */
 static int read_block(const struct origin *origin, const char *path, uint32_t block_sectors,
 		      struct state_sample *sample, void *buffer, const struct report *rep)
@@ -207,7 +186,7 @@ static int read_block(const struct origin *origin, const char *path, uint32_t bl
 	errno = io_read_at(origin->fd, buffer, (size_t)len, (off_t)at);
 	if (errno)
 		return report_errno(rep, path, "cannot read");
-	sample->hash = hash(buffer, (size_t)len);
+	sample->hash = hash_bytes(buffer, (size_t)len);
 	return 1;
 }
 

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/le.h"
-#include "block/crc.h"
 
 #define PIECE_MIN 4096u
 #define PIECES_PER_BLOCK 16u
@@ -22,14 +22,6 @@
 #define ZERO_OFFERS 16u
 
 _Static_assert(SAMPLES_WRITTEN + 2 * EDGE_SAMPLES + RANDOM_SAMPLES == SAMPLES_MAX, "samples");
-
-static uint64_t mix(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
 
 static uint32_t piece_bytes(uint32_t block_size)
 {
@@ -63,7 +55,7 @@ static uint32_t find_worst(const struct sample_chooser *chooser)
 
 static void offer(struct sample_chooser *chooser, uint64_t piece)
 {
-	uint64_t rank = mix(chooser->seed ^ mix(piece));
+	uint64_t rank = hash_mix(chooser->seed ^ hash_mix(piece));
 	uint32_t at = chooser->nr;
 
 	if (piece < chooser->next_piece)
@@ -91,7 +83,7 @@ void samples_offer(struct sample_chooser *chooser, const struct delta_record *re
 	for (uint64_t from = first; from < end; from += step) {
 		uint64_t width = min_u64(step, end - from);
 
-		offer(chooser, from + mix(chooser->seed + from) % width);
+		offer(chooser, from + hash_mix(chooser->seed + from) % width);
 	}
 }
 
@@ -115,7 +107,7 @@ static uint32_t choose(const struct sample_chooser *chooser, uint64_t pieces[SAM
 		pieces[nr++] = total - 1 - min_u64(i, total - 1);
 	}
 	for (uint32_t i = 0; i < RANDOM_SAMPLES; i++)
-		pieces[nr++] = mix(chooser->seed - i) % total;
+		pieces[nr++] = hash_mix(chooser->seed - i) % total;
 	qsort(pieces, nr, sizeof(*pieces), by_number);
 	for (uint32_t i = 0; i < nr; i++)
 		if (!kept || pieces[kept - 1] != pieces[i])
@@ -124,12 +116,12 @@ static uint32_t choose(const struct sample_chooser *chooser, uint64_t pieces[SAM
 }
 
 static int read_sample(struct copy_target *target, void *buffer, const struct sample *sample,
-		       uint32_t *csum)
+		       uint64_t *hash)
 {
 	int r = copy_target_read(target, buffer, sample->length, sample->offset);
 
 	if (!r)
-		*csum = ~crc32c(UINT32_MAX, buffer, sample->length);
+		*hash = hash_bytes(buffer, sample->length);
 	return r;
 }
 
@@ -148,7 +140,7 @@ int samples_make(const struct sample_chooser *chooser, struct copy_target *targe
 
 		sample->offset = pieces[i] * chooser->piece;
 		sample->length = (uint32_t)min_u64(chooser->piece, chooser->size - sample->offset);
-		r = read_sample(target, buffer, sample, &sample->csum);
+		r = read_sample(target, buffer, sample, &sample->hash);
 	}
 	free(buffer);
 	return r;
@@ -180,12 +172,12 @@ int samples_compare(const struct samples *samples, struct copy_target *target,
 
 	for (uint32_t i = 0; i < samples->nr && r > 0; i++) {
 		const struct sample *sample = &samples->at[i];
-		uint32_t csum;
+		uint64_t hash;
 
 		if (touched && touched->is[i])
 			continue;
-		r = read_sample(target, buffer, sample, &csum);
-		if (!r && csum != sample->csum)
+		r = read_sample(target, buffer, sample, &hash);
+		if (!r && hash != sample->hash)
 			*differs = sample->offset;
 		else if (!r)
 			r = 1;

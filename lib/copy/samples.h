@@ -24,7 +24,7 @@
 struct sample {
 	uint64_t offset;
 	uint32_t length;
-	uint32_t csum;
+	uint64_t hash; /* of its contents */
 };
 
 struct samples {

@@ -89,14 +89,15 @@ static bool get_sample(struct backup_state *state, const struct words *words)
 {
 	struct samples *samples = &state->samples;
 	struct sample sample;
-	uint8_t csum[4];
+	uint8_t hash[sizeof(sample.hash)];
 
-	if (samples->nr == SAMPLES_MAX || words->len[2] != 2 * sizeof(csum) ||
+	if (samples->nr == SAMPLES_MAX || words->len[2] != 2 * sizeof(hash) ||
 	    !get_number(words, 0, INT64_MAX - SAMPLE_BYTES_MAX, &sample.offset) ||
-	    !get_u32(words, 1, &sample.length) || !hex_get(words->word[2], words->len[2], csum))
+	    !get_u32(words, 1, &sample.length) || !hex_get(words->word[2], words->len[2], hash))
 		return false;
-	sample.csum = (uint32_t)csum[0] << 24 | (uint32_t)csum[1] << 16 | (uint32_t)csum[2] << 8 |
-		      csum[3];
+	sample.hash = 0;
+	for (size_t i = 0; i < sizeof(hash); i++)
+		sample.hash = sample.hash << 8 | hash[i];
 	samples->at[samples->nr++] = sample;
 	return true;
 }
@@ -181,8 +182,8 @@ static void put_base(FILE *to, const struct backup_state *state)
 	for (uint32_t i = 0; i < state->samples.nr; i++) {
 		const struct sample *sample = &state->samples.at[i];
 
-		fprintf(to, "sample %" PRIu64 " %" PRIu32 " %08" PRIx32 "\n", sample->offset,
-			sample->length, sample->csum);
+		fprintf(to, "sample %" PRIu64 " %" PRIu32 " %016" PRIx64 "\n", sample->offset,
+			sample->length, sample->hash);
 	}
 }
 

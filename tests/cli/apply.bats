@@ -140,6 +140,23 @@ new.era" ]
 	status_is 4 era_apply --print-state T
 }
 
+@test "so is one with a filesystem whose superblock alone was changed" {
+	local tool
+	for tool in mkfs.ext4 tune2fs; do
+		need "$tool"
+	done
+	truncate -s 8M disk
+	mkfs.ext4 -q -F -O metadata_csum disk
+	mkdelta - 4 - disk >full
+	era_apply -q full ext
+	cp disk later
+	printf x | dd of=later bs=1 seek=5000000 conv=notrunc status=none
+	mkdelta 4 5 disk later >d
+	# The superblock has a CRC of its own contents.
+	tune2fs -L other ext
+	refused 4 "ext: was changed" d ext
+}
+
 @test "an older TARGET, and another one, are refused" {
 	take backup2 T
 	cp "$BATS_FILE_TMPDIR/backup1" T
