@@ -111,37 +111,42 @@ static int refuse_snapshot(const struct online *o)
 			   o->target.path, o->target.path);
 }
 
-static int read_snapshot_era(const struct online *o, uint32_t *era)
+/* A target may still be carrying out the drop of the run that was killed: then there is nothing to
+ * read any more, which is no error. */
+static int read_snapshot_era(struct online *o, uint32_t *era)
 {
 	struct dmera *reader = dmera_create();
 	struct dmera_facts facts = {0};
-	int r;
+	int s, r;
 
 	if (!reader)
 		return report_nomem(o->b->rep);
-	tool_listen(o->b->tool, reader);
 	r = dmera_open(reader, o->metadata, DMERA_SNAPSHOT);
 	if (!r)
 		r = dmera_get_facts(reader, &facts, sizeof(facts));
+	s = target_status(&o->target, &o->status);
+	if (!s && r && o->status.has_snapshot)
+		s = report_fail(o->b->rep, r, "%s", dmera_error(reader));
 	dmera_destroy(reader);
 	*era = facts.era;
-	return r;
+	return s;
 }
 
 /* What an earlier run has left. */
 static int drop_leftover(struct online *o)
 {
 	const struct backup_state *state = o->b->state;
-	uint32_t era;
-	int r;
+	uint32_t era = 0;
+	int r = 0;
 
-	if (!o->status.has_snapshot)
-		return state->has_snapshot_era ? note_snapshot(o, false, 0) : 0;
-	if (!state->has_snapshot_era || o->b->to_stdout)
+	if (o->status.has_snapshot && (!state->has_snapshot_era || o->b->to_stdout))
 		return refuse_snapshot(o);
-	r = read_snapshot_era(o, &era);
+	if (o->status.has_snapshot)
+		r = read_snapshot_era(o, &era);
 	if (r)
 		return r;
+	if (!o->status.has_snapshot)
+		return state->has_snapshot_era ? note_snapshot(o, false, 0) : 0;
 	if (era != state->snapshot_era)
 		return refuse_snapshot(o);
 	report_note(o->b->rep, "%s: the metadata snapshot that an earlier run has left is dropped",
