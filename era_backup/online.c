@@ -146,7 +146,7 @@ static int drop_leftover(struct online *o)
 	if (r)
 		return r;
 	if (!o->status.has_snapshot)
-		return state->has_snapshot_era ? note_snapshot(o, false, 0) : 0;
+		return 0;
 	if (era != state->snapshot_era)
 		return refuse_snapshot(o);
 	report_note(o->b->rep, "%s: the metadata snapshot that an earlier run has left is dropped",
@@ -176,8 +176,13 @@ static int drop(struct online *o)
 	return r ? r : note_snapshot(o, false, 0);
 }
 
+/* If it cannot be taken, that may be because a target has just carried out what a run that was
+ * killed had asked for: the note of that one must stay. */
 static int take_and_list(struct online *o)
 {
+	const struct backup_state *state = o->b->state;
+	bool had = state->has_snapshot_era;
+	uint32_t era = state->snapshot_era;
 	int d, r = target_status(&o->target, &o->status);
 
 	if (!r)
@@ -186,7 +191,7 @@ static int take_and_list(struct online *o)
 		return r;
 	r = request_take_metadata_snap(&o->target);
 	if (r)
-		return note_snapshot(o, false, 0) ? ERA_SYS : r;
+		return note_snapshot(o, had, era) ? ERA_SYS : r;
 	r = read_list(o);
 	if (!r)
 		r = cancelled();

@@ -188,11 +188,25 @@ await() {
 	era_ctl ctl take_metadata_snap
 	status_is 4 era_backup --snapshot 'cp disk snap' --source snap ctl T
 	grep -q "that is not this backup's" "$stderr"
+	# What a run that was killed had asked for is done late: in the middle of the next one.
+	era_ctl ctl drop_metadata_snap
+	cat >late <<-'END'
+		cp disk snap
+		[ ! -e again ] || era_ctl ctl take_metadata_snap
+	END
+	# The barrier begins an era before it.
+	era=$(era_ctl ctl status | cut -d ' ' -f 3)
+	note $((era + 2))
+	touch again
+	status_is 3 era_backup --snapshot 'sh late' --source snap ctl T
+	rm again
+	backup
+	grep -q "the metadata snapshot that an earlier run has left is dropped" said
 }
 
 # note ERA: as a run does it before it takes a metadata snapshot.
 note() {
-	sed -i '$d' T.era
+	sed -i '/^snapshot-era/d; $d' T.era
 	echo "snapshot-era $1" >>T.era
 	"$python" - >>T.era <<-'END'
 		crc = 0xffffffff
