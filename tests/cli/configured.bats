@@ -32,21 +32,25 @@ quietly() {
 	(cd root/usr/sbin && ls) >found
 	diff -u - found <<-END
 		x-era
+		x-era_apply
+		x-era_backup
 		x-era_ctl
 		x-era_format
+		x-era_mark
 		x-era_metadata_size
+		x-era_setup
 		x-era_stat
 	END
 	(cd root/usr/share/man/man8 && ls) >found
 	fails grep -v '^x-era' found
-	[ "$(grep -c _ found)" = 4 ]
+	[ "$(grep -c _ found)" = 8 ]
 	if grep -q '^nbdkitfilter_DATA = .' Makefile; then
 		[ "$(ls root/usr/lib/filters)" = nbdkit-era-filter.so ]
 	fi
 
 	# In pages, too; "era" alone is what the kernel remembers.
 	fails grep -rnE \
-		'(^|[^-])\<era (check|ctl|dump|format|invalidate|metadata-size|repair|restore)' \
+		'(^|[^-])\<era (apply|backup|check|ctl|dump|format|invalidate|mark|metadata-size|repair|restore|setup|stat)' \
 		root/usr/share/man
 	grep -rniE '(Nm|Xr|Dt) "?era\>|^(# )?era:' root/usr/share/man >found || :
 	fails grep -vi '\(Nm\|Xr\|Dt\) era-tools' found
