@@ -51,7 +51,7 @@ static uint32_t find_zeroes(const struct piece *piece)
 	uint32_t found = 0;
 
 	for (uint32_t at = 0; at < piece->length; at += PIECE_PART)
-		if (is_zero(piece->data + at, min_u64(PIECE_PART, piece->length - at)))
+		if (is_zero(piece->data + at, (size_t)min_u64(PIECE_PART, piece->length - at)))
 			found |= UINT32_C(1) << at / PIECE_PART;
 	return found;
 }
