@@ -16,19 +16,27 @@
 
 #define WAY_ON_MAX 64
 
+/* How else an era can be had, for the end of a message. */
+static const char *find_way_on(const char *option, char text[WAY_ON_MAX])
+{
+	*text = '\0';
+	if (option)
+		snprintf(text, WAY_ON_MAX, ", or say the era (%s)", option);
+	return text;
+}
+
 int first_era_by_clock(const struct blk_dev *dev, const char *option, uint32_t *seconds)
 {
-	char way_on[WAY_ON_MAX] = "";
+	char way_on[WAY_ON_MAX];
 	int64_t now = (int64_t)time(NULL);
 
-	if (option)
-		snprintf(way_on, sizeof(way_on), ", or say the era (%s)", option);
 	if (now < EARLIEST_CLOCK || now > (int64_t)FIRST_ERA_MAX)
 		return report_fail(dev->rep, ERA_NO_ANSWER,
 				   "%s: the clock says %" PRId64
 				   " seconds since 1970, wanted %" PRId64 " to %" PRIu32
 				   ": the first era cannot be chosen by it; set the clock%s",
-				   dev->path, now, EARLIEST_CLOCK, FIRST_ERA_MAX, way_on);
+				   dev->path, now, EARLIEST_CLOCK, FIRST_ERA_MAX,
+				   find_way_on(option, way_on));
 	*seconds = (uint32_t)now;
 	return 0;
 }
@@ -69,13 +77,10 @@ static int find_newest(struct blk_dev *dev, uint32_t *newest)
 int first_era(struct blk_dev *dev, const char *option, uint32_t *era)
 {
 	uint32_t seconds = 0, newest = 0;
-	char way_on[WAY_ON_MAX] = "";
+	char way_on[WAY_ON_MAX];
 	uint64_t first;
-	int r;
+	int r = first_era_by_clock(dev, option, &seconds);
 
-	if (option)
-		snprintf(way_on, sizeof(way_on), ", or say the era (%s)", option);
-	r = first_era_by_clock(dev, option, &seconds);
 	if (!r && dev->nr_blocks)
 		r = find_newest(dev, &newest);
 	if (r)
@@ -89,7 +94,7 @@ int first_era(struct blk_dev *dev, const char *option, uint32_t *era)
 				   "and at %" PRIu32
 				   " at most: overwrite the device with zeroes, and take full "
 				   "backups%s",
-				   dev->path, newest, FIRST_ERA_MAX, way_on);
+				   dev->path, newest, FIRST_ERA_MAX, find_way_on(option, way_on));
 	*era = (uint32_t)first;
 	return 0;
 }

@@ -5,6 +5,7 @@
 # refused and left as it was. mkdelta makes the deltas, of what three disks differ in.
 
 load ../lib/common
+load ../lib/backups
 load ../lib/cases
 
 name() {
@@ -52,19 +53,9 @@ take() {
 	cp "$BATS_FILE_TMPDIR/$1.era" "$2.era"
 }
 
-# refused STATUS TEXT ARGUMENT...: and T and its state are what they were, and nothing is left.
+# refused STATUS TEXT ARGUMENT...
 refused() {
-	local status=$1 text=$2
-	shift 2
-	rm -rf before
-	mkdir before
-	cp -p T* before
-	status_is "$status" era_apply "$@" || return
-	grep -q "$text" "$stderr" || { cat "$stderr"; return 1; }
-	for file in T*; do
-		cmp "$file" "before/$file" || return
-	done
-	[ "$(ls -d T*)" = "$(cd before && ls -d T*)" ]
+	refused_by "$1" "$2" era_apply "${@:3}"
 }
 
 @test "a full backup, and two deltas" {

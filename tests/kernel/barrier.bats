@@ -16,8 +16,7 @@ rounds=${ERA_BARRIERS:-2}
 setup() {
 	need_kernel
 	need_ours era_check era_ctl era_invalidate
-	era --version | grep -q '^libdevmapper' || skip "built without libdevmapper"
-	! sanitized era || skip "a guest has too little address space for the sanitizers"
+	need_device_mapper
 	test_tool blocks
 	dir=$BATS_TEST_TMPDIR/run
 	mkdir "$dir"

@@ -67,6 +67,12 @@ need_kernel() {
 	[ -z "$obstacle" ] || skip_test "no kernel boots here: $obstacle"
 }
 
+# What our programs do in a guest with device mapper.
+need_device_mapper() {
+	era --version | grep -q '^libdevmapper' || skip "built without libdevmapper"
+	! sanitized era || skip "a guest has too little address space for the sanitizers"
+}
+
 # guest_boot DIR SCENARIO N [WORD=VALUE...]: boots once on DIR/metadata; further words are variables
 # in the guest. Fails unless the function boot_N came to its end and the target did not complain.
 guest_boot() {

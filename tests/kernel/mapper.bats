@@ -15,8 +15,7 @@ setup_file() {
 setup() {
 	need_kernel
 	need_ours era_ctl mapper
-	era --version | grep -q '^libdevmapper' || skip "built without libdevmapper"
-	! sanitized era || skip "a guest has too little address space for the sanitizers"
+	need_device_mapper
 	dir=$BATS_TEST_TMPDIR/run
 	mkdir "$dir"
 	truncate -s 256K "$dir/metadata"
