@@ -84,7 +84,7 @@ goes_on() {
 		cp file before
 		status_is 3 era_format --block-size 64k --device-size 1G file && cmp file before
 	}
-	cases 36 put_at <<-'EOF'
+	cases 38 put_at <<-'EOF'
 		32 | \272\122\234\001 | none | metadata of dm-thin
 		32 | \003\304\030\0 | none | metadata of dm-cache
 		32 | \144\177\362\212 | none | metadata of dm-clone
@@ -107,6 +107,8 @@ goes_on() {
 		0 | 7z\274\257\047\034 | : unpack it first | a 7z archive
 		257 | ustar | : unpack it first | a tar archive
 		0 | 070701 | : unpack it first | a cpio archive
+		0 | \307q | : unpack it first | a cpio archive
+		0 | q\307 | : unpack it first | a cpio archive
 		0 | QED\0 | : it is the image of a disk | a QED image
 		0 | COWD | : it is the image of a disk | a VMDK image
 		0 | # Disk DescriptorFile\n | : it is the image of a disk | the description of a VMDK image

@@ -274,3 +274,20 @@ search() {
 	grep ' 294[0-9] blocks besides the superblock are damaged, or zero' said-of-sparse
 	cmp made-from-sparse made-from-full
 }
+
+@test "progress does not go into the output" {
+	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
+	era dump -o dump.xml meta
+	cp meta out
+	writes_over() {
+		status_is 2 era "$@" --progress-fd=7 7<>out || return
+		grep -q 'the output is the same' "$stderr" && cmp meta out
+	}
+	writes_over restore -q -i dump.xml -o out
+	writes_over repair -q -i meta -o out
+	writes_over format -q --force --block-size 4k --device-size 1M out
+	writes_over dump -o out meta
+	# Nor between the lines of a list.
+	status_is 2 era invalidate --written-since 1 meta --progress-fd=7 >list 7>&1
+	[ ! -s list ]
+}

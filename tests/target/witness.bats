@@ -298,6 +298,19 @@ passively() {
 	refused 5 "w.refuted: witness: bytes: found 100"
 }
 
+@test "a server that cannot keep a refuted witness does not start" {
+	life
+	rm meta
+	ln -s nowhere/w w.refuted
+	target_fails "${served[@]}" era-witness=w
+	grep "the witness is refuted, and that can't be remembered" said
+	[ ! -e meta ]
+	rm w.refuted
+	start
+	refused 4 "the metadata are new"
+	cmp w w.refuted
+}
+
 @test "a server that begins no era leaves no word of a witness that it refuses" {
 	life
 	cp older meta
