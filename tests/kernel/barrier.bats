@@ -63,11 +63,8 @@ loses() {
 }
 
 # LVM as distributed, without any filter: it asks the devices above a volume for their status.
-# Now and then the guest stands still there, for a reason that is not known yet: one run in about
-# ten did, of a few barriers each. So it is no part of the short form.
 over_lvm() {
 	need lvm thin_check
-	[ "$rounds" -ge 10 ] || skip "LVM in the guest: only with ERA_BARRIERS=10 or more"
 	truncate -s 40M "$dir/disk"
 	guest_seconds=$((120 + rounds * 30))
 	boot 1 ubd1="$dir/disk" storage="$1" phases="barrier:$rounds:6:30"

@@ -29,7 +29,8 @@ done
 dmsetup create origin --noudevsync --table "0 $((1 << 40)) zero"
 echo "guest: Linux $(uname -r)"
 
-. "${0%/*}/guest.sh"
-. "$scenario"
-"boot_$boot"
+export drivers modules
+# In a shell of its own: a daemon that is left behind becomes a child of the first process, and
+# wait would then wait for it, too.
+/bin/busybox sh -ec '. "$0/guest.sh"; . "$scenario"; "boot_$boot"' "${0%/*}"
 echo "guest: done"

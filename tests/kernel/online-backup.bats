@@ -53,21 +53,14 @@ over() {
 	[ "$(sed -n 3p "$dir/answers")" = "incremental $((2 << 20))" ]
 }
 
-# As in barrier.bats, LVM in the guest is no part of the short form.
-need_long_form() {
-	[ "$rounds" -ge 10 ] || skip "LVM in the guest: only with ERA_BACKUPS=10 or more"
-}
-
 @test "over LVM" {
 	need lvm
-	need_long_form
 	truncate -s 40M "$dir/disk"
 	over lvm
 }
 
 @test "over a thin volume of LVM" {
 	need lvm thin_check
-	need_long_form
 	truncate -s 40M "$dir/disk"
 	over thin
 }
