@@ -58,7 +58,8 @@ static int refuse_same(const struct setup *s, const struct tracked *t, const str
 
 static int make_metadata(struct setup *s, const struct tracked *t, const struct origin *origin)
 {
-	const unsigned flags = ERA_BUILD_KEEP_SOUND | (s->options->force ? ERA_BUILD_FORCE : 0);
+	const unsigned flags = ERA_BUILD_KEEP_SOUND | ERA_BUILD_RECOMMENDED |
+			       (s->options->force ? ERA_BUILD_FORCE : 0);
 	struct era_build *build;
 	uint32_t nr_blocks;
 	int r = origin_count_blocks(origin, t->origin, t->entry->block_sectors, &nr_blocks, s->rep);

@@ -43,15 +43,11 @@ static int too_small(const struct setup *s, const struct blk_dev *dev, uint64_t 
 			   human_size(needed * META_BYTES, size));
 }
 
-int setup_fit(const struct setup *s, struct blk_dev *dev, uint32_t nr_blocks)
+int setup_fit(const struct setup *s, const struct blk_dev *dev, uint32_t nr_blocks)
 {
 	uint64_t needed = era_size_recommended(nr_blocks);
 
-	if (dev->nr_blocks < needed)
-		return too_small(s, dev, needed + STATE_BLOCKS);
-	if (dev->nr_blocks >= needed + STATE_BLOCKS)
-		dev->nr_blocks -= STATE_BLOCKS;
-	return 0;
+	return dev->nr_blocks < needed ? too_small(s, dev, needed + STATE_BLOCKS) : 0;
 }
 
 /* What a copy would lose. */
@@ -87,7 +83,8 @@ static int copy(struct move *m, struct era_view *view, struct era_build *build)
 
 static int copy_metadata(struct move *m, struct blk_dev *from)
 {
-	const unsigned flags = ERA_BUILD_KEEP_SOUND | (m->s->options->force ? ERA_BUILD_FORCE : 0);
+	const unsigned flags = ERA_BUILD_KEEP_SOUND | ERA_BUILD_RECOMMENDED |
+			       (m->s->options->force ? ERA_BUILD_FORCE : 0);
 	struct era_build *build;
 	struct era_view *view;
 	struct blk_dev dup;

@@ -63,8 +63,7 @@ int setup_find_stopped(struct setup *s, struct tracked *t) must_check;
 
 struct blk_dev;
 
-/* Is a device for new metadata large enough?  Leaves the last MiB free for the state, if there is
- * one to spare. */
-int setup_fit(const struct setup *s, struct blk_dev *dev, uint32_t nr_blocks) must_check;
+/* Is a device for new metadata large enough? */
+int setup_fit(const struct setup *s, const struct blk_dev *dev, uint32_t nr_blocks) must_check;
 
 #endif

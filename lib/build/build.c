@@ -20,7 +20,8 @@
 struct era_build {
 	const struct report *rep;
 	const char *path;
-	bool tight, is_recommended, exists;
+	unsigned flags; /* of enum era_build_flag */
+	bool exists;
 	struct blk_dev dev;
 	struct blk_staging staging;
 	struct superblock sb;
@@ -39,7 +40,7 @@ static int begun(struct era_build **out, struct era_build *build, int r)
 	return r;
 }
 
-int era_build_open_dev(struct era_build **out, struct blk_dev *dev, bool tight)
+int era_build_open_dev(struct era_build **out, struct blk_dev *dev, unsigned flags)
 {
 	struct era_build *build = malloc(sizeof(*build));
 	int r;
@@ -51,7 +52,7 @@ int era_build_open_dev(struct era_build **out, struct blk_dev *dev, bool tight)
 	}
 	*build = (struct era_build){.rep = dev->rep,
 				    .path = dev->path,
-				    .tight = tight,
+				    .flags = flags,
 				    .exists = true,
 				    .dev = *dev};
 	r = blk_staging_open(&build->staging, space_map_limit(dev->nr_blocks), dev->rep);
@@ -67,10 +68,7 @@ static int open_new(struct era_build **out, const char *path, unsigned flags,
 
 	if (!build)
 		return report_nomem(rep);
-	*build = (struct era_build){.rep = rep,
-				    .path = path,
-				    .tight = flags & ERA_BUILD_TIGHT,
-				    .is_recommended = flags & ERA_BUILD_RECOMMENDED};
+	*build = (struct era_build){.rep = rep, .path = path, .flags = flags};
 	r = blk_dev_open_ops(&build->dev, path, 0, NULL, NULL, rep);
 	if (!r)
 		r = blk_staging_open(&build->staging, SPACE_MAP_MAX_BLOCKS, rep);
@@ -93,7 +91,7 @@ int era_build_open(struct era_build **out, const char *path, unsigned flags,
 	if (!(flags & ERA_BUILD_FORCE))
 		r = era_check_overwrite(&dev, flags & ERA_BUILD_KEEP_SOUND);
 	if (!r)
-		return era_build_open_dev(out, &dev, flags & ERA_BUILD_TIGHT);
+		return era_build_open_dev(out, &dev, flags);
 	blk_dev_close(&dev);
 	return r;
 }
@@ -208,23 +206,35 @@ static int too_small(struct era_build *build, uint64_t needed)
 			   "%s: too small: has %" PRIu64 " blocks of 4096 bytes, needs %" PRIu64
 			   " (%" PRIu64 " bytes)%s",
 			   build->path, build->dev.nr_blocks, needed, needed * META_BLOCK_SIZE,
-			   build->tight ? "" : " for the kernel to work on them");
+			   (build->flags & ERA_BUILD_TIGHT) ? ""
+							    : " for the kernel to work on them");
 }
 
-/* How large the device is to be, in blocks, and whether it is large enough. */
+/* Of a device that exists. */
+static uint64_t usable_blocks(const struct era_build *build, uint64_t wanted)
+{
+	uint64_t all = build->dev.nr_blocks;
+	bool leaves_room =
+		(build->flags & ERA_BUILD_RECOMMENDED) && all >= wanted + ERA_SIZE_STATE_BLOCKS;
+
+	return leaves_room ? all - ERA_SIZE_STATE_BLOCKS : all;
+}
+
+/* How large the metadata are to be, in blocks, and whether the device is large enough. */
 static int find_size(struct era_build *build, uint64_t *nr_blocks)
 {
 	uint64_t used = build->staging.next;
 	uint64_t needed = era_size_with_spare(used, build->sb.nr_blocks);
+	uint64_t wanted = needed;
 
+	if (build->flags & ERA_BUILD_RECOMMENDED)
+		wanted = max_u64(needed, era_size_recommended(build->sb.nr_blocks));
 	if (!build->exists) {
-		if (build->is_recommended)
-			needed = max_u64(needed, era_size_recommended(build->sb.nr_blocks));
-		*nr_blocks = space_map_limit(needed);
+		*nr_blocks = space_map_limit(wanted);
 		return 0;
 	}
-	*nr_blocks = space_map_limit(build->dev.nr_blocks);
-	if (build->tight)
+	*nr_blocks = space_map_limit(usable_blocks(build, wanted));
+	if (build->flags & ERA_BUILD_TIGHT)
 		needed = used + space_map_blocks(*nr_blocks);
 	return needed > *nr_blocks ? too_small(build, needed) : 0;
 }

@@ -23,7 +23,8 @@ enum era_build_flag {
 	ERA_BUILD_TIGHT = 1,	   /* an existing device need only hold the metadata */
 	ERA_BUILD_FORCE = 2,	   /* what it holds is overwritten, whatever it is */
 	ERA_BUILD_KEEP_SOUND = 4,  /* unless forced, sound metadata are refused, too */
-	ERA_BUILD_RECOMMENDED = 8, /* a new file has the size that build/size.h recommends */
+	ERA_BUILD_RECOMMENDED = 8, /* a new file has the size that build/size.h recommends, and on a
+				      device larger than that ERA_SIZE_STATE_BLOCKS are left */
 };
 
 /* path: a device or file.  The commit creates a file that doesn't exist, with enough space for the
@@ -33,7 +34,7 @@ int era_build_open(struct era_build **build, const char *path, unsigned flags,
 		   const struct report *rep) must_check;
 
 /* The same on an open device, which the build takes over; it is closed on failure, too. */
-int era_build_open_dev(struct era_build **build, struct blk_dev *dev, bool tight) must_check;
+int era_build_open_dev(struct era_build **build, struct blk_dev *dev, unsigned flags) must_check;
 
 /* What will be overwritten, for reading; without blocks if it is a file to be created.  It belongs
  * to the build. */

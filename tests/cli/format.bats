@@ -339,6 +339,32 @@ formats() {
 	[ ! -x "$PEER_DIR/era_check" ] || "$PEER_DIR/era_check" new
 }
 
+# metadata_blocks DEV: how many its space map has.
+metadata_blocks() {
+	od -An -tu8 -v -j 44 -N 8 "$1" | tr -d ' '
+}
+
+@test "era_format: the last MiB of a larger device is left to the state" {
+	local nr recommended
+	recommended=$(($(era_metadata_size --block-size 64k --device-size 1G) / 8))
+	for nr in "$recommended" $((recommended + 255)); do
+		rm -f new
+		truncate -s $((nr * 4))K new
+		status_is 0 era_format -q --block-size 64k --device-size 1G new
+		[ "$(metadata_blocks new)" = "$nr" ]
+	done
+	for nr in $((recommended + 256)) $((recommended + 1000)); do
+		rm -f new
+		truncate -s $((nr * 4))K new
+		printf kept | dd of=new bs=1 seek=$(((nr - 256) * 4096)) conv=notrunc status=none
+		status_is 0 era_format -q --block-size 64k --device-size 1G new
+		[ "$(metadata_blocks new)" = $((nr - 256)) ]
+		[ "$(dd if=new bs=1 skip=$(((nr - 256) * 4096)) count=4 status=none)" = kept ]
+		status_is 0 era_check -q new
+		[ ! -x "$PEER_DIR/era_check" ] || "$PEER_DIR/era_check" new
+	done
+}
+
 @test "era_format: a file that is in use" {
 	test_tool ofdlock
 	era_format --block-size 4k --device-size 1G new

@@ -356,7 +356,7 @@ static int build(struct memdev *mem, int (*feed)(void *ctx, const struct era_str
 	int r;
 
 	memdev_open(mem, &dev, rep);
-	must(!era_build_open_dev(&build, &dev, true));
+	must(!era_build_open_dev(&build, &dev, ERA_BUILD_TIGHT));
 	stream = era_build_stream(build);
 	r = feed(ctx, &stream);
 	if (!r)

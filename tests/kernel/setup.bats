@@ -15,6 +15,7 @@ setup_file() {
 setup() {
 	need_kernel
 	need_ours era_check era_format era_invalidate era_metadata_size era_setup
+	need_device_mapper
 	scratch
 	truncate -s 24M metadata
 	truncate -s 16M disk

@@ -318,7 +318,7 @@ boot_5() {
 	mount -t tmpfs none /var/lib
 	dmsetup remove --noudevsync origin
 	volume data /dev/ubdb 32768
-	volume meta /dev/ubda 8192
+	volume meta /dev/ubda "$(era_metadata_size --block-size 64k --device-size 32768s)"
 	ends 0 era_format -q --block-size 64k --origin /dev/mapper/vg-data /dev/mapper/vg-meta
 	line "data vg-data vg-meta 64k"
 	marks_all "nothing is known of the origin as it was before"

@@ -116,7 +116,7 @@ static void begin(struct build_run *run, struct simdev *sim, const struct report
 	struct blk_dev dev;
 
 	assert_int_equal(simdev_dev(sim, &dev, rep), 0);
-	assert_int_equal(era_build_open_dev(&run->build, &dev, true), 0);
+	assert_int_equal(era_build_open_dev(&run->build, &dev, ERA_BUILD_TIGHT), 0);
 	run->stream = era_build_stream(run->build);
 }
 
