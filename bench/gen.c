@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Makes metadata to measure with, as XML for "era restore":
  *	gen KIND NR_BLOCKS NR_WRITESETS SEED

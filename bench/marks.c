@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Drives the engine without a server, and prints what it took:
  *	marks first METADATA BLOCKS THREADS COUNT    first writes to random blocks, each of them new

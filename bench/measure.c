@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Runs a command and appends "MICROSECONDS PEAK_KIB CPU_MICROSECONDS" to a file:
  *	measure FILE COMMAND...

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * One program for all commands.  The name that it is run by decides: a link whose name ends in
  * _COMMAND is that command, whatever comes before it; under any other name the first argument is

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The classic table of distances between all beginnings of two words, of which only the last row is
  * kept: after i letters of a, row[j] is the distance between those and the first j letters of b.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 #include "era_apply/print.h"
 
 static void json_name(struct json *json, const char *key, const struct backup_name *name)

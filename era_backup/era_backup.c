@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Makes a backup of a tracked disk: of what was written since the last one. */
 #include <stdlib.h>
 

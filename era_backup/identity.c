@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A device's name changes with the order in which devices are found, so the first of these that it
  * has identifies it: the UUID or the name that device mapper was given, the file below a loop

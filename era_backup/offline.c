@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Nobody writes: the metadata and the source are held exclusively until the state is written. */
 #include "era_backup/backup.h"
 

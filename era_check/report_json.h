@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The result of a check as JSON: the problems as they are found, then a summary. */
 #ifndef ERA_CHECK_REPORT_JSON_H
 #define ERA_CHECK_REPORT_JSON_H

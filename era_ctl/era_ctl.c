@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Asks a running target for its state, and sends it messages; ends eras. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A target, seen through its control socket. */
 #ifndef ERA_CTL_PEER_H
 #define ERA_CTL_PEER_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The reply of a target as JSON. */
 #ifndef ERA_CTL_PRINT_JSON_H
 #define ERA_CTL_PRINT_JSON_H

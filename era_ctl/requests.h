@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The requests that era ctl makes in the same words of both kinds of targets. */
 #ifndef ERA_CTL_REQUESTS_H
 #define ERA_CTL_REQUESTS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A target: the kernel's, by the name of its device, or one in userspace, by its control socket.
  * The requests that both have are the same here.

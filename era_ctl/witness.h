@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A witness of a target's metadata, as a file. */
 #ifndef ERA_CTL_WITNESS_H
 #define ERA_CTL_WITNESS_H

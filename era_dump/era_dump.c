@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Prints dm-era metadata as XML. */
 #include "base/compiler.h"
 #include "base/sink.h"

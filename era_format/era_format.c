@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Makes new dm-era metadata whose every block counts as written in a given era. */
 #include <errno.h>
 #include <fcntl.h>

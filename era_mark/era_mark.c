@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Lets blocks count as written, in an era that begins now. */
 #include <inttypes.h>
 #include <stdio.h>

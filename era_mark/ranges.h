@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Lists of ranges, as `era invalidate --format ranges` prints them: an offset and a length a
  * line. */
 #ifndef ERA_MARK_RANGES_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The names by which a table may call a device: those that mean the same device at every boot, and
  * that the origin does not share with the tracked device. */
 #ifndef ERA_SETUP_DEVICE_NAME_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The life of the kernel's targets: created, activated at each start, and stopped. */
 #include <inttypes.h>
 #include <stdarg.h>

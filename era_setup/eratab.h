@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The table of tracked devices, /etc/eratab: a device a line, in four or five fields with blanks
  * between them.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The device below a tracked one. */
 #ifndef ERA_SETUP_ORIGIN_H
 #define ERA_SETUP_ORIGIN_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Devices that are not in use: their metadata are checked, and brought up to date with an origin
  * that has changed meanwhile. */
 #ifndef ERA_SETUP_PREPARE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Of the newest blocks as many are kept as there is room for, in a heap whose root is the oldest
  * one; among those of one era a number that looks random decides.

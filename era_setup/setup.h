@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The kernel's targets by the table of devices: what requests share. */
 #ifndef ERA_SETUP_SETUP_H
 #define ERA_SETUP_SETUP_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What is known of a tracked device while its target is stopped: its size, and hashes of some of
  * its blocks, by which it is noticed that it was written to directly, or is another one.

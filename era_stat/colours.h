@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* One colour per age, from bright yellow for the newest to dark blue for the oldest: the brightness
  * alone tells them apart, too. */
 #ifndef ERA_STAT_COLOURS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What era stat prints, for people and as JSON. */
 #ifndef ERA_STAT_PRINT_H
 #define ERA_STAT_PRINT_H

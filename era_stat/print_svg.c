@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The map as a picture, and under it a table with one bar for each age, which is its legend. */
 #include <inttypes.h>
 #include <stdio.h>

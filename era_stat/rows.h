@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The rows of a table of eras. */
 #ifndef ERA_STAT_ROWS_H
 #define ERA_STAT_ROWS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* copy-changes METADATA ERA FROM TO: copies what was written since ERA, and prints the next ERA. */
 #define _FILE_OFFSET_BITS 64
 #define _XOPEN_SOURCE 700

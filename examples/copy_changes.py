@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """copy_changes METADATA ERA FROM TO: copies what was written since ERA, and prints the next ERA."""
 
 import os

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * libdmera reads the metadata of dm-era, the device-mapper target of Linux (drivers/md/dm-era-
  * target.c) that records for each block of a device the era in which it was last written.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The parts of nbdkit's command line that it does not tell its filters before a client connects. */
 #ifndef ERA_TARGET_CMDLINE_H
 #define ERA_TARGET_CMDLINE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The parameters of the filter. */
 #ifndef ERA_TARGET_CONFIG_H
 #define ERA_TARGET_CONFIG_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The control socket: messages to the engine and questions about it.  A request is one line, and
  * so is a reply, except where several are mentioned, which end with an empty line.

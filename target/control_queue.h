@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Messages that may wait, and the two threads that carry them out: one for drop_metadata_snap,
  * which must get through whatever the others wait for, and for witness, which may take long and

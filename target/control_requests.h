@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The requests of the control socket (target/control.h describes what a client sees of them): a
  * table of words, and for each word the call of the engine that carries it out.

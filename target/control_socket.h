@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The control socket as a file: creating and removing it. */
 #ifndef ERA_TARGET_CONTROL_SOCKET_H
 #define ERA_TARGET_CONTROL_SOCKET_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The statistics of a target as text: for people, and for Prometheus. */
 #ifndef ERA_TARGET_CONTROL_STATS_H
 #define ERA_TARGET_CONTROL_STATS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The reply to the request witness: the bytes of a witness's file in hexadecimal digits. */
 #ifndef ERA_TARGET_CONTROL_WITNESS_H
 #define ERA_TARGET_CONTROL_WITNESS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The scratch file that old contents are copied to, at their offsets in the origin; it is sparse.
  * It has no name from the start, so that no end of the server, however sudden, leaves anything

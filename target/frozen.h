@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The exports "frozen" and "frozen,since=N": the device as it was at one moment, while it is
  * written.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Writes what the engine, the library and the filter report to nbdkit's log.  An error is one line
  * without control characters, whatever a name in it contains (base/utf8.h).  Errors that differ
  * only in their numbers are logged once a second, with the number of repetitions. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The metadata's device from nbdkit's start on: it is opened and locked before the user is changed
  * and the origin is known, and stays open for everything that reads it later.

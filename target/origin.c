@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Which changes a flush has covered: a connection counts them when they have come back.  A flush
  * reads the count before it begins, and it becomes the connection's `flushed` when the flush has

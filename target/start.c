@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The parent waits in a handler of pthread_atfork(), for the fork that nbdkit makes next.  Another
  * fork before that one, such as a helper's of some plugin, executes a program, which closes its end

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What a server without an engine reads: the live metadata, which nobody may write to, or a
  * metadata snapshot, whose target goes on. */
 #ifndef ERA_TARGET_VIEW_H

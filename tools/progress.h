@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The progress of long work: on a terminal as one line, which is drawn anew and disappears at the
  * end; for programs as JSON, one object per line, on a descriptor of their choice.  Never more than

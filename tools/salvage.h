@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The parts shared by the commands that can continue without a superblock: the options that say
  * what it held, and their messages.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Exit statuses, the same for all programs. */
 #ifndef ERA_TOOLS_STATUS_H
 #define ERA_TOOLS_STATUS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What a file has besides its contents, for a new file that will take its place: mode, owner,
  * group, POSIX access control list, and user attributes (user.*).

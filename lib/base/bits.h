@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Sets of bits in 64-bit words: bit n is bit n % 64 of word n / 64, as in dm-era's writesets. */
 #ifndef ERA_BASE_BITS_H
 #define ERA_BASE_BITS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What a metadata block is used for.  One block has one type, however many point to it. */
 #ifndef ERA_BASE_BLOCK_TYPE_H
 #define ERA_BASE_BLOCK_TYPE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Sizes of buffers.  -DERA_SMALL_BUFFERS, for fuzzing, makes them small, so that short inputs fill
  * them and reach what happens next.

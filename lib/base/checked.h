@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Arithmetic on values from disk, XML or the command line.  A call returns true and sets *out if
  * the result fits; otherwise it returns false and leaves *out alone. */
 #ifndef ERA_BASE_CHECKED_H

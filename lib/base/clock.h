@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The clock for timeouts: it runs steadily, and setting the time of day does not change it. */
 #ifndef ERA_BASE_CLOCK_H
 #define ERA_BASE_CLOCK_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Attributes of the compiler, under short names. */
 #ifndef ERA_BASE_COMPILER_H
 #define ERA_BASE_COMPILER_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Numbers as decimal text, fast if they ascend: all digits but the last four are kept as text, and
  * computed only when they change; the last four come from a table of pairs.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Reading and writing a whole range of a file, in spite of short transfers and interruptions; and
  * making a file's name as durable as its contents. */
 #ifndef ERA_BASE_IO_H

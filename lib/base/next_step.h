@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What to do now: the last words of the message with which a call or a command ends, so that the
  * same failure always leads to the same way on.  Each of them follows a ':' or a ';'.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A nameless temporary file for data that do not fit into memory, in $TMPDIR or /var/tmp. */
 #ifndef ERA_BASE_SCRATCH_H
 #define ERA_BASE_SCRATCH_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Long output is written by a thread of its own (base/writer_thread.h), so that formatting the next
  * buffer and writing the last one go side by side; short output isn't worth one, and without one

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Where input comes from: a file or standard input, plain or compressed by gzip. */
 #ifndef ERA_BASE_SOURCE_H
 #define ERA_BASE_SOURCE_H

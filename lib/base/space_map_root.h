@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Where a space map lies, and what it says in sum, as a superblock has it. */
 #ifndef ERA_BASE_SPACE_MAP_ROOT_H
 #define ERA_BASE_SPACE_MAP_ROOT_H

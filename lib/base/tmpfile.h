@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Files without a name: they disappear with the process, however it ends. */
 #ifndef ERA_BASE_TMPFILE_H
 #define ERA_BASE_TMPFILE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Text from outside, above all a name, may be any bytes.  These calls say which of them are UTF-8,
  * and show the others.

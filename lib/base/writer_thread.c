@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A thread that finds nothing to do sleeps until half of the buffers wait for it, so that the two
  * threads seldom change places where they have to share a processor.  Only one of them can be

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A metadata block in memory, META_BLOCK_SIZE bytes.  Blocks that may only be read and blocks that
  * may be written have different types, so that nothing writes to a block that the last commit
  * reaches. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A hash table with a list in the order of use.  Dirty blocks are written together: those that lie
  * side by side on the device go out in one write, through a buffer.

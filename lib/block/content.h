@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What a device or file holds, by the signatures of others: metadata of other targets by their
  * superblock, files that are no device by their beginning, everything else by libblkid, if it is

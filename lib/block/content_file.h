@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What no device begins with, but a file that was taken for one: XML, compressed data, archives,
  * images of disks, streams.

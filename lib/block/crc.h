@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* crc32c (Castagnoli, reflected) without final inversion, as persistent-data uses it. */
 #ifndef ERA_BLOCK_CRC_H
 #define ERA_BLOCK_CRC_H

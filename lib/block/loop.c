@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Which file a loop device stands for is asked of the device, by device and inode number.  The path
  * in sysfs is the one it was set up with, as that process saw it, so it is believed only when it

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Files with a loop device on top of them: using the device is using the file. */
 #ifndef ERA_BLOCK_LOOP_H
 #define ERA_BLOCK_LOOP_H

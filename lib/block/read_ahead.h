@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A bulk reader: it returns blocks in the order of a list of pointers, and reads blocks that are
  * adjacent on the device together.

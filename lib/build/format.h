@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Empty metadata, as a new target has them. */
 #ifndef ERA_BUILD_FORMAT_H
 #define ERA_BUILD_FORMAT_H

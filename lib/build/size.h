@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* How many metadata blocks dm-era needs. */
 #ifndef ERA_BUILD_SIZE_H
 #define ERA_BUILD_SIZE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* New metadata, in which every block counts as written in the current era. */
 #ifndef ERA_BUILD_WRITTEN_H
 #define ERA_BUILD_WRITTEN_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A set of bits whose memory grows with the highest bit that is set, not with the claimed size. */
 #ifndef ERA_CACHE_GROWING_BITS_H
 #define ERA_CACHE_GROWING_BITS_H

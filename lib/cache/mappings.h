@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Reads the output of cache_dump, the metadata of a dm-cache as XML, strictly, as a stream. */
 #ifndef ERA_CACHE_MAPPINGS_H
 #define ERA_CACHE_MAPPINGS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The space map of a cache's metadata against the pointers in them. */
 #ifndef ERA_CACHE_SPACE_MAP_H
 #define ERA_CACHE_SPACE_MAP_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The mappings are streamed.  What is remembered of them is one bit per cache block; the XML of
  * those that stay waits in a nameless temporary file until the last one has been read.

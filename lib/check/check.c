@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Every pointer of both views is followed, and counted once for the block that holds it.  The
  * kernel counts a reference for each such pointer, so a block that is shared by the views has two

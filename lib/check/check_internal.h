@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What the parts of the check share: check.c walks the views, space_map.c the space map. */
 #ifndef ERA_CHECK_CHECK_INTERNAL_H
 #define ERA_CHECK_CHECK_INTERNAL_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A count that is too high is usually waste.  But where a pointer to a writeset, a tree or the
  * metadata snapshot was lost, what is left is consistent, its answers are short, and such a count

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What to do after a check that has found something: the first row that applies. */
 #include "base/next_step.h"
 

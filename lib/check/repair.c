@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Repairing counts: a new space map from the pointers that were found, in blocks that nothing
  * points to.  The old space map's own blocks are pointed to, by the superblock, so they stay whole

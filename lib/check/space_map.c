@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The space map's own blocks are counted like all others, then its counts are compared with the
  * pointers found.  A run of blocks with the same difference is one problem.

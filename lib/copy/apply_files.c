@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Deltas on real targets, with the files of their states. */
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* One delta that is applied, and what its header, TARGET and its trailer say against that. */
 #ifndef ROOM_COPY
 #error "for lib/copy alone"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Copies ranges of a source into a delta, or compares a source with its backup. */
 #ifndef ERA_COPY_COPIER_H
 #define ERA_COPY_COPIER_H

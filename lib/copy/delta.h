@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A delta: what turns one backup of a device into the next.  The format is a profile of rbd diff
  * v1, with facts of our own behind its end; doc/delta.md has both.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What the writer and the reader of deltas share: the layout, and one judgement of what may stand
  * in a delta, so that nothing is written that would not be read. */
 #ifndef ROOM_COPY

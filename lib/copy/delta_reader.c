@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * One buffer.  fill() makes sure that so many bytes lie in it side by side, take() consumes them,
  * and the checksum is of all that was consumed.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Reads a delta, strictly: anything that doc/delta.md does not describe is ERA_DAMAGED, with the
  * place.  Memory does not depend on what the delta says.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Writes a delta to a sink: delta_begin(), records in ascending order, delta_end().  The sink is
  * the caller's to open, to finish and to close.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Bytes as hexadecimal digits, in lower case. */
 #ifndef ERA_COPY_HEX_H
 #define ERA_COPY_HEX_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Whether a delta belongs on TARGET is known in three steps: its header against the state, TARGET's
  * samples against the state, and its trailer.

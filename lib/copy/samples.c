@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Each piece has a rank, a number that looks random but depends only on the delta's name and the
  * piece.  Of the pieces that were written those of the lowest ranks are taken.  So the choice needs

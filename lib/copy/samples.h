@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Samples of a backup: checksums of some hundred pieces, by which it is noticed that TARGET is not,
  * or no longer, the backup that its state says.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The kernel's device mapper, through libdevmapper: what programs do with devices whose targets are
  * era, cache and others.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * One request to device mapper as a value, and the two ways to make it: here, or in a child with a
  * time limit.  Only task.c knows libdevmapper.

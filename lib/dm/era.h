@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Devices that are one era target. */
 #ifndef ERA_DM_ERA_H
 #define ERA_DM_ERA_H

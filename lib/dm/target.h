@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What tables and statuses of the targets era and cache say.  The texts are those of struct
  * mapper_target, from the kernel's documentation of the targets.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What the handles of libdmera hold.  What each call promises is in dmera.h. */
 #ifndef ERA_DMERA_DMERA_INTERNAL_H
 #define ERA_DMERA_DMERA_INTERNAL_H

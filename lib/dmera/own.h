@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What our own programs want of an answer beyond dmera.h, and no other program can have. */
 #ifndef ERA_DMERA_OWN_H
 #define ERA_DMERA_OWN_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Digestion: the oldest writeset's bits go into the era array, in steps that change a limited
  * number of array blocks and look at a limited number of the bitset's.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What was digested between two steps is in the array, which is read last. */
 #include "base/bits.h"
 #include "base/checked.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The order within a commit is the transaction's (pdata/txn.h).  What may stand in one commit is
  * decided here: a superblock's current era is never behind what the array or the tree of writesets

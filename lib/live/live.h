@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Metadata of an active target: each call does one thing that the kernel's target does to them, in
  * the current transaction; era_live_commit() makes it durable.

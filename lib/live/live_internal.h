@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What the parts of this room share: the metadata of a running target, and how their free blocks
  * are shared out.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The counts are in a hash table of a fixed size, of which only the pages that are used cost
  * memory.  Its keys are eras without their lowest `shift` bits, of which one more is dropped

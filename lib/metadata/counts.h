@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* How many blocks were last written in which era? */
 #ifndef ERA_METADATA_COUNTS_H
 #define ERA_METADATA_COUNTS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The block numbers that may be followed. */
 #ifndef ERA_METADATA_LIMITS_H
 #define ERA_METADATA_LIMITS_H

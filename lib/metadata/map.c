@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A chunk of 4096 blocks is folded in a few KiB that stay in the processor's cache: the eras of
  * the array are copied into it, then the writesets' words are laid over them, newest first.  A

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Does a device have metadata at all?  If not, what is it instead? */
 #ifndef ERA_METADATA_RECOGNISE_H
 #define ERA_METADATA_RECOGNISE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The rules that the check and all readers apply to a view's writesets and era array, beyond the
  * validity of each of their blocks; and the names used in problems. */
 #ifndef ERA_METADATA_RULES_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* dm-era's superblock and its clone, the metadata snapshot, decoded. */
 #ifndef ERA_METADATA_SUPERBLOCK_H
 #define ERA_METADATA_SUPERBLOCK_H

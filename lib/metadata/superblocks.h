@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The superblocks of a device: the live one in block 0, and the clone that is the metadata
  * snapshot.  They are read first, and again when everything that they lead to has been read. */
 #ifndef ERA_METADATA_SUPERBLOCKS_H

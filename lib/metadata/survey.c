@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * With repair, what must be known of all arrays of a view before any of them is read: which blocks
  * several pointers lead to, since the pointer that comes first need not be the right one; and which

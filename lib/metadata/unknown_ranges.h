@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Ranges of data blocks that could not be read, adjacent ones as one.  They are reported, and only
  * counted past the first hundred, or they are kept. */
 #ifndef ERA_METADATA_UNKNOWN_RANGES_H

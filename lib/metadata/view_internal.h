@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The contents of a view, for the parts of this room. */
 #ifndef ERA_METADATA_VIEW_INTERNAL_H
 #define ERA_METADATA_VIEW_INTERNAL_H

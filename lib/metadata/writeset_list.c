@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The writesets of a view, in the order of their eras. */
 #include <inttypes.h>
 #include <stdio.h>

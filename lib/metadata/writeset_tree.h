@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Reading the tree of archived writesets, in the order of their eras. */
 #ifndef ERA_METADATA_WRITESET_TREE_H
 #define ERA_METADATA_WRITESET_TREE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The metadata of dm-cache on disk.  Nodes, arrays and the space map are those of dm-era.
  * Source in the kernel: drivers/md/dm-cache-metadata.c.

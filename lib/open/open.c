@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What is read may be sound block by block and still be short, because a pointer leads to an older
  * copy, or nowhere any more, or because the superblock is an older one.  So a check of all comes

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Opening a view for reading.  There is no other way to one: whatever is opened has been checked
  * against everything on the device that could contradict it.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Lists of changed blocks, in all the formats that `era invalidate` prints. */
 #ifndef ERA_OUTPUT_CHANGES_H
 #define ERA_OUTPUT_CHANGES_H

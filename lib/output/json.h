@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Writing JSON to a sink, with commas and escapes; the caller ensures correct nesting. */
 #ifndef ERA_OUTPUT_JSON_H
 #define ERA_OUTPUT_JSON_H

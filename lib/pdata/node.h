@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The parts of a valid btree node or array block, and the pointers that a block holds. */
 #ifndef ERA_PDATA_NODE_H
 #define ERA_PDATA_NODE_H

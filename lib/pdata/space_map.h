@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The space map: a reference count for each metadata block. Source in the kernel:
  * drivers/md/persistent-data/dm-space-map-common.c. */
 #ifndef ERA_PDATA_SPACE_MAP_H

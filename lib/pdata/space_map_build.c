@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Counts from 3 on go to the ref-count tree, which is built first: only then is it known how many
  * blocks the staging file will have when it is complete, and which they are.  Those stand in

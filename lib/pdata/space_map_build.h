@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Building a space map: the last blocks of a staging file, in which they count themselves, too. */
 #ifndef ERA_PDATA_SPACE_MAP_BUILD_H
 #define ERA_PDATA_SPACE_MAP_BUILD_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Reading a space map: its index, its bitmaps, and the tree of counts that don't fit in a bitmap.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The parts of txn_space_map.c that txn.c uses: the space map's own blocks. */
 #ifndef ERA_PDATA_TXN_INTERNAL_H
 #define ERA_PDATA_TXN_INTERNAL_H

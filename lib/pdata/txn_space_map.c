@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The space map describes its own blocks, which are shadowed like all others, so writing it
  * changes it.  Between two commits it is only in memory (counts.h).  A commit shadows the bitmaps

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A walk: reading one view of the metadata (live or a snapshot's), and what to do at each pointer
  * and each problem.

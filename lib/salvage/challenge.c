@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * That the newest of the whole generations is the newest of all holds when nothing but the
  * superblock is damaged.  A pointer that leads elsewhere since, under a checksum that is right,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The superblock is the only block that isn't copied before it is written, and the only one whose
  * pointers are nowhere else.  But the space map counts them: in a whole generation every block

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A generation that is found so was whole once.  Whether it is the newest is another question.
  * Beside one that covers it, it may be left out: that one says as much, if it stays.  But no block

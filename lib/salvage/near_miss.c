@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Whatever field is wrong in a block, what type it has is right, and so is all the rest.  So each
  * block in turn is left out, with its pointers: then no other one may have more pointers than

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Is a space map that does not add up one wrong block away from a whole one?  Then it may be the
  * newest, and a field of it wrong under a checksum that is right.  An old one, of which blocks were

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The newest generation was whole when its superblock was written, and what the kernel wrote after
  * that, before the next superblock, went to blocks that were free.  So when nothing but block 0 is

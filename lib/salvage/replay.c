@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A device may hold a generation for every four of its blocks, and to count each anew would take
  * time that grows with the square of its size.  But a commit changes few bitmaps, and few entries

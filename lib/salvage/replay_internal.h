@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The space map of one generation after the other: what each counts, against the pointers of the
  * blocks that it says are in use.

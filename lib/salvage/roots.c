@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A sound superblock of which one field is wrong: a root that leads to no tree of its type, or to
  * an older one, or to none; or a current era that is below others.  The space map that it points to

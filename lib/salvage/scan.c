@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A block is read once.  What stays in memory is eight bytes a block, and four for each pointer
  * of a node: block numbers of a metadata device fit 32 bits.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A look at every block of a device, without a superblock to begin at: what each one is by its
  * checksum, its own number and its structure, and which blocks its pointers lead to.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A superblock that is sound in itself, and of whose space map nothing is known, or not enough.
  * Its trees are the newest state when a space map on the device, wherever it lies, recomputes with

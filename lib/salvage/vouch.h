@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What all blocks of a device prove about a superblock that is not entirely right. */
 #ifndef ERA_SALVAGE_VOUCH_H
 #define ERA_SALVAGE_VOUCH_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Eras are summed up on the witness's grid, over the blocks that both views have.  Nothing can be
  * said of blocks that are gone: of a region that was cut only the lowest era is compared, and each

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A witness's file: a header, the regions, the counts, the samples.  All numbers are little-endian.
  * The checksum covers all that follows it.  A wrong witness could let something pass, so its

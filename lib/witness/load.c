@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A witness's file as it is, for users that cannot do with base/source.h and base/sink.h, which
  * take zlib with them. */
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Samples are drawn as blocks come, without knowing how many will: each block has a random number,
  * its lot, that follows from its own number and a seed, and a group keeps the blocks with the

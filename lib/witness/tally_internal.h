@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Eras of many blocks, summed up on the grid of a witness: by region, and by age. */
 #ifndef ROOM_WITNESS
 #error "for lib/witness alone"

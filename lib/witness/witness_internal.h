@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A comparison is begun, given all chunks of a view's era map, and ended. */
 #ifndef ROOM_WITNESS
 #error "for lib/witness alone"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * All but a few bytes of a line are known beforehand, its number included: it is one more than that
  * of the line before.  So a line is compared, eight bytes at a time, with what it must be, and the

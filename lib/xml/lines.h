@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Recognises the lines of which dumps almost entirely consist, in exactly the form in which they
  * are printed:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What each element's numbers must satisfy, and the events that come of it. */
 #include "xml/reader.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Nearly all of a dump is one line a block, so those lines are put together from fixed pieces by
  * moves of a constant size; the sink's buffer has room to spare behind each line.  Nothing that was

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Reads the metadata of dm-era: which blocks of a device were written since when.
 
     import era_tools

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """One exception for each way in which a call of libdmera fails."""
 
 from __future__ import annotations

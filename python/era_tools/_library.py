@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """What dmera.h declares, for ctypes. The tests compare it with the header."""
 
 from __future__ import annotations

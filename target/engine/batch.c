@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Group commit.  A request whose blocks must be marked puts a marker on a list.  If no thread is at
  * a commit, this one leads: it waits for its turn, takes what has gathered by then as one batch,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The question what was written since an era.  The answer is gathered in turns that read a few
  * dozen blocks each, so that a mark waits for no more than that.

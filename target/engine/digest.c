@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The digester: a thread that works in steps, each with a turn of its own, so that nobody waits for
  * more than one of them.  What a step has changed goes out with the next commit, anybody's; the

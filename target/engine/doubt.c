@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Blocks that are in doubt: what was written to them may reach the medium, or be lost from it,
  * after an era was given out.

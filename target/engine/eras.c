@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The eras of all blocks, piece by piece.  A piece is gathered as the list of changes is
  * (changes.c): the marks of the current era at one moment, then the writesets, and the era array at

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Durations, counted by classes.  The owner is responsible for locking. */
 #ifndef ERA_TARGET_HISTOGRAM_H
 #define ERA_TARGET_HISTOGRAM_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The lines of status and table, in the form of the kernel's target, without a newline. */
 #ifndef ERA_TARGET_ENGINE_LINES_H
 #define ERA_TARGET_ENGINE_LINES_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The order in which a thread takes the engine's locks: each only if it holds none of the same or
  * a later place.  The devel build aborts if this is violated, or if a function is called without

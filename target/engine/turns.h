@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A lock that is granted in the order of asking: a thread that takes it repeatedly for short times
  * keeps no other thread out for longer than one of these.  Releasing it wakes one thread: the

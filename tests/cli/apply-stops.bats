@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era apply is killed before each call by which it changes something, or the call fails. TARGET is
 # then the old backup, or the delta finishes it, and the state says which of them; a delta that came

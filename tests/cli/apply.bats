@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era apply: a delta on the right TARGET makes the next backup of it, and any other TARGET is
 # refused and left as it was. mkdelta makes the deltas, of what three disks differ in.

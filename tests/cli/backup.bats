@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era backup of a disk that is not in use: TARGET equals the source afterwards, only what was
 # written is copied, and what contradicts the last backup is refused or makes a full one. Without a

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Input that is made to take long or much memory is refused, or done with, in seconds: processor
 # time and address space are limited, so it does not matter how busy the machine is.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_invalidate's formats for a dm-cache over the tracked device: dm-cache and cache-xml, against a
 # model of its own. A cache block is stale when any part of its origin block lies in a changed era

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Presses TAB after a line in a zsh, and waits until it shows all of some words:
 #	zsh -f completed.zsh FOLDER LINE WORD...

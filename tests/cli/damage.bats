@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # A kernel-written image that holds every structure, damaged block by block and field by field:
 # era_check finds it, and no answer is ever short of a block. Damage means "refused" or exactly the

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The table of tracked devices: what is no table is refused, with each line that is wrong.
 # tests/kernel/setup.bats has what becomes of one that is right.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Every call that a program makes of the C library fails once, for each program. What can't be done
 # is status 3 with a message; what is said to be done is right; outputs are as they were, or whole,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Consistent damage: every row of fields.table. What era_check, era_dump and era_invalidate say,
 # live and of the snapshot, is what the row says; where they refuse, repairing leaves out nothing.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The era in which new metadata begin: after all that may have been recorded. The target's is in
 # tests/target/first-era.bats.

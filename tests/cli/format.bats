@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_format and era_metadata_size on the command line. What a real kernel makes of their answers is
 # in tests/kernel (backup.bats, metadata-size.bats).

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What our programs say of metadata that a real kernel wrote, against what is known to be true of
 # them, without a boot: tests/images holds an image of each scenario of tests/kernel.

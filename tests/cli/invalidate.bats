@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_invalidate against a model of its own: the last era of a block is the highest of its entry in
 # the era array and of all writesets that mark it, as the dump says them. Every format tells the

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What commands print with --json is what the schemas in doc/json say, whatever becomes of the
 # command; and nothing is in a schema that no command prints. era ctl is in tests/target/json.bats,

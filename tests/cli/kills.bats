@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Programs that are killed at random times. What they were writing is then the old, the new, or, for
 # metadata, something that nobody takes for metadata; a file that is made anew and renamed is never

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # A list with status 0 has been checked against all that could contradict it: faults that hid each
 # other, each of a kind, and some at random (tests/lib/mix.c; many more in mix.bats).

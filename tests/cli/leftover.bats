@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_invalidate where there is no safe answer: metadata snapshots that lack what was written after
 # them, and --or-all, which lists every block instead of refusing.

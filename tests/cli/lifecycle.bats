@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What a script asks era_check --json at each stage in the life of metadata: which era is current,
 # were they stopped cleanly, what waits to be digested, is a metadata snapshot held and of which

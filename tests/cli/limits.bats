@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The system's own refusals: a full disk, a limit on the size of files, a device that is shorter
 # than it says, output that nobody takes or that has no place any more. Status 3 with the system's

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Several faults at once, each of which a check finds when it is alone, in every image:
 # tests/lib/mix.c says which, and what must hold. ERA_MIX_SEED draws others, ERA_MIX_CASES more for

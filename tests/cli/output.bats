@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Where output goes: -o FILE is the old file or the whole new one, whatever happens; what is no
 # regular file is written in place.

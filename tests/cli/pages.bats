@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What the manual pages look like, and where they and the documents lead: each page in 80 columns,
 # SEE ALSO both ways, and no link to a file or a heading that isn't there, in the source tree and

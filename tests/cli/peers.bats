@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The distribution's thin-provisioning-tools, 0.9 or 1.1, on the same inputs: XML is exchanged in
 # both directions, and where the two differ, the difference is what the peer is known to leave out.

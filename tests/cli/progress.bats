@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What is told of long work: on a terminal, which tests/lib/terminal.py is, and as JSON.  Nothing
 # here depends on how fast the machine is: input comes in pieces, and the next when the last one has

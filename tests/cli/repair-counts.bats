@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_check --auto-repair: wrong counts of any kind in every image, made right with nothing else
 # changed; all that it must refuse; and nothing is written by half.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # More of the random damage of tests/unit/test_salvage, and of the histories of test_salvage_random,
 # than make check has time for. For other cases:

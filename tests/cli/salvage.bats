@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_repair and era_dump --repair where the superblock is destroyed: what they ask for, say and
 # refuse. That no era is lost, whatever the damage, is the business of tests/unit/test_salvage.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Every field of every used block of kernel-written images, set to what it should not be with the
 # checksum right (tests/lib/sweep.c says to what, and what must hold). Of what a block has many

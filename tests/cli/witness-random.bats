@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # More of the random lives of tests/unit/test_witness than make check has time for, and the table of
 # what a witness doesn't notice. For others:

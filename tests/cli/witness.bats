@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_invalidate --witness and --witness-out: other metadata and older ones are refused, their own
 # are not, and the file of a witness is the old one or the new. What a witness notices of random

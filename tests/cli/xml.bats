@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # XML out of era_dump and into era_restore: both dialects round trip byte for byte, and what is not
 # exactly right is refused, with its place, before anything is written.

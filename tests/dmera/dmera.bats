@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # libdmera as other programs get it: what is exported, what is installed, and whether it works from
 # there, in C and in Python. What its calls promise is tested by tests/unit/test_dmera.c.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # libdmera in threads that don't share a handle, under the thread sanitizer, which the other
 # sanitizers don't go with: the test and all it stands on are compiled here once more.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Makes of a fuzz target's input what a program reads, just before AFL++ runs the program on it:
  * the first $ERA_FUZZ_SKIP bytes are left out, and with $ERA_FUZZ_IMAGE the rest is made an image.

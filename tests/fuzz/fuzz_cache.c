@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Mappings of a cache, as cache_dump prints them, in both formats.  What stays as XML must be read
  * again, and then all of it stays.  Of the blocks that stay where nothing was changed, those are

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The metadata of a cache, with patches; every block gets its checksum again.  They are on a device
  * in memory, which the linker puts in the place of what blk_dev_open() opens (--wrap).

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A delta, with its checksum made right, on a target in memory that is its base; and, after a first
  * byte that is odd, a state.  A delta is refused with a reason, and then nothing was written or

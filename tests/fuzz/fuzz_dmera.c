@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * libdmera on an image with patches, as a program would use it.  The image is a device in memory,
  * which the linker puts in the place of what blk_dev_open() opens (--wrap).  What must hold besides

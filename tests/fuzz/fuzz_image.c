@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * All that is done with metadata, on an image with patches.  An input tries one thing; trials[] are
  * what there is.  What must hold besides ending at all:

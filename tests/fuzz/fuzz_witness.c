@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A witness's file, with its size and its checksum made right: it is refused, with a reason, or it
  * is what would be written of what was read.

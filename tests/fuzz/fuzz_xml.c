@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The XML reader, as era_restore uses it: with the lines that are recognised before expat sees
  * them, and without.  However the input is cut into pieces, both must give the same events and say

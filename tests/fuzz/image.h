@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Metadata made wrong on purpose: an image that a kernel wrote, and a list of patches.
  *

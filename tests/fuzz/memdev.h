@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A metadata device in memory, without a file.  To read or write past its end is a finding.  Blocks
  * may be unreadable until they are written, as those of a disk that has spare ones. */
 #ifndef ERA_TESTS_FUZZ_MEMDEV_H

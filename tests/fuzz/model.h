@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What a dump says of each block, by no other means than its events: the highest era of all that
  * name the block.  What is read of the same metadata without a dump must say that, too.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Runs a fuzz target on files, without libFuzzer, and prints the result as TAP:
  *	fuzz_TARGET_replay FILE...

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A target on metadata of any kind: it resumes, marks, begins eras, digests, takes and drops
  * snapshots, as a seed says, and commits.  When all of that succeeds, what can be read of the

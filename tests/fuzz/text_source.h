@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Text in memory as a source that gives it out in pieces.  The linker puts it in the place of
  * source_read() (--wrap). */
 #ifndef ERA_TESTS_TEXT_SOURCE_H

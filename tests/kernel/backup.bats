@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Incremental backup end to end, on a device that is written to all the time. backup.sh is what is
 # done in the guest; here the ranges are copied from the storage snapshots into the backups, and

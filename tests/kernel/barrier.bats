@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The barrier: whatever differs between two snapshots of a device in use is listed since the era
 # that the first of them came with, and what is written in its place loses blocks.

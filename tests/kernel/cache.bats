@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # A vendor's snapshot is rolled back under dm-cache over dm-era: stale blocks are read before, none
 # after, and what was not written is still cached. cache.sh does it; here it is judged. What must be

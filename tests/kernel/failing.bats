@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Block devices that fail, in a real kernel: blocks that can't be read (dm-dust), writes that fail
 # or are lost (dm-flakey), and the order in which writes reach the disk (dm-log-writes).

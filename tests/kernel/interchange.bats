@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The kernel's target and ours take turns on the same metadata, in random histories; what each of
 # them leaves is sound and true. At the end the kernel works on what ours has left. For other seeds:

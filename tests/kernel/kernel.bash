@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=bash
 #
 # The host's side of the real-kernel tests: runs scenarios in a guest (a Linux kernel that is an

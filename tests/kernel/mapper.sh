@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=sh
 #
 # The calls of the room dm, by tests/lib/mapper. Its answers go to the console as "answer: ...".

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What era_metadata_size prints is enough for the busiest history, and not more than twice what that
 # history was seen to use; and what the kernel does when metadata run out.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era backup with the kernel's target: of a device in use, over several kinds of storage, with runs
 # that are killed. After each run that succeeds, TARGET is what the snapshot is.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Where no kernel boots, what needs one is skipped and says what is in the way. The kernels here are
 # shell scripts, started by tests of their own.

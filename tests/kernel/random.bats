@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Random histories on a real kernel: each boot's outcome is true, what we restore from the last one
 # works on, and our programs agree about all of them. The seeds here are short ones that crash while

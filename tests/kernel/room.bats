@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era_restore refuses a device on which the kernel could not work: the smallest that it accepts is
 # enough to resume, to digest all writesets and to hold a snapshot, and a much smaller one is not.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Checkpoints faster than digestion, on metadata of the size that era_metadata_size recommends.
 # However full ours leaves them, the kernel resumes them and goes on; and however full the kernel

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The userspace target and the kernel's take turns on the same metadata: each resumes what the other
 # left, after clean stops and after crashes, and the truth holds after every turn.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What is true of a device after a history: the last era in which each data block was written.
 #	awk -v out=TRUTH -f truth.awk [OLD_TRUTH] LOG

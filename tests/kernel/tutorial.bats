@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The tutorial does what it says: its own scripts and commands are carried out on a real kernel, and
 # what they print is what is on the page.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Witnesses on a real kernel: other lives are refused, whatever era they are in; and what a kernel's
 # own life leaves never is, however its boots end. For other histories:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What lets user-mode Linux run on a processor with AMX (tests/lib/xstate.c), on any processor:
 # there tests/lib/small_state.c makes the kernel's buffer too small.

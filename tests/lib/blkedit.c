@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Changes fields of metadata blocks and makes their checksums right again, for tests that need
  * damage which no checksum shows:

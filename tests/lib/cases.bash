@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=bash
 #
 # What the command line tests share: tables of cases, and the small programs of this folder.

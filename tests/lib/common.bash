@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=bash
 #
 # What all bats files share. "make check" sets abs_top_srcdir and abs_top_builddir; by hand they are

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=bash
 #
 # What our programs say of an image with consistent damage, in the words of fields.table.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Writes metadata of 64 MiB that are made to take long, or much memory, to read:
  *	hostile KIND FILE [NR_BLOCKS [held]]

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What each kind of metadata block holds, field by field, for tests that damage it. Written from
  * doc/format.md and standing on nothing of the library, so that it can't share a mistake with what

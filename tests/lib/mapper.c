@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Calls of dm/dm.h and dm/suspend.h, one a word, in the order in which they stand, until one fails:
  *

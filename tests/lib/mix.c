@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Damages an image in several places at once, each of which a check finds when it is alone, and
  * asks the library about it:

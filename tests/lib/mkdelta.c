@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Writes a delta, by our own writer, as a backup would:
  *	mkdelta FROM TO OLD NEW		what NEW has that OLD has not, by blocks of 64 KiB

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Takes the commands out of a page in Markdown, so that a test can carry them out:
 #	awk -v out=DIR -f page.awk PAGE

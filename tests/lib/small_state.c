@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Makes any processor look to a tracer, which has it in LD_PRELOAD, as one with AMX does to
  * user-mode Linux: the tracer's buffer for the extended state is too small.

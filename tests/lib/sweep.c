@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Sets every field of every used block of an image to values that it should not have, a field at a
  * time with the checksum right, and asks the library about each:

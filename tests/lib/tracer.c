@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Traces a child as user-mode Linux does, and says what comes of it, one line per request.  A test
  * runs it with tests/lib/xstate.c in LD_PRELOAD, and without.  Exit status 77: on this processor

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * An image in memory that is damaged and asked about, for programs that do it a thousand times: all
  * ways in which the library reads it, opened as programs open it, against what is true of the

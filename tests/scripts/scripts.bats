@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The checks of the source tree find what they are there for: each gets a small tree with one fault.
 
@@ -319,4 +320,37 @@ format_tree() {
 	cmp lib/base/bad.c good
 	cmp lib/base/good.c good
 	scripts/format --check
+}
+
+# copyright_tree: a file that says who has its copyright and what its licence is, one of each kind
+# that doesn't, and data for which REUSE.toml speaks.
+copyright_tree() {
+	need git
+	git init -q .
+	mkdir scripts
+	cp "$abs_top_srcdir/scripts/copyright" scripts
+	head -n 3 "$abs_top_srcdir/scripts/copyright" | sed 1d >lib/rooms
+	printf '\t"tests/data/**",\n' >REUSE.toml
+	mkdir -p tests/data/more
+	echo 1 >tests/data/more/numbers
+	echo 'int a;' >lib/base/new.c
+	printf '%s\n' '#!/bin/sh' 'true' >scripts/new
+	echo "/* ${licence:=$(sed -n 2s/..//p scripts/copyright)} */" >lib/base/half.c
+	echo 1 >tests/numbers
+}
+
+@test "copyright names what has no licence or no copyright line, and adds them" {
+	copyright_tree
+	status_is 1 scripts/copyright >../got
+	cmp ../got <(printf '%s: no copyright line or no licence\n' \
+		lib/base/half.c lib/base/new.c scripts/new tests/numbers)
+	status_is 1 scripts/copyright --add >../got
+	cmp ../got <(echo 'tests/numbers: no copyright line or no licence')
+	[ "$(head -n 3 lib/base/new.c)" = "/* $licence */
+/* $(sed -n 3s/..//p scripts/copyright) */
+int a;" ]
+	cmp <(sed 's/^. //; s/ .$//; $d' lib/base/new.c) <(sed 's/^. //; s/ .$//' lib/base/half.c)
+	cmp <(sed -n 2,3p scripts/new) <(sed -n 2,3p scripts/copyright)
+	rm tests/numbers
+	scripts/copyright
 }

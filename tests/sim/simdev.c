@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The log is gone through once.  `medium` has what is surely there; the events that may be there
  * are pending.  A state is a choice of how each pending write landed, and is put together in

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A simulated metadata device, for tests: it fails where it is told to, and after a run it shows
  * every state that a power failure could have left.

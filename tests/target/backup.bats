@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era backup of a disk that a target in userspace serves. What the storage does for "make a
 # snapshot" is a copy of the file, while nobody writes.

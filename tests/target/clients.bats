@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Real clients: what they write is tracked, and incremental backups with them are equal to the
 # device, generation after generation. Each generation has old blocks that become zero: zeroed,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What a killed target has left on its way, or in a cache that only its own connection could flush,
 # comes to the disk after an era was given out, and is listed since that era.

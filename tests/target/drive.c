@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Drives the engine by commands on stdin, a line each, for tests in shell; the first that fails
  * ends it with status 1.

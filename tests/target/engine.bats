@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The engine on files: what it refuses, what it says, and that others can read its metadata. The
 # commands are those of drive.c.

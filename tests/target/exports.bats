@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The exports: the tracked one, since=N, and those of a metadata snapshot; what is refused at the
 # start and at a connection.

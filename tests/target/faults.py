@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """A layer below that fails half of all writes, trims and zeroings: what was acknowledged is listed,
 a checkpoint still sees every request out, and era after era it goes on."""
 from target import *

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """A frozen export while writers go on:
 
     frozen.py exact SEED ROUNDS    writers are held around freeze: each read equals the disk's copy

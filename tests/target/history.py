@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Random histories: writes, zeroings and trims of any size and alignment, messages, clean stops,
 kills and resizes; after each stop the metadata are sound, and tell the era of every block exactly.
 The last witness that was asked for is never a reason to refuse them.

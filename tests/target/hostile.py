@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Requests that nobody should send: on the control socket and as names of exports.  The server
 goes on, and nothing has changed.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Writes that are in flight when an era begins.  Below the filter every write takes its time.  At
 the reply to a message the disk is copied: every write that is acknowledged in the end is in that
 copy, or is listed since the era of the reply.

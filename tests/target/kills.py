@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Kills a loaded nbdkit at random moments; after each, every write that was acknowledged is listed,
 in the era that was current when it was sent or a later one, and no block that was never sent is.
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * An nbdkit plugin that loses all that was not flushed when it is killed: the disk is in memory,
  * and a flush writes what has changed to the file `durable`.

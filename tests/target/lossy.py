@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """A layer below that loses what was not flushed when it is killed.
 
     lossy.py crash ROUNDS SEED [LAYER-PARAMETER...]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # The long forms of the engine's unit tests. More, or others:
 #	ERA_ENGINE_CALLS=10000000 ERA_ENGINE_SEED=7 tests/unit/test_engine

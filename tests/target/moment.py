@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Eras that begin on two targets at one moment, while writers write a block to A and, after its
 reply, to B.  Where A's write is listed since A's era, B's must be listed since B's.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """pause, roll and unpause on the control socket; era_ctl with several sockets, and with a time
 limit.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Takes metadata over from the kernel, works on them, and hands them back.
 
     relay.py SECTORS BLOCK stop|kill SEED

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Many that open since=N at once:
 
     since.py law SECONDS    what was written before an opening is in its list, whoever shares it

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """The figures of a target against what has been done with it, and their form for Prometheus against
 the rules of its text format, version 0.0.4.
 

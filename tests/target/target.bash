@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=bash
 #
 # A target for tests: nbdkit with our filter, from the build tree. The players beside are in Python,

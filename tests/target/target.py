@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """A target to drive: starts and stops nbdkit with our filter, talks to its control socket, and asks
 era_invalidate and era_check.  All files are in the current folder: disk, meta, nbd, ctl, log, pid.
 

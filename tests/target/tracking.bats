@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What the target tracks, against the truth: random histories from seeds. For others:
 #	ERA_TARGET_SEEDS="1 2 3" bats tests/target/tracking.bats

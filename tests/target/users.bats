@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # Who starts the server, and how: as another user, read-only, with a file that it makes, beside
 # filters that count connections, over origins of odd sizes.

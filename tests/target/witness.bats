@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era-witness: whoever asks for an era that other metadata gave out, or older ones, is refused, and
 # writes go on. That its own metadata are never refused, whatever they went through, is tested by

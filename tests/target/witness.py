@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """Witnesses that are made while writers, checkpoints and snapshots go on; the server is
 killed in between.
 

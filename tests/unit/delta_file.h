@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Deltas in memory, under a path that can be opened: for the tests of lib/copy. */
 #ifndef ERA_TESTS_DELTA_FILE_H
 #define ERA_TESTS_DELTA_FILE_H

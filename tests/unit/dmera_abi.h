@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What programs that were compiled with dmera.h rely on as long as the soname stays: sizes, places
  * and values.  A row may be added; one that has to be changed needs another soname.  Structures

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Metadata in a file, for tests of what changes them; and the check as their judge. */
 #ifndef ERA_TESTS_METADATA_FILE_H
 #define ERA_TESTS_METADATA_FILE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Repairs the metadata in a file into another one, as era_repair does it. */
 #ifndef ERA_TESTS_REPAIR_H
 #define ERA_TESTS_REPAIR_H

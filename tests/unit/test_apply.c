@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A delta is applied to a simulated device, and stopped by a power failure or an error anywhere.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The file of a backup's state: what is saved is loaded; anything else is refused. */
 #include "delta_file.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Bits, arrays that grow, decimals, checked arithmetic, the problem table and lines of text. */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Deltas: what is written is what is read; whatever is not as doc/delta.md has it is refused, by
  * the reader and by the writer.  ERA_DELTA_MUTATIONS is how many damaged ones are tried (10000).

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Random calls of the engine against a model that is one array: the last era of each block.  The
  * metadata lie on a simulated device; now and then they are checked and compared with the model,

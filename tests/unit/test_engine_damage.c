@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The engine on damaged metadata whose checksums are right: whatever it makes of them, it comes to
  * an end without a crash, and what it refuses it refuses with a reason.

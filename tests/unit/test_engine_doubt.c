@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Blocks of which an engine can't know whether the origin has what was written to them: after a
  * flush that failed, and after a stop that was not clean.  They are marked again.

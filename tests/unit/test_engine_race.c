@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The fast path against a rollover, at the one place where it matters: a request has read the era,
  * and before it is counted a checkpoint begins another one and answers.  It must be counted in the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What the engine leaves on its metadata when the power fails, at any place and with any of the
  * unflushed writes there or not, and what it does when the device fails.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Many threads on one engine, and what a backup relies on: once a checkpoint has answered era E, a
  * request that is not done yet is listed since E.

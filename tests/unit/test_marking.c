@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What is on a device when marking was stopped: the old metadata, or the new ones.  Where they have
  * too few free blocks to do it in one commit, some blocks may be marked; no era ever falls.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Random metadata in three forms: arrays in memory, built on a file, and read again.  What the era
  * map, the streams and the check say of the file must be what the arrays hold.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A new metadata file does not take the place of one that has appeared there since it was begun. */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What our own programs can ask for, and dmera.h does not have. */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The words of progress: what they are at some widths, and that they fit at all. */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Random damage to metadata that a kernel wrote, of which is known which block was written when:
  * what is repaired or salvaged passes the check, and no block has an earlier era than the true one.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Salvage of metadata whose space map has several bitmaps.  They are made here: like the kernel,
  * and unlike our own target, each commit takes the blocks behind those of the one before, so

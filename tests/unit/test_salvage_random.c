@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Salvage after random histories on small devices, where blocks are used again and again: some take
  * free blocks in turn, as the kernel does, some the first ones, as our target does.  Each is

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The simulated device: what it shows of a log is what a disk could have done, and no less. */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What a sink says of zlib's errors: of those that are not the system's, errno knows nothing. */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A space map built from random counts, read back from its blocks: every count, and every sum. */
 #include "unit.h"
 

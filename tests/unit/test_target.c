@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Tables and statuses of targets: texts as the kernel gives them, each of them cut off at every
  * byte, and with what does not belong there. */
 #include "unit.h"

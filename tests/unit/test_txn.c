@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Transactions against simple models: a btree is a table of values, an array is an array, the
  * counts of the space map are those that the test has given.  Each commit is read again from the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What is UTF-8, against a decoder that reads any number of bytes and then looks at what came out;
  * and what is made of the rest. */
 #include "unit.h"

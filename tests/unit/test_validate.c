@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Each field of each kind of block has a negative case, sealed so that only the field is wrong. */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What goes into a writer thread comes out of it, in order, until a write fails; and one that can't
  * be started leaves nothing behind. */
 #include "unit.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The quick way of reading XML against the plain one: for every input, canonical or not, both must
  * give the same events and the same message.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* What cmocka wants included before it, and what the unit tests share. */
 #ifndef ERA_TESTS_UNIT_H
 #define ERA_TESTS_UNIT_H

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """The module era_tools on metadata that a kernel wrote, of which it is known what is true."""
 
 import copy

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=sh
 #
 # The power fails between format and the first resume; what a later life leaves still tells of it in
