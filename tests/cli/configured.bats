@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# What configure is told about names: each test configures a build of its own.
+# What configure is told about names, and about what to leave out: each test configures a build of its own.
 
 load ../lib/common
 
@@ -28,9 +28,9 @@ quietly() {
 @test "a prefix, and no names of thin-provisioning-tools: all that is installed is called so, and says so" {
 	local filter
 	configured --program-prefix=x- --disable-compat-names --prefix=/usr CFLAGS=-O0 \
-		--with-nbdkit-filterdir=/usr/lib/filters
+		--with-nbdkit-filterdir=/usr/lib/filters --with-python=/usr/lib/modules
 	quietly make -j "$(nproc)" install DESTDIR="$PWD/root"
-	(cd root/usr/sbin && ls) >found
+	(cd root/usr/bin && ls) >found
 	diff -u - found <<-END
 		x-era
 		x-era_apply
@@ -42,6 +42,8 @@ quietly() {
 		x-era_setup
 		x-era_stat
 	END
+	diff -u <(cd "$abs_top_srcdir/python/era_tools" && ls *.py py.typed) \
+		<(cd root/usr/lib/modules/era_tools && ls)
 	(cd root/usr/share/man/man8 && ls) >found
 	fails grep -v '^x-era' found
 	[ "$(grep -c _ found)" = 8 ]
@@ -61,7 +63,7 @@ quietly() {
 	grep '^.It Xr x-era-check 8' root/usr/share/man/man7/era-tools.7
 	grep '^x-era: unknown command' root/usr/share/man/man8/x-era.8
 
-	PATH=$PWD/root/usr/sbin:$PATH
+	PATH=$PWD/root/usr/bin:$PATH
 	gzip -dc "$abs_top_srcdir/tests/images/002-crash/image.gz" >meta
 	x-era check meta
 	dd if=/dev/zero of=meta bs=64 count=1 conv=notrunc status=none
@@ -79,4 +81,50 @@ quietly() {
 	fails configured --program-suffix=-2
 	grep "the end of a program's name must stay" configure.log
 	[ ! -e Makefile ]
+}
+
+# modules NAME...: pkg-config finds these alone.
+modules() {
+	local name
+	mkdir -p modules
+	for name; do
+		cp "$(pkg-config --variable=pcfiledir "$name")/$name.pc" modules
+	done
+	export PKG_CONFIG_LIBDIR=$PWD/modules PKG_CONFIG_PATH=
+}
+
+@test "what is missing is left out only by order: each error names the package and the option" {
+	local option package pattern
+	local without=()
+	need pkg-config
+	modules expat zlib
+	while read -r option package; do
+		fails configured "${without[@]}"
+		pattern="is missing (Debian: $package): install it, or configure --without-$option\$"
+		grep "$pattern" configure.log
+		[ ! -e Makefile ]
+		without+=("--without-$option")
+	done <<-END
+		isal libisal-dev
+		blkid libblkid-dev
+		devmapper libdevmapper-dev
+		nbdkit nbdkit-plugin-dev
+	END
+	"$abs_top_srcdir/configure" "${without[@]}" --without-systemdsystemunitdir \
+		--without-systemdsystemgeneratordir --without-udevrulesdir \
+		--without-initramfstoolsdir --without-python --disable-compat-names >out
+	[ "$(sed -n '/^configure: era-tools/,/names of/p' out | grep -c '  no$')" = 10 ]
+	fails grep -E 'HAVE_(ISAL|BLKID) 1' config.h
+	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools|python)dir = .' Makefile
+}
+
+@test "directories are what configure is told" {
+	configured --prefix=/opt/era --with-udevrulesdir=/lib/udev/rules.d --with-compat-dir=/opt/compat
+	grep -Fx 'udevrulesdir = /lib/udev/rules.d' Makefile
+	grep -Fx 'systemdsystemunitdir = ${prefix}/lib/systemd/system' Makefile
+	grep -Fx 'compatdir = /opt/compat' Makefile
+	fails configured --with-compat-dir=compat
+	grep 'with-compat-dir takes an absolute path' configure.log
+	fails configured --with-blkid=/opt
+	grep 'with-blkid takes no directory' configure.log
 }

@@ -202,7 +202,7 @@ links_work() {
 	while IFS= read -r link; do
 		status_is 0 "$link" --version >version || return
 		grep -q "^${link##*/} " version || return
-	done < <(find root -path '*/sbin/*')
+	done < <(find root -path '*/bin/*')
 	while IFS= read -r page; do
 		find root -path "*/$(sed -n 's/^\.so //p' "$page")" | grep -q . || return
 	done < <(grep -rl '^\.so ' root)
@@ -233,6 +233,22 @@ links_work() {
 	fails grep 'x-nbdkit' found
 	grep -qx era-tools.7 found
 	make_tree uninstall program_transform_name="$transform"
+	[ -z "$(installed)" ]
+}
+
+@test "names of others' programs in a directory for PATH: no page and no completion is of theirs" {
+	local words=(installed_links='$(own_links)' apart_links='$(compat_links)')
+	words+=(compatdir=/usr/lib/era-tools/compat)
+	need_tree
+	make_tree install "${words[@]}"
+	installed >found
+	has_programs '' era $own_names
+	links_work
+	(cd root/usr/lib/era-tools/compat && ls) | cmp - <(printf '%s\n' $compat_names)
+	[ "$(find root | grep -cE "/era_(check|dump|invalidate|repair|restore)\>")" = 5 ]
+	status_is 0 root/usr/lib/era-tools/compat/era_check --version >version
+	grep -q '^era_check ' version
+	make_tree uninstall "${words[@]}"
 	[ -z "$(installed)" ]
 }
 
