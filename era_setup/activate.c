@@ -30,7 +30,7 @@ static void wait_for_udev(const struct mapper_info *info)
 }
 
 /* Before anybody hears of it. */
-static int keep_discards_off(const struct setup *s, const struct tracked *t)
+int setup_keep_discards_off(const struct setup *s, const struct tracked *t)
 {
 	struct mapper_info info;
 	int r = mapper_info(s->mapper, t->entry->name, &info);
@@ -59,7 +59,7 @@ static int create_target(const struct preparation *a)
 	r = mapper_create(a->s->mapper, name, uuid, &table, MAPPER_WITHOUT_UDEV);
 	if (r)
 		return r;
-	r = keep_discards_off(a->s, &a->t);
+	r = setup_keep_discards_off(a->s, &a->t);
 	if (r && mapper_remove(a->s->mapper, name, MAPPER_WITH_UDEV))
 		report_fail(a->s->rep, ERA_SYS, "%s: is there, with discards", name);
 	return r;
@@ -82,7 +82,7 @@ int setup_activate(struct setup *s)
 		return r;
 	if (active) {
 		tool_say(s->tool, "%s: is active already", a.t.entry->name);
-		return s->options->dry_run ? 0 : keep_discards_off(s, &a.t);
+		return s->options->dry_run ? 0 : setup_keep_discards_off(s, &a.t);
 	}
 	r = prepare(&a);
 	return r ? r : create_target(&a);
@@ -110,8 +110,12 @@ static int change(struct preparation *a)
 int setup_resize(struct setup *s)
 {
 	struct preparation a = {.s = s, .may_shrink = true};
+	bool active;
+	int r = find(s, &a.t, &active);
 
-	return change(&a);
+	if (!r)
+		r = active ? setup_grow(s, &a.t) : prepare(&a);
+	return r;
 }
 
 int setup_mark(struct setup *s)

@@ -40,7 +40,7 @@ int origin_numbers(const char *path, char numbers[MAPPER_DEVICE_MAX], const stru
 	return r;
 }
 
-static int find_out(struct origin *origin, const char *path, const struct report *rep)
+int origin_find_size(struct origin *origin, const char *path, const struct report *rep)
 {
 	struct stat st;
 	uint64_t bytes;
@@ -70,7 +70,7 @@ int origin_open(struct origin *origin, const char *path, const struct report *re
 			path);
 	if (origin->fd < 0)
 		return report_errno(rep, path, "cannot open");
-	r = find_out(origin, path, rep);
+	r = origin_find_size(origin, path, rep);
 	if (r)
 		origin_close(origin);
 	return r;

@@ -23,6 +23,9 @@ int origin_numbers(const char *path, char numbers[MAPPER_DEVICE_MAX],
 /* Opens it for reading, exclusively: one that is mounted, or used by another device, is refused. */
 int origin_open(struct origin *origin, const char *path, const struct report *rep) must_check;
 
+/* The size and numbers of one that is open. */
+int origin_find_size(struct origin *origin, const char *path, const struct report *rep) must_check;
+
 /* Of one that was opened, or of zeroes with -1. */
 void origin_close(struct origin *origin);
 

@@ -62,6 +62,12 @@ setup_request setup_create, setup_activate, setup_deactivate, setup_resize, setu
 int setup_find(struct setup *s, struct tracked *t) must_check;
 int setup_find_stopped(struct setup *s, struct tracked *t) must_check;
 
+/* After each change of the table, unless its line says otherwise. */
+int setup_keep_discards_off(const struct setup *s, const struct tracked *t) must_check;
+
+/* Lets an active target follow an origin that has grown. */
+int setup_grow(struct setup *s, const struct tracked *t) must_check;
+
 struct blk_dev;
 
 /* Is a device for new metadata large enough? */

@@ -52,12 +52,22 @@ static off_t fd_find_data(struct blk_dev *dev, off_t at)
 
 static const struct blk_dev_ops fd_ops = {fd_read, fd_write, fd_flush, fd_find_data};
 
+static bool is_shared(enum blk_access access)
+{
+	return access == BLK_READ_SHARED || access == BLK_WRITE_SHARED;
+}
+
+static bool is_write(enum blk_access access)
+{
+	return access == BLK_WRITE || access == BLK_WRITE_SHARED;
+}
+
 static int open_flags(enum blk_access access, bool is_device)
 {
-	int flags = (access == BLK_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+	int flags = (is_write(access) ? O_RDWR : O_RDONLY) | O_CLOEXEC;
 
 	if (is_device)
-		flags |= O_DIRECT | (access == BLK_READ_SHARED ? 0 : O_EXCL);
+		flags |= O_DIRECT | (is_shared(access) ? 0 : O_EXCL);
 	return flags;
 }
 
@@ -71,14 +81,14 @@ static int busy(struct blk_dev *dev, enum blk_access access)
 
 static short lock_type(enum blk_access access)
 {
-	return access == BLK_WRITE ? F_WRLCK : F_RDLCK;
+	return is_write(access) ? F_WRLCK : F_RDLCK;
 }
 
 static int lock_file(struct blk_dev *dev, enum blk_access access)
 {
 	struct flock lock = {.l_type = lock_type(access), .l_whence = SEEK_SET};
 
-	if (access == BLK_READ_SHARED || !fcntl(dev->fd, F_OFD_SETLK, &lock))
+	if (is_shared(access) || !fcntl(dev->fd, F_OFD_SETLK, &lock))
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
 		return busy(dev, access);
@@ -89,7 +99,7 @@ static int lock_file(struct blk_dev *dev, enum blk_access access)
  * since device mapper, which writes metadata, shows in sysfs. */
 static int check_loop(struct blk_dev *dev, const struct stat *st, enum blk_access access)
 {
-	enum loop_use use = access == BLK_READ_SHARED ? LOOP_UNUSED : loop_find_use(st);
+	enum loop_use use = is_shared(access) ? LOOP_UNUSED : loop_find_use(st);
 
 	if (use == LOOP_BUSY)
 		return busy(dev, access);
@@ -104,7 +114,7 @@ static int check_loop(struct blk_dev *dev, const struct stat *st, enum blk_acces
 
 static int check_file_of_loop(struct blk_dev *dev, const struct stat *st, enum blk_access access)
 {
-	if (access != BLK_READ_SHARED && loop_file_is_locked(dev->fd, st, lock_type(access)))
+	if (!is_shared(access) && loop_file_is_locked(dev->fd, st, lock_type(access)))
 		return busy(dev, access);
 	return 0;
 }

@@ -24,6 +24,7 @@ enum blk_access {
 	BLK_READ,
 	BLK_READ_SHARED, /* others may have it open for writing: an active target's metadata */
 	BLK_WRITE,
+	BLK_WRITE_SHARED, /* others hold it, who let it be for the moment */
 };
 
 struct blk_dev;

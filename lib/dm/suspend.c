@@ -190,6 +190,13 @@ static int report_outcome(const struct section *s, const struct outcome *outcome
 			   failures[outcome->stage], strerror(outcome->error));
 }
 
+int suspended_load(struct mapper *m, const char *name, const struct mapper_table *table)
+{
+	struct task task = {.kind = TASK_LOAD, .name = name, .table = table};
+
+	return task_run(m, &task) ? 0 : task.error;
+}
+
 /* Waits for the child, and kills it when it takes too long. */
 static int take_outcome(const struct section *s, struct outcome *outcome)
 {

@@ -22,6 +22,9 @@
  * calls it ends. */
 typedef int suspended_work(struct mapper *m, const char *name, void *ctx);
 
+/* For this work: loads a table that comes into use at its end.  Returns 0 or an errno. */
+int suspended_load(struct mapper *m, const char *name, const struct mapper_table *table) must_check;
+
 struct suspension {
 	const char *name;
 	bool lockfs;	      /* freeze the filesystem that is mounted from the device itself */

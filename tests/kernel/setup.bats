@@ -3,11 +3,16 @@
 # Copyright (C) 2026 The era-tools authors
 #
 # era setup on a real kernel: setup.sh is what is done, and checked, in the guest.
+#
+# ERA_GROWTH_KILLS=N kills N programs that resize, ERA_SEED draws other moments.
 
 load ../lib/common
+load ../lib/cases
 load ../lib/json
 load ../lib/truth
 load kernel
+
+kills=${ERA_GROWTH_KILLS:-6}
 
 setup_file() {
 	find_validator
@@ -62,6 +67,16 @@ boot() {
 	boot 9
 	boot 10 since="$(sed -n 's/^first: //p' console.9)"
 	boot 11
+}
+
+@test "an origin that grows while it is active" {
+	boot 12
+}
+
+@test "an origin that grows: killed at any moment" {
+	boot 13 kills="$kills" seed="${ERA_SEED:-1}"
+	read -r hit grown < <(sed -n 's/^answer: //p' console.13)
+	echo "# $kills kills, $hit of them while it was suspended; $grown times it had grown" >&3
 }
 
 @test "JSON" {

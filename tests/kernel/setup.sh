@@ -87,8 +87,8 @@ check_sizes() {
 	activated
 	has "has grown from 128 to 256 blocks; the new ones count as written"
 	has "129 of 256 blocks count as written"
-	ends 3 setup resize data
-	has "is active; deactivate it first"
+	ends 0 setup resize data
+	has "has the size of its origin"
 	direct_write /dev/mapper/data 200
 	ends 0 setup deactivate data
 	lists "$first" 200+1
@@ -121,6 +121,8 @@ check_sizes() {
 	resized data /dev/ubdb 32768
 	dmsetup load data --table "$(dmsetup table data | sed 's/^0 16400/0 32768/')"
 	dmsetup resume data
+	ends 0 setup --dry-run resize data
+	has "has grown from 129 to 256 blocks"
 	ends 0 setup deactivate data
 	has "has grown from 129 to 256 blocks while the target was active"
 	activated
@@ -563,4 +565,91 @@ boot_6() {
 	answers deactivate data
 	answers mark data
 	answers mark other
+}
+
+# check_growth SECTORS: of a target that is active, and has been since era $first.
+check_growth() {
+	resized data /dev/ubdb "$1"
+	ends 0 setup --dry-run resize data
+	has "would: /dev/mapper/vg-data: has grown from"
+	ends 0 setup resize data
+	[ "$(blockdev --getsz /dev/mapper/data)" = "$1" ] || die "another size"
+	ends 0 setup status data
+	has "discards off"
+}
+
+# Its origin grows while it is active, and written to.
+boot_12() {
+	make_volumes
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	activated
+	direct_write /dev/mapper/data 5
+	check_growth 16392
+	check_growth 32768
+	direct_write /dev/mapper/data 200
+	ends 0 setup deactivate data
+	fails has_said "has grown"
+	lists "$first" "5+1 127+129"
+	lists $((first + 1)) "127+129"
+	lists $((first + 2)) "128+128"
+	lists $((first + 4)) "200+1"
+	activated
+	fails has_said "count as written"
+	resized data /dev/ubdb 16384
+	ends 3 setup resize data
+	has "what lies behind its end fails now"
+	resized data /dev/ubdb 32768
+	ends 0 setup deactivate data
+}
+
+# random BELOW: in $number.
+random() {
+	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
+	number=$((seed / 65536 % $1))
+}
+
+is_suspended() {
+	[ "$(dmsetup info -c --noheadings -o suspended data)" = Suspended ]
+}
+
+# The program, and the process that suspends; what guards it stays.
+kill_resize() {
+	! is_suspended || hit=$((hit + 1))
+	pkill -9 -x era_setup || :
+	pkill -9 -x era-suspend || :
+	wait
+	turns=0
+	while is_suspended; do
+		turns=$((turns + 1))
+		[ $turns -lt 100 ] || die "is left suspended"
+		usleep 100000
+	done
+}
+
+# Killed at any moment: the blocks are marked by then, or when the target starts again. Metadata
+# that take long make the moments long. Words: kills, seed.
+boot_13() {
+	insmod "$modules/dm-delay.ko"
+	dmsetup remove --noudevsync origin
+	dmsetup create vg-meta --table "0 8192 delay /dev/ubda 0 0 /dev/ubda 0 10"
+	nr=64 grown=0 hit=0
+	volume data /dev/ubdb $((nr * 128))
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	for each in $(seq "$kills"); do
+		activated
+		resized data /dev/ubdb $(((nr + 4) * 128))
+		setup resize data &
+		random 600
+		usleep $((number * 1000))
+		kill_resize
+		direct_write /dev/mapper/data 3
+		[ "$(blockdev --getsz /dev/mapper/data)" = $((nr * 128)) ] || grown=$((grown + 1))
+		ends 0 setup deactivate data
+		before=$first
+		activated
+		ends 0 setup deactivate data
+		lists "$before" "3+1 $((nr - 1))+5"
+		nr=$((nr + 4))
+	done
+	echo "answer: $hit $grown"
 }
