@@ -123,14 +123,15 @@ see_also() {
 	fails see_also
 }
 
-# Each line of a crontab, and each ExecStart of a unit; what /usr/local/sbin has is of the tutorial.
+# Each line of a crontab, and each ExecStart of a unit; what /usr/local/sbin has is of the recipes by
+# hand.
 jobs_are_real() {
 	local job
 	cat man/*.[1-8] | sed -En \
 		-e 's/^([0-9*,-]+ +){5} *root +([A-Z]+=[^ ]+ )?([^ ]+).*/\3/p' \
 		-e 's|^ExecStart=/usr/local/sbin/([^ ]*).*|\1|p' >jobs
 	while read -r job; do
-		grep -qx "# /usr/local/sbin/$job" "$abs_top_srcdir/doc/tutorial.md" || return
+		grep -qx "# /usr/local/sbin/$job" "$abs_top_srcdir/doc/by-hand.md" || return
 	done <jobs
 	[ "$(wc -l <jobs)" -ge 4 ]
 }
@@ -140,7 +141,7 @@ unit_of() {
 	sed -n "\\|^# /etc/systemd/system/$1\$|,/^\\.Ed/{/^\\.Ed/d;p}" man/era-tools.7
 }
 
-@test "the examples for cron and systemd run what the tutorial has, and systemd takes them" {
+@test "the examples for cron and systemd run what the recipes by hand have, and systemd takes them" {
 	jobs_are_real
 	need systemd-analyze
 	mkdir units
@@ -205,9 +206,9 @@ links() {
 	chmod -R u+w "$BATS_TEST_TMPDIR"
 	cd "$BATS_TEST_TMPDIR"
 	links doc/*.md
-	sed -i 's/(#the-barrier)/(#the-barriers)/' doc/tutorial.md
+	sed -i 's/(#the-barrier)/(#the-barriers)/' doc/by-hand.md
 	fails links doc/*.md
-	cp "$abs_top_srcdir/doc/tutorial.md" doc
+	cp "$abs_top_srcdir/doc/by-hand.md" doc
 	rm doc/witness.md
 	fails links doc/*.md
 }

@@ -23,7 +23,7 @@ setup() {
 	need_ours era_check era_dump era_format era_invalidate era_restore
 	scratch
 	mkdir page
-	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/tutorial.md"
+	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/by-hand.md"
 	head -c $disk_bytes /dev/urandom >disk
 	truncate -s 1M metadata
 }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# The tutorial does what it says: its own scripts and commands are carried out on a real kernel, and
-# what they print is what is on the page.
+# The tutorial and the recipes by hand do what they say: their own scripts and commands are carried
+# out on a real kernel, and what they print is what is on the page.
 
 load ../lib/common
 load kernel
@@ -16,7 +16,8 @@ setup() {
 	need_ours era_check era_format era_invalidate
 	scratch
 	mkdir page
-	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/tutorial.md"
+	cat "$abs_top_srcdir/doc/tutorial.md" "$abs_top_srcdir/doc/by-hand.md" |
+		awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk"
 	truncate -s 1M metadata cache_meta
 	head -c 8M /dev/urandom >disk
 	truncate -s 8M spare
@@ -38,6 +39,10 @@ comparable() {
 		s,\(N/256 [0-9]*\) [0-9]*$,\1 SNAPSHOT,
 		s,[0-9]* archived writesets*,N archived writesets,
 		s/\(dump.s, \|sound: era \)[0-9]\{1,4\}\([:,]\)/\1SMALL\2/
+		s,\(era-[0-9]*\)-[0-9a-f]\{32\},\1-ID,
+		s,[0-9]* of \(256 metadata\),N of \1,
+		s,: [0-9.]* [KM]iB of data and [0-9a-zA-Z. ]* of zeroes,: N of data and Z of zeroes,
+		s,98:0 254:1 128,METADATA ORIGIN 128,
 		s,[0-9]*/96\( [0-9]*\)\{6\},N/96 COUNTERS,
 		s, $,,' | awk '{
 		rest = $0
@@ -61,20 +66,35 @@ first_era() {
 	sed -n 's/.*the current era is \(1[0-9]*\),.*/\1/p' "$1" | head -n 1
 }
 
+# Where the eras of a page or console begin.
+say_first_era() {
+	sed -nE 's/.*(the current era is|count as written in era) (1[0-9]{9}).*/first: \2/p' "$1" |
+		head -n 1
+}
+
 # as_on_the_page BOOT SESSION...: these were printed, in this order, as the page has them.
 as_on_the_page() {
-	local name
+	local name metadata=the-metadata.1
+	[ "$1" != programs ] || metadata=set-up-a-tracked-volume.2
 	{
-		grep -o 'the current era is [0-9]*' page/the-metadata.1
+		say_first_era "page/$metadata"
 		for name in "${@:2}"; do
 			sed "s/^# //; s/^/$name| /" "page/$name"
 		done
 	} | comparable >want
 	{
-		grep -m 1 -o 'the current era is [0-9]*' "console.$1"
+		say_first_era "console.$1"
 		grep '^[a-z0-9-]*\.[0-9]*| ' "console.$1"
 	} | comparable >got
 	diff -u want got
+}
+
+@test "the programs: set up, back up" {
+	need /sbin/mke2fs /sbin/e2fsck
+	truncate -s 2M metadata
+	boot programs
+	as_on_the_page programs set-up-a-tracked-volume.1 set-up-a-tracked-volume.2 \
+		set-up-a-tracked-volume.3 back-it-up.1 back-it-up.2
 }
 
 @test "setting up, and incremental backup" {

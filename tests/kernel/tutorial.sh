@@ -55,7 +55,7 @@ make_lvm() {
 				echo "  Logical Volume \"$name\" already exists in volume group \"vg\"" >&2
 				exit 5
 			fi
-			if [ "$(dmsetup info -c --noheadings -o suspended era)" = Suspended ]; then
+			if [ "$(dmsetup info -c --noheadings -o suspended era 2>/dev/null)" = Suspended ]; then
 				echo "lvcreate and the resume wait for each other" >&2
 				exit 5
 			fi
@@ -181,6 +181,27 @@ boot_backup() {
 	VERIFY=1 era-backup
 	is_backed_up third
 	dmsetup remove era
+}
+
+# What era setup and era backup do.
+boot_programs() {
+	make_machine
+	mount -t tmpfs none /etc
+	mount -t tmpfs none /var/lib
+	ln -s /dev/ubda /dev/vg/data_era
+	/sbin/mke2fs -q -t ext4 -J size=1 /dev/vg/data 2>/run/error || die "$(cat /run/error)"
+	session set-up-a-tracked-volume.1
+	session set-up-a-tracked-volume.2
+	shift=$(($(clock_eras /run/said | head -n 1) - $(clock_eras "$folder/page/set-up-a-tracked-volume.2" | head -n 1)))
+	session set-up-a-tracked-volume.3
+	session back-it-up.1
+	echo more >/srv/data/file
+	sync
+	session back-it-up.2
+	umount /srv/data
+	session back-it-up.2 >/dev/null
+	cmp /dev/mapper/data /srv/backup/data || die "the backup differs"
+	/sbin/e2fsck -fn /srv/backup/data >/run/said 2>&1 || die "the backup: $(cat /run/said)"
 }
 
 # make_target: with metadata, in the era that the page has behind its first chapter.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# The tutorial's chapter without the kernel: its own script and commands, with other paths.
+# The chapter without the kernel of the recipes by hand: its own script and commands, with other
+# paths.
 
 load ../lib/common
 load target
@@ -12,7 +13,7 @@ setup() {
 	need qemu-img nbdcopy flock
 	scratch
 	mkdir page bin backup
-	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/tutorial.md"
+	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/by-hand.md"
 	for name in era-backup-nbd without-the-kernel.2; do
 		here "page/$name" >"bin/$name"
 	done
