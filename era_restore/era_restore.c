@@ -265,12 +265,13 @@ static void tell(const struct input *input, struct tool *tool)
 			 ", and all blocks count as written in it",
 			 tool->path, input->header.nr_blocks, size, input->header.current_era);
 	else
-		tool_say(tool,
-			 "%s: created: %" PRIu32
-			 " blocks of %s, and the current era is the dump's, %" PRIu32
-			 ": eras after it come again; forget those that were recorded, or use "
-			 "--all-written",
-			 tool->path, input->header.nr_blocks, size, input->header.current_era);
+		tool_say(
+			tool,
+			"%s: created: %" PRIu32
+			" blocks of %s, and the current era is the dump's, %" PRIu32
+			": eras after it come again, and what was written since the dump is not in "
+			"it; forget all eras that were recorded, or use --all-written",
+			tool->path, input->header.nr_blocks, size, input->header.current_era);
 }
 
 static void print_json(struct json *json, const void *ctx)

@@ -231,11 +231,21 @@ static int era_get_ready(int thread_model)
 	return -1;
 }
 
+/* Programs that make metadata leave the first era to what is unknown, and a target begins the next
+ * one, which is the first that anybody may have recorded.  So does this one. */
+static int choose_first_era(void)
+{
+	if (first_era(&metadata.dev, "era-first", &config.first_era))
+		return -1;
+	config.first_era++;
+	return 0;
+}
+
 static int format(uint64_t origin_bytes)
 {
 	if (metadata_fit(&metadata, origin_bytes, config.block_bytes))
 		return -1;
-	if (!config.first_era && first_era(&metadata.dev, "era-first", &config.first_era))
+	if (!config.first_era && choose_first_era())
 		return -1;
 	return open_engine();
 }

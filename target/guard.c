@@ -16,6 +16,7 @@
 
 #define WHY_MAX 1024u
 #define REFUTED ".refuted" /* after the witness's name: a copy of one that was */
+#define REFUTED_PATH_MAX (PATH_MAX + 32)
 
 static struct {
 	bool is_set;
@@ -79,7 +80,7 @@ static int refuse_new(bool *is_refuted)
 			   guard.path);
 }
 
-/* The witness that was refuted last, or NULL. */
+/* NULL if there is none. */
 static int read_refuted(const char *path, struct witness **refuted)
 {
 	*refuted = NULL;
@@ -88,18 +89,39 @@ static int read_refuted(const char *path, struct witness **refuted)
 	return witness_load(refuted, path, &log_report);
 }
 
-static int check_refuted(const char *path)
+static void refuted_path(char path[REFUTED_PATH_MAX], unsigned n)
+{
+	int len = snprintf(path, REFUTED_PATH_MAX, "%s" REFUTED, guard.path);
+
+	if (n > 1)
+		snprintf(path + len, REFUTED_PATH_MAX - (size_t)len, ".%u", n);
+}
+
+static int refuse_refuted(void)
+{
+	return report_fail(&log_report, ERA_NO_ANSWER,
+			   "%s: the witness was refuted at an earlier start: the metadata "
+			   "were others then, or older ones",
+			   guard.path);
+}
+
+/* Ends at the first that isn't there, whose name `path` then is. */
+static int check_refuted(char path[REFUTED_PATH_MAX])
 {
 	struct witness *refuted;
-	int r = read_refuted(path, &refuted);
+	bool is_same = false;
+	int r;
 
-	if (!r && refuted && witness_is_same(refuted, guard.old))
-		r = report_fail(&log_report, ERA_NO_ANSWER,
-				"%s: the witness was refuted at an earlier start: the metadata "
-				"were others then, or older ones",
-				guard.path);
-	free(refuted);
-	return r;
+	for (unsigned n = 1;; n++) {
+		refuted_path(path, n);
+		r = read_refuted(path, &refuted);
+		if (r || !refuted)
+			return r;
+		is_same = witness_is_same(refuted, guard.old);
+		free(refuted);
+		if (is_same)
+			return refuse_refuted();
+	}
 }
 
 /* As the eras go on nothing may contradict it any more. */
@@ -114,7 +136,7 @@ static int keep_refuted(const char *path)
 	return -1;
 }
 
-static int judge(const char *kept, const struct target_view *view, bool *is_refuted)
+static int judge(char kept[REFUTED_PATH_MAX], const struct target_view *view, bool *is_refuted)
 {
 	int r = read_witness();
 
@@ -127,12 +149,11 @@ static int judge(const char *kept, const struct target_view *view, bool *is_refu
 
 int guard_compare(const char *path, const struct target_view *view, bool begins_eras)
 {
-	char kept[PATH_MAX + sizeof(REFUTED)];
+	char kept[REFUTED_PATH_MAX];
 	bool is_refuted = false;
 
 	guard.is_set = true;
 	guard.path = path;
-	snprintf(kept, sizeof(kept), "%s" REFUTED, path);
 	if (judge(kept, view, &is_refuted)) {
 		prove_nothing();
 		return is_refuted && begins_eras ? keep_refuted(kept) : 0;

@@ -15,7 +15,7 @@
  *
  * Metadata that are not the witness's come to its eras, too, and then there may be nothing left
  * that shows it.  So a server that begins eras keeps a copy of a witness that it has found to be
- * refuted, as FILE.refuted, and that witness proves nothing any more.
+ * refuted, as FILE.refuted, FILE.refuted.2 and so on, and that witness proves nothing any more.
  *
  * Era 0 is always allowed: its list has every block.  Nothing else depends on a witness: writes go
  * on, and are marked.

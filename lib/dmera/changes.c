@@ -215,6 +215,17 @@ static void complete(struct dmera *era, struct dmera_changes *changes)
 	};
 }
 
+/* Metadata that no target has run with have no blocks yet: nothing was written in any era, but who
+ * asks for all blocks gets none. */
+static void note_empty(const struct dmera *era, uint32_t since)
+{
+	if (!since && !era_view_sb(era->view)->nr_blocks)
+		report_note(&era->report,
+			    "%s: no target has run with these metadata, so how many blocks there "
+			    "are is not known, and none is listed: " NEXT_FULL_BACKUP,
+			    era->view_path);
+}
+
 int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_changes **changes)
 {
 	struct dmera_changes *answer;
@@ -228,6 +239,7 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 	answer = calloc(1, sizeof(*answer));
 	if (!answer)
 		return dmera_end(era, report_nomem(&era->report));
+	note_empty(era, since);
 	r = read_view(era, since, answer);
 	if (r) {
 		free(answer);

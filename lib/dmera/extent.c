@@ -67,6 +67,16 @@ static int add_witness(const struct dmera *era, struct dmera_extent *extent)
 	return 0;
 }
 
+static int refuse_empty(const struct dmera *era, const struct dmera_extent *extent)
+{
+	if (extent->nr_blocks)
+		return 0;
+	return report_fail(&era->report, ERA_NO_ANSWER,
+			   "%s: how many blocks there are is not known, since no target has run "
+			   "with these metadata: " NEXT_FULL_BACKUP,
+			   era->path);
+}
+
 int dmera_get_extent(struct dmera *era, const char *path, unsigned flags,
 		     struct dmera_extent *extent)
 {
@@ -83,6 +93,8 @@ int dmera_get_extent(struct dmera *era, const char *path, unsigned flags,
 	blk_dev_close(&dev);
 	if (!r)
 		r = add_witness(era, &found);
+	if (!r)
+		r = refuse_empty(era, &found);
 	if (!r)
 		*extent = found;
 	return dmera_end(era, r);

@@ -122,7 +122,7 @@ is_now() {
 	dump 7 >xml
 	status_is 0 era_restore -i xml -o meta
 	diff -u - "$stderr" <<-'EOF'
-		era_restore: meta: created: 3 blocks of 4 KiB (4096 bytes), and the current era is the dump's, 7: eras after it come again; forget those that were recorded, or use --all-written
+		era_restore: meta: created: 3 blocks of 4 KiB (4096 bytes), and the current era is the dump's, 7: eras after it come again, and what was written since the dump is not in it; forget all eras that were recorded, or use --all-written
 	EOF
 	status_is 0 era_restore -q -i xml -o meta
 	silent

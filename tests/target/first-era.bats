@@ -57,9 +57,31 @@ begins() {
 	[ "$(begins era-format=yes era-first=3000000000)" = 3000000000 ]
 	# All else tells of it still.
 	dd if=/dev/zero of=meta bs=4k count=1 conv=notrunc status=none
-	[ "$(begins era-format=yes)" = 3001000000 ]
+	[ "$(begins era-format=yes)" = 3001000001 ]
 	rm meta
 	[ "$(begins era-format=yes)" -lt 3000000000 ]
+}
+
+# What other programs make is recorded with the era after its own, before any target has begun it.
+@test "what is written at once is listed since the era that other new metadata were recorded with" {
+	local era
+	while [ "$(date +%N)" -gt 100000000 ]; do
+		sleep 0.05
+	done
+	status_is 0 era_format -q --block-size 64k --device-size 1M meta
+	era=$(era_check --json meta | jq .live.current_era)
+	rm meta
+	[ "$(begins era-format=yes)" -gt "$era" ]
+	[ "$(era_invalidate --written-since $((era + 1)) --format ranges meta)" = "0 1048576" ]
+	# Both are a million above what is found.
+	cp meta found
+	era=$(era_check --json meta | jq .live.current_era)
+	dd if=/dev/urandom of=found bs=1 seek=50 count=2 conv=notrunc status=none
+	status_is 5 era_repair -q -i found -o repaired --block-size 64k
+	era=$(era_check --json repaired | jq .live.current_era)
+	dd if=/dev/zero of=meta bs=4k count=1 conv=notrunc status=none
+	[ "$(begins era-format=yes)" -gt "$era" ]
+	[ "$(era_invalidate --written-since $((era + 1)) --format ranges meta)" = "0 1048576" ]
 }
 
 @test "eras that leave too few are refused" {

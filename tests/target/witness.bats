@@ -299,6 +299,32 @@ passively() {
 	refused 5 "w.refuted: witness: bytes: found 100"
 }
 
+@test "each witness that was refuted is remembered" {
+	life
+	cp w first
+	cp older meta
+	start
+	refused 4 "w"
+	remember
+	cp w second
+	target_stop
+	cp older meta
+	start
+	cmp second w.refuted.2
+	target_stop
+	for n in 1 2 3; do
+		start
+		target_stop
+	done
+	for old in first second; do
+		cp "$old" w
+		start
+		refused 4 "the witness was refuted at an earlier start"
+		target_stop
+	done
+	[ ! -e w.refuted.3 ]
+}
+
 @test "a server that cannot keep a refuted witness does not start" {
 	life
 	rm meta
