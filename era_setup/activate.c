@@ -72,11 +72,30 @@ static int find(struct setup *s, struct tracked *t, bool *active)
 	return r ? r : tracked_is_active(s, t, active);
 }
 
-int setup_activate(struct setup *s)
+/* For the device on the command line, or each of the table: one that fails leaves the others, and a
+ * line that is wrong has failed. */
+static int for_each(struct setup *s, int (*request)(struct setup *s, const struct tracked *t))
 {
-	struct preparation a = {.s = s};
+	struct tracked t;
+	int r = 0, failed;
+
+	if (!s->options->all) {
+		r = setup_find(s, &t);
+		return r ? r : request(s, &t);
+	}
+	for (unsigned i = 0; i < s->tab.nr; i++) {
+		t = tracked_of(&s->tab.entries[i]);
+		failed = request(s, &t);
+		r = r ? r : failed;
+	}
+	return r ? r : s->tab.has_wrong ? ERA_DAMAGED : 0;
+}
+
+static int activate(struct setup *s, const struct tracked *t)
+{
+	struct preparation a = {.s = s, .t = *t};
 	bool active;
-	int r = find(s, &a.t, &active);
+	int r = tracked_is_active(s, t, &active);
 
 	if (r)
 		return r;
@@ -86,6 +105,11 @@ int setup_activate(struct setup *s)
 	}
 	r = prepare(&a);
 	return r ? r : create_target(&a);
+}
+
+int setup_activate(struct setup *s)
+{
+	return for_each(s, activate);
 }
 
 int setup_find_stopped(struct setup *s, struct tracked *t)
@@ -145,19 +169,31 @@ static int stop(struct preparation *p)
 	if (r || p->s->options->dry_run)
 		return r;
 	r = mapper_remove(p->s->mapper, name, MAPPER_WITH_UDEV);
-	return r ? r : prepare_remember(p);
+	if (!r)
+		r = prepare_remember(p);
+	if (!r && !p->t.entry->noauto)
+		tool_say(p->s->tool,
+			 "%s: starts again at the next boot, unless " ERA_PROGRAM
+			 " setup disable %s takes it from %s",
+			 name, name, p->s->options->eratab);
+	return r;
 }
 
-int setup_deactivate(struct setup *s)
+static int deactivate(struct setup *s, const struct tracked *t)
 {
-	struct preparation p = {.s = s};
+	struct preparation p = {.s = s, .t = *t};
 	bool active;
-	int r = find(s, &p.t, &active);
+	int r = tracked_is_active(s, t, &active);
 
 	if (r)
 		return r;
 	if (active)
 		return stop(&p);
-	tool_say(s->tool, "%s: is not active", p.t.entry->name);
+	tool_say(s->tool, "%s: is not active", t->entry->name);
 	return 0;
+}
+
+int setup_deactivate(struct setup *s)
+{
+	return for_each(s, deactivate);
 }

@@ -78,9 +78,10 @@ static int make_metadata(struct setup *s, const struct tracked *t, const struct 
 
 static int add_line(const struct setup *s, const struct eratab_entry *entry)
 {
+	char text[ERATAB_OPTIONS_BYTES];
+
 	setup_say(s, "%s: %s %s %s %" PRIu32 "k %s", s->options->eratab, entry->name, entry->origin,
-		  entry->metadata, entry->block_sectors / 2,
-		  entry->pass_discards ? "discards=pass" : "-");
+		  entry->metadata, entry->block_sectors / 2, eratab_options(entry, text));
 	return s->options->dry_run ? 0 : eratab_put(s->options->eratab, entry, s->rep);
 }
 
@@ -102,7 +103,11 @@ static int create(struct setup *s, const struct tracked *t)
 	origin_close(&origin);
 	if (!r)
 		r = remember(s, t, origin.sectors);
-	return r ? r : add_line(s, t->entry);
+	if (!r)
+		r = add_line(s, t->entry);
+	if (!r && s->options->enable)
+		setup_tell_system(s, t->origin);
+	return r;
 }
 
 /* With the table locked from the look at it until the line is there. */

@@ -19,19 +19,22 @@ static const struct {
 	const char *name;
 	setup_request *request;
 	bool takes_name, wants_name, creates, is_brief;
+	bool takes_all; /* --all; and one wrong line of the table leaves the others */
 } requests[] = {
-	{"create", setup_create, true, true, true, true},
-	{"activate", setup_activate, true, true, false, false},
-	{"deactivate", setup_deactivate, true, true, false, false},
-	{"resize", setup_resize, true, true, false, true},
-	{"mark", setup_mark, true, true, false, true},
-	{"move", setup_move, true, true, false, true},
-	{"list", setup_list, false, false, false, true},
-	{"status", setup_status, true, false, false, false},
+	{"create", setup_create, true, true, true, true, false},
+	{"activate", setup_activate, true, true, false, false, true},
+	{"deactivate", setup_deactivate, true, true, false, false, true},
+	{"disable", setup_disable, true, true, false, true, false},
+	{"resize", setup_resize, true, true, false, true, false},
+	{"mark", setup_mark, true, true, false, true, false},
+	{"move", setup_move, true, true, false, true, false},
+	{"list", setup_list, false, false, false, true, false},
+	{"status", setup_status, true, false, false, false, false},
 };
 
 static const char *const request_names[] = {
-	"create", "activate", "deactivate", "resize", "mark", "move", "list", "status", NULL,
+	"create", "activate", "deactivate", "disable", "resize",
+	"mark",	  "move",     "list",	    "status",  NULL,
 };
 _Static_assert(ARRAY_SIZE(request_names) == ARRAY_SIZE(requests) + 1, "a name each");
 
@@ -55,6 +58,12 @@ static const struct option_row rows[] = {
 	{.name = "pass-discards",
 	 .help = "With create: let discards pass, which are not tracked",
 	 .value = offsetof(struct setup_options, pass_discards)},
+	{.name = "enable",
+	 .help = "With create: let systemd know of it at once",
+	 .value = offsetof(struct setup_options, enable)},
+	{.name = "all",
+	 .help = "With activate and deactivate: each device of the table",
+	 .value = offsetof(struct setup_options, all)},
 	{.name = "force",
 	 .help = "With create and move: overwrite the device for the metadata, whatever it holds",
 	 .value = offsetof(struct setup_options, force)},
@@ -89,6 +98,7 @@ static void check_partners(const struct setup_options *options)
 {
 	const char *request = requests[options->request].name;
 	bool creates = requests[options->request].creates, moves = !strcmp(request, "move");
+	bool takes_all = requests[options->request].takes_all;
 	const struct {
 		const char *option;
 		bool given, allowed, required;
@@ -97,6 +107,8 @@ static void check_partners(const struct setup_options *options)
 		{"metadata", options->metadata, creates || moves, creates || moves},
 		{"block-size", options->has_block_size, creates, false},
 		{"pass-discards", options->pass_discards, creates, false},
+		{"enable", options->enable, creates, false},
+		{"all", options->all, takes_all, false},
 		{"force", options->force, creates || moves, false},
 	};
 
@@ -113,7 +125,9 @@ static void check_options(void *arg)
 	struct setup_options *options = arg;
 	const char *request = requests[options->request].name;
 
-	if (!options->path && requests[options->request].wants_name)
+	if (options->path && options->all)
+		options_error("%s: --all and a name exclude each other", request);
+	if (!options->path && !options->all && requests[options->request].wants_name)
 		options_error("%s: the name of the device is missing", request);
 	if (options->path && !requests[options->request].takes_name)
 		options_error("%s: takes no name, found '%s'", request, options->path);
@@ -135,17 +149,17 @@ static const struct option_table table = {
 	.word_is_first = true,
 	.check = check_options,
 	.args_doc = "create --origin=DEV --metadata=DEV NAME\n"
-		    "activate|deactivate|resize|mark NAME\nmove --metadata=DEV NAME\nlist\n"
-		    "status [NAME]",
+		    "activate|deactivate NAME|--all\ndisable|resize|mark NAME\n"
+		    "move --metadata=DEV NAME\nlist\nstatus [NAME]",
 	.example = "activate data",
 	.doc = "Creates, starts and stops the kernel's era target NAME, as " ERATAB_PATH
 	       " has it.\v"
 	       "create makes the metadata and adds a line to the table. activate checks the "
 	       "metadata and starts the target, whose device is /dev/mapper/NAME; deactivate "
-	       "stops it. resize follows an origin that has grown, or one that has become "
-	       "smaller while the target was stopped. mark lets all blocks count as written, and "
-	       "move copies the metadata to another device; these want a target that is stopped. "
-	       "list and status print what there is.\n\n"
+	       "stops it; disable takes the line away. resize follows an origin that has grown, "
+	       "or one that has become smaller while the target was stopped. mark lets all "
+	       "blocks count as written, and move copies the metadata to another device; these "
+	       "want a target that is stopped. list and status print what there is.\n\n"
 	       "An origin that is mounted or used by another device is refused. Blocks by which "
 	       "it has grown count as written. Discards, which the kernel does not track, are "
 	       "switched off.",
@@ -192,6 +206,9 @@ int setup_find(struct setup *s, struct tracked *t)
 {
 	const struct eratab_entry *entry = eratab_find(&s->tab, s->options->path);
 
+	if (!entry && eratab_is_wrong(&s->tab, s->options->path))
+		return report_fail(s->rep, ERA_DAMAGED, "%s: its line in %s is wrong",
+				   s->options->path, s->options->eratab);
 	if (!entry)
 		return report_fail(s->rep, ERA_SYS,
 				   "%s: is not in %s; " ERA_PROGRAM " setup list prints what is",
@@ -254,6 +271,19 @@ static int create(struct setup *s)
 	return r ? r : setup_print_json(s);
 }
 
+/* The line of the name is looked for before device mapper is. */
+static int read_table(struct setup *s)
+{
+	const struct setup_options *options = s->options;
+	struct tracked t;
+	int r;
+
+	if (!requests[options->request].takes_all)
+		return eratab_read(&s->tab, options->eratab, s->rep);
+	r = eratab_read_good(&s->tab, options->eratab, s->rep);
+	return r || options->all ? r : setup_find(s, &t);
+}
+
 static int make(struct setup *s)
 {
 	const struct setup_options *options = s->options;
@@ -261,7 +291,7 @@ static int make(struct setup *s)
 
 	if (requests[options->request].creates)
 		return create(s);
-	r = eratab_read(&s->tab, options->eratab, s->rep);
+	r = read_table(s);
 	if (!r && s->tab.nr)
 		r = mapper_open(&s->mapper, 0, s->rep);
 	if (!r)

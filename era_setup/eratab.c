@@ -27,12 +27,14 @@ struct reader {
 	const char *path;
 	const struct report *rep;
 	uint64_t line;
+	bool is_wrong; /* the line */
 	int r;
 };
 
 void eratab_free(struct eratab *tab)
 {
 	free(tab->entries);
+	free(tab->wrong);
 	free(tab->text);
 	*tab = (struct eratab){0};
 }
@@ -43,6 +45,14 @@ const struct eratab_entry *eratab_find(const struct eratab *tab, const char *nam
 		if (!strcmp(tab->entries[i].name, name))
 			return &tab->entries[i];
 	return NULL;
+}
+
+bool eratab_is_wrong(const struct eratab *tab, const char *name)
+{
+	for (unsigned i = 0; i < tab->nr_wrong; i++)
+		if (!strcmp(tab->wrong[i], name))
+			return true;
+	return false;
 }
 
 const char *eratab_refuse(const struct eratab_entry *entry, const char **what)
@@ -67,6 +77,7 @@ const char *eratab_refuse(const struct eratab_entry *entry, const char **what)
 
 static void refuse(struct reader *reader, const char *what, const char *why)
 {
+	reader->is_wrong = true;
 	reader->r = report_fail(reader->rep, ERA_DAMAGED, "%s: line %" PRIu64 ": '%s' %s",
 				reader->path, reader->line, what, why);
 }
@@ -83,6 +94,26 @@ static bool take_block_size(const char *word, uint32_t *sectors)
 	return true;
 }
 
+static const struct {
+	const char *word;
+	size_t member;
+} options[] = {
+	{"discards=pass", offsetof(struct eratab_entry, pass_discards)},
+	{"degraded", offsetof(struct eratab_entry, degraded)},
+	{"noauto", offsetof(struct eratab_entry, noauto)},
+	{"_netdev", offsetof(struct eratab_entry, netdev)},
+};
+
+static bool take_option(const char *word, struct eratab_entry *entry)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
+		if (!strcmp(word, options[i].word)) {
+			*(bool *)((char *)entry + options[i].member) = true;
+			return true;
+		}
+	return false;
+}
+
 static void take_options(struct reader *reader, char *words, struct eratab_entry *entry)
 {
 	char *word;
@@ -90,10 +121,22 @@ static void take_options(struct reader *reader, char *words, struct eratab_entry
 	if (!strcmp(words, "-"))
 		return;
 	while ((word = strsep(&words, ",")))
-		if (!strcmp(word, "discards=pass"))
-			entry->pass_discards = true;
-		else
-			refuse(reader, word, "is no option; there is discards=pass");
+		if (!take_option(word, entry))
+			refuse(reader, word,
+			       "is no option; there are discards=pass, degraded, noauto and "
+			       "_netdev");
+}
+
+const char *eratab_options(const struct eratab_entry *entry, char text[ERATAB_OPTIONS_BYTES])
+{
+	size_t len = 0;
+
+	snprintf(text, ERATAB_OPTIONS_BYTES, "-");
+	for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
+		if (*(const bool *)((const char *)entry + options[i].member))
+			len += (size_t)snprintf(text + len, ERATAB_OPTIONS_BYTES - len, "%s%s",
+						len ? "," : "", options[i].word);
+	return text;
 }
 
 static void take_fields(struct reader *reader, char *fields[5], struct eratab_entry *entry)
@@ -141,7 +184,8 @@ static void take_entry(struct reader *reader, char *fields[5])
 		refuse(reader, entry.name, "is the name of an earlier line, too");
 	else if (device)
 		refuse(reader, device, "belongs to an earlier line, too");
-	tab->entries[tab->nr++] = entry;
+	if (!reader->is_wrong)
+		tab->entries[tab->nr++] = entry;
 }
 
 static void take_line(struct reader *reader, char *line)
@@ -168,19 +212,34 @@ static void take_line(struct reader *reader, char *line)
 		take_entry(reader, fields);
 }
 
+/* The name of a wrong line is known, so that nobody takes it for a line that isn't there. */
+static void take_wrong_name(struct eratab *tab, char *line)
+{
+	const char *name = strsep(&line, BLANKS);
+
+	if (!device_refuse_name(name) && !eratab_find(tab, name) && !eratab_is_wrong(tab, name))
+		tab->wrong[tab->nr_wrong++] = name;
+}
+
 static int take_lines(struct reader *reader, char *text, size_t size)
 {
-	char *line;
+	struct eratab *tab = reader->tab;
+	char *line, *words;
 	unsigned nr = 1;
 
 	for (size_t i = 0; i < size; i++)
 		nr += text[i] == '\n';
-	reader->tab->entries = calloc(nr, sizeof(*reader->tab->entries));
-	if (!reader->tab->entries)
+	tab->entries = calloc(nr, sizeof(*tab->entries));
+	tab->wrong = calloc(nr, sizeof(*tab->wrong));
+	if (!tab->entries || !tab->wrong)
 		return report_nomem(reader->rep);
 	while ((line = strsep(&text, "\n"))) {
 		reader->line++;
+		reader->is_wrong = false;
+		words = line + strspn(line, BLANKS);
 		take_line(reader, line);
+		if (reader->is_wrong)
+			take_wrong_name(tab, words);
 	}
 	return reader->r;
 }
@@ -204,7 +263,8 @@ static int read_text(int fd, const struct stat *st, const char *path, char **tex
 	return 0;
 }
 
-int eratab_read(struct eratab *tab, const char *path, const struct report *rep)
+static int read_lines(struct eratab *tab, const char *path, const struct report *rep,
+		      bool only_good)
 {
 	struct reader reader = {.tab = tab, .path = path, .rep = rep};
 	struct stat st;
@@ -220,9 +280,23 @@ int eratab_read(struct eratab *tab, const char *path, const struct report *rep)
 	close(fd);
 	if (!r)
 		r = take_lines(&reader, tab->text, (size_t)st.st_size);
+	if (r == ERA_DAMAGED && only_good && tab->wrong) {
+		tab->has_wrong = true;
+		r = 0;
+	}
 	if (r)
 		eratab_free(tab);
 	return r;
+}
+
+int eratab_read(struct eratab *tab, const char *path, const struct report *rep)
+{
+	return read_lines(tab, path, rep, false);
+}
+
+int eratab_read_good(struct eratab *tab, const char *path, const struct report *rep)
+{
+	return read_lines(tab, path, rep, true);
 }
 
 int eratab_lock(const char *path, const struct report *rep)
@@ -259,26 +333,30 @@ static int read_old(const char *path, char **text, const struct report *rep)
 
 static void print_entry(FILE *to, const struct eratab_entry *entry)
 {
+	char text[ERATAB_OPTIONS_BYTES];
+
 	fprintf(to, "%s %s %s %" PRIu32 "k %s\n", entry->name, entry->origin, entry->metadata,
-		entry->block_sectors / 2, entry->pass_discards ? "discards=pass" : "-");
+		entry->block_sectors / 2, eratab_options(entry, text));
 }
 
+enum change { CHANGE_PUT, CHANGE_REMOVE };
+
 /* All lines as they were, but for the one of the entry; line 0 is a new one at the end. */
-static void print_lines(FILE *to, char *text, const struct eratab_entry *entry)
+static void print_lines(FILE *to, char *text, const struct eratab_entry *entry, enum change change)
 {
 	uint64_t nr = 0;
 	char *line;
 
 	while ((line = strsep(&text, "\n")) && (text || *line))
-		if (++nr == entry->line)
-			print_entry(to, entry);
-		else
+		if (++nr != entry->line)
 			fprintf(to, "%s\n", line);
+		else if (change == CHANGE_PUT)
+			print_entry(to, entry);
 	if (!entry->line)
 		print_entry(to, entry);
 }
 
-static int write_all(int fd, const char *path, const struct eratab_entry *entry,
+static int write_all(int fd, const char *path, const struct eratab_entry *entry, enum change change,
 		     const struct report *rep)
 {
 	char *old, *made = NULL;
@@ -290,7 +368,7 @@ static int write_all(int fd, const char *path, const struct eratab_entry *entry,
 		return r;
 	to = open_memstream(&made, &size);
 	if (to)
-		print_lines(to, old, entry);
+		print_lines(to, old, entry, change);
 	free(old);
 	if (!to || fclose(to)) {
 		free(made);
@@ -301,17 +379,28 @@ static int write_all(int fd, const char *path, const struct eratab_entry *entry,
 	return errno ? report_errno(rep, path, "cannot write") : 0;
 }
 
-int eratab_put(const char *path, const struct eratab_entry *entry, const struct report *rep)
+static int put(const char *path, const struct eratab_entry *entry, enum change change,
+	       const struct report *rep)
 {
 	struct replacement file;
 	int r = replacement_open(&file, path, path, rep);
 
 	if (!r)
-		r = write_all(file.file.fd, path, entry, rep);
+		r = write_all(file.file.fd, path, entry, change, rep);
 	if (!r)
 		r = replacement_commit(&file, path, rep);
 	if (file.file.fd >= 0)
 		close(file.file.fd);
 	replacement_close(&file);
 	return r;
+}
+
+int eratab_put(const char *path, const struct eratab_entry *entry, const struct report *rep)
+{
+	return put(path, entry, CHANGE_PUT, rep);
+}
+
+int eratab_remove(const char *path, const struct eratab_entry *entry, const struct report *rep)
+{
+	return put(path, entry, CHANGE_REMOVE, rep);
 }

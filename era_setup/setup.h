@@ -21,7 +21,7 @@ struct setup_options {
 	unsigned request;
 	const char *eratab, *origin, *metadata;
 	uint32_t block_sectors;
-	bool has_block_size, pass_discards, force, dry_run, quiet, json;
+	bool has_block_size, pass_discards, force, dry_run, quiet, json, enable, all;
 };
 
 struct setup {
@@ -55,8 +55,12 @@ int tracked_is_active(const struct setup *s, const struct tracked *t, bool *acti
 /* All return 0 or an error, reported. */
 typedef int setup_request(struct setup *s);
 
-setup_request setup_create, setup_activate, setup_deactivate, setup_resize, setup_mark, setup_move,
-	setup_list, setup_status;
+setup_request setup_create, setup_activate, setup_deactivate, setup_disable, setup_resize,
+	setup_mark, setup_move, setup_list, setup_status;
+
+/* A line has come or gone: where systemd and udev run, they are told, and it is said what was done.
+ * Nothing fails of it but what would come at the next boot anyway. */
+void setup_tell_system(const struct setup *s, const char *origin);
 
 /* The entry of the name on the command line, and one whose target must be stopped. */
 int setup_find(struct setup *s, struct tracked *t) must_check;

@@ -47,6 +47,8 @@ good='data /dev/vg/data /dev/vg/data_era 64k'
 	refused "'1k' is no block size" 'data /dev/vg/data /dev/vg/data_era 1k'
 	refused "'discard=pass' is no option" "$good discards=pass,discard=pass"
 	refused "'' is no option" "$good discards=pass,"
+	refused "'auto' is no option; there are discards=pass, degraded, noauto and _netdev" \
+		"$good discards=pass,degraded,noauto,_netdev,auto"
 	refused "'control' is no name" 'control /dev/vg/data /dev/vg/data_era 64k'
 	refused "'-data' is no name" '-data /dev/vg/data /dev/vg/data_era 64k'
 	refused "'a/b' is no name" 'a/b /dev/vg/data /dev/vg/data_era 64k'
@@ -85,11 +87,25 @@ good='data /dev/vg/data /dev/vg/data_era 64k'
 }
 
 @test "each wrong line is told, and none of them is used" {
+	local request
 	printf '%s\n' "$good" 'a b' 'c d' >tab
-	status_is 1 era setup --eratab tab activate data
-	[ "$(grep -c 'has too few fields behind it' "$stderr")" = 2 ]
-	grep -q 'tab: line 2: ' "$stderr"
-	grep -q 'tab: line 3: ' "$stderr"
+	for request in 'activate a' 'deactivate c' 'resize data' 'mark data' list; do
+		# shellcheck disable=SC2086
+		status_is 1 era setup --eratab tab $request
+		[ "$(grep -c 'has too few fields behind it' "$stderr")" = 2 ]
+		grep -q 'tab: line 2: ' "$stderr"
+		grep -q 'tab: line 3: ' "$stderr"
+	done
+}
+
+@test "a wrong line keeps no other from being started and stopped" {
+	local request
+	sed '1s/^/a b\n/' <<<"$good" >tab
+	for request in 'activate data' 'activate --all' 'deactivate data' 'deactivate --all'; do
+		# shellcheck disable=SC2086
+		status_is 3 era setup --eratab tab $request
+		grep -q 'tab: line 1: ' "$stderr"
+	done
 }
 
 @test "what is no file of text" {
@@ -118,6 +134,12 @@ good='data /dev/vg/data /dev/vg/data_era 64k'
 	grep -q "create: --metadata is missing" "$stderr"
 	status_is 2 era setup move data
 	grep -q "move: --metadata is missing" "$stderr"
+	status_is 2 era setup activate --all data
+	grep -q "activate: --all and a name exclude each other" "$stderr"
+	status_is 2 era setup mark --all
+	grep -q -e "--all: does not go with mark" "$stderr"
+	status_is 2 era setup activate data --enable
+	grep -q -e "--enable: does not go with activate" "$stderr"
 	status_is 2 era setup mark data --force
 	grep -q -e "--force: does not go with mark" "$stderr"
 }

@@ -21,7 +21,7 @@ page() {
 }
 
 # Of other projects, all of which are in Debian.
-foreign="blkid 8|cache_dump 8|cache_restore 8|dmsetup 8|fsfreeze 8|gzip 1|lvcreate 8|lvm.conf 5|nbdkit 1|nbdkit-filter 3|rbd 8"
+foreign="blkid 8|cache_dump 8|cache_restore 8|dmsetup 8|fsfreeze 8|fstab 5|gzip 1|lvcreate 8|lvm.conf 5|mount 8|nbdkit 1|nbdkit-filter 3|rbd 8|systemd.generator 7"
 
 # What mandoc says but for matters of taste: that the system has a name, how long a line of the
 # source is, and whether the pages that are named are installed here.
