@@ -4,6 +4,7 @@
  * links as far as they are known; prints what the table has to say of it, as variables:
  *
  *	ERA_TRACKED=NAME	it is the origin of NAME
+ *	.ERA_LINKS=LINK...	its links, but those by UUID and label
  *	ERA_DISCARDS=pass	it is a tracked device to which discards pass
  *
  * Lines of the table that are wrong are left to others to tell of.
@@ -46,6 +47,25 @@ static bool is_origin(const struct eratab_entry *entry, int argc, char **argv)
 	       (argc > 4 && has_link(origin, argv + 4, argc - 4));
 }
 
+static bool is_shared(const char *link)
+{
+	static const char *const dirs[] = {"disk/by-uuid/", "disk/by-label/"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (!strncmp(link, dirs[i], strlen(dirs[i])))
+			return true;
+	return false;
+}
+
+static void print_origin(const struct eratab_entry *entry, int argc, char **argv)
+{
+	printf("ERA_TRACKED=%s\n.ERA_LINKS=", entry->name);
+	for (int i = 4, nr = 0; i < argc; i++)
+		if (!is_shared(argv[i]))
+			printf("%s%s", nr++ ? " " : "", argv[i]);
+	printf("\n");
+}
+
 static bool passes_discards(const struct eratab_entry *entry, int argc, char **argv)
 {
 	return entry->pass_discards && argc > 3 && !strcmp(argv[2], entry->name) &&
@@ -61,7 +81,7 @@ int main(int argc, char **argv)
 		return 1;
 	for (unsigned i = 0; i < tab.nr; i++) {
 		if (is_origin(&tab.entries[i], argc, argv))
-			printf("ERA_TRACKED=%s\n", tab.entries[i].name);
+			print_origin(&tab.entries[i], argc, argv);
 		if (passes_discards(&tab.entries[i], argc, argv))
 			printf("ERA_DISCARDS=pass\n");
 	}

@@ -2,34 +2,17 @@
 /* Copyright (C) 2026 The era-tools authors */
 /* The target comes and goes. */
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
+#include "era_setup/untracked.h"
 
 #define UUID_PREFIX "ERA-"
-#define UDEV_LIMIT_MS 10000
-#define UDEV_TURN_MS 10
+#define UNTRACKED_PREFIX "UNTRACKED-"
 
-/* udev, if there is one, has a file for each device that it has processed. */
-static void wait_for_udev(const struct mapper_info *info)
-{
-	int64_t until = clock_ms() + UDEV_LIMIT_MS;
-	char path[64];
-
-	if (access("/run/udev/control", F_OK))
-		return;
-	snprintf(path, sizeof(path), "/run/udev/data/b%" PRIu32 ":%" PRIu32, info->major,
-		 info->minor);
-	while (access(path, F_OK) && clock_ms() < until)
-		poll(NULL, 0, UDEV_TURN_MS);
-}
-
-/* Before anybody hears of it. */
+/* Where udev runs its rules have done so already, before anybody has heard of the device. */
 int setup_keep_discards_off(const struct setup *s, const struct tracked *t)
 {
 	struct mapper_info info;
@@ -37,8 +20,6 @@ int setup_keep_discards_off(const struct setup *s, const struct tracked *t)
 
 	if (!r && !t->entry->pass_discards)
 		r = discards_switch_off(t->entry->name, &info, s->rep);
-	if (!r)
-		wait_for_udev(&info);
 	return r;
 }
 
@@ -56,7 +37,7 @@ static int create_target(const struct preparation *a)
 	setup_say(a->s, "%s: 0 %" PRIu64 " era %s", name, target.sectors, params);
 	if (a->s->options->dry_run)
 		return 0;
-	r = mapper_create(a->s->mapper, name, uuid, &table, MAPPER_WITHOUT_UDEV);
+	r = mapper_create(a->s->mapper, name, uuid, &table, MAPPER_WITH_UDEV);
 	if (r)
 		return r;
 	r = setup_keep_discards_off(a->s, &a->t);
@@ -74,7 +55,7 @@ static int find(struct setup *s, struct tracked *t, bool *active)
 
 /* For the device on the command line, or each of the table: one that fails leaves the others, and a
  * line that is wrong has failed. */
-static int for_each(struct setup *s, int (*request)(struct setup *s, const struct tracked *t))
+static int for_each(struct setup *s, int (*request)(struct setup *s, struct tracked *t))
 {
 	struct tracked t;
 	int r = 0, failed;
@@ -91,7 +72,62 @@ static int for_each(struct setup *s, int (*request)(struct setup *s, const struc
 	return r ? r : s->tab.has_wrong ? ERA_DAMAGED : 0;
 }
 
-static int activate(struct setup *s, const struct tracked *t)
+static int create_linear(struct setup *s, const struct tracked *t, const struct origin *origin)
+{
+	const char *name = t->entry->name;
+	char params[MAPPER_DEVICE_MAX + 2], uuid[MAPPER_NAME_MAX];
+	struct mapper_target target = {0, origin->sectors, "linear", params};
+	const struct mapper_table table = {.nr = 1, .targets = &target};
+
+	snprintf(uuid, sizeof(uuid), UNTRACKED_PREFIX "%s", name);
+	snprintf(params, sizeof(params), "%s 0", origin->numbers);
+	return mapper_create(s->mapper, name, uuid, &table, MAPPER_WITH_UDEV);
+}
+
+/* If the line says so: the device is there without its target.  That is remembered before. */
+static int degrade(struct setup *s, const struct tracked *t)
+{
+	struct origin origin;
+	int r = origin_open(&origin, t->origin, s->rep);
+
+	if (!r)
+		r = untracked_note(t->entry->name, s->rep);
+	origin_close(&origin);
+	if (!r)
+		r = create_linear(s, t, &origin);
+	if (!r)
+		tool_always(s->tool,
+			    "%s: is NOT TRACKED: there is a linear device in its place, as line "
+			    "%" PRIu64 " of %s wants; all blocks will count as written when it is "
+			    "tracked again",
+			    t->entry->name, t->entry->line, s->options->eratab);
+	return r;
+}
+
+/* It may have been made where nothing could be remembered. */
+static int stay_untracked(struct setup *s, const struct tracked *t)
+{
+	int r = s->options->dry_run ? 0 : untracked_note(t->entry->name, s->rep);
+
+	if (r)
+		return r;
+	if (!t->entry->degraded)
+		return report_fail(s->rep, ERA_SYS,
+				   "%s: is active, but not tracked; deactivate it first",
+				   t->entry->name);
+	tool_always(s->tool, "%s: is active already, and NOT TRACKED", t->entry->name);
+	return 0;
+}
+
+static int stay_active(struct setup *s, const struct tracked *t)
+{
+	if (t->untracked)
+		return stay_untracked(s, t);
+	tool_say(s->tool, "%s: is active already", t->entry->name);
+	return s->options->dry_run ? 0 : setup_keep_discards_off(s, t);
+}
+
+static int activate(struct setup *s, struct tracked *t)
 {
 	struct preparation a = {.s = s, .t = *t};
 	bool active;
@@ -99,12 +135,12 @@ static int activate(struct setup *s, const struct tracked *t)
 
 	if (r)
 		return r;
-	if (active) {
-		tool_say(s->tool, "%s: is active already", a.t.entry->name);
-		return s->options->dry_run ? 0 : setup_keep_discards_off(s, &a.t);
-	}
+	if (active)
+		return stay_active(s, t);
 	r = prepare(&a);
-	return r ? r : create_target(&a);
+	if (!r)
+		r = create_target(&a);
+	return r && t->entry->degraded && !s->options->dry_run ? degrade(s, t) : r;
 }
 
 int setup_activate(struct setup *s)
@@ -169,7 +205,7 @@ static int stop(struct preparation *p)
 	if (r || p->s->options->dry_run)
 		return r;
 	r = mapper_remove(p->s->mapper, name, MAPPER_WITH_UDEV);
-	if (!r)
+	if (!r && !p->t.untracked)
 		r = prepare_remember(p);
 	if (!r && !p->t.entry->noauto)
 		tool_say(p->s->tool,
@@ -179,14 +215,15 @@ static int stop(struct preparation *p)
 	return r;
 }
 
-static int deactivate(struct setup *s, const struct tracked *t)
+static int deactivate(struct setup *s, struct tracked *t)
 {
-	struct preparation p = {.s = s, .t = *t};
+	struct preparation p = {.s = s};
 	bool active;
 	int r = tracked_is_active(s, t, &active);
 
 	if (r)
 		return r;
+	p.t = *t;
 	if (active)
 		return stop(&p);
 	tool_say(s->tool, "%s: is not active", t->entry->name);

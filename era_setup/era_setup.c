@@ -224,7 +224,24 @@ static bool is_device(const char *path, const char *numbers)
 	return !origin_numbers(path, found, NULL) && !strcmp(found, numbers);
 }
 
-int tracked_is_active(const struct setup *s, const struct tracked *t, bool *active)
+/* All of the origin, as activate makes it if that is what the line wants. */
+static int look_for_linear(const struct setup *s, struct tracked *t)
+{
+	char origin[MAPPER_DEVICE_MAX], params[MAPPER_DEVICE_MAX + 2];
+	struct mapper_table found = {0};
+	int r = mapper_table(s->mapper, t->entry->name, &found);
+
+	t->untracked = false;
+	if (!r && found.nr == 1 && !strcmp(found.targets[0].type, "linear") &&
+	    !origin_numbers(t->origin, origin, NULL)) {
+		snprintf(params, sizeof(params), "%s 0", origin);
+		t->untracked = !strcmp(found.targets[0].params, params);
+	}
+	mapper_table_free(&found);
+	return r;
+}
+
+int tracked_is_active(const struct setup *s, struct tracked *t, bool *active)
 {
 	const char *name = t->entry->name;
 	struct mapper_info info;
@@ -235,8 +252,10 @@ int tracked_is_active(const struct setup *s, const struct tracked *t, bool *acti
 		return r;
 	*active = info.exists;
 	if (info.exists)
+		r = look_for_linear(s, t);
+	if (!r && info.exists && !t->untracked)
 		r = era_device_table(s->mapper, name, &found);
-	if (r || !info.exists)
+	if (r || !info.exists || t->untracked)
 		return r;
 	if (is_device(t->origin, found.origin) && is_device(t->metadata, found.metadata) &&
 	    found.block_sectors == t->entry->block_sectors)

@@ -9,6 +9,7 @@
 #include "era_setup/discards.h"
 #include "era_setup/print_json.h"
 #include "era_setup/setup.h"
+#include "era_setup/untracked.h"
 #include "tools/human.h"
 
 #define SECTOR_BYTES 512u
@@ -18,6 +19,8 @@ struct facts {
 	struct tracked t;
 	bool active, suspended, has_status;
 	const char *discards; /* NULL: it is not active */
+	bool was_untracked;   /* and is not, or not yet, tracked again */
+	char since[UNTRACKED_SINCE_BYTES];
 	struct era_status status;
 };
 
@@ -56,7 +59,8 @@ static int find(const struct setup *s, const struct eratab_entry *entry, struct 
 	*facts = (struct facts){.t = tracked_of(entry)};
 	if (s->mapper)
 		r = tracked_is_active(s, &facts->t, &facts->active);
-	if (!r && facts->active && !setup_is_brief(s))
+	facts->was_untracked = untracked_since(entry->name, facts->since) || facts->t.untracked;
+	if (!r && facts->active && !facts->t.untracked && !setup_is_brief(s))
 		r = find_status(s, facts);
 	return r;
 }
@@ -69,6 +73,8 @@ static void print_line(const struct facts *facts)
 	tool_print("%s: %s, %s, metadata on %s, blocks of %s", entry->name,
 		   facts->active ? "active" : "not active", entry->origin, entry->metadata,
 		   human_size_rounded((uint64_t)entry->block_sectors * SECTOR_BYTES, size));
+	if (facts->was_untracked)
+		tool_print("%s: NOT TRACKED since %s", entry->name, facts->since);
 }
 
 static void print_status(const struct facts *facts)
@@ -98,6 +104,7 @@ static void put(struct json *json, const struct facts *facts)
 	json_number(json, "block_size", (uint64_t)entry->block_sectors * SECTOR_BYTES);
 	json_bool(json, "active", facts->active);
 	json_bool(json, "suspended", facts->suspended);
+	json_string(json, "untracked_since", facts->was_untracked ? facts->since : NULL);
 	json_string(json, "discards", facts->discards);
 	json_number_or_null(json, "current_era", facts->has_status ? status->era : 0);
 	json_number_or_null(json, "metadata_blocks", facts->has_status ? status->nr_total : 0);

@@ -14,6 +14,7 @@
 #include "block/dev.h"
 #include "build/size.h"
 #include "era_setup/samples.h"
+#include "era_setup/untracked.h"
 #include "live/marking.h"
 #include "open/open.h"
 #include "tools/human.h"
@@ -129,9 +130,16 @@ static const char all_written[] = "all blocks count as written";
 static int judge_origin(struct preparation *p)
 {
 	const char *name = p->t.entry->name;
+	char since[UNTRACKED_SINCE_BYTES];
 	uint32_t differs = 0;
 	int r;
 
+	if (untracked_since(name, since)) {
+		p->marks_all = true;
+		setup_say(p->s, "%s: was there without its target since %s: %s", name, since,
+			  all_written);
+		return 0;
+	}
 	if (p->marks_all) {
 		setup_say(p->s, "%s: %s", name, all_written);
 		return 0;
@@ -219,7 +227,7 @@ static int remember(struct preparation *p)
 	return r ? r : state_write(&p->place, &p->next);
 }
 
-/* The marks come before the state, or a stop in between would lose them. */
+/* The marks come before all else, or a stop in between would lose them. */
 static int bring_up_to_date(struct preparation *p, struct blk_dev *dev)
 {
 	bool marks = p->marks_all || is_resized(p);
@@ -232,6 +240,8 @@ static int bring_up_to_date(struct preparation *p, struct blk_dev *dev)
 		r = mark(p, dev);
 	if (!r && (marks || p->next.discards_passed != p->state.discards_passed))
 		r = remember(p);
+	if (!r && p->marks_all)
+		untracked_forget(p->t.entry->name, p->s->rep);
 	return r;
 }
 

@@ -37,6 +37,7 @@ struct setup {
 struct tracked {
 	const struct eratab_entry *entry;
 	char origin[PATH_MAX], metadata[PATH_MAX];
+	bool untracked; /* it is active, but a linear device has its name */
 };
 
 struct tracked tracked_of(const struct eratab_entry *entry);
@@ -49,8 +50,9 @@ bool setup_is_brief(const struct setup *s);
 /* Says what is done, or with --dry-run prints what would be. */
 void setup_say(const struct setup *s, const char *fmt, ...) format_printf(2, 3);
 
-/* Is it there as the table has it?  A device of this name that is another one is an error. */
-int tracked_is_active(const struct setup *s, const struct tracked *t, bool *active) must_check;
+/* Is it there as the table has it, or untracked?  A device of this name that is another one is an
+ * error. */
+int tracked_is_active(const struct setup *s, struct tracked *t, bool *active) must_check;
 
 /* All return 0 or an error, reported. */
 typedef int setup_request(struct setup *s);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "era_setup/untracked.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/replacement.h"
+#include "era_setup/state.h"
+
+#define PATH_BYTES 256u
+#define DIRECTORY_MODE 0755
+
+static void find_path(const char *name, char path[PATH_BYTES])
+{
+	snprintf(path, PATH_BYTES, STATE_DIRECTORY "/%s.untracked", name);
+}
+
+bool untracked_since(const char *name, char since[UNTRACKED_SINCE_BYTES])
+{
+	char path[PATH_BYTES];
+	ssize_t n;
+	int fd;
+
+	snprintf(since, UNTRACKED_SINCE_BYTES, "an unknown time");
+	find_path(name, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	n = read(fd, since, UNTRACKED_SINCE_BYTES - 1);
+	close(fd);
+	if (n > 0)
+		since[strcspn(since, "\n")] = '\0';
+	return true;
+}
+
+static size_t print_now(char text[UNTRACKED_SINCE_BYTES])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	return gmtime_r(&now, &tm)
+		       ? strftime(text, UNTRACKED_SINCE_BYTES, "%Y-%m-%d %H:%M:%S UTC\n", &tm)
+		       : 0;
+}
+
+static int write_note(struct replacement *file, const char *path, const struct report *rep)
+{
+	char text[UNTRACKED_SINCE_BYTES];
+	size_t len = print_now(text);
+
+	errno = io_write_at(file->file.fd, text, len, 0);
+	return errno ? report_errno(rep, path, "cannot write") : 0;
+}
+
+int untracked_note(const char *name, const struct report *rep)
+{
+	char path[PATH_BYTES], since[UNTRACKED_SINCE_BYTES];
+	struct replacement file;
+	int r;
+
+	if (untracked_since(name, since))
+		return 0;
+	find_path(name, path);
+	if (mkdir(STATE_DIRECTORY, DIRECTORY_MODE) && errno != EEXIST)
+		return report_errno(rep, STATE_DIRECTORY, "cannot create");
+	errno = io_flush_directory(STATE_DIRECTORY);
+	if (errno)
+		return report_errno(rep, STATE_DIRECTORY, "cannot flush its directory");
+	r = replacement_open(&file, path, path, rep);
+	if (!r)
+		r = write_note(&file, path, rep);
+	if (!r)
+		r = replacement_commit(&file, path, rep);
+	if (file.file.fd >= 0)
+		close(file.file.fd);
+	replacement_close(&file);
+	return r;
+}
+
+void untracked_forget(const char *name, const struct report *rep)
+{
+	char path[PATH_BYTES], since[UNTRACKED_SINCE_BYTES];
+
+	if (!untracked_since(name, since))
+		return;
+	find_path(name, path);
+	if (unlink(path) || io_flush_directory(path))
+		report_note(rep,
+			    "%s: cannot remove: all blocks will count as written once more when "
+			    "the target starts again",
+			    path);
+}

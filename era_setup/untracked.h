@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A device whose target could not be started may be there all the same, if its line says so; then
+ * it must be remembered that what was written to it is in no list. */
+#ifndef ERA_SETUP_UNTRACKED_H
+#define ERA_SETUP_UNTRACKED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+
+#define UNTRACKED_SINCE_BYTES 32u
+
+/* Was it untracked since it was last tracked?  `since` is then when that began.  A note that can't
+ * be read counts. */
+bool untracked_since(const char *name, char since[UNTRACKED_SINCE_BYTES]);
+
+/* Remembers it permanently, but for a note that is there already.  Errors are reported. */
+int untracked_note(const char *name, const struct report *rep) must_check;
+
+/* To be called when all blocks count as written.  If it fails, they do so again at the next start,
+ * which is noted. */
+void untracked_forget(const char *name, const struct report *rep);
+
+#endif
