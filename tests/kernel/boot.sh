@@ -154,7 +154,7 @@ check_cgroup_kill() {
 	cat >/run/systemd/system/suspends.service <<-'END'
 		[Service]
 		ExecStart=/bin/sh -c 'dmsetup suspend plain; sleep 1000'
-		ExecStopPost=/usr/local/sbin/era ctl plain resume
+		ExecStopPost=/usr/local/bin/era ctl plain resume
 	END
 	systemctl daemon-reload
 	systemctl start suspends.service
