@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# What configure is told about names, and about what to leave out: each test configures a build of its own.
+# What configure is told about names, and about what to leave out: each test configures a build of
+# its own.
 
 load ../lib/common
 
@@ -42,8 +43,8 @@ quietly() {
 		x-era_setup
 		x-era_stat
 	END
-	diff -u <(cd "$abs_top_srcdir/python/era_tools" && ls *.py py.typed) \
-		<(cd root/usr/lib/modules/era_tools && ls)
+	(cd root/usr/lib/modules/era_tools && ls) >found
+	(cd "$abs_top_srcdir/python/era_tools" && ls *.py py.typed) | diff -u - found
 	(cd root/usr/share/man/man8 && ls) >found
 	fails grep -v '^x-era' found
 	[ "$(grep -c _ found)" = 8 ]
@@ -113,13 +114,16 @@ modules() {
 	"$abs_top_srcdir/configure" "${without[@]}" --without-systemdsystemunitdir \
 		--without-systemdsystemgeneratordir --without-udevrulesdir \
 		--without-initramfstoolsdir --without-python --disable-compat-names >out
-	[ "$(sed -n '/^configure: era-tools/,/names of/p' out | grep -c '  no$')" = 10 ]
+	sed -n "/^configure: era-tools/,/names of/p" out | grep "  no$" >found
+	[ "$(wc -l <found)" = 10 ]
 	fails grep -E 'HAVE_(ISAL|BLKID) 1' config.h
-	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools|python)dir = .' Makefile
+	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools)dir = .' Makefile
+	fails grep '^pythondir = .' Makefile
 }
 
 @test "directories are what configure is told" {
-	configured --prefix=/opt/era --with-udevrulesdir=/lib/udev/rules.d --with-compat-dir=/opt/compat
+	configured --prefix=/opt/era --with-udevrulesdir=/lib/udev/rules.d \
+		--with-compat-dir=/opt/compat
 	grep -Fx 'udevrulesdir = /lib/udev/rules.d' Makefile
 	grep -Fx 'systemdsystemunitdir = ${prefix}/lib/systemd/system' Makefile
 	grep -Fx 'compatdir = /opt/compat' Makefile
@@ -127,4 +131,31 @@ modules() {
 	grep 'with-compat-dir takes an absolute path' configure.log
 	fails configured --with-blkid=/opt
 	grep 'with-blkid takes no directory' configure.log
+}
+
+# archive FOLDER: of the sources in FOLDER, made there.
+archive() (
+	mkdir "$1/build"
+	cd "$1/build"
+	quietly ../configure -q --disable-compat-names
+	quietly make -s dist
+)
+
+@test "the same sources make the same archive, whoever made it, when and where" {
+	unset SOURCE_DATE_EPOCH
+	mkdir a
+	cp -rp "$abs_top_srcdir/." a
+	chmod -R u+w a
+	(umask 077 && cp -rp a other)
+	chmod -R g+w,o-rx other
+	archive a
+	sleep 1
+	(umask 027 && archive other)
+	cmp {a,other}/build/era-tools-*.tar.gz
+	tar -tvzf a/build/era-tools-*.tar.gz | awk '{ print $2, $4, $5 }' | sort -u >found
+	[ "$(wc -l <found)" = 1 ]
+	grep '^0/0 ' found
+	SOURCE_DATE_EPOCH=1800000000 quietly make -s -C a/build dist
+	TZ=UTC tar -tvzf a/build/era-tools-*.tar.gz | awk '{ print $4 }' | sort -u >found
+	[ "$(cat found)" = 2027-01-15 ]
 }
