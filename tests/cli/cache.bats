@@ -448,7 +448,7 @@ cache_metadata() {
 # A device that fails says nothing of the metadata on it.
 @test "3: cache metadata, or dirty bits in them, that cannot be read" {
 	small
-	cache_metadata version1
+	cache_metadata version1 --metadata-version 1
 	cache_metadata version2 --metadata-version 2
 	faults_library
 	# The superblock; mappings, dirty bits, index and bitmap; and roots: of these two, of hints,

@@ -103,7 +103,7 @@ is_now() {
 
 @test "a clock that can't be right is refused" {
 	local time
-	need faketime
+	need_faketime
 	# faketime preloads a library before the sanitizer's.
 	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 	for time in "2019-01-01 00:00:00" "2104-01-01 00:00:00"; do

@@ -16,6 +16,8 @@ era_path=${ERA_BIN_DIR:-$(printf ':%s' "$abs_top_builddir"/era{,_*})}
 era_path=${era_path#:}
 set -o pipefail
 PATH=$era_path:$abs_top_builddir/tests/lib:$abs_top_builddir/tests/target:$PATH
+# Where mkfs.ext4, losetup and others are, which a user need not have there.
+PATH=$PATH:/usr/sbin:/sbin
 export PATH
 
 for PEER_DIR in /usr/sbin /sbin /usr/local/sbin; do
@@ -37,6 +39,14 @@ need() {
 	for tool; do
 		command -v "$tool" >/dev/null || skip_test "needs $tool"
 	done
+}
+
+# need_faketime: it needs shared memory, which a build root may lack.
+need_faketime() {
+	local said
+	need faketime
+	said=$(faketime -f "2020-01-01 00:00:00" true 2>&1) ||
+		skip_test "faketime does not work here: ${said%%$'\n'*}"
 }
 
 # need_ours PROGRAM...: the program must be ours. One that isn't built is a failure.

@@ -102,7 +102,7 @@ begins() {
 @test "a clock that can't be right is refused, and says what to do" {
 	local time
 	[ -z "$ERA_PRELOAD" ] || skip "sanitizers want to be preloaded before faketime"
-	need faketime
+	need_faketime
 	for time in "2019-01-01 00:00:00" "2104-01-01 00:00:00"; do
 		fails env LD_PRELOAD="$ERA_PRELOAD" timeout -k 1 20 faketime -f "$time" nbdkit \
 			-f -U nbd.refused \
