@@ -57,7 +57,8 @@ goes_on() {
 	mkfs.ext4 -q -F -L data ext
 	tells ext "holds an ext4 filesystem, label data, and no dm-era metadata: is it the tracked device itself?"
 	goes_on ext "holds an ext4 filesystem, label data"
-	printf '_BHRfS_M' | put btrfs 65600
+	truncate -s 1M btrfs
+	btrfs_signature btrfs
 	tells btrfs "has the signature of a btrfs filesystem, and no superblock of dm-era; if there were metadata, only"
 	goes_on btrfs "has the signature of a btrfs filesystem"
 	printf 'LUKS\272\276\0\001' | put luks 0

@@ -17,3 +17,21 @@ refused_by() {
 	done
 	[ "$(ls -d T*)" = "$(cd before && ls -d T*)" ]
 }
+
+# checksum STATE: made anew, by a state that is read as it is.
+checksum() {
+	sed -i '$d' "$1"
+	printf 'checksum %s\n' "$(crc32c <"$1")" >>"$1"
+}
+
+# crc32c: of standard input.
+crc32c() {
+	/usr/bin/python3 -c '
+import sys
+crc = 0xffffffff
+for byte in sys.stdin.buffer.read():
+	crc ^= byte
+	for bit in range(8):
+		crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+print("%08x" % (crc ^ 0xffffffff))'
+}

@@ -354,3 +354,78 @@ int a;" ]
 	rm tests/numbers
 	scripts/copyright
 }
+
+# release_tree: all that a release promises, and nothing else.
+release_tree() {
+	need git
+	copyright_tree
+	rm tests/numbers lib/base/{new,half}.c scripts/new
+	cp "$abs_top_srcdir/scripts/release" scripts
+	mkdir -p python include packaging/debian tests/golden/1.0.0
+	echo 'AC_INIT([era-tools], [1.2.0])' >configure.ac
+	echo 'version = "1.2.0"' >python/pyproject.toml
+	printf '%s\n' '# Changelog' '## [1.2.0] - 2026-12-01' '## [1.1.0] - 2026-11-30' \
+		>CHANGELOG.md
+	printf '%s\n' '| what | tested by |' '|---|---|' '| all | `tests/all.bats`, `tests` |' '' \
+		>doc/stability.md
+	echo true >tests/all.bats
+	echo 'int dmera_open(int a);' >include/dmera.h
+	printf '%s\n' 'libdmera.so.0' ' dmera_open@DMERA_0 1.0.0' \
+		>packaging/debian/libdmera0.symbols
+	echo old >tests/golden/1.0.0/file
+	printf '\t"tests/golden/*",\n' >>REUSE.toml
+	scripts/copyright --add >../got || :
+	printf '\t"%s",\n' python/pyproject.toml packaging/debian/libdmera0.symbols >>REUSE.toml
+	commit
+	git tag v1.1.0
+}
+
+commit() {
+	git add -A
+	git -c user.name=a -c user.email=a@b commit -qm all --allow-empty
+}
+
+# not_released TEXT: one thing is wrong, and said; the tree is as it was again.
+not_released() {
+	commit
+	status_is 1 scripts/release --check || return
+	[ "$(grep -c '^release:' "$stderr")" = 1 ] || { cat "$stderr"; return 1; }
+	grep -F "release: $1" "$stderr" || { cat "$stderr"; return 1; }
+	git reset -q --hard v1.1.0
+}
+
+@test "release finds what is promised and isn't there" {
+	release_tree
+	scripts/release --check
+	sed -i s/1.2.0/1.2.1/ python/pyproject.toml
+	not_released 'python/pyproject.toml has another version'
+	sed -i 's/2026-12-01/unreleased/' CHANGELOG.md
+	not_released 'CHANGELOG.md: 1.2.0 has no date'
+	sed -i 's/2026-12-01/2026-13-01/' CHANGELOG.md
+	not_released 'CHANGELOG.md: no date'
+	sed -i '/1\.2\.0/d' CHANGELOG.md
+	not_released 'CHANGELOG.md: the newest section is not of 1.2.0'
+	rm tests/all.bats
+	not_released 'doc/stability.md: there is no tests/all.bats'
+	echo 'int dmera_new(int a);' >>include/dmera.h
+	not_released 'packaging/debian/libdmera0.symbols does not have the calls'
+	echo new >tests/golden/1.0.0/file
+	not_released 'tests/golden/1.0.0/file is not as it was in v1.1.0'
+	mkdir tests/golden/1.2.0
+	echo new >tests/golden/1.2.0/file
+	commit
+	scripts/release --check
+	git tag v1.2.0
+	status_is 1 scripts/release --check
+	grep 'there is a tag v1.2.0' "$stderr"
+}
+
+@test "release --date gives the section its date, once" {
+	release_tree
+	sed -i 's/2026-12-01/unreleased/' CHANGELOG.md
+	scripts/release --date
+	[ "$(sed -n '/1\.2\.0/p' CHANGELOG.md)" = "## [1.2.0] - $(date -u +%F)" ]
+	sed -i '/1\.2\.0/s/ - .*/ - 2026-01-01/' CHANGELOG.md
+	scripts/release --date
+	grep -x '## \[1.2.0\] - 2026-01-01' CHANGELOG.md
+}
