@@ -248,12 +248,12 @@ int blk_dev_dup(const struct blk_dev *dev, struct blk_dev *copy)
 	*copy = (struct blk_dev){
 		.ops = dev->ops,
 		.ctx = dev->ctx,
-		.fd = fcntl(dev->fd, F_DUPFD_CLOEXEC, 0),
+		.fd = dev->fd < 0 ? -1 : fcntl(dev->fd, F_DUPFD_CLOEXEC, 0),
 		.path = strdup(dev->path),
 		.nr_blocks = dev->nr_blocks,
 		.rep = dev->rep,
 	};
-	if (copy->path && copy->fd >= 0)
+	if (copy->path && (copy->fd >= 0 || dev->fd < 0))
 		return 0;
 	blk_dev_close(copy);
 	return report_nomem(dev->rep);

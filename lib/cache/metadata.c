@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Copyright (C) 2026 The era-tools authors */
-#include "cache/metadata.h"
+#include "cache/metadata_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -51,23 +50,13 @@ static int on_problem(void *ctx, const struct problem *p)
 	return report_fail(metadata->dev.rep, problem_error(p), "%s: %s", metadata->dev.path, line);
 }
 
-static int read_superblock(struct cache_metadata *metadata)
+int cache_superblock_read(struct blk_dev *dev, struct cache_superblock_disk *block)
 {
-	struct blk_dev *dev = &metadata->dev;
-	void *block;
-	int r;
-
 	if (!dev->nr_blocks)
 		return report_fail(dev->rep, ERA_DAMAGED, "%s: too small for cache metadata",
 				   dev->path);
-	block = blk_alloc(1);
-	if (!block)
-		return report_nomem(dev->rep);
 	errno = blk_dev_read(dev, 0, 1, block);
-	r = errno ? report_errno(dev->rep, dev->path, "cannot read")
-		  : cache_superblock_decode(dev, block, &metadata->sb);
-	free(block);
-	return r;
+	return errno ? report_errno(dev->rep, dev->path, "cannot read") : 0;
 }
 
 static int prepare(struct cache_metadata *metadata)
@@ -89,30 +78,44 @@ static int prepare(struct cache_metadata *metadata)
 	return 0;
 }
 
-static int open_device(struct cache_metadata *metadata, const char *path, const struct report *rep)
+int cache_metadata_open_block(struct cache_metadata **out, struct blk_dev *dev,
+			      const struct cache_superblock_disk *block)
 {
-	int r = blk_dev_open(&metadata->dev, path, BLK_READ, rep);
+	struct cache_metadata *metadata = calloc(1, sizeof(*metadata));
+	int r;
 
-	if (r)
+	if (!metadata) {
+		r = report_nomem(dev->rep);
+		blk_dev_close(dev);
 		return r;
-	r = read_superblock(metadata);
+	}
+	metadata->dev = *dev;
+	r = cache_superblock_decode(&metadata->dev, block, &metadata->sb);
 	if (!r)
 		r = prepare(metadata);
 	if (r)
-		blk_dev_close(&metadata->dev);
+		cache_metadata_close(metadata);
+	else
+		*out = metadata;
 	return r;
 }
 
 int cache_metadata_open(struct cache_metadata **metadata, const char *path,
 			const struct report *rep)
 {
-	struct cache_metadata *opened = calloc(1, sizeof(*opened));
-	int r = opened ? open_device(opened, path, rep) : report_nomem(rep);
+	struct cache_superblock_disk *block;
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, path, BLK_READ, rep);
 
 	if (r)
-		free(opened);
+		return r;
+	block = blk_alloc(1);
+	r = block ? cache_superblock_read(&dev, block) : report_nomem(rep);
+	if (r)
+		blk_dev_close(&dev);
 	else
-		*metadata = opened;
+		r = cache_metadata_open_block(metadata, &dev, block);
+	free(block);
 	return r;
 }
 
@@ -130,6 +133,11 @@ void cache_metadata_close(struct cache_metadata *metadata)
 const struct cache_facts *cache_metadata_facts(const struct cache_metadata *metadata)
 {
 	return &metadata->sb.facts;
+}
+
+bool cache_metadata_is_reached(const struct cache_metadata *metadata, uint64_t block)
+{
+	return bits_test(metadata->seen, block);
 }
 
 /* Moves on to the part that has this entry, or to the end if there is none. */
@@ -219,24 +227,9 @@ int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *m
 struct hint_reader {
 	struct cache_metadata *metadata;
 	void *block; /* NULL: blocks of the array are not read */
-	int (*hint)(void *ctx, uint32_t cache_block, const char *data);
+	cache_hint_fn *hint;
 	void *ctx;
 };
-
-/* In base64, as cache_dump prints it. */
-static void encode_hint(const uint8_t *hint, char *text)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t first = (uint32_t)hint[0] << 16 | (uint32_t)hint[1] << 8 | hint[2];
-
-	for (int i = 0; i < 4; i++)
-		text[i] = digits[first >> (18 - 6 * i) & 63];
-	text[4] = digits[hint[3] >> 2];
-	text[5] = digits[(hint[3] & 3) << 4];
-	text[6] = text[7] = '=';
-	text[8] = 0;
-}
 
 static int tell_hints(const struct hint_reader *reader, uint64_t index)
 {
@@ -248,12 +241,9 @@ static int tell_hints(const struct hint_reader *reader, uint64_t index)
 	int r = 0;
 
 	nr = (uint32_t)min_u64(nr, first < end ? end - first : 0);
-	for (uint32_t i = 0; i < nr && !r; i++) {
-		char text[9];
-
-		encode_hint(values + (size_t)i * CACHE_HINT_BYTES, text);
-		r = reader->hint(reader->ctx, (uint32_t)(first + i), text);
-	}
+	for (uint32_t i = 0; i < nr && !r; i++)
+		r = reader->hint(reader->ctx, (uint32_t)(first + i),
+				 values + (size_t)i * CACHE_HINT_BYTES);
 	return r;
 }
 
@@ -299,8 +289,7 @@ static int read_array(const struct hint_reader *reader, uint64_t root, const cha
 	return r;
 }
 
-int cache_metadata_finish(struct cache_metadata *metadata,
-			  int (*hint)(void *ctx, uint32_t cache_block, const char *data), void *ctx)
+int cache_metadata_finish(struct cache_metadata *metadata, cache_hint_fn *hint, void *ctx)
 {
 	const struct hint_reader only_count = {.metadata = metadata};
 	struct hint_reader reader = {metadata, hint ? blk_alloc(1) : NULL, hint, ctx};
@@ -320,13 +309,30 @@ struct passing {
 	struct growing_bits mapped;
 };
 
-static int pass_hint(void *ctx, uint32_t cache_block, const char *data)
+/* In base64, as cache_dump prints it. */
+static void encode_hint(const uint8_t *hint, char *text)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint32_t first = (uint32_t)hint[0] << 16 | (uint32_t)hint[1] << 8 | hint[2];
+
+	for (int i = 0; i < 4; i++)
+		text[i] = digits[first >> (18 - 6 * i) & 63];
+	text[4] = digits[hint[3] >> 2];
+	text[5] = digits[(hint[3] & 3) << 4];
+	text[6] = text[7] = '=';
+	text[8] = 0;
+}
+
+static int pass_hint(void *ctx, uint32_t cache_block, const uint8_t *hint)
 {
 	struct passing *passing = ctx;
+	char text[9];
 
 	if (!growing_bits_test(&passing->mapped, cache_block))
 		return 0;
-	return passing->to->hint(passing->to->ctx, cache_block, data);
+	encode_hint(hint, text);
+	return passing->to->hint(passing->to->ctx, cache_block, text);
 }
 
 static int pass_mappings(struct cache_metadata *metadata, struct passing *passing)

@@ -44,11 +44,13 @@ const struct cache_facts *cache_metadata_facts(const struct cache_metadata *meta
  * is reported.  No mapping is reliable before cache_metadata_finish() has returned 0. */
 int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *mapping) must_check;
 
+/* hint: its bytes, as many as CACHE_HINT_BYTES, valid only during the call. */
+typedef int cache_hint_fn(void *ctx, uint32_t cache_block, const uint8_t *hint);
+
 /* To be called once after the last mapping: reads the rest, and compares the space map with the
- * blocks that were reached.  Hints go to `hint`, including those of cache blocks that are not
- * mapped; if it is NULL, their blocks are not read. */
-int cache_metadata_finish(struct cache_metadata *metadata,
-			  int (*hint)(void *ctx, uint32_t cache_block, const char *data),
+ * blocks that were reached.  Hints go to `hint`, in the order of cache blocks, including those of
+ * cache blocks that are not mapped; if it is NULL, their blocks are not read. */
+int cache_metadata_finish(struct cache_metadata *metadata, cache_hint_fn *hint,
 			  void *ctx) must_check;
 
 /* Reads everything into a stream, as cache_read() does with the output of cache_dump. */

@@ -77,14 +77,11 @@ static int on_begin(void *ctx, const struct cache_header *header)
 	return sink_failed(&job->spool);
 }
 
-/* Rounds outwards where the sizes of the blocks differ. */
-static bool is_changed(const struct cache_job *job, uint64_t origin_block)
+bool cache_is_changed(const struct changes *changes, uint64_t block_size, uint64_t origin_block)
 {
-	const struct changes *changes = job->question->changes;
 	uint64_t begin, end, first, last;
 
-	if (!checked_mul(origin_block, job->block_size, &begin) ||
-	    !checked_add(begin, job->block_size, &end))
+	if (!checked_mul(origin_block, block_size, &begin) || !checked_add(begin, block_size, &end))
 		return true;
 	first = begin / changes->block_size;
 	last = min_u64(div_up(end, changes->block_size), changes->nr_blocks);
@@ -102,7 +99,7 @@ static bool is_stale(struct cache_job *job, const struct cache_mapping *mapping)
 				    mapping->cache_block, mapping->origin_block);
 		return true;
 	}
-	return is_changed(job, mapping->origin_block);
+	return cache_is_changed(job->question->changes, job->block_size, mapping->origin_block);
 }
 
 static void mapping_text(const struct cache_mapping *mapping, char *text, size_t size)
