@@ -14,7 +14,6 @@
 #ifndef ERA_ERA_BACKUP_BACKUP_H
 #define ERA_ERA_BACKUP_BACKUP_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +22,7 @@
 #include "copy/copy_source.h"
 #include "copy/delta_writer.h"
 #include "dmera.h"
+#include "era_backup/cancel.h"
 #include "tools/tool.h"
 
 struct backup_options {
@@ -103,11 +103,5 @@ int identity_of(const char *path, char identity[DELTA_ORIGIN_MAX + 1],
 /* What stands for an origin of which nothing is known but its metadata. */
 int identity_of_metadata(const char *path, char identity[DELTA_ORIGIN_MAX + 1],
 			 const struct report *rep) must_check;
-
-/* cancel.c.  Signals that end the program are noted instead, so that what was begun can be undone;
- * cancel_obey() then lets the first of them end it. */
-extern volatile sig_atomic_t cancel_noted;
-void cancel_listen(void);
-void cancel_obey(void);
 
 #endif

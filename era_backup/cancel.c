@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
+#include "era_backup/cancel.h"
+
 #include <signal.h>
 
-#include "era_backup/backup.h"
+#include "base/compiler.h"
 
 static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
 

@@ -39,6 +39,7 @@ static const struct {
 	[PROGRESS_READ_DELTA] = {"reading the delta", "read-delta"},
 	[PROGRESS_APPLY] = {"applying the delta", "apply"},
 	[PROGRESS_COPY] = {"copying", "copy"},
+	[PROGRESS_CLEAN] = {"cleaning the cache", "clean-cache"},
 	[PROGRESS_COMPARE] = {"comparing", "compare"},
 	[PROGRESS_BUILD] = {"building metadata", "build"},
 	[PROGRESS_WRITE] = {"writing metadata", "write"},

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,15 +215,25 @@ static bool is_device(int fd, const char *numbers)
 	return !strcmp(text, numbers);
 }
 
-int mapper_open_device(struct mapper *m, const char *numbers, int flags)
+int mapper_device_path(struct mapper *m, const char *numbers, char path[PATH_MAX])
 {
-	char path[PATH_MAX];
-	int fd;
+	char found[PATH_MAX];
 
-	if (!node_of(numbers, path))
+	if (!node_of(numbers, found))
 		return report_fail(m->rep, ERA_SYS,
 				   "%s: the block device of these numbers is not in /sys: mount it",
 				   numbers);
+	memcpy(path, found, PATH_MAX);
+	return 0;
+}
+
+int mapper_open_device(struct mapper *m, const char *numbers, int flags)
+{
+	char path[PATH_MAX];
+	int fd, r = mapper_device_path(m, numbers, path);
+
+	if (r)
+		return r;
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		return report_errno(m->rep, path, "cannot open");

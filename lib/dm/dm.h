@@ -26,6 +26,7 @@
 #ifndef ERA_DM_DM_H
 #define ERA_DM_DM_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@
 #include "base/report.h"
 
 #define MAPPER_NAME_MAX 128u /* with the '\0' */
+#define MAPPER_UUID_MAX 129u
 #define MAPPER_LIMIT_MS 60000u
 
 struct mapper;
@@ -60,6 +62,7 @@ struct mapper_info {
 	bool read_only;
 	int32_t open_count;
 	uint32_t major, minor;
+	char uuid[MAPPER_UUID_MAX]; /* "": it has none */
 };
 
 /* What is known of a device without asking its targets, which never hangs.  A device that isn't
@@ -118,6 +121,9 @@ int mapper_resume(struct mapper *m, const char *name, enum mapper_udev udev) mus
 /* Opens the block device MAJOR:MINOR, as it stands in tables; flags are those of open().  Returns
  * a descriptor, which is closed by an exec. */
 int mapper_open_device(struct mapper *m, const char *numbers, int flags) must_check;
+
+/* The path in /dev of the block device MAJOR:MINOR. */
+int mapper_device_path(struct mapper *m, const char *numbers, char path[PATH_MAX]) must_check;
 
 /* The name of the device that is meant by a name, or by the path of a block device; false, without
  * a report, if device mapper has none. */

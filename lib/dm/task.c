@@ -28,6 +28,7 @@
 	X(dm_task_get_name) \
 	X(dm_task_no_open_count) \
 	X(dm_task_run) \
+	X(dm_task_get_uuid) \
 	X(dm_task_set_add_node) \
 	X(dm_task_set_cookie) \
 	X(dm_task_set_major) \
@@ -168,7 +169,7 @@ static bool run(struct library *l, struct dm_task *dmt, const struct task *task)
 static void take_info(struct library *l, struct dm_task *dmt, struct task *task)
 {
 	struct dm_info info;
-	const char *name = l->dm_task_get_name(dmt);
+	const char *name = l->dm_task_get_name(dmt), *uuid = l->dm_task_get_uuid(dmt);
 
 	if (!l->dm_task_get_info(dmt, &info)) {
 		task->error = EIO;
@@ -184,6 +185,7 @@ static void take_info(struct library *l, struct dm_task *dmt, struct task *task)
 		.major = info.major,
 		.minor = info.minor,
 	};
+	snprintf(task->info.uuid, sizeof(task->info.uuid), "%s", uuid ? uuid : "");
 	snprintf(task->found, sizeof(task->found), "%s", name ? name : "");
 }
 

@@ -40,6 +40,7 @@ quietly() {
 		x-era_format
 		x-era_mark
 		x-era_metadata_size
+		x-era_rollback
 		x-era_setup
 		x-era_stat
 	END
@@ -47,14 +48,14 @@ quietly() {
 	(cd "$abs_top_srcdir/python/era_tools" && ls *.py py.typed) | diff -u - found
 	(cd root/usr/share/man/man8 && ls) >found
 	fails grep -v '^x-era' found
-	[ "$(grep -c _ found)" = 8 ]
+	[ "$(grep -c _ found)" = 9 ]
 	if grep -q '^nbdkitfilter_DATA = .' Makefile; then
 		[ "$(ls root/usr/lib/filters)" = nbdkit-era-filter.so ]
 	fi
 
 	# In pages, too; "era" alone is what the kernel remembers.
 	fails grep -rnE \
-		'(^|[^-])\<era (apply|backup|check|ctl|dump|format|invalidate|mark|metadata-size|repair|restore|setup|stat)' \
+		'(^|[^-])\<era (apply|backup|check|ctl|dump|format|invalidate|mark|metadata-size|repair|restore|rollback|setup|stat)' \
 		root/usr/share/man
 	grep -rniE '(Nm|Xr|Dt) "?era\>|^(# )?era:' root/usr/share/man >found || :
 	fails grep -vi '\(Nm\|Xr\|Dt\) era-tools' found

@@ -47,7 +47,7 @@ asked_untraced() {
 }
 
 @test "the schemas are schemas, and doc/json.md has all that is in them" {
-	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 13 ]
+	[ "$(find "$abs_top_srcdir/doc/json" -name '*.schema.json' | wc -l)" = 14 ]
 	schema --sound "$abs_top_srcdir/doc/json.md" "$abs_top_srcdir"/doc/json/*.schema.json
 }
 
@@ -252,6 +252,19 @@ asked_untraced() {
 	[ "$(jq -c .devices out/setup.1)" = "[]" ]
 }
 
+# Devices are in tests/kernel/rollback.bats.
+@test "era rollback" {
+	printf 'era-tools rollback 2\n' >unknown
+	asked rollback <<-'EOF'
+		0 --state missing --status cache
+		1 --state unknown --status cache
+		3 --state missing/missing --era 5 --exec true cache
+		3 --state state --era 5 --exec true era-tools-no-such-cache
+	EOF
+	schema "$(schema_of rollback)" out/rollback.*
+	[ "$(jq -r .reached out/rollback.1)" = none ]
+}
+
 @test "the lines of progress" {
 	era dump -o meta.xml meta
 	era restore -q -i meta.xml -o restored --progress-fd=3 3>progress
@@ -343,6 +356,6 @@ asked_untraced() {
 	[ -e "$abs_top_builddir/Makefile" ] || skip_test "needs a build tree"
 	make -s -C "$abs_top_builddir" DESTDIR="$PWD/to" install-dist_docDATA \
 		install-dist_json_docDATA >/dev/null
-	[ "$(find to -name '*.schema.json' | wc -l)" = 13 ]
+	[ "$(find to -name '*.schema.json' | wc -l)" = 14 ]
 	[ "$(find to -name json.md | wc -l)" = 1 ]
 }

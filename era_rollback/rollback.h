@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One rollback of the storage below a dm-cache.
+ *
+ *	stack	 the cache and the era device below it, by their tables: what is refused
+ *	clean	 what only a writeback cache has is written to the origin
+ *	progress what has been done, in a file that is written before each step
+ *	work	 the devices are stopped: stale mappings go, blocks are marked
+ *	storage	 what COMMAND has made of the origin
+ *
+ * All that a boot needs to be right is written before COMMAND begins: the new cache metadata lack
+ * every block that COMMAND may change, and the same blocks are marked in a new era.
+ */
+#ifndef ERA_ERA_ROLLBACK_ROLLBACK_H
+#define ERA_ERA_ROLLBACK_ROLLBACK_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "cache/rebuild.h"
+#include "dm/dm.h"
+#include "dm/target.h"
+#include "tools/tool.h"
+
+struct rollback_options {
+	const char *path; /* the name of the cache */
+	const char *exec, *witness, *tables, *state;
+	uint32_t era, limit_s;
+	bool has_era, has_limit, drop_all, done, status, cancel, dry_run, json, quiet;
+};
+
+#define LAYER_PARAMS 4096u
+
+/* A device that is one target. */
+struct layer {
+	char name[MAPPER_NAME_MAX], uuid[MAPPER_UUID_MAX];
+	uint64_t sectors;
+	char params[LAYER_PARAMS];
+	bool active, no_discards;
+};
+
+enum rollback_step {
+	STEP_NONE,
+	STEP_STOPPING, /* nothing has been written */
+	STEP_READY,    /* the devices are stopped; stale mappings go, blocks are marked */
+	STEP_COMMAND,  /* COMMAND was begun */
+	STEP_DONE,     /* COMMAND has ended well */
+	NR_STEPS
+};
+
+#define NR_SAMPLES 128u
+
+/* Blocks of the origin, and what they held before COMMAND. */
+struct samples {
+	unsigned nr;
+	uint64_t block[NR_SAMPLES], hash[NR_SAMPLES];
+};
+
+struct rollback {
+	const struct rollback_options *options;
+	struct tool *tool;
+	const struct report *rep;
+	struct mapper *mapper;
+
+	struct layer cache, era;
+	struct cache_table cache_table;
+	struct era_table era_table;
+	bool passes_discards;
+	bool is_trusted; /* the cache was stopped since it was seen to be clean */
+	bool stopped;	 /* by this run */
+	bool was_active; /* when this run began */
+	bool resumes;	 /* COMMAND was begun by a run that was interrupted */
+
+	char *file; /* of the progress */
+	int lock;
+	enum rollback_step step;
+	bool has_progress; /* of an earlier run */
+	uint32_t since;	   /* of that */
+
+	/* What comes of it. */
+	uint64_t nr_cleaned, nr_mapped, nr_dirty, nr_kept, nr_blocks, nr_marked, block_size;
+	uint32_t marked_era;
+	uint64_t *marked; /* one bit per block */
+	struct samples listed, unlisted;
+};
+
+/* All return 0 or an error, reported, unless they say otherwise. */
+
+/* Prints what is done, or would be. */
+void rollback_say(const struct rollback *r, const char *fmt, ...) format_printf(2, 3);
+
+/* Finds both devices: those that are active, or as they were in the file of an earlier run, or in
+ * that of --tables; then refuses what is refused. */
+int stack_find(struct rollback *r) must_check;
+
+/* Reads the progress, if there is any; takes the lock. */
+int progress_read(struct rollback *r) must_check;
+int progress_write(struct rollback *r, enum rollback_step step) must_check;
+int progress_forget(struct rollback *r) must_check;
+const char *progress_name(enum rollback_step step);
+/* What to do next, for a message. */
+const char *progress_advice(const struct rollback *r);
+
+/* Removes both; creates them again, with the same tables, and compares these. */
+int stack_stop(struct rollback *r) must_check;
+int stack_start(struct rollback *r) must_check;
+
+int clean_cache(struct rollback *r) must_check;
+
+/* The paths of the metadata; NULL: those of the devices, which are stopped. */
+struct work_paths {
+	char era[PATH_MAX], cache[PATH_MAX];
+};
+
+/* Lists, chooses and, unless it is a dry run, writes. */
+int work_prepare(struct rollback *r, const struct work_paths *paths) must_check;
+/* The same by copies of the metadata of devices that are active. */
+int work_dry(struct rollback *r) must_check;
+
+/* Chooses some of the blocks in r->marked, and some others; reads them, before COMMAND. */
+void storage_choose(struct rollback *r);
+int storage_sample(struct rollback *r) must_check;
+
+enum storage_change {
+	STORAGE_UNKNOWN,   /* nothing was there to compare */
+	STORAGE_SAME,	   /* no listed block has changed */
+	STORAGE_CHANGED,   /* only listed ones have */
+	STORAGE_UNEXPECTED /* others have, too */
+};
+
+int storage_compare(struct rollback *r, enum storage_change *change) must_check;
+
+/* Is a merge of LVM to be done when the origin is activated the next time? */
+bool storage_is_pending(struct rollback *r);
+
+int print_answer(struct rollback *r) must_check;
+
+#endif

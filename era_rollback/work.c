@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* With both devices stopped: what was written is listed, stale mappings go, blocks are marked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/checked.h"
+#include "base/scratch.h"
+#include "block/dev.h"
+#include "cache/stale.h"
+#include "dm/suspend.h"
+#include "dmera.h"
+#include "dmera/own.h"
+#include "era_rollback/rollback.h"
+#include "live/marking.h"
+
+#define SECTOR 512u
+#define META_BYTES 4096u
+#define COPY_BLOCKS 64u
+
+struct work {
+	struct rollback *r;
+	const struct work_paths *paths;
+	struct changes changes;
+	uint64_t cache_block_size;
+	bool drops_dirty; /* those of a crash say nothing */
+};
+
+static int list(struct work *w, struct dmera *era)
+{
+	struct rollback *r = w->r;
+	struct dmera_changes *found;
+	struct dmera_facts facts;
+	int e = dmera_open(era, w->paths->era, 0);
+
+	if (!e)
+		e = dmera_get_facts(era, &facts, sizeof(facts));
+	if (!e)
+		e = dmera_changes_in_blocks(era, r->options->era, &found);
+	dmera_close(era);
+	if (e)
+		return e;
+	r->nr_blocks = facts.nr_blocks;
+	r->block_size = facts.block_size;
+	free(r->marked);
+	r->marked = bits_copy(dmera_changes_bits(found), facts.nr_blocks);
+	dmera_changes_free(found);
+	if (!r->marked)
+		return report_nomem(r->rep);
+	r->nr_marked = bits_count(r->marked, r->nr_blocks);
+	storage_choose(r);
+	if (r->passes_discards) {
+		bits_set_range(r->marked, 0, r->nr_blocks);
+		r->nr_marked = r->nr_blocks;
+	}
+	w->changes = (struct changes){.bits = r->marked,
+				      .nr_blocks = (uint32_t)r->nr_blocks,
+				      .block_size = r->block_size};
+	return 0;
+}
+
+static int list_with_witness(struct work *w)
+{
+	const char *path = w->r->options->witness;
+	struct dmera_witness *witness = NULL;
+	struct dmera *era = dmera_create();
+	int e = 0;
+
+	if (!era)
+		return report_nomem(w->r->rep);
+	tool_listen(w->r->tool, era);
+	if (path)
+		e = dmera_witness_load(era, path, &witness);
+	dmera_set_witness(era, witness);
+	if (!e)
+		e = list(w, era);
+	dmera_set_witness(era, NULL);
+	dmera_witness_free(witness);
+	dmera_destroy(era);
+	return e;
+}
+
+/* What of the cache can't be known; NULL: nothing. */
+static const char *doubt(const struct work *w, const struct cache_rebuild_facts *facts)
+{
+	bool writes_back = w->r->cache_table.mode == CACHE_WRITEBACK;
+
+	if (!facts->cache.is_clean && writes_back)
+		return "the cache is in writeback mode and was not stopped cleanly, so nothing "
+		       "shows which of its blocks were dirty";
+	if (!w->r->is_trusted && writes_back)
+		return "the cache is in writeback mode and not active, and whether it was stopped "
+		       "cleanly can't be told: activate it first";
+	if (facts->cache.is_clean && facts->nr_dirty)
+		return "the cache has dirty blocks, writes that the origin has not seen: activate "
+		       "it first, and they are written";
+	return NULL;
+}
+
+static int refuse_cache(const struct work *w, const struct cache_rebuild_facts *facts)
+{
+	const struct rollback *r = w->r;
+	const char *why = doubt(w, facts);
+
+	if (facts->cache.needs_check)
+		return report_fail(r->rep, ERA_NO_ANSWER,
+				   "%s: the cache could not write its metadata: the kernel does "
+				   "not start it before cache_check has cleared needs_check",
+				   w->paths->cache);
+	if (facts->cache.block_size != r->cache_table.block_sectors)
+		return report_fail(r->rep, ERA_DAMAGED,
+				   "%s: cache metadata of blocks of %" PRIu32
+				   " sectors, but the table has %" PRIu32,
+				   w->paths->cache, facts->cache.block_size,
+				   r->cache_table.block_sectors);
+	if (!why || r->options->drop_all)
+		return 0;
+	return report_fail(r->rep, ERA_NO_ANSWER,
+			   "%s: %s; or --drop-all, which empties the cache and gives up what only "
+			   "it has",
+			   r->cache.name, why);
+}
+
+static bool keep(void *ctx, const struct cache_mapping *mapping)
+{
+	const struct work *w = ctx;
+
+	return !w->r->options->drop_all && !(w->drops_dirty && mapping->dirty) &&
+	       !cache_is_changed(&w->changes, w->cache_block_size, mapping->origin_block);
+}
+
+static int mark(struct work *w)
+{
+	struct rollback *r = w->r;
+	struct blk_dev dev;
+	int e = blk_dev_open(&dev, w->paths->era, BLK_WRITE, r->rep);
+
+	if (e)
+		return e;
+	e = era_mark_blocks(&dev, r->marked, &r->marked_era);
+	blk_dev_close(&dev);
+	r->nr_marked = bits_count(r->marked, r->nr_blocks);
+	return e;
+}
+
+/* Whatever this is stopped at, each of the two is right for the origin before and after COMMAND. */
+static int write_all(struct work *w, struct cache_rebuild *rebuild)
+{
+	struct rollback *r = w->r;
+	int e = storage_sample(r);
+
+	if (!e)
+		e = progress_write(r, STEP_READY);
+	if (!e)
+		e = cache_rebuild_commit(rebuild);
+	return e ? e : mark(w);
+}
+
+static int choose(struct work *w, struct cache_rebuild *rebuild)
+{
+	const struct cache_choice choice = {w, keep};
+	struct rollback *r = w->r;
+	const struct cache_rebuild_facts *facts = cache_rebuild_facts(rebuild);
+	int e = refuse_cache(w, facts);
+
+	if (e)
+		return e;
+	w->cache_block_size = (uint64_t)facts->cache.block_size * SECTOR;
+	w->drops_dirty = facts->cache.is_clean;
+	e = cache_rebuild_make(rebuild, &choice);
+	r->nr_mapped = facts->nr_mapped;
+	r->nr_dirty = facts->cache.is_clean ? facts->nr_dirty : 0;
+	r->nr_kept = facts->nr_kept;
+	if (e)
+		return e;
+	rollback_say(r, "%s: %" PRIu64 " of %" PRIu64 " mappings are dropped, %" PRIu64 " stay",
+		     r->cache.name, r->nr_mapped - r->nr_kept, r->nr_mapped, r->nr_kept);
+	rollback_say(r,
+		     "%s: %" PRIu64 " of %" PRIu64 " blocks of %" PRIu64
+		     " bytes are marked as written",
+		     r->era.name, r->nr_marked, r->nr_blocks, r->block_size);
+	return r->options->dry_run ? 0 : write_all(w, rebuild);
+}
+
+static int rebuild_cache(struct work *w)
+{
+	struct cache_rebuild *rebuild;
+	struct blk_dev dev;
+	int e = blk_dev_open(&dev, w->paths->cache, BLK_WRITE, w->r->rep);
+
+	if (e)
+		return e;
+	e = cache_rebuild_open(&rebuild, &dev);
+	if (!e) {
+		e = choose(w, rebuild);
+		cache_rebuild_close(rebuild);
+	}
+	blk_dev_close(&dev);
+	return e;
+}
+
+static int find_paths(const struct rollback *r, struct work_paths *paths)
+{
+	int e = mapper_device_path(r->mapper, r->era_table.metadata, paths->era);
+
+	return e ? e : mapper_device_path(r->mapper, r->cache_table.metadata, paths->cache);
+}
+
+int work_prepare(struct rollback *r, const struct work_paths *paths)
+{
+	struct work_paths own;
+	struct work w = {.r = r, .paths = paths};
+	int e = paths ? 0 : find_paths(r, &own);
+
+	if (!paths)
+		w.paths = &own;
+	if (!e)
+		e = list_with_witness(&w);
+	return e ? e : rebuild_cache(&w);
+}
+
+/* The copies of a dry run. */
+struct copies {
+	struct work_paths from;
+	int era, cache; /* nameless files */
+};
+
+static int copy_blocks(struct blk_dev *dev, int to)
+{
+	uint64_t at = 0;
+	void *data = blk_alloc(COPY_BLOCKS);
+	int e = data ? 0 : ENOMEM;
+
+	while (!e && (at = blk_dev_find_data(dev, at)) < dev->nr_blocks) {
+		uint64_t nr = min_u64(COPY_BLOCKS, dev->nr_blocks - at);
+		ssize_t len = (ssize_t)(nr * META_BYTES);
+
+		e = blk_dev_read(dev, at, nr, data);
+		if (!e && pwrite(to, data, (size_t)len, (off_t)(at * META_BYTES)) != len)
+			e = errno ? errno : EIO;
+		at += nr;
+	}
+	if (!e && ftruncate(to, (off_t)(dev->nr_blocks * META_BYTES)))
+		e = errno;
+	free(data);
+	return e;
+}
+
+static int copy(const char *path, int to)
+{
+	struct blk_dev dev;
+	int e;
+
+	if (blk_dev_open(&dev, path, BLK_READ_SHARED, NULL))
+		return EIO;
+	e = copy_blocks(&dev, to);
+	blk_dev_close(&dev);
+	return e;
+}
+
+/* A suspended cache has written its metadata, and nobody else writes to the era device. */
+static int copy_both(struct mapper *m, const char *name, void *ctx)
+{
+	const struct copies *copies = ctx;
+	int e = copy(copies->from.era, copies->era);
+
+	(void)m;
+	(void)name;
+	return e ? e : copy(copies->from.cache, copies->cache);
+}
+
+static int copy_suspended(struct rollback *r, struct copies *copies)
+{
+	const struct suspension suspension = {.name = r->cache.name,
+					      .lockfs = true,
+					      .work = copy_both,
+					      .ctx = copies};
+	struct work_paths paths;
+	int e = find_paths(r, &copies->from);
+
+	if (!e)
+		e = mapper_while_suspended(r->mapper, &suspension);
+	if (e)
+		return e;
+	snprintf(paths.era, sizeof(paths.era), "/proc/self/fd/%d", copies->era);
+	snprintf(paths.cache, sizeof(paths.cache), "/proc/self/fd/%d", copies->cache);
+	return work_prepare(r, &paths);
+}
+
+int work_dry(struct rollback *r)
+{
+	struct copies copies = {.era = -1, .cache = -1};
+	int e = 0;
+
+	if (!r->cache.active && !r->era.active)
+		return work_prepare(r, NULL);
+	copies.era = scratch_open(r->rep);
+	copies.cache = scratch_open(r->rep);
+	if (copies.era < 0 || copies.cache < 0)
+		e = ERA_SYS;
+	r->is_trusted = true;
+	if (!e)
+		e = copy_suspended(r, &copies);
+	if (copies.era >= 0)
+		close(copies.era);
+	if (copies.cache >= 0)
+		close(copies.cache);
+	return e;
+}

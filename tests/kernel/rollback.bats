@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# era rollback on a real kernel: rollback.sh does it, and checks what it can; here it is judged what
+# the cache holds afterwards. Nothing of it may be stale, and all that it holds must be hits.
+#
+# ERA_ROLLBACKS is how many runs are killed, and whether all combinations are tried.
+
+load ../lib/common
+load ../lib/truth
+load kernel
+
+disk_bytes=$((8 << 20))
+cache_sectors=64
+
+setup() {
+	need_kernel
+	need_ours era_check era_format era_invalidate era_rollback
+	need_device_mapper
+	for tool in cache_check cache_dump cache_restore; do
+		need "$PEER_DIR/$tool"
+	done
+	dir=$BATS_TEST_TMPDIR/stack
+	mkdir "$dir"
+	cd "$dir"
+	truncate -s 1M metadata cache_meta spare_meta
+	truncate -s 3M cache_data
+	truncate -s $disk_bytes vendor spare_disk spare_data
+	generation 1 >disk
+	generation 2 >ink.2
+	generation 3 >ink.3
+	cp disk ink.1
+}
+
+# generation N: a whole disk of it, each sector with its number.
+generation() {
+	awk -v n="$1" -v sectors=$((disk_bytes / 512)) '
+		BEGIN { for (i = 0; i < sectors; i++) printf "%-511s\n", "sector " i " generation " n }'
+}
+
+# stack BOOT [WORD=VALUE...]
+stack() {
+	guest_boot "$dir" "$kernel_dir/rollback.sh" "$1" ubd1=disk ubd2=cache_meta ubd3=cache_data \
+		ubd4=vendor ubd5=spare_meta ubd6=spare_data ubd7=spare_disk ink="$dir/ink" \
+		era_block=16 mode=writethrough rounds="${ERA_ROLLBACKS:-3}" "${@:2}" || {
+		tail -n 60 "console.$1"
+		return 1
+	}
+}
+
+# coherent NAME LEAST [HITS]: each time when this was read, nothing was stale, and all that the cache
+# held was a hit, of at least so many. A cache that goes on working may hold other blocks at the end
+# of the reading; then only some must be hits.
+coherent() {
+	awk -v name="$1" -v least="$2" -v hits="${3:-}" '
+		$1 != "figure:" { next }
+		$2 == name "-mapped" { mapped = $3; n++; if ($3 < least) bad = "few mappings: " $3 }
+		$2 == name "-stale" && $3 { bad = "stale: " $3 }
+		$2 == name "-hits" && (hits ? $3 < hits : $3 != mapped) { bad = "hits: " $3 " of " mapped }
+		END {
+			if (bad || !n) {
+				print name ": " (bad ? bad : "never read")
+				exit 1
+			}
+		}' console.*
+}
+
+figure() {
+	sed -n "s/^figure: $1 //p" console.*
+}
+
+# rolled [WORD=VALUE...]
+rolled() {
+	stack rolled "$@"
+	coherent rolled 15
+	[ "$(figure dropped)" -ge 1 ]
+	[ "$(figure backup-differs)" = 0 ]
+}
+
+@test "era blocks smaller than cache blocks, metadata of version 2" {
+	rolled cache_version=2
+}
+
+@test "era blocks that are no multiple, a writeback cache that is cleaned first" {
+	rolled mode=writeback era_block=88
+}
+
+@test "a passthrough cache, larger era blocks" {
+	[ -n "${ERA_ROLLBACKS:-}" ] || skip "the long form, with ERA_ROLLBACKS"
+	rolled mode=passthrough era_block=256
+}
+
+@test "all modes, versions and sizes of blocks" {
+	[ -n "${ERA_ROLLBACKS:-}" ] || skip "the long form, with ERA_ROLLBACKS"
+	local mode version block
+	for mode in writethrough writeback; do
+		for version in 1 2; do
+			for block in 16 64 256 88; do
+				setup_again
+				rolled mode=$mode cache_version=$version era_block=$block
+			done
+		done
+	done
+}
+
+setup_again() {
+	cd /
+	rm -r "$dir"
+	setup
+}
+
+@test "back to one snapshot, then on to a later one, with the eras of both" {
+	stack forward
+	coherent first 15
+	coherent second 15
+}
+
+@test "refusals leave everything as it is" {
+	stack refused
+	coherent refused 15
+}
+
+@test "a command that fails, does nothing, or does something else" {
+	stack commands
+	coherent failed 15
+	coherent cancelled 15
+	coherent half 15
+	coherent elsewhere 0
+}
+
+@test "killed at any time: started as it is, it serves nothing stale; run again, it is done" {
+	stack killed
+	coherent killed 10 5
+	coherent back_killed 10 5
+	coherent killed-again 5
+	coherent back_killed-again 5
+	coherent done 5
+}
+
+# crash [WORD=VALUE...]
+crash() {
+	stack crash_before "$@"
+	stack crash_after since="$(sed -n 's/^since: //p' console.crash_before)" "$@"
+}
+
+@test "a cache that crashed in writethrough mode, and is not activated" {
+	crash
+	coherent crashed 15
+}
+
+@test "a cache that crashed in writeback mode is only emptied" {
+	crash mode=writeback
+	coherent crashed 0
+}

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# era rollback, over the stack of cache.sh. The disk is rolled back by a copy of the vendor's
+# snapshot, as a COMMAND. The host judges what read_all says: how much the cache holds, what reads
+# wrong through it, and its hits.
+#
+#	mode		of the cache
+#	rounds		how many runs are killed
+
+. "${scenario%/*}/cache.sh"
+export DM_DISABLE_UDEV=1
+
+progress=/run/progress
+backup=$spare_disk
+
+rollback() {
+	era_rollback --state $progress "$@"
+}
+
+# ends STATUS COMMAND...: what it prints goes to /run/out, and to the console.
+ends() {
+	want=$1 status=0
+	shift
+	"$@" >/run/out 2>&1 || status=$?
+	echo "ran: $*"
+	sed "s/^/said: /" /run/out
+	[ "$status" = "$want" ] || die "status $status, wanted $want: $*"
+}
+
+has() {
+	grep -qF -e "$1" /run/out || die "not said: $1"
+}
+
+# command NAME: makes the command /run/NAME of standard input.
+command_of() {
+	{
+		echo '#!/bin/sh'
+		echo set -e
+		cat
+	} >/run/"$1"
+	chmod +x /run/"$1"
+}
+
+make_commands() {
+	command_of back <<-E
+		dd if=$vendor of=$disk bs=1M iflag=direct oflag=direct 2>/run/dd
+	E
+	command_of killed <<-E
+		kill -9 \$(cat /run/pid)
+	E
+	command_of back_killed <<-E
+		/run/back
+		kill -9 \$(cat /run/pid)
+	E
+	command_of half <<-E
+		dd if=$vendor of=$disk bs=1M count=1 iflag=direct oflag=direct 2>/run/dd
+		exit 7
+	E
+	command_of elsewhere <<-E
+		/run/back
+		dd if=/dev/zero of=$disk bs=4096 seek=1000 count=300 oflag=direct 2>/run/dd
+	E
+}
+
+# in_use: the stack with mappings of all kinds, some stale; $since and $vendor are the snapshot.
+in_use() {
+	stack_create "$mode"
+	snapshot_onto $vendor
+	overwrite
+	use 4 put_blocks 140 8
+	dmsetup table cache >/run/table.cache
+	dmsetup table era >/run/table.era
+	discards_off
+	make_commands
+}
+
+# discards_at: where the limit of the era device is.
+discards_at() {
+	echo "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor era)/queue/discard_max_bytes"
+}
+
+discards_off() {
+	echo 0 >"$(discards_at)"
+}
+
+# as_before: both tables are.
+as_before() {
+	for name in cache era; do
+		dmsetup table $name >/run/table
+		/usr/bin/cmp /run/table /run/table.$name || die "another table of $name"
+	done
+	[ "$(cat "$(discards_at)")" = 0 ] || die "discards are on"
+}
+
+# reads NAME: through the cache as it is.
+reads() {
+	figure "$1-mapped" "$(cache_status mapped)"
+	hits=$(cache_status hits)
+	figure "$1-stale" "$(differing /dev/mapper/cache $disk)"
+	figure "$1-hits" $(($(cache_status hits) - hits))
+}
+
+# coherent NAME
+coherent() {
+	as_before
+	reads "$1"
+}
+
+rolled_back() {
+	[ "$(differing $disk $vendor)" = 0 ] || die "the disk is not the snapshot"
+}
+
+stop_all() {
+	cache_remove
+	era_remove
+}
+
+# What is written down must be sound, too.
+sound() {
+	stop_all
+	cache_check -q $cache_meta || die "cache_check"
+	era_check -q $metadata_dev || die "era_check"
+}
+
+# A backup of the disk, of the era $remembered.
+back_up() {
+	era_suspend
+	copy $disk $backup
+	era_resume
+	# shellcheck disable=SC2046
+	set -- $(dmsetup status era)
+	remembered=$6
+}
+
+# The next backup, incremental, of a stopped disk.
+back_up_again() {
+	era_invalidate --written-since "$remembered" --format ranges --unit sectors $metadata_dev \
+		>/run/ranges || die era_invalidate
+	while read -r first count; do
+		dd if=$disk of=$backup bs=512 skip="$first" seek="$first" count="$count" \
+			iflag=direct oflag=direct 2>/run/dd || die "$(cat /run/dd)"
+	done </run/ranges
+	figure backup-differs "$(differing $disk $backup)"
+}
+
+boot_rolled() {
+	in_use
+	figure before-mapped "$(cache_status mapped)"
+	back_up
+	put_blocks 30 2
+	ends 0 rollback --dry-run --era "$since" --exec /run/back cache
+	has "would: cache: "
+	has "would: era: "
+	as_before
+	[ ! -e $progress ] || die "a dry run has written"
+	dropped=$(sed -n 's/^would: cache: \([0-9]*\) of .* are dropped.*/\1/p' /run/out)
+	figure dropped "$dropped"
+	marked=$(sed -n 's/^would: era: \(.* are marked\).*/\1/p' /run/out)
+
+	ends 0 rollback --era "$since" --exec /run/back cache
+	has "cache: $dropped of "
+	has "era: $marked"
+	[ ! -e $progress ] || die "the progress stays"
+	rolled_back
+	coherent rolled
+	sound
+	back_up_again
+}
+
+# On to a later snapshot, after a rollback to one before it, with the era that it was taken in.
+boot_forward() {
+	in_use
+	copy $vendor $spare_data
+	first=$since
+	generation=3
+	put_blocks 2 3
+	use 4 put_blocks 145 4
+	if [ "$mode" = writeback ]; then
+		cache_mode writethrough cleaner
+		clean_up
+		cache_mode "$mode"
+	fi
+	snapshot_onto $vendor
+	second=$since
+	put_blocks 110 3
+	copy $vendor $backup
+	copy $spare_data $vendor
+	ends 0 rollback --era "$first" --exec /run/back cache
+	rolled_back
+	reads first
+	get_blocks 0 30
+	get_blocks 100 20
+	use 4 get_blocks 140 8
+	copy $backup $vendor
+	ends 0 rollback --era "$second" --exec /run/back cache
+	rolled_back
+	reads second
+	sound
+}
+
+# Nothing is touched.
+boot_refused() {
+	in_use
+	echo 1048576 >"$(discards_at)"
+	ends 4 rollback --era "$since" --exec /run/back cache
+	has "passes discards to era"
+	ends 0 rollback --era "$since" --exec /run/back --drop-all --dry-run cache
+	has " mappings are dropped, 0 stay"
+	has "era: 1024 of 1024 blocks"
+	discards_off
+	ends 3 rollback --era "$since" --exec /run/back era
+	ends 3 rollback --era "$since" --exec /run/back none
+	dmsetup create above --noudevsync --table "0 64 linear /dev/mapper/cache 0"
+	ends 3 rollback --era "$since" --exec /run/back cache
+	has "is in use"
+	dmsetup remove --noudevsync above
+	ends 4 rollback --era 4000000000 --exec /run/back cache
+	has "the devices are as they were"
+	as_before
+	ends 0 rollback --status cache
+	has "no rollback was interrupted"
+	ends 0 rollback --cancel cache
+	has "no rollback was interrupted"
+	reads refused
+	sound
+}
+
+# What COMMAND may do wrong.
+boot_commands() {
+	in_use
+	ends 3 rollback --era "$since" --exec false cache
+	has "ended with status 1"
+	has "the devices are as they were"
+	coherent failed
+	ends 3 rollback --era "$since" --exec true cache
+	has "has changed none of"
+	[ ! -e /dev/mapper/cache ] || die "started"
+	ends 3 rollback --era "$since" --exec true cache
+	has "has changed none of"
+	ends 0 rollback --status cache
+	has "the storage has not been rolled back"
+	ends 3 rollback --era $((since + 1)) --exec true cache
+	has "a rollback to era $since was interrupted"
+	ends 0 rollback --cancel cache
+	coherent cancelled
+
+	ends 3 rollback --era "$since" --exec /run/half cache
+	has "after it had changed blocks"
+	ends 0 rollback --era "$since" --exec /run/back cache
+	rolled_back
+	coherent half
+
+	generation=3
+	put_blocks 4 2
+	ends 3 rollback --era "$since" --exec /run/elsewhere cache
+	has "blocks have changed that were not written since era"
+	ends 0 rollback --cancel cache
+	ends 0 rollback --era 0 --drop-all --done cache
+	coherent elsewhere
+	sound
+}
+
+# run_killed COMMAND: which kills the run.
+run_killed() {
+	status=0
+	# shellcheck disable=SC2016
+	sh -c 'echo $$ >/run/pid; exec era_rollback "$@"' - --state $progress --era "$since" \
+		--exec "/run/$1" cache 2>/run/out || status=$?
+	[ $status = 137 ] || die "$1: status $status: $(cat /run/out)"
+}
+
+# killed DELAY: a run that is killed after so many microseconds.
+killed() {
+	era_rollback --state $progress -q --era "$since" --exec /run/back cache 2>/run/out &
+	pid=$!
+	usleep "$1"
+	kill -9 $pid 2>/run/kill || :
+	wait $pid || :
+	usleep 20000
+}
+
+# by_boot_scripts: both are there as after any start.
+by_boot_scripts() {
+	[ -e /dev/mapper/era ] || dmsetup create era --noudevsync --table "$(cat /run/table.era)"
+	discards_off
+	[ -e /dev/mapper/cache ] || dmsetup create cache --noudevsync --table "$(cat /run/table.cache)"
+	dmsetup mknodes
+}
+
+# finished NAME: by running it again.
+finished() {
+	ends 0 rollback --era "$since" --exec /run/back cache
+	rolled_back
+	coherent "$1"
+	generation=3
+	put_blocks 3 2
+	put_blocks 107 1
+}
+
+boot_killed() {
+	in_use
+	for kill in killed back_killed; do
+		run_killed $kill
+		ends 0 rollback --status cache
+		has "the command was begun"
+		by_boot_scripts
+		reads $kill
+		cache_remove
+		era_remove
+		ends 0 rollback --era "$since" --exec /run/back cache
+		rolled_back
+		coherent $kill-again
+		generation=3
+		put_blocks 3 2
+	done
+	run_killed back_killed
+	ends 0 rollback --era "$since" --done cache
+	rolled_back
+	coherent done
+	put_blocks 3 2
+	delay=2000
+	for round in $(seq "$rounds"); do
+		killed $delay
+		delay=$((delay + delay / 5 + 1000))
+		[ $((round % 2)) = 0 ] || by_boot_scripts
+		[ ! -e /dev/mapper/cache ] || reads killed
+		finished killed-again
+	done
+	sound
+}
+
+boot_crash_before() {
+	in_use
+}
+
+# The cache is never activated: its tables come from a file, as an administrator keeps it.
+boot_crash_after() {
+	cache_modules
+	dmsetup mknodes
+	make_commands
+	tables=/run/tables
+	{
+		echo "cache: $(cache_table "$mode")"
+		echo "era: 0 $disk_sectors era $metadata_dev $disk $era_block"
+	} >$tables
+	dmsetup mknodes
+	echo 0 >/sys/block/ubdb/queue/discard_max_bytes
+	ends 3 rollback --era "$since" --exec /run/back cache
+	has "give it by --tables"
+	if [ "$mode" = writeback ]; then
+		ends 4 rollback --era "$since" --exec /run/back --tables $tables cache
+		has "writeback mode"
+		[ ! -e /dev/mapper/cache ] || die "a crashed cache was activated"
+		[ ! -e $progress ] || die "the progress stays"
+		set -- --drop-all
+	fi
+	ends 0 rollback --era "$since" --exec /run/back --tables $tables "$@" cache
+	rolled_back
+	reads crashed
+	sound
+}
