@@ -239,14 +239,25 @@ static int refuse_pending(const struct rollback *r)
 		r->cache.name, r->options->era, r->cache.name);
 }
 
-static int refuse_unexpected(const struct rollback *r)
+/* It was another snapshot, so nothing that the cache holds can be believed, and everything may have
+ * changed. */
+static int empty_cache(struct rollback *r)
 {
-	return report_fail(
-		r->rep, ERA_SYS,
-		"%s: blocks have changed that were not written since era %" PRIu32
-		": the storage was not rolled back to that era, so nothing is started; run " ERA_PROGRAM
-		" rollback --era 0 --drop-all --done %s, after --cancel",
-		r->cache.name, r->options->era, r->cache.name);
+	int e;
+
+	report_fail(r->rep, ERA_SYS,
+		    "%s: blocks have changed that were not written since era %" PRIu32
+		    ": the storage was not rolled back to that era; the cache is emptied, and all "
+		    "blocks are marked",
+		    r->cache.name, r->options->era);
+	r->drops_all = true;
+	r->marks_all = true;
+	e = work_prepare(r, NULL);
+	if (!e)
+		e = stack_start(r);
+	if (!e)
+		e = progress_forget(r);
+	return e ? e : ERA_SYS;
 }
 
 /* What a run that was interrupted has done, COMMAND has not to do again. */
@@ -294,7 +305,7 @@ static int judge(struct rollback *r, int e)
 	if (compared)
 		return compared;
 	if (change == STORAGE_UNEXPECTED)
-		return refuse_unexpected(r);
+		return empty_cache(r);
 	if (e)
 		return command_failed(r, e, change);
 	return change == STORAGE_SAME ? refuse_same(r) : 0;

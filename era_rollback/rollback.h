@@ -68,6 +68,8 @@ struct rollback {
 	struct cache_table cache_table;
 	struct era_table era_table;
 	bool passes_discards;
+	bool drops_all;	 /* mappings */
+	bool marks_all;	 /* blocks */
 	bool is_trusted; /* the cache was stopped since it was seen to be clean */
 	bool stopped;	 /* by this run */
 	bool was_active; /* when this run began */

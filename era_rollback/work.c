@@ -54,7 +54,7 @@ static int list(struct work *w, struct dmera *era)
 		return report_nomem(r->rep);
 	r->nr_marked = bits_count(r->marked, r->nr_blocks);
 	storage_choose(r);
-	if (r->passes_discards) {
+	if (r->passes_discards || r->marks_all) {
 		bits_set_range(r->marked, 0, r->nr_blocks);
 		r->nr_marked = r->nr_blocks;
 	}
@@ -118,7 +118,7 @@ static int refuse_cache(const struct work *w, const struct cache_rebuild_facts *
 				   " sectors, but the table has %" PRIu32,
 				   w->paths->cache, facts->cache.block_size,
 				   r->cache_table.block_sectors);
-	if (!why || r->options->drop_all)
+	if (!why || r->drops_all)
 		return 0;
 	return report_fail(r->rep, ERA_NO_ANSWER,
 			   "%s: %s; or --drop-all, which empties the cache and gives up what only "
@@ -130,7 +130,7 @@ static bool keep(void *ctx, const struct cache_mapping *mapping)
 {
 	const struct work *w = ctx;
 
-	return !w->r->options->drop_all && !(w->drops_dirty && mapping->dirty) &&
+	return !w->r->drops_all && !(w->drops_dirty && mapping->dirty) &&
 	       !cache_is_changed(&w->changes, w->cache_block_size, mapping->origin_block);
 }
 

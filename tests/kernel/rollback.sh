@@ -255,8 +255,8 @@ boot_commands() {
 	put_blocks 4 2
 	ends 3 rollback --era "$since" --exec /run/elsewhere cache
 	has "blocks have changed that were not written since era"
-	ends 0 rollback --cancel cache
-	ends 0 rollback --era 0 --drop-all --done cache
+	has " 1024 of 1024 blocks "
+	[ ! -e $progress ] || die "the progress stays"
 	coherent elsewhere
 	sound
 }

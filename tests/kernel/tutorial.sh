@@ -24,7 +24,7 @@ volume() {
 # The machine as the reader finds it.
 make_machine() {
 	era=$(PATH=$tools command -v era)
-	for dir in /usr/local/sbin /usr/local/etc /srv; do
+	for dir in /usr/local/sbin /usr/local/etc /srv /var/lib; do
 		mount -t tmpfs none $dir
 	done
 	ln -s "$era" /usr/local/sbin/era
@@ -258,9 +258,19 @@ fill_cache() {
 
 # is_rolled_back SUM: the disk is, and what the cache serves, with nothing of it in the page cache.
 is_rolled_back() {
+	kept=$(dmsetup status cache | cut -d ' ' -f 7)
 	[ "$(sum /dev/vg/data)" = "$1" ] || die "not rolled back"
 	[ "$(sum /dev/mapper/cache)" = "$1" ] || die "the cache has something stale"
-	echo "rolled back: $(grep -c '<mapping ' /srv/snapshots/S1/kept.xml) kept"
+	echo "rolled back: ${kept%/*} kept"
+}
+
+# marked_since ERA: with the cache removed, the first MiB has blocks that count as written since
+# then, though they were written before.
+marked_since() {
+	era invalidate --written-since "$1" --format ranges "$metadata" >/run/ranges ||
+		die "no list since $1"
+	awk '$1 < 1048576 { n++ } END { exit !n }' /run/ranges || die "not marked since $1"
+	echo "marked: since $1"
 }
 
 boot_rollback() {
@@ -271,13 +281,15 @@ boot_rollback() {
 	fill 2 5
 	fill 110 3
 	fill 220 20
-	mkdir /srv/backup/1 /srv/snapshots/S0
-	echo 1999999999 >/srv/backup/1/era
-	echo 7 >/srv/snapshots/S0/era
+	later=$(era-barrier)
 	session the-rollback.1
 	is_rolled_back "$before"
-	echo "recorded: $(cat /srv/backup/1/era /srv/snapshots/S0/era | tr '\n' ' ')$(cat /srv/snapshots/S1/era)"
-	rm -r /srv/backup/1 /srv/snapshots/S*
+	metadata=/dev/vg/era_meta
+	dmsetup remove cache
+	dmsetup remove era
+	marked_since "$later"
+	era-activate
+	rm -r /srv/snapshots/S*
 
 	era-snapshot S1
 	fill 3 8
@@ -285,8 +297,12 @@ boot_rollback() {
 	rolls_not_back
 	[ "$(sum /dev/mapper/cache)" = "$before" ] || die "rolled back"
 	before=$(sum /dev/vg/S1)
+	later=$(era-barrier)
+	era-barrier
+	era-barrier
 	fill 100 5
 	keep_files
+	echo "$later" >/run/host/later
 	echo "$before" >/run/host/before
 	target=/dev/mapper/cache crash
 }
@@ -350,6 +366,8 @@ boot_after_crash() {
 	drops_stale
 	dmsetup remove cache
 	dmsetup remove era
+	metadata=/dev/vg/era_meta
+	marked_since "$(cat "$folder/later")"
 	sed -i '/^cache_options/s/writethrough/writeback/' /usr/local/etc/era-disk
 	era-activate
 	fill 50 5
