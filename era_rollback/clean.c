@@ -3,8 +3,8 @@
  * What only the cache has is written to the origin: the policy cleaner does nothing else, and in
  * writethrough mode nothing becomes dirty meanwhile.
  *
- * The kernel forgets the hints of a policy when another takes its place, so a cache that has nothing
- * to clean keeps its own.
+ * The kernel forgets the hints of a policy when another takes its place, so a cache that has
+ * nothing to clean keeps its own.
  */
 #include <inttypes.h>
 #include <poll.h>

@@ -102,8 +102,8 @@ static const struct option_table table = {
 	.args_doc = "--era=N --exec=COMMAND CACHE\n--era=N --done CACHE\n--status CACHE\n--cancel "
 		    "CACHE",
 	.example = "--era=1795862410 --exec=/usr/local/sbin/merge-S1 cache",
-	.doc = "Rolls the storage below the dm-cache CACHE, and the era device that is below it, back "
-	       "by COMMAND, so that the cache keeps what has not been written since era N, and "
+	.doc = "Rolls the storage below the dm-cache CACHE, and the era device below that, back by "
+	       "COMMAND, so that the cache keeps what has not been written since era N, and "
 	       "nothing else.\v"
 	       "The cache is cleaned, if it is in writeback mode, and stopped with its era device. "
 	       "It gets new metadata without the stale mappings, and what was written since N is "
@@ -183,8 +183,8 @@ static int find(struct rollback *r)
 }
 
 /*
- * After a failure: as it was, but for mappings that are gone and marks that are there.  A cache that
- * was not active when this run began stays so: activated after a crash, it would write to the
+ * After a failure: as it was, but for mappings that are gone and marks that are there.  A cache
+ * that was not active when this run began stays so: activated after a crash, it would write to the
  * origin.
  */
 static void put_back(struct rollback *r)

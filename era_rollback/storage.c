@@ -2,8 +2,8 @@
 /*
  * Has COMMAND done anything?
  *
- * Of the blocks that it may change, some are read before and after; and some of the others, which it
- * must not change.
+ * Of the blocks that it may change, some are read before and after; and some of the others, which
+ * it must not change.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -32,8 +32,8 @@ struct cache_question {
 	const struct report *rep;
 };
 
-/* Was any part of the cache's origin block changed, or does it lie past what is tracked?  block_size
- * is the cache's, in bytes. */
+/* Was any part of the cache's origin block changed, or does it lie past what is tracked?
+ * block_size is the cache's, in bytes. */
 bool cache_is_changed(const struct changes *changes, uint64_t block_size, uint64_t origin_block);
 
 /* Reads the mappings of a cache and writes the answer to sink after all of them have been read.

@@ -48,8 +48,8 @@ stack() {
 	}
 }
 
-# coherent NAME LEAST [HITS]: each time when this was read, nothing was stale, and all that the cache
-# held was a hit, of at least so many. A cache that goes on working may hold other blocks at the end
+# coherent NAME LEAST [HITS]: each time when this was read, nothing was stale, and all that the
+# cache held was a hit, of at least so many. A cache that goes on working may hold other blocks at the end
 # of the reading; then only some must be hits.
 coherent() {
 	awk -v name="$1" -v least="$2" -v hits="${3:-}" '
@@ -107,6 +107,16 @@ setup_again() {
 	cd /
 	rm -r "$dir"
 	setup
+}
+
+@test "new metadata are sound for cache_check, and the kernel uses their hints" {
+	stack hints cache_version=2
+	[ "$(figure hinted)" -ge 15 ]
+}
+
+@test "a cache that does not become clean keeps its table, and is cleaned later" {
+	stack unclean mode=writeback
+	coherent unclean 10
 }
 
 @test "back to one snapshot, then on to a later one, with the eras of both" {

@@ -77,7 +77,8 @@ in_use() {
 
 # discards_at: where the limit of the era device is.
 discards_at() {
-	echo "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor era)/queue/discard_max_bytes"
+	numbers=$(dmsetup info -c --noheadings --separator : -o major,minor era)
+	echo "/sys/dev/block/$numbers/queue/discard_max_bytes"
 }
 
 discards_off() {
@@ -166,6 +167,63 @@ boot_rolled() {
 	coherent rolled
 	sound
 	back_up_again
+}
+
+# hints FILE: of those that are mapped, as cache_dump has them.
+hints() {
+	grep -o '<hint .*' "$1"
+}
+
+# What the kernel writes down when it is stopped at once comes from the hints that it has read: it
+# moves some blocks by some levels, of which there are 64, but without hints all are at random.
+boot_hints() {
+	in_use
+	command_of dumped <<-E
+		/run/back
+		cache_check -q $cache_meta
+		cache_dump $cache_meta >/run/new
+	E
+	export PATH
+	ends 0 rollback --era "$since" --exec /run/dumped cache
+	kept=$(sed -n 's/.* mappings are dropped, \([0-9]*\) stay$/\1/p' /run/out)
+	[ "$(grep -c '<mapping ' /run/new)" = "$kept" ] || die "not $kept mappings"
+	[ "$(hints /run/new | wc -l)" = "$kept" ] || die "not $kept hints"
+	hints /run/new | sed 's/.*data=//' | sort -u >/run/levels
+	[ "$(wc -l </run/levels)" -gt 4 ] || die "few levels"
+	stop_all
+	cache_dump $cache_meta >/run/kernel
+	hints /run/new >/run/hints.new
+	hints /run/kernel >/run/hints.kernel
+	same=$(/bin/grep -cxFf /run/hints.new /run/hints.kernel)
+	[ "$same" -ge $((kept / 4)) ] || die "only $same of $kept hints are the same"
+	figure hinted "$kept"
+}
+
+# The origin fails while the cache is cleaned.
+boot_unclean() {
+	dmsetup create below --noudevsync --table "0 $disk_sectors linear $disk 0"
+	dmsetup mknodes
+	origin_dev=/dev/mapper/below
+	in_use
+	[ "$(cache_status dirty)" != 0 ] || die "nothing is dirty"
+	dmsetup suspend --noflush below
+	dmsetup load below --table "0 $disk_sectors error"
+	dmsetup resume below
+	dmesg -n 1
+	ends 3 rollback --limit 1 --era "$since" --exec /run/back cache
+	has "cache blocks are still dirty"
+	dmesg -n 4
+	dmsetup table cache >/run/table
+	/usr/bin/cmp /run/table /run/table.cache || die "another table"
+	[ ! -e $progress ] || die "progress"
+	dmsetup suspend --noflush below
+	dmsetup load below --table "0 $disk_sectors linear $disk 0"
+	dmsetup resume below
+	ends 0 rollback --era "$since" --exec /run/back cache
+	has "dirty cache blocks are written"
+	rolled_back
+	coherent unclean
+	sound
 }
 
 # On to a later snapshot, after a rollback to one before it, with the era that it was taken in.
@@ -284,7 +342,8 @@ killed() {
 by_boot_scripts() {
 	[ -e /dev/mapper/era ] || dmsetup create era --noudevsync --table "$(cat /run/table.era)"
 	discards_off
-	[ -e /dev/mapper/cache ] || dmsetup create cache --noudevsync --table "$(cat /run/table.cache)"
+	[ -e /dev/mapper/cache ] ||
+		dmsetup create cache --noudevsync --table "$(cat /run/table.cache)"
 	dmsetup mknodes
 }
 

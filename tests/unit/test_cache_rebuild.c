@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * New metadata of a cache against random old ones: the mappings that were to stay, with their hints,
- * and nothing else.  Wherever the writing is stopped, there are the old ones or the new.
+ * New metadata of a cache against random old ones: the mappings that were to stay, with their
+ * hints, and nothing else.  Wherever the writing is stopped, there are the old ones or the new.
  */
 #define ROOM_CACHE
 #include "unit.h"
