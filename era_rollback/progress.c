@@ -100,7 +100,11 @@ int progress_write(struct rollback *r, enum rollback_step step)
 		    boot, names[step], r->options->era, r->passes_discards ? "yes" : "no");
 	put_layer(&sink, "cache", &r->cache);
 	put_layer(&sink, "era-device", &r->era);
-	sink_printf(&sink, "end\n");
+	sink_printf(
+		&sink,
+		"cache-metadata-is %s\ncache-data-is %s\nera-metadata-is %s\norigin-is %s\nend\n",
+		r->parts[PART_CACHE_METADATA], r->parts[PART_CACHE_DATA],
+		r->parts[PART_ERA_METADATA], r->parts[PART_ORIGIN]);
 	e = sink_finish(&sink);
 	sink_close(&sink);
 	if (!e)
@@ -145,6 +149,10 @@ static bool take(struct found *found, const char *key, const char *value)
 		{"era-device-uuid", r->era.uuid, sizeof(r->era.uuid)},
 		{"era-device-table", found->era_table, sizeof(found->era_table)},
 		{"era-device-discards", found->era_discards, sizeof(found->era_discards)},
+		{"cache-metadata-is", r->parts[PART_CACHE_METADATA], PART_ID},
+		{"cache-data-is", r->parts[PART_CACHE_DATA], PART_ID},
+		{"era-metadata-is", r->parts[PART_ERA_METADATA], PART_ID},
+		{"origin-is", r->parts[PART_ORIGIN], PART_ID},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)

@@ -33,6 +33,12 @@ struct rollback_options {
 
 #define LAYER_PARAMS 4096u
 
+/* The devices below the two. */
+enum part { PART_CACHE_METADATA, PART_CACHE_DATA, PART_ERA_METADATA, PART_ORIGIN, NR_PARTS };
+
+/* What stays the same when a device gets another number. */
+#define PART_ID 192u
+
 /* A device that is one target. */
 struct layer {
 	char name[MAPPER_NAME_MAX], uuid[MAPPER_UUID_MAX];
@@ -67,6 +73,7 @@ struct rollback {
 	struct layer cache, era;
 	struct cache_table cache_table;
 	struct era_table era_table;
+	char parts[NR_PARTS][PART_ID];
 	bool passes_discards;
 	bool drops_all;	 /* mappings */
 	bool marks_all;	 /* blocks */
@@ -108,6 +115,11 @@ const char *progress_advice(const struct rollback *r);
 /* Removes both; creates them again, with the same tables, and compares these. */
 int stack_stop(struct rollback *r) must_check;
 int stack_start(struct rollback *r) must_check;
+
+/* parts.c.  COMMAND may deactivate a volume and activate it again, with another number. */
+int parts_identify(struct rollback *r) must_check;
+/* Puts the numbers that the devices have now into both tables. */
+int parts_find(struct rollback *r) must_check;
 
 int clean_cache(struct rollback *r) must_check;
 

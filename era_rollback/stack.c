@@ -261,6 +261,10 @@ int stack_find(struct rollback *r)
 		e = r->cache.active ? find_active(r) : find_stopped(r);
 	if (!e)
 		e = parse(r);
+	if (!e && (r->cache.active || r->options->tables))
+		e = parts_identify(r);
+	else if (!e && r->is_trusted)
+		e = parts_find(r);
 	if (!e && !r->cache.active && r->options->tables)
 		r->passes_discards = !has_word(r->cache_table.options, "no_discard_passdown") &&
 				     can_discard(r->era_table.origin);
@@ -347,8 +351,10 @@ static int point_at_era(struct rollback *r)
 
 int stack_start(struct rollback *r)
 {
-	int e = start(r, &r->era, "era");
+	int e = parts_find(r);
 
+	if (!e)
+		e = start(r, &r->era, "era");
 	if (!e)
 		e = point_at_era(r);
 	return e ? e : start(r, &r->cache, "cache");

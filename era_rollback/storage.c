@@ -95,7 +95,10 @@ int storage_sample(struct rollback *r)
 int storage_compare(struct rollback *r, enum storage_change *change)
 {
 	uint64_t listed[NR_SAMPLES] = {0}, unlisted[NR_SAMPLES] = {0};
-	int e = read_both(r, listed, unlisted);
+	int e = parts_find(r);
+
+	if (!e)
+		e = read_both(r, listed, unlisted);
 
 	if (e)
 		return e;
@@ -148,7 +151,7 @@ bool storage_is_pending(struct rollback *r)
 	char path[PATH_MAX], name[MAPPER_NAME_MAX], mapped[MAPPER_NAME_MAX + 16];
 	struct mapper_info info;
 
-	if (mapper_device_path(r->mapper, r->era_table.origin, path) ||
+	if (parts_find(r) || mapper_device_path(r->mapper, r->era_table.origin, path) ||
 	    !mapper_find(r->mapper, path, name) || mapper_info(r->mapper, name, &info))
 		return false;
 	if (strncmp(info.uuid, "LVM-", 4) || is_merging(r, name))

@@ -49,8 +49,8 @@ stack() {
 }
 
 # coherent NAME LEAST [HITS]: each time when this was read, nothing was stale, and all that the
-# cache held was a hit, of at least so many. A cache that goes on working may hold other blocks at the end
-# of the reading; then only some must be hits.
+# cache held was a hit, of at least so many. A cache that goes on working may hold other blocks at
+# the end of the reading; then only some must be hits.
 coherent() {
 	awk -v name="$1" -v least="$2" -v hits="${3:-}" '
 		$1 != "figure:" { next }
@@ -145,6 +145,21 @@ setup_again() {
 	coherent killed-again 5
 	coherent back_killed-again 5
 	coherent done 5
+}
+
+@test "a volume that has another number after the command" {
+	stack renumbered
+	coherent renumbered 15
+}
+
+@test "the power fails: started as always nothing is stale, and it is finished" {
+	stack power_cut
+	for name in cache era; do
+		sed -n "s/^table: $name //p" console.power_cut >tables.$name
+	done
+	stack power_back since="$(sed -n 's/^since: //p' console.power_cut)"
+	coherent booted 15
+	coherent finished 15
 }
 
 # crash [WORD=VALUE...]

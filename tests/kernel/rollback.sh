@@ -393,6 +393,75 @@ boot_crash_before() {
 	in_use
 }
 
+# at_host: the progress is where the next boot finds it.
+at_host() {
+	mkdir /run/host
+	mount -t hostfs none /run/host -o "${ink%/*}"
+	progress=/run/host/progress
+}
+
+# The power fails when COMMAND has done its work.
+boot_power_cut() {
+	in_use
+	at_host
+	command_of back_off <<-E
+		/run/back
+		sync
+		/bin/busybox sh -c 'echo o >/proc/sysrq-trigger' || :
+		sleep 100
+	E
+	sed "s,^,table: cache ," /run/table.cache
+	sed "s,^,table: era ," /run/table.era
+	echo "guest: done"
+	rollback --era "$since" --exec /run/back_off cache
+}
+
+# Activated as at each start, with what the host has kept of the tables.
+boot_power_back() {
+	cache_modules
+	at_host
+	make_commands
+	dmsetup mknodes
+	ends 0 rollback --status cache
+	has "the machine was started since"
+	ends 3 rollback --era "$since" --exec /run/back cache
+	has "activate the devices as at each start"
+	tail -n 1 /run/host/tables.cache >/run/table.cache
+	tail -n 1 /run/host/tables.era >/run/table.era
+	by_boot_scripts
+	reads booted
+	ends 0 rollback --era "$since" --done cache
+	rolled_back
+	coherent finished
+	sound
+}
+
+# COMMAND deactivates the volume and activates it again, with another number.
+boot_renumbered() {
+	cat >/run/volume <<-E
+		0 $disk_sectors linear $disk 0
+	E
+	dmsetup create volume --noudevsync /run/volume
+	dmsetup mknodes
+	origin_dev=/dev/mapper/volume
+	in_use
+	command_of renumber <<-E
+		/run/back
+		dmsetup remove --noudevsync volume
+		dmsetup create taken --noudevsync --table "0 64 zero"
+		dmsetup create volume --noudevsync /run/volume
+		dmsetup mknodes
+	E
+	ends 0 rollback --era "$since" --exec /run/renumber cache
+	rolled_back
+	dmsetup table era >/run/table
+	fails_to=0
+	/usr/bin/cmp /run/table /run/table.era >/run/cmp || fails_to=1
+	[ $fails_to = 1 ] || die "the volume has its old number"
+	reads renumbered
+	sound
+}
+
 # The cache is never activated: its tables come from a file, as an administrator keeps it.
 boot_crash_after() {
 	cache_modules
