@@ -39,6 +39,8 @@ comparable() {
 		s,\(N/256 [0-9]*\) [0-9]*$,\1 SNAPSHOT,
 		s,[0-9]* archived writesets*,N archived writesets,
 		s/\(dump.s, \|sound: era \)[0-9]\{1,4\}\([:,]\)/\1SMALL\2/
+		s,[0-9]* of [0-9]* mappings are dropped\, [0-9]* stay,MAPPINGS,
+		s,[0-9]* of \([0-9]* blocks of\),N of \1,
 		s,\(era-[0-9]*\)-[0-9a-f]\{32\},\1-ID,
 		s,[0-9]* of \(256 metadata\),N of \1,
 		s,: [0-9.]* [KM]iB of data and [0-9a-zA-Z. ]* of zeroes,: N of data and Z of zeroes,
