@@ -5,7 +5,7 @@
  *
  *	base	 what TARGET is now, by its state: so what is to be asked
  *	question what was written since then, by the metadata
- *	moment	 when the source stands still: offline, or a snapshot of the storage
+ *	moment	 when the source stands still: offline, a snapshot of the storage, or --converge
  *	delta	 what was written is copied from the source into a delta
  *	apply	 the delta makes TARGET the new backup, as era apply does
  *
@@ -29,8 +29,9 @@ struct backup_options {
 	const char *path; /* a target; with offline, NULL once the options are checked */
 	const char *target;
 	const char *offline, *source, *snapshot, *release, *state, *base;
-	uint64_t limit;
-	uint32_t timeout_s;
+	uint64_t limit, converge_limit;
+	uint32_t timeout_s, converge_rounds;
+	bool converge, has_converge_limit, has_converge_rounds;
 	bool full, incremental_only, force, dry_run, verify, json, quiet;
 };
 
@@ -60,9 +61,14 @@ struct backup {
 	bool is_snapshot_made; /* of the storage */
 	struct copy_source source;
 
+	/* With --converge: what was copied, which then is the source, and what it took. */
+	struct collection *collection;
+	unsigned nr_rounds;
+	uint64_t waited_us, last_bytes; /* how long writers waited in all, and for how much */
+
 	/* The delta, and what became of it. */
 	struct delta_header header;
-	struct delta_facts *delta_facts;
+	struct delta_facts *delta_facts; /* its witness, if one was made already */
 	uint64_t data_bytes, zero_bytes;
 	uint64_t nr_differences, differing_bytes; /* found by --verify */
 };
@@ -84,11 +90,14 @@ int question_open(struct backup *b, const char *path, unsigned flags) must_check
 /* size: of the source; 0: unknown.  Sets b->changes, b->facts and b->listed_bytes.  Where there is
  * no safe answer, the backup becomes a full one. */
 int question_ask(struct backup *b, uint64_t size) must_check;
+/* What was written since an era of these same metadata; no answer is an error. */
+int question_ask_again(struct backup *b, uint32_t since, uint64_t size) must_check;
 void question_close(struct backup *b);
 
-/* offline.c and online.c.  Each asks the question and opens b->source. */
+/* offline.c, online.c and converge.c.  Each asks the question and opens b->source. */
 int offline_begin(struct backup *b) must_check;
 int online_begin(struct backup *b) must_check;
+int converge_begin(struct backup *b) must_check;
 /* After the source has been read, whatever came of it. */
 int online_end(struct backup *b) must_check;
 

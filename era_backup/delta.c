@@ -6,75 +6,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "copy/copier.h"
 #include "era_backup/backup.h"
+#include "era_backup/listed.h"
 #include "tools/human.h"
 
 #define TOLD_DIFFERENCES 100u
 
-/* What is listed, and everything from `all_from` on: what a device has grown by is in the delta
- * whether it was written or not. */
-struct listed {
-	const struct dmera_changes *changes;
-	struct dmera_run run;
-	uint64_t all_from, size;
-	bool ended;
-};
-
-static bool next_listed(void *ctx, uint64_t *offset, uint64_t *length)
-{
-	struct listed *listed = ctx;
-
-	if (listed->ended)
-		return false;
-	if (listed->changes && dmera_changes_next(listed->changes, &listed->run) &&
-	    listed->run.offset < listed->all_from) {
-		*offset = listed->run.offset;
-		*length = min_u64(listed->run.length, listed->all_from - *offset);
-		return true;
-	}
-	listed->ended = true;
-	*offset = listed->all_from;
-	*length = listed->size - *offset;
-	return *length;
-}
-
-/* A full backup has everything. */
-static struct listed list(const struct backup *b)
-{
-	uint64_t size = b->source.size, from = b->is_full ? 0 : min_u64(b->state->size, size);
-
-	return (struct listed){
-		.changes = b->is_full ? NULL : b->changes,
-		.all_from = from == size ? from : from - from % COPY_SOURCE_ALIGN,
-		.size = size,
-	};
-}
-
-static struct copy_task describe(const struct backup *b, const struct copy_ranges *ranges)
-{
-	return (struct copy_task){
-		.source = &b->source,
-		.ranges = ranges,
-		.limit = b->options->limit,
-		.cancelled = &cancel_noted,
-		.rep = b->rep,
-	};
-}
-
 /* Of a full backup, which is of everything, too. */
 static int fill_facts(struct backup *b)
 {
-	const struct dmera_witness *witness = dmera_changes_witness(b->changes);
-	struct delta_facts *facts = calloc(1, sizeof(*facts));
+	const struct dmera_witness *witness;
+	struct delta_facts *facts = b->delta_facts;
 
-	b->delta_facts = facts;
+	if (!facts)
+		facts = b->delta_facts = calloc(1, sizeof(*facts));
 	if (!facts)
 		return report_nomem(b->rep);
 	facts->from_size = b->is_full ? 0 : b->state->size;
 	facts->block_size = (uint32_t)b->facts.block_size;
 	memcpy(facts->origin, b->origin, sizeof(facts->origin));
+	if (facts->witness_size)
+		return 0;
+	witness = dmera_changes_witness(b->changes);
 	if (witness)
 		facts->witness_size = (uint32_t)dmera_witness_encode(witness, facts->witness,
 								     sizeof(facts->witness));
@@ -93,9 +47,9 @@ static int fill_header(struct backup *b)
 
 static int write_delta(struct backup *b, struct sink *sink)
 {
-	struct listed listed = list(b);
-	const struct copy_ranges ranges = {next_listed, &listed};
-	struct copy_task task = describe(b, &ranges);
+	struct listed listed = listed_of(b);
+	const struct copy_ranges ranges = listed_ranges(&listed);
+	struct copy_task task = listed_task(b, &ranges);
 	struct delta_writer writer;
 	int r = delta_begin(&writer, sink, &b->header);
 
@@ -184,9 +138,9 @@ static int judge(const struct backup *b)
 /* TARGET was flushed; it is read from its disk, not from memory. */
 int delta_verify(struct backup *b)
 {
-	struct listed all = {.size = b->source.size};
-	const struct copy_ranges ranges = {next_listed, &all};
-	struct copy_task task = describe(b, &ranges);
+	struct listed all = listed_all(b->source.size);
+	const struct copy_ranges ranges = listed_ranges(&all);
+	struct copy_task task = listed_task(b, &ranges);
 	int r;
 
 	task.total = b->source.size;

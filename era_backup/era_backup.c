@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
 /* Makes a backup of a tracked disk: of what was written since the last one. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "era_backup/backup.h"
+#include "era_backup/collection.h"
 #include "era_backup/print.h"
 #include "tools/program.h"
 
@@ -16,8 +18,14 @@ static const struct option_row rows[] = {
 	 OPTION_TEXT, OFFSET(snapshot), 0, NULL, false},
 	{"release", 0, "COMMAND", "Runs when that snapshot is no longer needed", OPTION_TEXT,
 	 OFFSET(release), 0, NULL, false},
+	{"converge", 0, NULL, "Copies what is in use in rounds, and holds writers for the last one",
+	 OPTION_FLAG, OFFSET(converge), 0, NULL, false},
+	{"converge-limit", 0, "SIZE", "With --converge: copy at most so much in it (default: 8M)",
+	 OPTION_SIZE, OFFSET(converge_limit), OFFSET(has_converge_limit), NULL, false},
+	{"converge-rounds", 0, "N", "With --converge: give up after N rounds (default: 16)",
+	 OPTION_U32, OFFSET(converge_rounds), OFFSET(has_converge_rounds), NULL, false},
 	{"source", 0, "PATH", "What is copied: a device or a file", OPTION_TEXT, OFFSET(source), 0,
-	 NULL, true},
+	 NULL, false},
 	{"state", 0, "FILE", "The state of the backup (default: TARGET.era)", OPTION_TEXT,
 	 OFFSET(state), 0, NULL, false},
 	{"base", 0, "FILE", "With TARGET '-': the state of the backup that the delta starts from",
@@ -47,8 +55,34 @@ static const struct option_row target_row = {
 	.help = "the backup",
 };
 
+#define CONVERGE_LIMIT (UINT64_C(8) << 20)
+#define CONVERGE_LIMIT_MAX (UINT64_C(1) << 30) /* it is memory that is locked */
+#define CONVERGE_ROUNDS 16u
+
+static void check_converge(struct backup_options *options)
+{
+	if (!options->converge && (options->has_converge_limit || options->has_converge_rounds))
+		options_error("--converge-limit and --converge-rounds go with --converge only");
+	if (!options->has_converge_limit)
+		options->converge_limit = CONVERGE_LIMIT;
+	if (!options->has_converge_rounds)
+		options->converge_rounds = CONVERGE_ROUNDS;
+	if (options->converge_limit > CONVERGE_LIMIT_MAX)
+		options_error("--converge-limit: found %" PRIu64 " bytes, wanted at most 1G: so "
+			      "much memory is locked",
+			      options->converge_limit);
+	if (!options->converge_rounds)
+		options_error("--converge-rounds: found 0, wanted at least 1");
+	if (options->converge && (options->offline || options->snapshot || options->release))
+		options_error("--converge, --offline and --snapshot exclude each other");
+	if (options->converge && options->verify)
+		options_error("--verify compares with a source that stands still: not with "
+			      "--converge");
+}
+
 static void check_way(struct backup_options *options)
 {
+	check_converge(options);
 	if (options->offline && options->target)
 		options_error("--offline takes one argument, TARGET");
 	if (options->offline && (options->snapshot || options->release))
@@ -60,8 +94,11 @@ static void check_way(struct backup_options *options)
 	}
 	if (!options->target)
 		options_error("no TARGET given");
-	if (!options->offline && !options->snapshot)
-		options_error("--offline or --snapshot says when the source stands still");
+	if (!options->offline && !options->snapshot && !options->converge)
+		options_error("--offline, --snapshot or --converge says when the source stands "
+			      "still");
+	if (!options->source && !options->converge)
+		options_error("--source is missing");
 }
 
 static void check_stdout(const struct backup_options *options)
@@ -85,11 +122,13 @@ static void check_options(void *input)
 		options_error("--incremental-only contradicts --full and --force");
 	if (!options_stream(options->target))
 		return;
-	options_check_output(options->source, options->target);
+	if (options->source)
+		options_check_output(options->source, options->target);
 	if (options->offline)
 		options_check_output(options->offline, options->target);
 	if (options->state) {
-		options_check_output(options->source, options->state);
+		if (options->source)
+			options_check_output(options->source, options->state);
 		options_check_output(options->target, options->state);
 	}
 }
@@ -133,12 +172,19 @@ static int copy(struct backup *b)
 	return r;
 }
 
+static int begin(struct backup *b)
+{
+	if (b->options->converge)
+		return converge_begin(b);
+	return b->options->offline ? offline_begin(b) : online_begin(b);
+}
+
 static int back_up(struct backup *b)
 {
 	int e, r = base_open(b);
 
 	if (!r)
-		r = b->options->offline ? offline_begin(b) : online_begin(b);
+		r = begin(b);
 	if (!r && !b->options->dry_run)
 		r = copy(b);
 	e = online_end(b);
@@ -167,6 +213,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 	r = back_up(b);
 	question_close(b);
 	base_close(b);
+	collection_free(b->collection);
 	free(b->delta_facts);
 	free(b);
 	if (r)

@@ -18,44 +18,42 @@
 
 #include "era_backup/backup.h"
 #include "era_backup/hook.h"
+#include "era_backup/online.h"
 #include "era_ctl/requests.h"
 
 #define PROC_FD_BYTES 32
 
-struct online {
-	struct backup *b;
-	struct target target;
-	struct era_status status;
-	char *metadata; /* path */
-	int fd;		/* of the metadata of a kernel's target; else -1 */
-};
-
-static int cancelled(void)
+int online_cancelled(void)
 {
 	return cancel_noted ? ERA_CANCELLED : 0;
 }
 
 /* Where its metadata are, and what its origin is. */
 
+static int find_path(const struct online *o, int fd, const char *numbers, char **path)
+{
+	char link[PROC_FD_BYTES];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	*path = realpath(link, NULL);
+	return *path ? 0 : report_errno(o->b->rep, numbers, "cannot find it");
+}
+
 static int find_kernels(struct online *o)
 {
 	struct mapper *m = o->target.mapper;
-	struct era_table table;
-	char path[PROC_FD_BYTES];
-	int origin, r = era_device_table(m, o->target.name, &table);
+	int r = era_device_table(m, o->target.name, &o->table);
 
 	if (r)
 		return r;
-	o->fd = mapper_open_device(m, table.metadata, O_RDONLY);
-	origin = o->fd < 0 ? -1 : mapper_open_device(m, table.origin, O_RDONLY);
-	if (origin < 0)
+	o->fd = mapper_open_device(m, o->table.metadata, O_RDONLY);
+	o->origin_fd = o->fd < 0 ? -1 : mapper_open_device(m, o->table.origin, O_RDONLY);
+	if (o->origin_fd < 0)
 		return ERA_SYS;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", origin);
-	r = identity_of(path, o->b->origin, o->b->rep);
-	close(origin);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->fd);
-	o->metadata = realpath(path, NULL);
-	return r || o->metadata ? r : report_errno(o->b->rep, table.metadata, "cannot find it");
+	r = find_path(o, o->fd, o->table.metadata, &o->metadata);
+	if (!r)
+		r = find_path(o, o->origin_fd, o->table.origin, &o->origin);
+	return r ? r : identity_of(o->origin, o->b->origin, o->b->rep);
 }
 
 /* METADATA ORIGIN SECTORS.  What nbdkit serves has a name only there. */
@@ -80,7 +78,7 @@ static int find_ours(struct online *o)
 	return identity_of_metadata(o->metadata, o->b->origin, o->b->rep);
 }
 
-static int connect_to(struct online *o)
+int online_connect(struct online *o)
 {
 	const struct backup_options *options = o->b->options;
 	int r = target_open(&o->target, options->path, options->timeout_s, o->b->tool);
@@ -167,7 +165,8 @@ static int read_list(struct online *o)
 	if (r)
 		return r;
 	dmera_set_snapshot_era(b->era, b->facts.era);
-	return question_ask(b, b->source.size);
+	return o->is_later ? question_ask_again(b, o->since, b->source.size)
+			   : question_ask(b, b->source.size);
 }
 
 static int drop(struct online *o)
@@ -179,7 +178,7 @@ static int drop(struct online *o)
 
 /* If it cannot be taken, that may be because a target has just carried out what a run that was
  * killed had asked for: the note of that one must stay. */
-static int take_and_list(struct online *o)
+int online_take_and_list(struct online *o)
 {
 	const struct backup_state *state = o->b->state;
 	bool had = state->has_snapshot_era;
@@ -195,7 +194,7 @@ static int take_and_list(struct online *o)
 		return note_snapshot(o, had, era) ? ERA_SYS : r;
 	r = read_list(o);
 	if (!r)
-		r = cancelled();
+		r = online_cancelled();
 	d = drop(o);
 	return r ? r : d;
 }
@@ -210,48 +209,56 @@ static int snapshot_storage(struct online *o)
 
 	target_close(&o->target);
 	if (!r)
-		r = cancelled();
+		r = online_cancelled();
 	if (!r)
 		r = hook_run(b->options->snapshot, b->rep);
 	if (!r)
 		b->is_snapshot_made = true;
 	if (!r)
-		r = cancelled();
+		r = online_cancelled();
 	if (!r)
 		r = copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
-	return r ? r : connect_to(o);
+	return r ? r : online_connect(o);
 }
 
-static int begin(struct online *o)
+int online_open(struct online *o, struct backup *b)
 {
-	int r = connect_to(o);
+	int r;
 
+	*o = (struct online){.b = b, .fd = -1, .origin_fd = -1};
+	o->target.peer.fd = -1;
+	r = online_connect(o);
 	if (!r)
 		r = find(o);
 	if (!r)
 		r = drop_leftover(o);
-	if (!r)
-		r = base_check_origin(o->b);
-	if (!r && !o->b->options->dry_run)
-		r = snapshot_storage(o);
-	return r ? r : take_and_list(o);
+	return r ? r : base_check_origin(b);
+}
+
+void online_close(struct online *o)
+{
+	target_close(&o->target);
+	if (o->fd >= 0)
+		close(o->fd);
+	if (o->origin_fd >= 0)
+		close(o->origin_fd);
+	free(o->metadata);
+	free(o->origin);
 }
 
 int online_begin(struct backup *b)
 {
-	struct online *o = calloc(1, sizeof(*o));
+	struct online *o = malloc(sizeof(*o));
 	int r;
 
 	if (!o)
 		return report_nomem(b->rep);
-	o->b = b;
-	o->fd = -1;
-	o->target.peer.fd = -1;
-	r = begin(o);
-	target_close(&o->target);
-	if (o->fd >= 0)
-		close(o->fd);
-	free(o->metadata);
+	r = online_open(o, b);
+	if (!r && !b->options->dry_run)
+		r = snapshot_storage(o);
+	if (!r)
+		r = online_take_and_list(o);
+	online_close(o);
 	free(o);
 	return r;
 }

@@ -5,6 +5,8 @@
 #include "tools/document.h"
 #include "tools/human.h"
 
+#define US_PER_S 1e6
+
 static const char *kind(const struct backup *b)
 {
 	return b->is_full ? "full" : "incremental";
@@ -25,6 +27,11 @@ static void put_done(struct json *json, const struct backup *b)
 	json_number(json, "data_bytes", b->data_bytes);
 	json_number(json, "zero_bytes", b->zero_bytes);
 	json_bool(json, "verified", b->options->verify);
+	if (!b->options->converge)
+		return;
+	json_number(json, "rounds", b->nr_rounds);
+	json_number(json, "waited_us", b->waited_us);
+	json_number(json, "last_bytes", b->last_bytes);
 }
 
 static void put(struct json *json, const void *ctx)
@@ -61,11 +68,24 @@ static void say_done(const struct backup *b)
 		 b->options->verify ? "; it was compared with the source" : "");
 }
 
+static void say_waited(const struct backup *b)
+{
+	char text[HUMAN_SIZE_BYTES];
+
+	tool_say(b->tool,
+		 "%s: writers waited %.3f s, for %s; what was written before was copied in %u %s",
+		 b->options->path, (double)b->waited_us / US_PER_S,
+		 human_size_rounded(b->last_bytes, text), b->nr_rounds,
+		 b->nr_rounds == 1 ? "round" : "rounds");
+}
+
 int print_backup(const struct backup *b)
 {
 	if (b->options->dry_run)
 		say_plan(b);
 	else
 		say_done(b);
+	if (b->options->converge && !b->options->dry_run)
+		say_waited(b);
 	return b->options->json ? document_print(b->tool, STATUS_OK, put, b) : 0;
 }

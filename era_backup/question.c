@@ -8,6 +8,7 @@ int question_open(struct backup *b, const char *path, unsigned flags)
 {
 	int r;
 
+	question_close(b);
 	b->era = dmera_create();
 	if (!b->era)
 		return report_nomem(b->rep);
@@ -68,6 +69,17 @@ static uint64_t count_bytes(const struct dmera_changes *changes)
 	while (dmera_changes_next(changes, &run))
 		bytes += run.length;
 	return bytes;
+}
+
+int question_ask_again(struct backup *b, uint32_t since, uint64_t size)
+{
+	int r;
+
+	dmera_set_device_size(b->era, size);
+	r = dmera_changes_since(b->era, since, &b->changes);
+	if (!r)
+		b->listed_bytes = count_bytes(b->changes);
+	return r;
 }
 
 int question_ask(struct backup *b, uint64_t size)

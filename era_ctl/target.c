@@ -77,6 +77,7 @@ void target_close(struct target *t)
 {
 	peer_close(&t->peer);
 	mapper_close(t->mapper);
+	t->mapper = NULL;
 }
 
 bool target_is_kernels(const struct target *t)

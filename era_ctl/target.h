@@ -25,7 +25,7 @@ struct target {
 
 /* Finds out what it is, and connects to a socket.  A socket of that name goes before a device.
  * timeout_s: 0: no limit, or the default of dm/dm.h.  All calls report errors.  target_close() must
- * be called even after a failure. */
+ * be called even after a failure, and may be called again. */
 int target_open(struct target *target, const char *path, uint32_t timeout_s,
 		struct tool *tool) must_check;
 void target_close(struct target *target);

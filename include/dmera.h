@@ -163,7 +163,16 @@ enum dmera_open_flags {
 	 * that runs is refused. */
 	DMERA_SNAPSHOT = 1,
 	/* Read damaged metadata, too: whatever is unknown counts as written. */
-	DMERA_REPAIR = 2
+	DMERA_REPAIR = 2,
+	/*
+	 * Read the live metadata of a kernel's target while its device is suspended.  They have
+	 * every write that was let through, and nothing changes them until the resume.  Whoever
+	 * sets this flag has suspended the device, and nobody may write to it by another way; that
+	 * it is suspended is seen before the metadata are read, and by dmera_changes_since() again
+	 * afterwards.  Until the resume, no status and no message of the target has an answer, and
+	 * whatever writes to the device waits.
+	 */
+	DMERA_SUSPENDED = 4
 };
 
 /*
@@ -182,8 +191,9 @@ enum dmera_open_flags {
  * or anything else that libblkid knows, metadata of another target, compressed data, or zeroes.
  *
  * DMERA_NO_ANSWER: there is no metadata snapshot; or, without DMERA_REPAIR, a flush of the origin
- * has failed (DMERA_IS_UNFLUSHED).  DMERA_INVALID: unknown flags, no path, or metadata are open
- * already.
+ * has failed (DMERA_IS_UNFLUSHED); or, with DMERA_SUSPENDED, `path` is not the metadata device of a
+ * target that is suspended, or Linux is older than 5.19, which commits too early.  DMERA_INVALID:
+ * unknown flags, no path, or metadata are open already.
  */
 int dmera_open(struct dmera *era, const char *path, unsigned flags) DMERA_MUST_CHECK;
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -48,6 +49,23 @@ int scratch_open(const struct report *rep)
 	if (fd < 0)
 		fd = open_and_unlink(scratch_directory());
 	return fd < 0 ? fail(errno, "cannot create a temporary file", rep) : fd;
+}
+
+int scratch_open_near(const char *path, const struct report *rep)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd;
+
+	if (!directory)
+		return report_nomem(rep);
+	fd = tmpfile_open(directory, MODE);
+	if (fd < 0)
+		fd = open_and_unlink(directory);
+	if (fd < 0)
+		fd = report_errno(rep, directory, "cannot create a temporary file");
+	free(directory);
+	return fd;
 }
 
 int scratch_write(int fd, const void *data, size_t len, off_t at, const struct report *rep)

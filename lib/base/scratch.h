@@ -13,6 +13,9 @@
 /* Returns a file descriptor, which the caller closes, or ERA_SYS.  All of these report errors. */
 int scratch_open(const struct report *rep) must_check;
 
+/* The same in the directory of another file, for what needs as much space as that does. */
+int scratch_open_near(const char *path, const struct report *rep) must_check;
+
 int scratch_write(int fd, const void *data, size_t len, off_t at,
 		  const struct report *rep) must_check;
 int scratch_read(int fd, void *data, size_t len, off_t at, const struct report *rep) must_check;

@@ -69,10 +69,11 @@ static int read_all(const struct copy_task *task, enum progress_step step, use_p
 	return r;
 }
 
-/* Into a delta. */
+/* Into a delta, or a target. */
 
 struct copier {
-	struct delta_writer *writer;
+	struct delta_writer *writer; /* or */
+	struct copy_target *target;
 	uint64_t zero_from, zero_to; /* zeroes that are not written yet */
 };
 
@@ -81,7 +82,10 @@ static int write_zeroes(struct copier *c)
 	uint64_t from = c->zero_from, to = c->zero_to;
 
 	c->zero_from = c->zero_to = 0;
-	return from < to ? delta_zero(c->writer, from, to - from) : 0;
+	if (from >= to)
+		return 0;
+	return c->target ? copy_target_zero(c->target, from, to - from)
+			 : delta_zero(c->writer, from, to - from);
 }
 
 static int add_zeroes(struct copier *c, uint64_t offset, uint64_t length)
@@ -98,7 +102,10 @@ static int add_data(struct copier *c, uint64_t offset, const uint8_t *data, uint
 {
 	int r = write_zeroes(c);
 
-	return r ? r : delta_data(c->writer, offset, data, length);
+	if (r)
+		return r;
+	return c->target ? copy_target_write(c->target, data, length, offset)
+			 : delta_data(c->writer, offset, data, length);
 }
 
 static bool part_is_zero(const struct piece *piece, uint32_t at)
@@ -132,6 +139,14 @@ static int copy_piece(void *ctx, const struct piece *piece)
 int copy_to_delta(const struct copy_task *task, struct delta_writer *writer)
 {
 	struct copier copier = {.writer = writer};
+	int r = read_all(task, PROGRESS_COPY, copy_piece, &copier);
+
+	return r ? r : write_zeroes(&copier);
+}
+
+int copy_to_target(const struct copy_task *task, struct copy_target *target)
+{
+	struct copier copier = {.target = target};
 	int r = read_all(task, PROGRESS_COPY, copy_piece, &copier);
 
 	return r ? r : write_zeroes(&copier);

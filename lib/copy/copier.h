@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
-/* Copies ranges of a source into a delta, or compares a source with its backup. */
+/* Copies ranges of a source into a delta or a file, or compares a source with its backup. */
 #ifndef ERA_COPY_COPIER_H
 #define ERA_COPY_COPIER_H
 
@@ -23,6 +23,9 @@ struct copy_task {
 
 /* Data and, where there is nothing else, zeroes.  Between delta_begin() and delta_end(). */
 int copy_to_delta(const struct copy_task *task, struct delta_writer *writer) must_check;
+
+/* To the same places of a target, whose limit is no less than the source's size. */
+int copy_to_target(const struct copy_task *task, struct copy_target *target) must_check;
 
 /* A range in which they differ. */
 struct copy_difference {

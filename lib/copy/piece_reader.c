@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
-#include "base/io.h"
 
 #define NR_THREADS 16u
 #define NR_SLOTS 32u
+#define RING_BYTES ((size_t)NR_SLOTS * PIECE_BYTES)
+#define STACK_BYTES (128u << 10) /* what is kept of them is locked when a device is suspended */
 
 struct slot {
 	struct piece piece;
@@ -29,6 +31,7 @@ struct piece_reader {
 	pthread_cond_t has_space, has_piece;
 	pthread_t threads[NR_THREADS];
 	unsigned nr_threads;
+	uint8_t *data;		     /* of all slots */
 	struct slot slots[NR_SLOTS]; /* a ring: claimed ones begin at `returned` */
 	uint64_t claimed, returned;  /* pieces, ever */
 	uint64_t offset, length;     /* what is left of the last range */
@@ -114,26 +117,36 @@ static void *work(void *arg)
 static int start_threads(struct piece_reader *reader)
 {
 	sigset_t all, before;
-	int error = 0;
+	pthread_attr_t attr;
+	int error = pthread_attr_init(&attr);
 
+	if (error)
+		return error;
+	error = pthread_attr_setstacksize(&attr, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	while (!error && reader->nr_threads < NR_THREADS) {
-		error = pthread_create(&reader->threads[reader->nr_threads], NULL, work, reader);
+		error = pthread_create(&reader->threads[reader->nr_threads], &attr, work, reader);
 		if (!error)
 			reader->nr_threads++;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	return reader->nr_threads ? 0 : error;
 }
 
+/* Not from the heap, which may keep what is freed: a device that is suspended later has all memory
+ * of this program locked, more than once. */
 static bool alloc_slots(struct piece_reader *reader)
 {
-	for (unsigned i = 0; i < NR_SLOTS; i++) {
-		reader->slots[i].piece.data = io_alloc(PIECE_BYTES);
-		if (!reader->slots[i].piece.data)
-			return false;
-	}
+	uint8_t *data =
+		mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (data == MAP_FAILED)
+		return false;
+	reader->data = data;
+	for (unsigned i = 0; i < NR_SLOTS; i++)
+		reader->slots[i].piece.data = data + (size_t)i * PIECE_BYTES;
 	return true;
 }
 
@@ -168,8 +181,8 @@ void piece_reader_stop(struct piece_reader *reader)
 	pthread_mutex_unlock(&reader->lock);
 	for (unsigned i = 0; i < reader->nr_threads; i++)
 		pthread_join(reader->threads[i], NULL);
-	for (unsigned i = 0; i < NR_SLOTS; i++)
-		free(reader->slots[i].piece.data);
+	if (reader->data)
+		munmap(reader->data, RING_BYTES);
 	pthread_cond_destroy(&reader->has_piece);
 	pthread_cond_destroy(&reader->has_space);
 	pthread_mutex_destroy(&reader->lock);

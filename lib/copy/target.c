@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "base/io.h"
+#include "base/scratch.h"
 #include "block/loop.h"
 
 #define CREATE_MODE 0666
@@ -190,6 +191,22 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 	if (!target->is_device && !S_ISREG(st.st_mode))
 		return report_fail(rep, ERA_SYS, "%s: Not a block device or regular file", path);
 	return open_existing(target, access);
+}
+
+int copy_target_open_temporary(struct copy_target *target, const char *near,
+			       const struct report *rep)
+{
+	int fd = near ? scratch_open_near(near, rep) : scratch_open(rep);
+
+	*target = (struct copy_target){
+		.ops = &fd_ops,
+		.path = near ? near : "a temporary file",
+		.rep = rep,
+		.fd = fd < 0 ? -1 : fd,
+		.can_punch = true,
+		.exists = fd >= 0,
+	};
+	return fd < 0 ? fd : 0;
 }
 
 int copy_target_create(struct copy_target *target)

@@ -53,6 +53,11 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 /* Creates the file that did not exist; an error if one has appeared meanwhile. */
 int copy_target_create(struct copy_target *target) must_check;
 
+/* A new, empty file without a name, in the directory of `near`, which it is called in messages;
+ * NULL: in $TMPDIR or /var/tmp.  It is gone when it is closed. */
+int copy_target_open_temporary(struct copy_target *target, const char *near,
+			       const struct report *rep) must_check;
+
 /* Removes the file again if copy_target_create() made it, and closes it. */
 void copy_target_drop(struct copy_target *target);
 

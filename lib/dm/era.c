@@ -10,7 +10,6 @@
 
 #include "base/checked.h"
 #include "dm/dm_internal.h"
-#include "dm/suspend.h"
 
 #define BITS_PER_BLOCK (509 * 64)
 #define CHILDREN_MIN 126
@@ -90,20 +89,21 @@ static int wants_room(const struct mapper *m, const char *name, const struct era
 }
 
 /* Suspend, resume, flush of the origin, which `fd` is. */
-static int end_era(struct mapper *m, const char *name, const char *origin, int fd)
+static int end_era(struct mapper *m, const struct suspension *suspension, const char *origin,
+		   int fd)
 {
-	const struct suspension suspension = {.name = name};
-	int r = mapper_while_suspended(m, &suspension);
+	int r = mapper_while_suspended(m, suspension);
 
 	if (!r && fsync(fd))
 		r = report_fail(m->rep, ERA_SYS,
 				"%s: the origin %s can't be flushed (%s): no era counts; see dmesg",
-				name, origin, strerror(errno));
+				suspension->name, origin, strerror(errno));
 	return r;
 }
 
-int era_device_barrier(struct mapper *m, const char *name, uint32_t *era)
+int era_device_barrier_with(struct mapper *m, const struct suspension *suspension, uint32_t *era)
 {
+	const char *name = suspension->name;
 	struct era_table table;
 	struct era_status before;
 	int fd, r = era_device_table(m, name, &table);
@@ -121,9 +121,16 @@ int era_device_barrier(struct mapper *m, const char *name, uint32_t *era)
 	fd = mapper_open_device(m, table.origin, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	r = end_era(m, name, table.origin, fd);
+	r = end_era(m, suspension, table.origin, fd);
 	close(fd);
 	if (!r)
 		*era = before.era + 1;
 	return r;
+}
+
+int era_device_barrier(struct mapper *m, const char *name, uint32_t *era)
+{
+	const struct suspension suspension = {.name = name};
+
+	return era_device_barrier_with(m, &suspension, era);
 }

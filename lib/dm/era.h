@@ -5,6 +5,7 @@
 #define ERA_DM_ERA_H
 
 #include "dm/dm.h"
+#include "dm/suspend.h"
 #include "dm/target.h"
 
 /* A device that has another table is an error. */
@@ -28,5 +29,9 @@ int era_device_status(struct mapper *m, const char *name, struct era_status *sta
  * was suspended can't be resumed.
  */
 int era_device_barrier(struct mapper *m, const char *name, uint32_t *era) must_check;
+
+/* The same, with work to be done while the device is suspended; see dm/suspend.h for how. */
+int era_device_barrier_with(struct mapper *m, const struct suspension *suspension,
+			    uint32_t *era) must_check;
 
 #endif

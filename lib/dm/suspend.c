@@ -39,6 +39,7 @@ enum stage {
 struct outcome {
 	enum stage stage;
 	int error;
+	uint64_t waited_us;
 };
 
 static const char *const failures[] = {
@@ -75,13 +76,21 @@ static bool look(struct mapper *m, const char *name, struct mapper_info *info)
 	return true;
 }
 
-static int run(const struct section *s, enum task_kind kind)
+static int run(const struct section *s, enum task_kind kind, bool lockfs)
 {
 	struct task task = {.kind = kind,
 			    .name = s->suspension->name,
-			    .skip_lockfs = kind == TASK_SUSPEND && !s->suspension->lockfs};
+			    .skip_lockfs = kind == TASK_SUSPEND && !lockfs};
 
 	return task_run(s->m, &task) ? 0 : task.error;
+}
+
+/* A filesystem that somebody has frozen already makes it fail, and needs no other freeze. */
+static int suspend(const struct section *s)
+{
+	int error = run(s, TASK_SUSPEND, s->suspension->lockfs);
+
+	return error == EBUSY && s->suspension->lockfs ? run(s, TASK_SUSPEND, false) : error;
 }
 
 /* The guard's work.  A device that is gone needs none. */
@@ -92,23 +101,23 @@ static bool undo(void *ctx)
 
 	if (!look(s->m, s->suspension->name, &info) || !info.suspended)
 		return true;
-	return !run(s, TASK_RESUME);
+	return !run(s, TASK_RESUME, false);
 }
 
 static int resume_at_last(const struct section *s)
 {
-	int error = run(s, TASK_RESUME);
+	int error = run(s, TASK_RESUME, false);
 
 	for (unsigned i = 0; error && i < RESUME_TRIES; i++) {
 		poll(NULL, 0, RESUME_TURN_MS);
-		error = run(s, TASK_RESUME);
+		error = run(s, TASK_RESUME, false);
 	}
 	return error;
 }
 
 static struct outcome ended(enum stage stage, int error)
 {
-	return (struct outcome){stage, error};
+	return (struct outcome){.stage = stage, .error = error};
 }
 
 static struct outcome work(const struct section *s)
@@ -131,13 +140,22 @@ static struct outcome work(const struct section *s)
 static struct outcome hold(const struct section *s)
 {
 	struct outcome outcome;
-	int error = run(s, TASK_SUSPEND);
+	uint64_t began = clock_us();
+	int error = suspend(s);
 
 	if (error)
 		return ended(STAGE_SUSPEND, error);
 	outcome = work(s);
 	error = resume_at_last(s);
-	return error ? ended(STAGE_RESUME, error) : outcome;
+	if (error)
+		return ended(STAGE_RESUME, error);
+	outcome.waited_us = clock_us() - began;
+	return outcome;
+}
+
+static uint32_t limit_ms(const struct section *s)
+{
+	return s->suspension->limit_ms ? s->suspension->limit_ms : s->m->limit_ms;
 }
 
 static struct outcome act(struct section *s, struct guard *guard)
@@ -153,12 +171,15 @@ static struct outcome act(struct section *s, struct guard *guard)
 		return ended(STAGE_BUSY, 0);
 	if (info.has_loaded)
 		return ended(STAGE_LOADED, 0);
-	if (guard_begin(guard, undo, s, 0, s->suspension->name, NULL))
+	if (guard_begin(guard, undo, s, s->suspension->work ? limit_ms(s) : 0, s->suspension->name,
+			NULL))
 		return ended(STAGE_GUARD, 0);
 	outcome = hold(s);
 	/* A device that can't be resumed is left to the guard, which tries longer. */
-	if (outcome.stage != STAGE_RESUME)
-		guard_dismiss(guard);
+	if (outcome.stage == STAGE_RESUME)
+		return outcome;
+	if (!guard_dismiss(guard) && s->suspension->work && outcome.stage == STAGE_DONE)
+		return ended(STAGE_BREAK, 0);
 	return outcome;
 }
 
@@ -205,19 +226,24 @@ static int take_outcome(const struct section *s, struct outcome *outcome)
 	int n;
 
 	do
-		n = poll(&fd, 1, (int)s->m->limit_ms);
+		n = poll(&fd, 1, (int)limit_ms(s));
 	while (n < 0 && errno == EINTR);
 	if (n <= 0) {
 		kill(s->pid, SIGKILL);
 		return report_fail(s->m->rep, ERA_SYS,
-				   "%s: cannot suspend: what is being written was not done in "
-				   "%" PRIu32
+				   "%s: %s in %" PRIu32
 				   " s; see what keeps the devices below it from working",
-				   name, s->m->limit_ms / 1000);
+				   name,
+				   s->suspension->work ? "was not suspended, worked on and resumed"
+						       : "cannot suspend: what is being written "
+							 "was not done",
+				   limit_ms(s) / 1000);
 	}
 	if (read(s->result, outcome, sizeof(*outcome)) != (ssize_t)sizeof(*outcome))
 		return report_fail(s->m->rep, ERA_SYS,
 				   "%s: the process that suspends it was killed; try again", name);
+	if (s->suspension->waited_us)
+		*s->suspension->waited_us = outcome->waited_us;
 	return report_outcome(s, outcome);
 }
 
@@ -242,7 +268,7 @@ static void wait_for_guard(const struct section *s)
 
 static int wait_for_child(const struct section *s)
 {
-	struct outcome outcome = {STAGE_SUSPEND, 0};
+	struct outcome outcome = {.stage = STAGE_SUSPEND};
 	int r = take_outcome(s, &outcome);
 
 	if (r && outcome.stage >= STAGE_SUSPEND)

@@ -8,7 +8,8 @@
  * the work of a child whose memory is locked, that blocks signals and prints nothing; and a guard
  * (dm/guard.h) resumes the device if the child is killed.  If this program ends meanwhile, the
  * child is killed.  A child that hangs is killed after the mapper's time limit: a suspend that
- * waits for writes in flight is then given up, and the device goes on.
+ * waits for writes in flight is then given up, and the device goes on.  Where there is work, the
+ * guard keeps the same time, also while this program is stopped.
  *
  * What only a cgroup's kill can leave suspended, mapper_resume() mends.
  */
@@ -27,9 +28,12 @@ int suspended_load(struct mapper *m, const char *name, const struct mapper_table
 
 struct suspension {
 	const char *name;
-	bool lockfs;	      /* freeze the filesystem that is mounted from the device itself */
+	/* Freeze the filesystem that is mounted from the device itself, unless it is frozen. */
+	bool lockfs;
 	suspended_work *work; /* NULL: the device is resumed at once */
 	void *ctx;
+	uint32_t limit_ms; /* for all of it; 0: the mapper's.  Then it is resumed, and that fails */
+	uint64_t *waited_us; /* may be NULL: from the suspend to the resume, as writers saw it */
 };
 
 /* Suspends, works, resumes.  All writes that were in flight are done when the device is suspended,

@@ -8,12 +8,13 @@
 #include "dmera/dmera_internal.h"
 #include "metadata/superblock.h"
 
-#define KNOWN_FLAGS (DMERA_SNAPSHOT | DMERA_REPAIR)
+#define KNOWN_FLAGS (DMERA_SNAPSHOT | DMERA_REPAIR | DMERA_SUSPENDED)
 
 static unsigned view_flags(unsigned flags)
 {
 	return (flags & DMERA_SNAPSHOT ? ERA_VIEW_SNAPSHOT : 0) |
-	       (flags & DMERA_REPAIR ? ERA_VIEW_REPAIR : 0);
+	       (flags & DMERA_REPAIR ? ERA_VIEW_REPAIR : 0) |
+	       (flags & DMERA_SUSPENDED ? ERA_VIEW_SUSPENDED : 0);
 }
 
 static int open_view(struct dmera *era, const char *path, unsigned flags)
@@ -40,6 +41,9 @@ int dmera_open(struct dmera *era, const char *path, unsigned flags)
 	dmera_begin(era, path);
 	if (flags & ~(unsigned)KNOWN_FLAGS)
 		return dmera_misused(era, "dmera_open: unknown flags");
+	if (flags & DMERA_SNAPSHOT && flags & DMERA_SUSPENDED)
+		return dmera_misused(era, "dmera_open: DMERA_SNAPSHOT and DMERA_SUSPENDED exclude "
+					  "each other");
 	if (!path)
 		return dmera_misused(era, "dmera_open: no path");
 	if (era->view)

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "block/suspended.h"
 #include "metadata/limits.h"
 #include "metadata/view_internal.h"
 
@@ -55,8 +56,10 @@ int era_view_revalidate(struct era_view *view, int r)
 {
 	if (view->flags & ERA_VIEW_BORROWED)
 		return r;
-	if (!(view->flags & ERA_VIEW_SNAPSHOT))
-		return era_live_revalidate(&view->dev, view->csum, r);
+	if (!(view->flags & ERA_VIEW_SNAPSHOT)) {
+		r = era_live_revalidate(&view->dev, view->csum, r);
+		return !r && view->flags & ERA_VIEW_SUSPENDED ? suspended_check(&view->dev) : r;
+	}
 	return era_snapshot_revalidate(&view->dev, &view->live, &view->sb, r);
 }
 

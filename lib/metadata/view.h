@@ -33,6 +33,8 @@ enum era_view_flags {
 	ERA_VIEW_ALL_LOST = 8, /* every block may have been written in the current era */
 	ERA_VIEW_WHOLE = 16,   /* everything is checked first: for output while reading */
 	ERA_VIEW_TOLD = 32,    /* a check has reported its problems */
+	/* The live view of a kernel's target that is suspended; the device is opened shared. */
+	ERA_VIEW_SUSPENDED = 64,
 };
 
 struct era_view;

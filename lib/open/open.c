@@ -34,6 +34,7 @@
 #include "base/compiler.h"
 #include "base/next_step.h"
 #include "block/dev.h"
+#include "block/suspended.h"
 #include "block/validate.h"
 #include "check/check.h"
 #include "salvage/salvage.h"
@@ -414,6 +415,17 @@ static uint64_t nr_passed_over(const struct findings *f)
 	return f->result.nr_fatal + f->result.nr_non_fatal + f->is_unflushed;
 }
 
+/* Else something is being written, or was, that the archived writesets do not have. */
+static int check_archived(const struct blk_dev *dev, const struct superblock *live)
+{
+	if (!live->current_root)
+		return 0;
+	return report_fail(dev->rep, ERA_NO_ANSWER,
+			   "%s: the target has not archived its era: it was not suspended by this "
+			   "kernel, or is no longer",
+			   dev->path);
+}
+
 int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flags)
 {
 	struct era_superblocks sbs;
@@ -421,6 +433,8 @@ int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flag
 	bool wants_repair = flags & ERA_VIEW_REPAIR;
 	int r = era_read_superblocks(dev, flags, &sbs);
 
+	if (!r && flags & ERA_VIEW_SUSPENDED)
+		r = check_archived(dev, &sbs.live);
 	if (!r)
 		r = find_problems(&f, dev, &sbs, flags);
 	if (!r && (f.result.nr_refusals || f.is_unflushed))
@@ -437,9 +451,14 @@ int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flag
 int era_view_open(struct era_view **view, const char *path, unsigned flags,
 		  const struct report *rep)
 {
+	bool is_shared = flags & (ERA_VIEW_SNAPSHOT | ERA_VIEW_SUSPENDED);
 	struct blk_dev dev;
-	int r = blk_dev_open(&dev, path, flags & ERA_VIEW_SNAPSHOT ? BLK_READ_SHARED : BLK_READ,
-			     rep);
+	int r = blk_dev_open(&dev, path, is_shared ? BLK_READ_SHARED : BLK_READ, rep);
 
+	if (!r && flags & ERA_VIEW_SUSPENDED) {
+		r = suspended_check(&dev);
+		if (r)
+			blk_dev_close(&dev);
+	}
 	return r ? r : era_view_open_dev(view, &dev, flags);
 }

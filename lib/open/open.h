@@ -27,7 +27,12 @@
  * For a snapshot (ERA_VIEW_SNAPSHOT) on a device that is written to meanwhile, reference counts
  * and lost pointers can't be judged, but whether everything that it reaches is in use can be.
  *
- * ERA_NO_ANSWER: there is no snapshot.  All errors are reported.  rep must outlive the view.
+ * With ERA_VIEW_SUSPENDED, the live metadata of a kernel's target are read while it is suspended:
+ * they are exact, and nothing changes them (block/suspended.h).  That is seen before they are read,
+ * and again when the reading is revalidated.
+ *
+ * ERA_NO_ANSWER: there is no snapshot, or the target is not suspended.  All errors are reported.
+ * rep must outlive the view.
  */
 int era_view_open(struct era_view **view, const char *path, unsigned flags,
 		  const struct report *rep) must_check;

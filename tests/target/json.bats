@@ -83,6 +83,17 @@ not_understood() {
 	described ctl
 }
 
+@test "a backup of a disk in use" {
+	target_start file disk "${fresh[@]}" era-metadata=meta era-socket=ctl
+	document 0 backup -n --converge --source disk ctl T
+	document 0 backup --converge --source disk ctl T
+	document 0 backup --converge --source disk ctl T
+	document 3 backup --converge ctl T
+	target_stop
+	document 0 backup --offline meta --source disk T
+	described backup
+}
+
 @test "a reply that is none is refused" {
 	not_understood status "8 15/256 5"
 	not_understood status "8 15/256 5 x"

@@ -744,6 +744,9 @@ static void test_misuse(void **state)
 	assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_INVALID);
 	assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), DMERA_INVALID);
 	assert_int_equal(dmera_open(era, image->path, 64), DMERA_INVALID);
+	assert_int_equal(dmera_open(era, image->path, DMERA_SNAPSHOT | DMERA_SUSPENDED),
+			 DMERA_INVALID);
+	assert_int_equal(dmera_open(era, image->path, DMERA_SUSPENDED), DMERA_NO_ANSWER);
 	assert_int_equal(dmera_open(era, NULL, 0), DMERA_INVALID);
 	memset(&check, 0xff, sizeof(check));
 	assert_int_equal(dmera_check(era, NULL, DMERA_CHECK_ALL, &check, sizeof(check)),

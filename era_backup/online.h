@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A disk that is in use: its target, its metadata, and the metadata snapshot that is taken. */
+#ifndef ERA_ERA_BACKUP_ONLINE_H
+#define ERA_ERA_BACKUP_ONLINE_H
+
+#include "era_backup/backup.h"
+#include "era_ctl/target.h"
+
+struct online {
+	struct backup *b;
+	struct target target;
+	struct era_status status;
+	char *metadata; /* path */
+	/* Of a kernel's target; else -1 and NULL. */
+	struct era_table table;
+	int fd, origin_fd;
+	char *origin; /* path */
+	/* The list is of a later round: since this era, whatever the base is. */
+	bool is_later;
+	uint32_t since;
+};
+
+/* All return 0 or an error that was reported. */
+
+/* Connects, finds the metadata, drops what an earlier run has left, checks the origin.
+ * online_close() must follow, also after a failure. */
+int online_open(struct online *o, struct backup *b) must_check;
+void online_close(struct online *o);
+
+/* Again, after target_close(). */
+int online_connect(struct online *o) must_check;
+
+/* Takes a metadata snapshot, lists, drops it. */
+int online_take_and_list(struct online *o) must_check;
+
+/* ERA_CANCELLED once a signal has come. */
+int online_cancelled(void) must_check;
+
+#endif

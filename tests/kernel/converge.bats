@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# era backup --converge with the kernel's target: of a mounted filesystem in use, whose storage has
+# no snapshots. After each run TARGET is what the storage had while the device was suspended, and
+# the filesystem in it needs no recovery.
+#
+# ERA_CONVERGES=N makes N of them for each number of writers.
+
+load ../lib/common
+load ../lib/cases
+load ../lib/truth
+load kernel
+
+rounds=${ERA_CONVERGES:-2}
+
+setup() {
+	need_kernel
+	need_ours era_backup era_check
+	need_device_mapper
+	need mke2fs e2fsck
+	test_tool blocks
+	need_ours hold_hook.so
+	dir=$BATS_TEST_TMPDIR/run
+	mkdir "$dir"
+	truncate -s 256K "$dir/metadata"
+	truncate -s 12M "$dir/disk" "$dir/cow"
+	mke2fs -q -t ext4 "$dir/disk"
+}
+
+boot() {
+	guest_seconds=$((180 + rounds * 60))
+	guest_boot "$dir" "$kernel_dir/converge.sh" "$@" ubd1="$dir/disk" ubd2="$dir/cow" \
+		folder="$dir" rounds="$rounds" helpers="$(dirname "$(command -v blocks)")" &&
+		sed -n 's/^answer: //p' "$dir/console.$1" >"$dir/answers"
+}
+
+# all_same NR: so many backups, each the same as its snapshot, and clean.
+all_same() {
+	local nr=$1
+	awk '/^(full|incremental) / { n++; rounds += $2; waited += $3; bytes += $4
+			if ($3 > most) most = $3 }
+		END { printf "# %d backups, %.1f rounds each; writers waited %.0f ms, " \
+			"at most %.0f, for %.0f KiB\n", n, rounds / n, waited / n / 1000,
+			most / 1000, bytes / n / 1024 }' "$dir/answers" >&3
+	[ "$(grep -c '^same$' "$dir/answers")" = "$nr" ]
+	[ "$(grep -c '^clean$' "$dir/answers")" = "$nr" ]
+}
+
+@test "six and twelve writers, with fsync, on a slow disk" {
+	boot 1 phases=6:20,12:60
+	all_same $((2 * rounds))
+	[ "$(grep -c '^incremental' "$dir/answers")" = $((2 * rounds - 1)) ]
+	status_is 0 era_check -q "$dir/metadata"
+}
+
+@test "too much is written, the time is over, the program stands still, a filesystem is frozen" {
+	boot 2
+	all_same 3
+	grep '^ended' "$dir/answers" >"$dir/ended"
+	printf 'ended %s\n' 4 3 'by force' | diff - "$dir/ended"
+}
