@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * era-setup-generator: before systemd starts anything, it says which devices of /etc/eratab are to
  * be started, and what must wait for them.

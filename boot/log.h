@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Messages of programs that run before there is a log: through the kernel's log they reach the
  * journal, too. */
 #ifndef ERA_BOOT_LOG_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * era-origin NODE [DM-NAME [DM-UUID [LINK...]]]: run by udev's rules for a block device, with its
  * links as far as they are known; prints what the table has to say of it, as variables:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Names of devices that may not be there yet. */
 #ifndef ERA_BOOT_SAME_DEVICE_H
 #define ERA_BOOT_SAME_DEVICE_H

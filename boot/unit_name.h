@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Names of systemd's units, which are made of paths and names: systemd.unit(5). */
 #ifndef ERA_BOOT_UNIT_NAME_H
 #define ERA_BOOT_UNIT_NAME_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 #ifndef ERA_ERA_BACKUP_CANCEL_H
 #define ERA_ERA_BACKUP_CANCEL_H
 

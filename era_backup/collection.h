@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What --converge has copied in several rounds: a nameless file in which each block is at its
  * place, as it was copied last, and a bit for each block that was copied at all.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The disk is in use, and its storage has no snapshots: what is written while it is copied is
  * copied again, until so little is left that writers can wait for it.

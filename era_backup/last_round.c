@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * A process that works while a device is suspended must not need it: it may have no output, and no
  * file that is on it.  So what is copied then goes to memory that this program shares with it, and

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Filesystems that are mounted from a device itself. */
 #ifndef ERA_ERA_BACKUP_MOUNTS_H
 #define ERA_ERA_BACKUP_MOUNTS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A disk that is in use: its target, its metadata, and the metadata snapshot that is taken. */
 #ifndef ERA_ERA_BACKUP_ONLINE_H
 #define ERA_ERA_BACKUP_ONLINE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What only the cache has is written to the origin: the policy cleaner does nothing else, and in
  * writethrough mode nothing becomes dirty meanwhile.

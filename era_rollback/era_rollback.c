@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Rolls the storage below a dm-cache back, and lets the cache forget what was written since. */
 #include <inttypes.h>
 #include <stdarg.h>

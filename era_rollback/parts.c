@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The devices below the cache and the era device, by what stays the same: of one of device mapper
  * its UUID or else its name, of another one its name in /dev.

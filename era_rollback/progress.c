@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * What a rollback has done, for the next run after one that was stopped; doc/state.md has the
  * format.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* The two devices: found, stopped, and started as they were. */
 #include <inttypes.h>
 #include <stdio.h>

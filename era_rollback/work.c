@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* With both devices stopped: what was written is listed, stale mappings go, blocks are marked. */
 #include <errno.h>
 #include <fcntl.h>

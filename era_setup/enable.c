@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Lines come and go, and systemd and udev learn of it. */
 #include <inttypes.h>
 #include <spawn.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* A device whose target could not be started may be there all the same, if its line says so; then
  * it must be remembered that what was written to it is in no list. */
 #ifndef ERA_SETUP_UNTRACKED_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Reading a cache's metadata by a superblock that need not be the one on the device. */
 #ifndef ROOM_CACHE
 #error "of the room cache alone"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * The old metadata are read twice: once to check them and to find the blocks that they use, and
  * once more for the arrays that are made of them, one after the other.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # What systemd and udev are told of the table: units, their additions, and what a rule is answered.
 # tests/kernel/boot.bats boots with them.

@@ -123,8 +123,8 @@ see_also() {
 	fails see_also
 }
 
-# Each line of a crontab, and each ExecStart of a unit; what /usr/local/sbin has is of the recipes by
-# hand.
+# Each line of a crontab, and each ExecStart of a unit; what /usr/local/sbin has is one of the
+# recipes by hand.
 jobs_are_real() {
 	local job
 	cat man/*.[1-8] | sed -En \

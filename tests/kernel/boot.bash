@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=bash
 #
 # A Debian with systemd as init boots in user-mode Linux, with what we install in it.

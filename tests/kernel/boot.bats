@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # A whole system boots with tracked devices, its power fails, and it boots again: boot.sh is what is
 # done, and checked, in the guest.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=sh
 #
 # What is done, and checked, when the system of boot.bats is up. $boot says which boot this is.

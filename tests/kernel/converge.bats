@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era backup --converge with the kernel's target: of a mounted filesystem in use, whose storage has
 # no snapshots. After each run TARGET is what the storage had while the device was suspended, and

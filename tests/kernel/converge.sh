@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=sh
 #
 # era backup --converge of a mounted filesystem that several processes write to, on the stack of

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era rollback on a real kernel: rollback.sh does it, and checks what it can; here it is judged what
 # the cache holds afterwards. Nothing of it may be stale, and all that it holds must be hits.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=sh
 #
 # era rollback, over the stack of cache.sh. The disk is rolled back by a copy of the vendor's

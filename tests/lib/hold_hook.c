@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * In LD_PRELOAD: runs the shell command in HOLD_HOOK while the program holds writers: when it has
  * suspended a device whose filesystem is frozen, by this suspend or before, and before it tells a

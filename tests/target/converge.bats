@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era backup --converge of a disk that a target in userspace serves, while it is written to: TARGET
 # is what the disk was in the pause, in which reads are answered, and writes are not.

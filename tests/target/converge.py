@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 """converge.py URI WRITERS READERS
 Writers write random blocks, each flushed, and readers read, until standard input ends. Prints how
 many reads there were, and the longest time that one of them took, in seconds."""

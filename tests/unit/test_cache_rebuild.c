@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * New metadata of a cache against random old ones: the mappings that were to stay, with their
  * hints, and nothing else.  Wherever the writing is stopped, there are the old ones or the new.
