@@ -47,6 +47,12 @@ int base_give_up(struct backup *b, const char *fmt, ...)
 	return 0;
 }
 
+static int give_up_refuted(struct backup *b)
+{
+	return base_give_up(b, "an earlier run has found metadata that are not those of the last "
+			       "backup, or older ones");
+}
+
 /* The base of a delta for somebody else. */
 
 static int read_base(struct backup *b, char *text, size_t *len)
@@ -74,8 +80,8 @@ static int take_base(struct backup *b)
 		r = backup_state_decode(b->state, b->options->base, text, len, b->rep);
 	free(text);
 	if (!r && (b->state->under_way || !b->state->has_base))
-		r = base_give_up(b, "%s: its delta is not finished", b->options->base);
-	return r;
+		return base_give_up(b, "%s: its delta is not finished", b->options->base);
+	return r || !b->state->is_refuted ? r : give_up_refuted(b);
 }
 
 static int open_stdout(struct backup *b)
@@ -168,6 +174,8 @@ static int judge(struct backup *b)
 {
 	if (b->state->under_way)
 		return base_give_up(b, "an earlier delta was applied in part, and is gone");
+	if (b->state->is_refuted)
+		return give_up_refuted(b);
 	if (b->state->has_base)
 		return b->options->full ? base_give_up(b, "--full") : compare(b);
 	if (b->target.size && !b->options->force)

@@ -47,6 +47,24 @@ static int ask_since(struct backup *b)
 	return r;
 }
 
+/* Other metadata come to the era of the witness in time, and then nothing contradicts it any more.
+ * So if the full backup fails now, the next run must know.  What the receiver of a delta has can't be
+ * changed from here. */
+static int note_refuted(struct backup *b)
+{
+	if (b->to_stdout || b->options->dry_run)
+		return 0;
+	b->state->is_refuted = true;
+	return base_save_state(b, b->state);
+}
+
+static int refuse_increment(struct backup *b)
+{
+	int r = note_refuted(b);
+
+	return r ? r : base_give_up(b, "%s", dmera_error(b->era));
+}
+
 static int ask_increment(struct backup *b)
 {
 	int r;
@@ -55,7 +73,7 @@ static int ask_increment(struct backup *b)
 	r = ask_since(b);
 	tool_listen(b->tool, b->era);
 	if (r == DMERA_NO_ANSWER)
-		return base_give_up(b, "%s", dmera_error(b->era));
+		return refuse_increment(b);
 	if (r)
 		report_fail(b->rep, r, "%s", dmera_error(b->era));
 	return r;

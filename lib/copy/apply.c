@@ -130,6 +130,7 @@ static void fill_state(struct apply *a, struct backup_state *state)
 	state->base = a->result.header.to;
 	state->size = a->result.header.size;
 	state->witness_size = 0;
+	state->is_refuted = false;
 	state->under_way = state->is_staged = false;
 	state->going = (struct delta_header){0};
 	if (!a->has_facts)

@@ -86,6 +86,13 @@ static bool get_witness(struct backup_state *state, const struct words *words)
 	return hex_get(words->word[0], words->len[0], state->witness);
 }
 
+/* Once is for ever: those metadata come to the era of the witness in time. */
+static bool get_refuted(struct backup_state *state, const struct words *words)
+{
+	state->is_refuted = true;
+	return words->len[0] == 1 && words->word[0][0] == '1';
+}
+
 static bool get_sample(struct backup_state *state, const struct words *words)
 {
 	struct samples *samples = &state->samples;
@@ -144,6 +151,7 @@ static const struct key {
 	{"block-size", 1, false, get_block_size},
 	{"origin", 0, false, get_origin},
 	{"witness", 1, false, get_witness},
+	{"refuted", 1, false, get_refuted},
 	{"sample", 3, true, get_sample},
 	{"applying-from", 1, false, get_going_from},
 	{"applying-to", 1, false, get_going_to},
@@ -180,6 +188,8 @@ static void put_base(FILE *to, const struct backup_state *state)
 		fprintf(to, "origin %s\n", state->origin);
 	if (state->witness_size)
 		put_witness(to, state);
+	if (state->is_refuted)
+		fputs("refuted 1\n", to);
 	for (uint32_t i = 0; i < state->samples.nr; i++) {
 		const struct sample *sample = &state->samples.at[i];
 
@@ -290,7 +300,7 @@ static bool samples_are_sound(const struct backup_state *state)
 static bool is_consistent(const struct backup_state *state)
 {
 	bool has_facts = state->size || state->block_size || *state->origin ||
-			 state->witness_size || state->samples.nr;
+			 state->witness_size || state->is_refuted || state->samples.nr;
 
 	if (state->has_base ? !state->size : has_facts)
 		return false;

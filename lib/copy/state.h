@@ -28,6 +28,7 @@ struct backup_state {
 	char origin[DELTA_ORIGIN_MAX + 1];
 	uint32_t witness_size; /* 0: there is none */
 	uint8_t witness[DELTA_WITNESS_MAX];
+	bool is_refuted; /* metadata were found that are not the witness's, or older ones */
 	struct samples samples;
 
 	/* A delta is being applied: TARGET is neither, until that delta has been applied again. */

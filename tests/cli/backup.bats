@@ -117,6 +117,34 @@ T.era" ]
 	is device_size $((163 * 65536 - 4567))
 }
 
+# Older metadata come to the era of the backup in time, and then nothing contradicts them.
+come_to_the_era() {
+	local n
+	for n in 1 2 3 4; do
+		printf '%s\n' "0 20" "23 137" | era_mark --ranges - --unit blocks -q meta >/dev/null
+	done
+}
+
+@test "what was refuted once stays so until a full backup is complete" {
+	cp meta older
+	write 20 3
+	backup
+	cp T.era was
+	cp older meta
+	refused 4 "no increment is possible" --offline meta --incremental-only T
+	come_to_the_era
+	refused 4 "an earlier run has found metadata" --offline meta --incremental-only T
+	# Nothing else knows.
+	cp T.era noted
+	cp was T.era
+	status_is 0 era_backup -n -q --incremental-only --offline meta --source disk T
+	cp noted T.era
+	full "an earlier run has found metadata"
+	write 30 1
+	backup
+	is backup incremental
+}
+
 @test "metadata made anew, older ones, those of another size" {
 	cp meta older
 	write 20 3
