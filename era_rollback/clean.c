@@ -55,7 +55,9 @@ static void put_features(const char *options, char *to, size_t size, unsigned *n
 	for (; left && (word = strsep(&rest, " ")); left--) {
 		if (is_mode(word) || len + strlen(word) + 2 > size)
 			continue;
-		len += (size_t)sprintf(to + len, " %s", word);
+		to[len++] = ' ';
+		strcpy(to + len, word);
+		len += strlen(word);
 		(*nr)++;
 	}
 }

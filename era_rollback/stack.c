@@ -173,10 +173,14 @@ static bool copy_params(char *text, char params[LAYER_PARAMS])
 
 		if (!*word)
 			continue;
-		if (!put_numbers(word, numbers, sizeof(numbers)) ||
-		    len + strlen(numbers) + 2 > LAYER_PARAMS)
+		if (!put_numbers(word, numbers, sizeof(numbers)))
 			return false;
-		len += (size_t)sprintf(params + len, "%s%s", len ? " " : "", numbers);
+		if (len)
+			params[len++] = ' ';
+		if (len + strlen(numbers) + 1 >= LAYER_PARAMS)
+			return false;
+		strcpy(params + len, numbers);
+		len += strlen(numbers);
 	}
 	return len;
 }

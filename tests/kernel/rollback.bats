@@ -148,6 +148,24 @@ setup_again() {
 	coherent done 5
 }
 
+# over_lvm [WORD=VALUE...]
+over_lvm() {
+	[ -n "${ERA_ROLLBACKS:-}" ] || skip "LVM in the guest: the long form, with ERA_ROLLBACKS"
+	need lvm thin_check
+	truncate -s 40M disk
+	stack lvm "$@"
+	coherent delayed 15
+	coherent merged 15
+}
+
+@test "a snapshot of LVM is merged, at once or later" {
+	over_lvm storage=lvm
+}
+
+@test "a thin snapshot of LVM is merged, at once or later" {
+	over_lvm storage=thin
+}
+
 @test "a volume that has another number after the command" {
 	stack renumbered
 	coherent renumbered 15

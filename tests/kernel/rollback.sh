@@ -463,6 +463,85 @@ boot_renumbered() {
 	sound
 }
 
+# LVM as distributed, but for a place where it can write.
+start_lvm() {
+	for module in dm-snapshot dm-bio-prison dm-thin-pool; do
+		insmod "$modules/$module.ko"
+	done
+	mkdir -p /run/lvm /run/lock/lvm
+	cp -r /etc/lvm /run/lvm-conf
+	mount -o bind /run/lvm-conf /etc/lvm
+	pvcreate -q $disk
+	vgcreate -q -s 1M vg $disk
+}
+
+# Modules that are there already are no failure here.
+insmod_once() {
+	insmod "$1" 2>/run/insmod || :
+}
+
+make_volume() {
+	if [ "$storage" = thin ]; then
+		lvcreate -q -y -T -l 20 --poolmetadatasize 2M -V 8M -n data vg/pool
+	else
+		lvcreate -q -y -Zn -Wn -L 8M -n data vg
+	fi
+	disk=/dev/vg/data
+	origin_dev=$disk
+}
+
+make_snapshot() {
+	era_suspend
+	era_resume
+	# shellcheck disable=SC2046
+	set -- $(dmsetup status era)
+	since=$6
+	if [ "$storage" = thin ]; then
+		lvcreate -q -s -n S1 -kn vg/data
+	else
+		lvcreate -q -s -n S1 -L 9M vg/data
+	fi
+	copy /dev/vg/S1 $vendor
+}
+
+# A merge of LVM: first one that is delayed, since the volume is open, then one that is not.
+boot_lvm() {
+	start_lvm
+	make_volume
+	cache_modules() {
+		for module in dm-bio-prison dm-cache dm-cache-smq; do
+			insmod_once "$modules/$module.ko"
+		done
+	}
+	stack_create "$mode"
+	discards_off
+	make_commands
+	make_snapshot
+	overwrite
+	dmsetup table cache >/run/table.cache
+	dmsetup table era >/run/table.era
+	/bin/sleep 1000 <$disk &
+	ends 3 rollback --era "$since" --exec "lvconvert --merge vg/S1" cache
+	has "LVM has not merged the snapshot yet"
+	[ ! -e /dev/mapper/era ] || die started
+	ends 3 rollback --cancel cache
+	has "LVM has not merged the snapshot yet"
+	kill $!
+	wait $! || :
+	lvchange -an vg/data
+	lvchange -ay vg/data
+	ends 0 rollback --era "$since" --done cache
+	reads delayed
+	rolled_back
+	generation=3
+	make_snapshot
+	put_blocks 3 2
+	ends 0 rollback --era "$since" --exec "lvconvert --merge vg/S1" cache
+	reads merged
+	rolled_back
+	sound
+}
+
 # The cache is never activated: its tables come from a file, as an administrator keeps it.
 boot_crash_after() {
 	cache_modules
