@@ -86,10 +86,12 @@ static int list_with_witness(struct work *w)
 	return e;
 }
 
-/* What of the cache can't be known; NULL: nothing. */
+/* What of the cache can't be known; NULL: nothing.  What a dry run finds dirty, another run cleans:
+ * then it counts as written, and is dropped. */
 static const char *doubt(const struct work *w, const struct cache_rebuild_facts *facts)
 {
 	bool writes_back = w->r->cache_table.mode == CACHE_WRITEBACK;
+	bool will_clean = w->r->options->dry_run && w->r->cache.active;
 
 	if (!facts->cache.is_clean && writes_back)
 		return "the cache is in writeback mode and was not stopped cleanly, so nothing "
@@ -97,7 +99,7 @@ static const char *doubt(const struct work *w, const struct cache_rebuild_facts 
 	if (!w->r->is_trusted && writes_back)
 		return "the cache is in writeback mode and not active, and whether it was stopped "
 		       "cleanly can't be told: activate it first";
-	if (facts->cache.is_clean && facts->nr_dirty)
+	if (facts->cache.is_clean && facts->nr_dirty && !will_clean)
 		return "the cache has dirty blocks, writes that the origin has not seen: activate "
 		       "it first, and they are written";
 	return NULL;
