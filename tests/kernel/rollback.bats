@@ -43,7 +43,7 @@ generation() {
 stack() {
 	guest_boot "$dir" "$kernel_dir/rollback.sh" "$1" ubd1=disk ubd2=cache_meta ubd3=cache_data \
 		ubd4=vendor ubd5=spare_meta ubd6=spare_data ubd7=spare_disk ink="$dir/ink" \
-		era_block=16 mode=writethrough rounds="${ERA_ROLLBACKS:-3}" "${@:2}" || {
+		era_block=16 mode=writethrough rounds="${ERA_ROLLBACKS:-2}" "${@:2}" || {
 		tail -n 60 "console.$1"
 		return 1
 	}
@@ -140,6 +140,7 @@ setup_again() {
 }
 
 @test "killed at any time: started as it is, it serves nothing stale; run again, it is done" {
+	guest_seconds=$((120 + ${ERA_ROLLBACKS:-0} * 30))
 	stack killed
 	coherent killed 10 5
 	coherent back_killed 10 5
