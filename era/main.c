@@ -20,8 +20,8 @@
 static const struct program *const programs[] = {
 	&program_apply,		&program_backup, &program_check,      &program_ctl,
 	&program_dump,		&program_format, &program_invalidate, &program_mark,
-	&program_metadata_size, &program_repair, &program_restore,    &program_rollback,
-	&program_setup,		&program_stat,
+	&program_metadata_size, &program_repair, &program_restore,    &program_revert,
+	&program_rollback,	&program_setup,	 &program_stat,
 };
 
 static char as_typed(char c)

@@ -31,6 +31,7 @@ struct backup_options {
 	const char *offline, *source, *snapshot, *release, *state, *base;
 	uint64_t limit, converge_limit;
 	uint32_t timeout_s, converge_rounds;
+	bool reverts; /* nothing is backed up: TARGET is what the disk becomes again */
 	bool converge, has_converge_limit, has_converge_rounds;
 	bool full, incremental_only, force, dry_run, verify, json, quiet;
 };

@@ -38,6 +38,11 @@ int base_give_up(struct backup *b, const char *fmt, ...)
 	text_vformat(b->why, sizeof(b->why), fmt, args);
 	va_end(args);
 	b->is_full = true;
+	if (b->options->reverts)
+		return report_fail(b->rep, ERA_NO_ANSWER,
+				   "%s: what differs from it is not known: %s; copy all of it to "
+				   "the disk",
+				   b->options->target, b->why);
 	if (b->options->incremental_only)
 		return report_fail(b->rep, ERA_NO_ANSWER,
 				   "%s: no increment is possible: %s; leave out --incremental-only "
@@ -121,7 +126,11 @@ static int open_files(struct backup *b)
 	if (!b->state_path || !b->staging_path)
 		return report_nomem(b->rep);
 	r = copy_target_open(&b->target, b->options->target,
-			     b->options->dry_run ? TARGET_READ : TARGET_WRITE, b->rep);
+			     b->options->dry_run || b->options->reverts ? TARGET_READ
+									: TARGET_WRITE,
+			     b->rep);
+	if (!r && b->options->reverts && !b->target.exists)
+		r = report_fail(b->rep, ERA_SYS, "%s: there is no such backup", b->options->target);
 	if (!r && b->target.is_device && !b->options->state)
 		r = refuse_device(b);
 	return r ? r : load(b);
@@ -172,12 +181,16 @@ static int refuse_target(const struct backup *b)
 
 static int judge(struct backup *b)
 {
+	if (b->state->under_way && b->options->reverts)
+		return base_give_up(b, "a delta was applied to it in part; finish that first");
 	if (b->state->under_way)
 		return base_give_up(b, "an earlier delta was applied in part, and is gone");
 	if (b->state->is_refuted)
 		return give_up_refuted(b);
 	if (b->state->has_base)
 		return b->options->full ? base_give_up(b, "--full") : compare(b);
+	if (b->options->reverts)
+		return base_give_up(b, "it has no state, so it is no backup");
 	if (b->target.size && !b->options->force)
 		return refuse_target(b);
 	return base_give_up(b, "there is none yet");
@@ -194,7 +207,7 @@ int base_open(struct backup *b)
 	if (b->to_stdout)
 		return open_stdout(b);
 	r = open_files(b);
-	if (!r && b->state->under_way && b->state->is_staged)
+	if (!r && b->state->under_way && b->state->is_staged && !b->options->reverts)
 		r = finish(b);
 	return r || b->is_full ? r : judge(b);
 }
@@ -221,7 +234,7 @@ int base_check_origin(struct backup *b)
 	if (b->options->force)
 		return base_give_up(b, "of another origin than it was");
 	return report_fail(b->rep, ERA_NO_ANSWER,
-			   "%s: is a backup of another origin: found %s, wanted %s; --force "
-			   "overwrites it",
-			   b->options->target, state->origin, b->origin);
+			   "%s: is a backup of another origin: found %s, wanted %s%s",
+			   b->options->target, state->origin, b->origin,
+			   b->options->reverts ? "" : "; --force overwrites it");
 }

@@ -40,7 +40,7 @@ static int ask_since(struct backup *b)
 		return r;
 	dmera_set_witness(b->era, witness);
 	dmera_set_old_size(b->era, state->size);
-	r = dmera_changes_since(b->era, state->base.era, &b->changes);
+	r = dmera_changes_since(b->era, backup_state_since(state), &b->changes);
 	dmera_set_witness(b->era, NULL);
 	dmera_set_old_size(b->era, UINT64_MAX);
 	dmera_witness_free(witness);

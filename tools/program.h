@@ -31,6 +31,7 @@ extern const struct program program_mark;
 extern const struct program program_metadata_size;
 extern const struct program program_repair;
 extern const struct program program_restore;
+extern const struct program program_revert;
 extern const struct program program_rollback;
 extern const struct program program_setup;
 extern const struct program program_stat;

@@ -131,6 +131,8 @@ static void fill_state(struct apply *a, struct backup_state *state)
 	state->size = a->result.header.size;
 	state->witness_size = 0;
 	state->is_refuted = false;
+	state->has_reverted_era = false;
+	state->reverted_era = 0;
 	state->under_way = state->is_staged = false;
 	state->going = (struct delta_header){0};
 	if (!a->has_facts)

@@ -93,6 +93,12 @@ static bool get_refuted(struct backup_state *state, const struct words *words)
 	return words->len[0] == 1 && words->word[0][0] == '1';
 }
 
+static bool get_reverted_era(struct backup_state *state, const struct words *words)
+{
+	state->has_reverted_era = true;
+	return get_u32(words, 0, &state->reverted_era);
+}
+
 static bool get_sample(struct backup_state *state, const struct words *words)
 {
 	struct samples *samples = &state->samples;
@@ -152,6 +158,7 @@ static const struct key {
 	{"origin", 0, false, get_origin},
 	{"witness", 1, false, get_witness},
 	{"refuted", 1, false, get_refuted},
+	{"reverted-era", 1, false, get_reverted_era},
 	{"sample", 3, true, get_sample},
 	{"applying-from", 1, false, get_going_from},
 	{"applying-to", 1, false, get_going_to},
@@ -190,6 +197,8 @@ static void put_base(FILE *to, const struct backup_state *state)
 		put_witness(to, state);
 	if (state->is_refuted)
 		fputs("refuted 1\n", to);
+	if (state->has_reverted_era)
+		fprintf(to, "reverted-era %" PRIu32 "\n", state->reverted_era);
 	for (uint32_t i = 0; i < state->samples.nr; i++) {
 		const struct sample *sample = &state->samples.at[i];
 
@@ -205,6 +214,11 @@ static void put_going(FILE *to, const struct backup_state *state)
 	put_name(to, "applying-to", &state->going.to);
 	fprintf(to, "applying-size %" PRIu64 "\n", state->going.size);
 	fprintf(to, "applying-staged %d\n", state->is_staged);
+}
+
+uint32_t backup_state_since(const struct backup_state *state)
+{
+	return state->has_reverted_era ? state->reverted_era : state->base.era;
 }
 
 static uint32_t checksum(const char *text, size_t len)
@@ -300,7 +314,8 @@ static bool samples_are_sound(const struct backup_state *state)
 static bool is_consistent(const struct backup_state *state)
 {
 	bool has_facts = state->size || state->block_size || *state->origin ||
-			 state->witness_size || state->is_refuted || state->samples.nr;
+			 state->witness_size || state->is_refuted || state->has_reverted_era ||
+			 state->samples.nr;
 
 	if (state->has_base ? !state->size : has_facts)
 		return false;

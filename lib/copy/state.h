@@ -30,6 +30,10 @@ struct backup_state {
 	uint8_t witness[DELTA_WITNESS_MAX];
 	bool is_refuted; /* metadata were found that are not the witness's, or older ones */
 	struct samples samples;
+	/* The device was as TARGET when this era began, since it was reverted to it: what was
+	 * written since then is what differs.  Without it, since the era of the base. */
+	bool has_reverted_era;
+	uint32_t reverted_era;
 
 	/* A delta is being applied: TARGET is neither, until that delta has been applied again. */
 	bool under_way;
@@ -41,6 +45,9 @@ struct backup_state {
 	bool has_snapshot_era;
 	uint32_t snapshot_era;
 };
+
+/* The era since which TARGET and the device differ only in what was written. */
+uint32_t backup_state_since(const struct backup_state *state);
 
 /* All errors are reported: ERA_DAMAGED for a file that is no sound state.  Returns 1, or 0 if there
  * is no file.  A struct is large; *state is unchanged on failure. */

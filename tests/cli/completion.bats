@@ -36,7 +36,7 @@ completed() {
 
 @test "bash: commands, options, choices, requests" {
 	[ "$(completed era '')" = "$(era --complete-words | cut -f 1 | sort | tr '\n' ' ')" ]
-	[ "$(completed era re)" = "repair restore " ]
+	[ "$(completed era re)" = "repair restore revert " ]
 	[ "$(completed era help me)" = "metadata-size " ]
 	[ "$(completed era stat --s)" = "--since= --snapshot-era= --svg= " ]
 	[ "$(completed era_stat --js)" = "--json " ]

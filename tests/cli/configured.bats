@@ -40,6 +40,7 @@ quietly() {
 		x-era_format
 		x-era_mark
 		x-era_metadata_size
+		x-era_revert
 		x-era_rollback
 		x-era_setup
 		x-era_stat
@@ -55,7 +56,7 @@ quietly() {
 
 	# In pages, too; "era" alone is what the kernel remembers.
 	fails grep -rnE \
-		'(^|[^-])\<era (apply|backup|check|ctl|dump|format|invalidate|mark|metadata-size|repair|restore|rollback|setup|stat)' \
+		'(^|[^-])\<era (apply|backup|check|ctl|dump|format|invalidate|mark|metadata-size|repair|restore|revert|rollback|setup|stat)' \
 		root/usr/share/man
 	grep -rniE '(Nm|Xr|Dt) "?era\>|^(# )?era:' root/usr/share/man >found || :
 	fails grep -vi '\(Nm\|Xr\|Dt\) era-tools' found

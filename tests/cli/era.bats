@@ -189,7 +189,7 @@ has_no() {
 }
 
 compat_names="era_check era_dump era_invalidate era_repair era_restore"
-own_names="era_ctl era_format era_mark era_metadata_size era_rollback era_stat"
+own_names="era_ctl era_format era_mark era_metadata_size era_revert era_rollback era_stat"
 
 need_tree() {
 	need make

@@ -432,12 +432,22 @@ boot_3() {
 	has "discards on"
 	ends 0 setup activate data
 	[ "$(discards data)" = 0 ] || die "discards are on again"
+	# Here era revert knows that nothing was discarded.
+	ends 0 era_backup --timeout 60 --converge data /run/T
+	ends 0 era_revert data /run/T
 	ends 0 setup deactivate data
 	sed -i 's/ -$/ discards=pass/' $tab
 	activated
 	blkdiscard /dev/mapper/data || die "was not discarded"
 	ends 0 setup status data
 	has "discards passed"
+	ends 4 era_revert data /run/T
+	has "discards pass, and what was discarded is not listed"
+	ends 0 setup deactivate data
+	sed -i 's/ discards=pass/ -/' $tab
+	activated
+	ends 4 era_revert data /run/T
+	has "discards have passed, and what was discarded is not listed"
 	ends 0 setup deactivate data
 }
 

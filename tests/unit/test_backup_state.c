@@ -32,6 +32,8 @@ static int setup(void **state)
 		.size = INT64_MAX,
 		.block_size = UINT32_MAX,
 		.witness_size = DELTA_WITNESS_MAX,
+		.has_reverted_era = true,
+		.reverted_era = UINT32_MAX,
 		.samples.nr = SAMPLES_MAX,
 		.under_way = true,
 		.going = {true, delta_name(UINT32_MAX - 1), delta_name(UINT32_MAX), INT64_MAX},
@@ -148,6 +150,8 @@ static void lines_that_are_wrong(void **state)
 		"applying-to era-1-" ID "\napplying-size 10\napplying-staged 2\n",
 		"applying-to era-1-" ID "\napplying-size 10\napplying-staged 10\n",
 		"snapshot-era -1\n",
+		"reverted-era 3\n",
+		"base era-1-" ID "\nsize 10\nreverted-era 4294967296\n",
 	};
 
 	(void)state;
