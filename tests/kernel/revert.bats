@@ -44,6 +44,8 @@ boot() {
 		reverted 5
 		killed
 		reverted 512
+		status 3, since somebody wrote
+		reverted 102
 	END
 	status_is 0 era_check -q "$dir/metadata"
 	schema --covered "$(schema_of revert)" "$dir"/document.*

@@ -116,6 +116,21 @@ boot_1() {
 	kill -9 "$pid"
 	wait "$pid" || answer "killed"
 	revert
+	# Somebody writes meanwhile, elsewhere: that is seen, and the next one reverts it, too.
+	write 0 100
+	# shellcheck disable=SC2086
+	era_revert --never-discarded --limit 128k --progress-fd=3 $state era $store/T \
+		3>/run/progress >/run/said 2>&1 &
+	pid=$!
+	until grep -q '"copy"' /run/progress; do
+		usleep 20000
+	done
+	write 500 2
+	status=0
+	wait $pid || status=$?
+	grep -q "something else has written to it meanwhile" /run/said || die "$(cat /run/said)"
+	answer "status $status, since somebody wrote"
+	revert
 	era_remove
 }
 
