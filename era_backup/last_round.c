@@ -26,6 +26,7 @@
 
 #define HELD_S 10u /* at most, if nothing else is wanted */
 #define MS_PER_S 1000u
+#define MAX_PAUSE_MS 60000u
 #define REQUEST_MAX 64
 #define RANGES_PER_BYTES 4096u /* a block has no fewer */
 #define NR_THREADS 15u
@@ -367,7 +368,7 @@ static int ours(struct online *o, bool *done)
 {
 	struct backup *b = o->b;
 	uint64_t began = clock_us(), token, era = 0;
-	int r = ask(o, "pause", held_ms(o), &token);
+	int r = ask(o, "pause", min_u64(held_ms(o), MAX_PAUSE_MS), &token);
 
 	if (!r)
 		r = ask(o, "roll", token, &era);

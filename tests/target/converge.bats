@@ -50,7 +50,7 @@ unload() {
 # run [OPTION...]
 run_it() {
 	HOLD_HOOK=${hook-sh hold} LD_PRELOAD=$(command -v hold_hook.so) era_backup --converge \
-		--timeout "${timeout:-60}" --source disk --json "$@" ctl T 3>&- 5>&-
+		--timeout "${timeout:-90}" --source disk --json "$@" ctl T 3>&- 5>&-
 }
 
 # backup [OPTION...]
