@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "dm/era.h"
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
@@ -233,4 +234,58 @@ static int deactivate(struct setup *s, struct tracked *t)
 int setup_deactivate(struct setup *s)
 {
 	return for_each(s, deactivate);
+}
+
+static int take_snapshot(const struct setup *s, const char *name)
+{
+	struct era_status status;
+	int r = era_device_status(s->mapper, name, &status);
+
+	if (!r && status.has_snapshot)
+		r = report_fail(s->rep, ERA_SYS,
+				"%s: a metadata snapshot is held, and there can be one only: drop "
+				"it first",
+				name);
+	return r ? r : mapper_message(s->mapper, name, "take_metadata_snap");
+}
+
+/* With a metadata snapshot of its own. */
+static int remember(struct preparation *p)
+{
+	const char *name = p->t.entry->name;
+	int r = take_snapshot(p->s, name), dropped;
+
+	if (r)
+		return r;
+	r = prepare_remember_active(p);
+	dropped = mapper_message(p->s->mapper, name, "drop_metadata_snap");
+	if (!r)
+		r = dropped;
+	if (!r)
+		tool_say(p->s->tool, "%s: what the origin is now is remembered", name);
+	return r;
+}
+
+static int remember_active(struct setup *s, struct tracked *t)
+{
+	struct preparation p = {.s = s};
+	bool active;
+	int r = tracked_is_active(s, t, &active);
+
+	if (r)
+		return r;
+	p.t = *t;
+	if (!active || t->untracked) {
+		tool_say(s->tool, "%s: is not %s", t->entry->name, active ? "tracked" : "active");
+		return 0;
+	}
+	r = find_length(s, t->entry->name, &p.sectors);
+	if (s->options->dry_run)
+		setup_say(s, "%s: what the origin is now is remembered", t->entry->name);
+	return r || s->options->dry_run ? r : remember(&p);
+}
+
+int setup_remember(struct setup *s)
+{
+	return for_each(s, remember_active);
 }

@@ -25,6 +25,7 @@ static const struct {
 	{"activate", setup_activate, true, true, false, false, true},
 	{"deactivate", setup_deactivate, true, true, false, false, true},
 	{"disable", setup_disable, true, true, false, true, false},
+	{"remember", setup_remember, true, true, false, true, true},
 	{"resize", setup_resize, true, true, false, true, false},
 	{"mark", setup_mark, true, true, false, true, false},
 	{"move", setup_move, true, true, false, true, false},
@@ -33,7 +34,7 @@ static const struct {
 };
 
 static const char *const request_names[] = {
-	"create", "activate", "deactivate", "disable", "resize",
+	"create", "activate", "deactivate", "disable", "remember", "resize",
 	"mark",	  "move",     "list",	    "status",  NULL,
 };
 _Static_assert(ARRAY_SIZE(request_names) == ARRAY_SIZE(requests) + 1, "a name each");
@@ -62,7 +63,7 @@ static const struct option_row rows[] = {
 	 .help = "With create: let systemd know of it at once",
 	 .value = offsetof(struct setup_options, enable)},
 	{.name = "all",
-	 .help = "With activate and deactivate: each device of the table",
+	 .help = "With activate, deactivate and remember: each device of the table",
 	 .value = offsetof(struct setup_options, all)},
 	{.name = "force",
 	 .help = "With create and move: overwrite the device for the metadata, whatever it holds",
@@ -149,14 +150,15 @@ static const struct option_table table = {
 	.word_is_first = true,
 	.check = check_options,
 	.args_doc = "create --origin=DEV --metadata=DEV NAME\n"
-		    "activate|deactivate NAME|--all\ndisable|resize|mark NAME\n"
+		    "activate|deactivate|remember NAME|--all\ndisable|resize|mark NAME\n"
 		    "move --metadata=DEV NAME\nlist\nstatus [NAME]",
 	.example = "activate data",
 	.doc = "Creates, starts and stops the kernel's era target NAME, as " ERATAB_PATH
 	       " has it.\v"
 	       "create makes the metadata and adds a line to the table. activate checks the "
 	       "metadata and starts the target, whose device is /dev/mapper/NAME; deactivate "
-	       "stops it; disable takes the line away. resize follows an origin that has grown, "
+	       "stops it; disable takes the line away. remember notes what the origin of an active "
+	       "target is. resize follows an origin that has grown, "
 	       "or one that has become smaller while the target was stopped. mark lets all "
 	       "blocks count as written, and move copies the metadata to another device; these "
 	       "want a target that is stopped. list and status print what there is.\n\n"

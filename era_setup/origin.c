@@ -53,7 +53,7 @@ int origin_find_size(struct origin *origin, const char *path, const struct repor
 	return 0;
 }
 
-int origin_open(struct origin *origin, const char *path, const struct report *rep)
+static int open_by(struct origin *origin, const char *path, int flags, const struct report *rep)
 {
 	struct stat st;
 	int r = look(path, &st, rep);
@@ -61,7 +61,7 @@ int origin_open(struct origin *origin, const char *path, const struct report *re
 	*origin = (struct origin){.fd = -1};
 	if (r)
 		return r;
-	origin->fd = open(path, O_RDONLY | O_EXCL | O_DIRECT | O_NONBLOCK | O_CLOEXEC);
+	origin->fd = open(path, O_RDONLY | O_DIRECT | O_NONBLOCK | O_CLOEXEC | flags);
 	if (origin->fd < 0 && errno == EBUSY)
 		return report_fail(
 			rep, ERA_SYS,
@@ -74,6 +74,16 @@ int origin_open(struct origin *origin, const char *path, const struct report *re
 	if (r)
 		origin_close(origin);
 	return r;
+}
+
+int origin_open(struct origin *origin, const char *path, const struct report *rep)
+{
+	return open_by(origin, path, O_EXCL, rep);
+}
+
+int origin_open_shared(struct origin *origin, const char *path, const struct report *rep)
+{
+	return open_by(origin, path, 0, rep);
 }
 
 void origin_close(struct origin *origin)

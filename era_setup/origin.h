@@ -26,6 +26,10 @@ int origin_open(struct origin *origin, const char *path, const struct report *re
 /* The size and numbers of one that is open. */
 int origin_find_size(struct origin *origin, const char *path, const struct report *rep) must_check;
 
+/* The same for an origin that its own target uses. */
+int origin_open_shared(struct origin *origin, const char *path,
+		       const struct report *rep) must_check;
+
 /* Of one that was opened, or of zeroes with -1. */
 void origin_close(struct origin *origin);
 

@@ -339,6 +339,42 @@ static int forget(const struct preparation *p, struct blk_dev *dev, int r)
 	return r;
 }
 
+/* Eras up to that of the snapshot are complete in it.  What is written while this reads has a later
+ * era, and so is not compared. */
+static int remember_beside(struct preparation *p, struct blk_dev *dev)
+{
+	int r = read_metadata(p, dev, ERA_VIEW_SNAPSHOT);
+
+	if (!r && !p->place.on_device)
+		r = report_fail(p->s->rep, ERA_SYS,
+				"%s: has no MiB behind the metadata for what is remembered",
+				p->t.metadata);
+	if (r)
+		return r;
+	p->next.era--;
+	p->next.sectors = p->sectors;
+	note_growth(p);
+	return remember(p);
+}
+
+int prepare_remember_active(struct preparation *p)
+{
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, p->t.metadata, BLK_WRITE_SHARED, p->s->rep);
+
+	if (r)
+		return r;
+	r = origin_open_shared(&p->origin, p->t.origin, p->s->rep);
+	if (!r)
+		r = origin_count_blocks(&p->origin, p->t.origin, p->t.entry->block_sectors,
+					&p->nr_blocks, p->s->rep);
+	if (!r)
+		r = remember_beside(p, &dev);
+	origin_close(&p->origin);
+	blk_dev_close(&dev);
+	return r;
+}
+
 int prepare_remember(struct preparation *p)
 {
 	struct blk_dev dev;

@@ -41,4 +41,8 @@ int prepare(struct preparation *p) must_check;
  * nothing is remembered, so that all blocks will count as written. */
 int prepare_remember(struct preparation *p) must_check;
 
+/* The same while the target is active, from the metadata snapshot, which must have been taken for
+ * it.  If it fails, what was remembered before stays. */
+int prepare_remember_active(struct preparation *p) must_check;
+
 #endif

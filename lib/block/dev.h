@@ -24,7 +24,8 @@ enum blk_access {
 	BLK_READ,
 	BLK_READ_SHARED, /* others may have it open for writing: an active target's metadata */
 	BLK_WRITE,
-	BLK_WRITE_SHARED, /* others hold it, who let it be for the moment */
+	/* The same; they let it be for the moment, or leave that part of it alone. */
+	BLK_WRITE_SHARED,
 };
 
 struct blk_dev;

@@ -160,3 +160,8 @@ origin() {
 	echo wrong >>tab
 	origin /dev/dm-7 vg-da--ta | grep -qx ERA_TRACKED=data
 }
+
+@test "at shutdown, what the origins of targets that are left is remembered" {
+	sh -n "$boot/era.shutdown"
+	grep -q '/era setup -q --all remember ' "$boot/era.shutdown"
+}

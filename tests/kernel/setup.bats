@@ -80,6 +80,10 @@ boot() {
 	echo "# $kills kills, $hit of them while it was suspended; $grown times it had grown" >&3
 }
 
+@test "what is remembered while the target is active" {
+	boot 14
+}
+
 @test "JSON" {
 	need jq
 	boot 6

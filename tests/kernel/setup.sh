@@ -556,6 +556,48 @@ boot_11() {
 	marks_all "block 9 $changed"
 }
 
+# stopped_by_others: nothing is remembered then, but what was before.
+stopped_by_others() {
+	dmsetup remove data
+}
+
+# What is remembered while the target is active.
+boot_14() {
+	make_large
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	tracked 7
+	activated
+	direct_write_random /dev/mapper/data 8
+	ends 0 setup --dry-run remember data
+	stopped_by_others
+	# A block that was written since is not compared,
+	direct_write_random /dev/mapper/vg-data 8
+	marks_none
+	activated
+	direct_write_random /dev/mapper/data 8
+	ends 0 setup remember data
+	has "what the origin is now is remembered"
+	fails has_said "cannot"
+	dmsetup status data | grep -q ' -$' || die "a snapshot is left"
+	# but it is if that is remembered; what is written later is no change.
+	direct_write_random /dev/mapper/data 9
+	stopped_by_others
+	marks_none
+	direct_write_random /dev/mapper/vg-data 8
+	marks_all "block 8 $changed"
+	activated
+	dmsetup message data 0 take_metadata_snap
+	ends 3 setup remember data
+	has "data: a metadata snapshot is held"
+	dmsetup status data >/run/status
+	fails grep -q ' -$' /run/status
+	dmsetup message data 0 drop_metadata_snap
+	ends 0 setup deactivate data
+	marks_none
+	ends 0 setup remember data
+	has "data: is not active"
+}
+
 # What the requests print as JSON.
 boot_6() {
 	mount -t tmpfs none /var/lib
