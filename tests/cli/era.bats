@@ -208,23 +208,26 @@ links_work() {
 	done < <(grep -rl '^\.so ' root)
 }
 
+# Whatever configure was told of the names of others: they are beside ours.
+beside=(installed_links='$(own_links) $(compat_links)' apart_links=)
+
 @test "all programs, links and pages are installed, and uninstalled" {
 	need_tree
-	make_tree install
+	make_tree install "${beside[@]}"
 	installed >found
 	has_programs '' era $compat_names $own_names
 	links_work
 	# Once more, over what is there.
-	make_tree install
+	make_tree install "${beside[@]}"
 	installed | cmp found -
-	make_tree uninstall
+	make_tree uninstall "${beside[@]}"
 	[ -z "$(installed)" ]
 }
 
 @test "a prefix is that of programs, links and pages, not of the filter" {
 	local transform='s&^&x-&'
 	need_tree
-	make_tree install program_transform_name="$transform"
+	make_tree install "${beside[@]}" program_transform_name="$transform"
 	installed >found
 	has_programs x- era $compat_names $own_names
 	has_no '' era $compat_names $own_names
@@ -232,7 +235,7 @@ links_work() {
 	[ "$(grep -c '\<nbdkit-era-filter\.' found)" -gt 0 ]
 	fails grep 'x-nbdkit' found
 	grep -qx era-tools.7 found
-	make_tree uninstall program_transform_name="$transform"
+	make_tree uninstall "${beside[@]}" program_transform_name="$transform"
 	[ -z "$(installed)" ]
 }
 
@@ -253,11 +256,12 @@ links_work() {
 }
 
 @test "without compat names there are only our own" {
+	local words=(installed_links='$(own_links)' apart_links=)
 	need_tree
-	make_tree install installed_links='$(own_links)'
+	make_tree install "${words[@]}"
 	installed >found
 	has_programs '' era $own_names
 	has_no '' $compat_names
-	make_tree uninstall installed_links='$(own_links)'
+	make_tree uninstall "${words[@]}"
 	[ -z "$(installed)" ]
 }
