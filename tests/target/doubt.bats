@@ -50,6 +50,7 @@ block_is() {
 }
 
 @test "a cache below that belongs to the dead connection: what is in it is listed until a clean stop" {
+	need qemu-io
 	low --filter=multi-conn --filter=cache file disk cache=writeback multi-conn-mode=disable \
 		multi-conn-track-dirty=connection
 	over_low
@@ -97,6 +98,7 @@ block_is() {
 }
 
 @test "a plugin that leaves nothing: nothing is in doubt" {
+	need qemu-io
 	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
 	qemu-io -f raw "$uri" -c "write -P 88 448k 4k" >/dev/null
 	target_kill
