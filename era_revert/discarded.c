@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * Linux lists only the first block of a discard.  The others may read as zeroes, and a revert would
  * leave them so.  era setup switches discards off, and remembers whether they ever passed.

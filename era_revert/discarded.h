@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /* Was anything discarded that no list has? */
 #ifndef ERA_ERA_REVERT_DISCARDED_H
 #define ERA_ERA_REVERT_DISCARDED_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
 /*
  * One revert: the disk becomes what TARGET is.
  *

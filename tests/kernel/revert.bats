@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 #
 # era revert with the kernel's target: the device is its backup again, after each of many rounds.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
 # shellcheck shell=sh
 #
 # era revert: a device is written to and reverted to its backup, again and again; what is on the
