@@ -48,8 +48,8 @@ static int ask_since(struct backup *b)
 }
 
 /* Other metadata come to the era of the witness in time, and then nothing contradicts it any more.
- * So if the full backup fails now, the next run must know.  What the receiver of a delta has can't be
- * changed from here. */
+ * So if the full backup fails now, the next run must know.  What the receiver of a delta has can't
+ * be changed from here. */
 static int note_refuted(struct backup *b)
 {
 	if (b->to_stdout || b->options->dry_run)
