@@ -421,7 +421,11 @@ static int status(struct rollback *r)
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct rollback_options *options = arg;
-	struct rollback r = {.options = options, .tool = tool, .rep = &tool->report, .lock = -1};
+	struct rollback r = {.options = options,
+			     .tool = tool,
+			     .rep = &tool->report,
+			     .lock = -1,
+			     .drops_all = options->drop_all};
 	int e;
 
 	tool->path = options->path;

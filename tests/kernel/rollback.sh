@@ -239,7 +239,7 @@ boot_forward() {
 	first=$since
 	generation=3
 	put_blocks 2 3
-	use 4 put_blocks 145 4
+	put_blocks 145 4
 	if [ "$mode" = writeback ]; then
 		cache_mode writethrough cleaner
 		clean_up
@@ -255,7 +255,7 @@ boot_forward() {
 	reads first
 	get_blocks 0 30
 	get_blocks 100 20
-	use 4 get_blocks 140 8
+	get_blocks 140 8
 	copy $backup $vendor
 	ends 0 rollback --era "$second" --exec /run/back cache
 	rolled_back
