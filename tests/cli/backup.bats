@@ -117,6 +117,13 @@ T.era" ]
 	is device_size $((163 * 65536 - 4567))
 }
 
+# refused_and_noted TEXT: TARGET is as it was, and the state says what was found.
+refused_and_noted() {
+	cp T before
+	status_is 4 era_backup --source disk --offline meta --incremental-only T || return
+	grep "$1" "$stderr" && cmp T before && grep '^refuted 1$' T.era
+}
+
 # Older metadata come to the era of the backup in time, and then nothing contradicts them.
 come_to_the_era() {
 	local n
@@ -131,7 +138,7 @@ come_to_the_era() {
 	backup
 	cp T.era was
 	cp older meta
-	refused 4 "no increment is possible" --offline meta --incremental-only T
+	refused_and_noted "no increment is possible"
 	come_to_the_era
 	refused 4 "an earlier run has found metadata" --offline meta --incremental-only T
 	# Nothing else knows.
@@ -153,8 +160,8 @@ come_to_the_era() {
 	# Older ones, in which something was written since.
 	cp older meta
 	write 30 1
-	refused 4 "no increment is possible" --offline meta --incremental-only T
-	full "witness"
+	refused_and_noted "no increment is possible"
+	full "earlier run has found"
 	# Anew, with eras that begin below and above.
 	for era in 1 50 4000000000; do
 		era_format -q --force --block-size 64k --device-size 10M --era $era meta

@@ -49,7 +49,7 @@ quietly() {
 	(cd "$abs_top_srcdir/python/era_tools" && ls *.py py.typed) | diff -u - found
 	(cd root/usr/share/man/man8 && ls) >found
 	fails grep -v '^x-era' found
-	[ "$(grep -c _ found)" = 9 ]
+	[ "$(grep -c _ found)" = 10 ]
 	if grep -q '^nbdkitfilter_DATA = .' Makefile; then
 		[ "$(ls root/usr/lib/filters)" = nbdkit-era-filter.so ]
 	fi
