@@ -164,4 +164,8 @@ origin() {
 @test "at shutdown, what the origins of targets that are left is remembered" {
 	sh -n "$boot/era.shutdown"
 	grep -q '/era setup -q --all remember ' "$boot/era.shutdown"
+	sh -n "$boot/initramfs/hook"
+	sh -n "$boot/initramfs/local-block"
+	fails grep -rnE '%[A-Z]+%' "$boot" --include=hook --include=local-block --include='era*e' \
+		--include=era.shutdown
 }

@@ -62,8 +62,8 @@ install_scenario() {
 	ln -s ../scenario.service "$1/etc/systemd/system/multi-user.target.wants"
 }
 
-# make_root FILE: the image of a root with our programs. The files of the root that was made once
-# stay as they are: here there are links to them.
+# make_root FILE [COMMAND]: the image of a root with our programs; the command is run with its tree.
+# The files of the root that was made once stay as they are: here there are links to them.
 make_root() {
 	local tree=$PWD/tree
 	cp -al "$boot_root/root" "$tree"
@@ -74,14 +74,21 @@ make_root() {
 	install_names "$tree"
 	install_scenario "$tree"
 	cp /bin/busybox "$tree/bin"
+	# Where nothing looks below /usr/local.
+	find "$tree/usr/local" -name era.shutdown -exec cp {} "$tree/lib/systemd/system-shutdown" \;
+	cp -r "$tree"/usr/local/share/initramfs-tools "$tree/usr/share"
 	rm -f "$tree"/etc/{fstab,hostname,machine-id}
 	echo era >"$tree/etc/hostname"
 	echo 0123456789abcdef0123456789abcdef >"$tree/etc/machine-id"
 	echo '/dev/ubda / ext4 defaults 0 0' >"$tree/etc/fstab"
+	[ -z "${2:-}" ] || "$2" "$tree" || return
 	truncate -s 600M "$1"
 	mke2fs -q -F -t ext4 -d "$tree" "$1"
 	rm -rf "$tree"
 }
+
+# How the root is found.
+boot_words=(root=/dev/ubda rw)
 
 # boot_system N DISK...: the disks are ubdb and so on. The console goes to the file console.N.
 boot_system() {
@@ -95,7 +102,8 @@ boot_system() {
 	done
 	TMPDIR=$memory timeout -k 5 "$guest_seconds" \
 		env LD_PRELOAD="${guest_preload:-$abs_top_builddir/tests/lib/xstate.so}" \
-		"${ERA_UML:-linux.uml}" mem=${boot_megabytes}M ubd0=root root=/dev/ubda rw \
+		"${ERA_UML:-linux.uml}" mem=${boot_megabytes}M ubd0=root \
+		"${boot_words[@]}" \
 		uml_dir="$PWD/" con=null con0=null,fd:1 quiet systemd.show_status=1 \
 		systemd.log_color=0 "${disks[@]}" era_folder="$PWD" era_boot="$boot" \
 		</dev/null >"console.$boot" 2>&1 || status=$?

@@ -63,3 +63,35 @@ listed() {
 	boot 3
 	boot 4
 }
+
+by_path=/dev/disk/by-path/platform-uml-blkdev
+
+# make_initramfs TREE: and the table that it gets.
+make_initramfs() {
+	local version
+	version=$(ls "$1/lib/modules")
+	echo "root $by_path.0 $by_path.1 64k" >"$1/etc/eratab"
+	echo '/dev/mapper/root / ext4 defaults 0 0' >"$1/etc/fstab"
+	echo CONFIG_RD_GZIP=y >"$1/boot/config-$version"
+	chroot "$1" mkinitramfs -o /initrd "$version" >mkinitramfs.log 2>&1 ||
+		{ cat mkinitramfs.log; return 1; }
+	mv "$1/initrd" .
+}
+
+@test "a tracked root filesystem; what another system writes to it is noticed" {
+	local boot_words=(initrd=initrd root=/dev/mapper/root ro)
+	make_root root make_initramfs
+	truncate -s 8M root_era
+	era format -q --block-size 64k --origin root root_era
+	cp "$kernel_dir/boot.sh" scenario.sh
+	boot_system root1 root_era
+	grep -q 'root: nothing is known of the origin as it was before' console.root1
+	boot_system root2 root_era
+	fails grep 'count as written' console.root2
+	era check -q root_era
+	# Before the superblock there is room for others.
+	printf x | dd of=root bs=1 seek=100 conv=notrunc status=none
+	boot_system root3 root_era
+	grep -q 'root: block 0 of the origin has changed' console.root3
+	grep -q '9600 of 9600 blocks count as written' console.root3
+}

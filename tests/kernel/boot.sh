@@ -212,6 +212,28 @@ boot_4() {
 	check_untracked
 }
 
+# The root is tracked: what is written is in the list, and a change by another system is noticed.
+boot_root() {
+	[ "$(source_of /)" = /dev/mapper/root ] || die "the root is $(source_of /)"
+	[ "$(discards root)" = 0 ] || die "discards are on"
+	check systemctl is-active -q era-setup@root.service
+	check has_target root era
+	echo "era: $(era_of root)"
+	dd if=/dev/urandom of=/root/written bs=64k count=4 conv=fsync 2>/dev/null
+}
+
+boot_root1() {
+	boot_root
+}
+
+boot_root2() {
+	boot_root
+}
+
+boot_root3() {
+	boot_root
+}
+
 # Mounts that may fail are not waited for otherwise.
 systemctl is-system-running --wait >/dev/null
 "boot_$boot"
