@@ -117,10 +117,10 @@ T.era" ]
 	is device_size $((163 * 65536 - 4567))
 }
 
-# refused_and_noted TEXT: TARGET is as it was, and the state says what was found.
+# refused_and_noted TEXT OPTION...: TARGET is as it was, and the state says what was found.
 refused_and_noted() {
 	cp T before
-	status_is 4 era_backup --source disk --offline meta --incremental-only T || return
+	status_is 4 era_backup --source disk --offline meta "${@:2}" T || return
 	grep "$1" "$stderr" && cmp T before && grep '^refuted 1$' T.era
 }
 
@@ -128,7 +128,7 @@ refused_and_noted() {
 come_to_the_era() {
 	local n
 	for n in 1 2 3 4; do
-		printf '%s\n' "0 20" "23 137" | era_mark --ranges - --unit blocks -q meta >/dev/null
+		printf '%s\n' "0 40" "41 119" | era_mark --ranges - --unit blocks -q meta >/dev/null
 	done
 }
 
@@ -137,8 +137,9 @@ come_to_the_era() {
 	write 20 3
 	backup
 	cp T.era was
+	write 40 1
 	cp older meta
-	refused_and_noted "no increment is possible"
+	refused_and_noted "no increment is possible" --incremental-only
 	come_to_the_era
 	refused 4 "an earlier run has found metadata" --offline meta --incremental-only T
 	# Nothing else knows.
@@ -160,7 +161,7 @@ come_to_the_era() {
 	# Older ones, in which something was written since.
 	cp older meta
 	write 30 1
-	refused_and_noted "no increment is possible"
+	refused_and_noted "no increment is possible" --incremental-only
 	full "earlier run has found"
 	# Anew, with eras that begin below and above.
 	for era in 1 50 4000000000; do
@@ -173,9 +174,9 @@ come_to_the_era() {
 		is backup incremental
 	done
 	era_format -q --force --block-size 64k --device-size 20M --era 100 meta
-	refused 4 "blocks" --offline meta T
+	refused_and_noted "blocks"
 	era_format -q --force --block-size 128k --device-size 10M --era 4000000001 meta
-	full "block size"
+	full "earlier run has found"
 	# No metadata, or damaged ones.
 	dd if=/dev/urandom of=meta bs=4k count=1 conv=notrunc status=none
 	refused 1 "" --offline meta T
