@@ -44,6 +44,8 @@ comparable() {
 		s,\(era-[0-9]*\)-[0-9a-f]\{32\},\1-ID,
 		s,[0-9]* of \(256 metadata\),N of \1,
 		s,: [0-9.]* [KM]iB of data and [0-9a-zA-Z. ]* of zeroes,: N of data and Z of zeroes,
+		s/waited [0-9.]* s, for [0-9.]* [a-zA-Z]*; \(.*\) in [0-9]* rounds*$/waited; \1/
+		s,[0-9.]* [KM]iB were copied back,N were copied back,
 		s,98:0 254:1 128,METADATA ORIGIN 128,
 		s,[0-9]*/96\( [0-9]*\)\{6\},N/96 COUNTERS,
 		s, $,,' | awk '{
@@ -96,7 +98,7 @@ as_on_the_page() {
 	truncate -s 2M metadata
 	boot programs
 	as_on_the_page programs set-up-a-tracked-volume.1 set-up-a-tracked-volume.2 \
-		set-up-a-tracked-volume.3 back-it-up.1 back-it-up.2
+		set-up-a-tracked-volume.3 back-it-up.1 back-it-up.2 back-it-up.3 reset-it.1
 }
 
 @test "setting up, and incremental backup" {

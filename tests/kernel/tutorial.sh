@@ -198,6 +198,11 @@ boot_programs() {
 	echo more >/srv/data/file
 	sync
 	session back-it-up.2
+	echo more >/srv/data/other
+	session back-it-up.3
+	echo lost >/srv/data/file
+	session reset-it.1
+	[ "$(cat /srv/data/file)" = more ] || die "not reset"
 	umount /srv/data
 	session back-it-up.2 >/dev/null
 	cmp /dev/mapper/data /srv/backup/data || die "the backup differs"
