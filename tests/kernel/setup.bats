@@ -70,6 +70,18 @@ boot() {
 	boot 11
 }
 
+@test "an XFS filesystem on the origin, mounted there" {
+	need /sbin/mkfs.xfs
+	truncate -s 320M disk
+	boot 15 what=xfs
+}
+
+@test "an encrypted volume on the origin, opened and mounted there" {
+	need cryptsetup
+	truncate -s 320M disk
+	boot 15 what=luks
+}
+
 @test "an origin that grows while it is active" {
 	boot 12
 }

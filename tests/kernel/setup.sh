@@ -207,15 +207,17 @@ tracked() {
 	ends 0 setup deactivate data
 }
 
+all_blocks=256
+
 # marks_all: the next start does, and the one after it no more.
 marks_all() {
 	ends 0 setup --dry-run activate data
 	has "would: data: $1"
 	activated
 	has "$1"
-	has "256 of 256 blocks count as written in era $((first - 1))"
+	has "$all_blocks of $all_blocks blocks count as written in era $((first - 1))"
 	ends 0 setup deactivate data
-	lists $((first - 1)) 0+256
+	lists $((first - 1)) "0+$all_blocks"
 	marks_none
 }
 
@@ -652,6 +654,67 @@ boot_12() {
 	has "what lies behind its end fails now"
 	resized data /dev/ubdb 32768
 	ends 0 setup deactivate data
+}
+
+# stays_and_changes FUNCTION MARKS: of an origin that has a filesystem, which FUNCTION DEVICE MODE
+# mounts. When it is mounted for reading, this becomes of it.
+stays_and_changes() {
+	ends 0 setup deactivate data
+	marks_none
+	"$1" /dev/mapper/vg-data ro
+	"$2" "block"
+	"$1" /dev/mapper/vg-data rw
+	marks_all "block"
+}
+
+mounted_xfs() {
+	mount -t xfs -o "$2" "$1" /srv || die "no mount of $1"
+	umount /srv
+}
+
+key=/run/key
+
+opened() {
+	[ "$2" = rw ] || set -- "$1" "$2" --readonly
+	cryptsetup open --key-file $key ${3:-} "$1" plain || die "LUKS: $1"
+	mounted /dev/mapper/plain "$2" true
+	cryptsetup close plain
+}
+
+make_luks() {
+	cryptsetup luksFormat -q --type luks1 --iter-time 1 --key-file $key "$1" ||
+		die "LUKS: $1"
+	cryptsetup open --key-file $key "$1" plain || die "LUKS: $1"
+	make_ext4 /dev/mapper/plain
+	mounted /dev/mapper/plain rw touch /srv/a
+	cryptsetup close plain
+}
+
+# Other things than ext4 on the origin. Words: what.
+boot_15() {
+	mount -t tmpfs none /srv
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 655360
+	volume meta /dev/ubda 16384
+	all_blocks=5120
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	activated
+	case $what in
+	xfs)
+		/sbin/mkfs.xfs -q -f /dev/mapper/data || die "no XFS"
+		mounted_xfs /dev/mapper/data rw
+		stays_and_changes mounted_xfs marks_all ;;
+	luks)
+		for module in crypto/cbc crypto/ecb crypto/hmac crypto/xts \
+			security/keys/encrypted-keys/encrypted-keys \
+			crypto/af_alg crypto/algif_hash crypto/algif_skcipher; do
+			insmod "${drivers%/drivers}/$module.ko"
+		done
+		insmod "$modules/dm-crypt.ko"
+		head -c 32 /dev/urandom >$key
+		make_luks /dev/mapper/data
+		stays_and_changes opened marks_none ;;
+	esac
 }
 
 # random BELOW: in $number.
