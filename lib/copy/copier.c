@@ -98,7 +98,7 @@ static int add_zeroes(struct copier *c, uint64_t offset, uint64_t length)
 	return r;
 }
 
-static int add_data(struct copier *c, uint64_t offset, const uint8_t *data, uint64_t length)
+static int add_data(struct copier *c, uint64_t offset, const uint8_t *data, size_t length)
 {
 	int r = write_zeroes(c);
 

@@ -8,6 +8,7 @@
 # ERA_ROLLBACKS is how many runs are killed, and whether all combinations are tried.
 
 load ../lib/common
+load ../lib/cases
 load ../lib/truth
 load kernel
 

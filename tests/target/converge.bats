@@ -8,6 +8,7 @@
 # ERA_CONVERGES=N makes N of them.
 
 load ../lib/common
+load ../lib/cases
 load target
 
 rounds=${ERA_CONVERGES:-3}
