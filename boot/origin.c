@@ -20,8 +20,6 @@
 #include "era_setup/device_name.h"
 #include "era_setup/eratab.h"
 
-#define UUID_PREFIX "ERA-"
-
 static bool has_link(const char *origin, char **links, int nr)
 {
 	char path[PATH_MAX];
@@ -70,7 +68,7 @@ static void print_origin(const struct eratab_entry *entry, int argc, char **argv
 static bool passes_discards(const struct eratab_entry *entry, int argc, char **argv)
 {
 	return entry->pass_discards && argc > 3 && !strcmp(argv[2], entry->name) &&
-	       !strncmp(argv[3], UUID_PREFIX, strlen(UUID_PREFIX));
+	       !strncmp(argv[3], DEVICE_UUID_PREFIX, strlen(DEVICE_UUID_PREFIX));
 }
 
 int main(int argc, char **argv)

@@ -34,13 +34,10 @@ static bool size_fits(uint64_t nr_blocks, uint64_t block_size, const struct opti
 static int check_cache(const struct options *options, const struct cache_facts *cache,
 		       const struct report *rep)
 {
-	if (cache->needs_check)
-		return report_fail(rep, ERA_NO_ANSWER,
-				   "%s: the cache could not write its metadata: the kernel does "
-				   "not start it before cache_check has cleared needs_check",
-				   options->cache_metadata);
-	if (cache->is_clean)
-		return 0;
+	int r = cache_refuse_unchecked(cache, options->cache_metadata, rep);
+
+	if (r || cache->is_clean)
+		return r;
 	if (options->cache_format == CACHE_MESSAGES)
 		return report_fail(rep, ERA_NO_ANSWER,
 				   "%s: the cache was not stopped cleanly: the kernel takes all of "

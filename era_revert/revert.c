@@ -15,22 +15,22 @@
 #include "era_backup/online.h"
 #include "era_revert/discarded.h"
 
-#define DEVICE_BYTES 32
 #define OWN_OPENS 1 /* that of this program */
 
 struct revert {
 	struct online o;
 	struct copy_target device;
-	char *path;			/* of the device */
+	char path[PATH_MAX];		/* of the device */
 	struct dmera_changes *reverted; /* what was copied back */
 	uint32_t listed_era;		/* what is written after the list has it, or a later one */
 	uint32_t era;			/* began when the disk was TARGET */
 };
 
+/* Its path, after a look whether that leads to it. */
 static int find_device(struct revert *v)
 {
 	struct mapper_info info;
-	char numbers[DEVICE_BYTES], link[DEVICE_BYTES];
+	char numbers[MAPPER_DEVICE_MAX];
 	int fd, r = mapper_info(v->o.target.mapper, v->o.target.name, &info);
 
 	if (r)
@@ -39,10 +39,8 @@ static int find_device(struct revert *v)
 	fd = mapper_open_device(v->o.target.mapper, numbers, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	v->path = realpath(link, NULL);
 	close(fd);
-	return v->path ? 0 : report_errno(v->o.b->rep, v->o.target.path, "cannot find it");
+	return mapper_device_path(v->o.target.mapper, numbers, v->path);
 }
 
 /* An exclusive open does not show who has it open without that, as qemu does. */
@@ -259,7 +257,6 @@ int revert(struct backup *b, bool never_discarded)
 	copy_target_close(&v->device);
 	copy_source_close(&b->source);
 	online_close(&v->o);
-	free(v->path);
 	free(v);
 	return r;
 }

@@ -109,12 +109,10 @@ static int refuse_cache(const struct work *w, const struct cache_rebuild_facts *
 {
 	const struct rollback *r = w->r;
 	const char *why = doubt(w, facts);
+	int e = cache_refuse_unchecked(&facts->cache, w->paths->cache, r->rep);
 
-	if (facts->cache.needs_check)
-		return report_fail(r->rep, ERA_NO_ANSWER,
-				   "%s: the cache could not write its metadata: the kernel does "
-				   "not start it before cache_check has cleared needs_check",
-				   w->paths->cache);
+	if (e)
+		return e;
 	if (facts->cache.block_size != r->cache_table.block_sectors)
 		return report_fail(r->rep, ERA_DAMAGED,
 				   "%s: cache metadata of blocks of %" PRIu32

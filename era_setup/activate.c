@@ -3,14 +3,15 @@
 /* The target comes and goes. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "dm/era.h"
+#include "era_setup/device_name.h"
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
 #include "era_setup/untracked.h"
 
-#define UUID_PREFIX "ERA-"
 #define UNTRACKED_PREFIX "UNTRACKED-"
 
 /* Where udev runs its rules have done so already, before anybody has heard of the device. */
@@ -27,14 +28,16 @@ int setup_keep_discards_off(const struct setup *s, const struct tracked *t)
 static int create_target(const struct preparation *a)
 {
 	const char *name = a->t.entry->name;
-	char params[3 * MAPPER_DEVICE_MAX], uuid[MAPPER_NAME_MAX];
+	struct era_table era = {.block_sectors = a->t.entry->block_sectors};
+	char params[ERA_TABLE_PARAMS], uuid[MAPPER_NAME_MAX];
 	struct mapper_target target = {0, a->origin.sectors, "era", params};
 	const struct mapper_table table = {.nr = 1, .targets = &target};
 	int r;
 
-	snprintf(uuid, sizeof(uuid), UUID_PREFIX "%s", name);
-	snprintf(params, sizeof(params), "%s %s %" PRIu32, a->metadata, a->origin.numbers,
-		 a->t.entry->block_sectors);
+	snprintf(uuid, sizeof(uuid), DEVICE_UUID_PREFIX "%s", name);
+	strcpy(era.metadata, a->metadata);
+	strcpy(era.origin, a->origin.numbers);
+	era_table_format(&era, params);
 	setup_say(a->s, "%s: 0 %" PRIu64 " era %s", name, target.sectors, params);
 	if (a->s->options->dry_run)
 		return 0;

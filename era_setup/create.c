@@ -3,7 +3,6 @@
 /* New metadata for a device, and its line in the table. */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "build/written.h"
 #include "era_setup/origin.h"
@@ -110,8 +109,7 @@ static int create(struct setup *s, const struct tracked *t)
 	return r;
 }
 
-/* With the table locked from the look at it until the line is there. */
-int setup_create(struct setup *s)
+static int create_locked(struct setup *s)
 {
 	const struct setup_options *options = s->options;
 	const struct eratab_entry entry = {
@@ -122,17 +120,15 @@ int setup_create(struct setup *s)
 		.pass_discards = options->pass_discards,
 	};
 	struct tracked t;
-	int lock = eratab_lock(options->eratab, s->rep), r;
+	int r = refuse(s, &entry);
 
-	if (lock < 0)
-		return lock;
-	r = eratab_read(&s->tab, options->eratab, s->rep);
-	if (!r)
-		r = refuse(s, &entry);
-	if (!r) {
-		t = tracked_of(&entry);
-		r = create(s, &t);
-	}
-	close(lock);
-	return r;
+	if (r)
+		return r;
+	t = tracked_of(&entry);
+	return create(s, &t);
+}
+
+int setup_create(struct setup *s)
+{
+	return setup_change_table(s, create_locked);
 }

@@ -7,6 +7,9 @@
 
 #include <limits.h>
 
+/* How device mapper's UUID of a tracked device begins; its name follows. */
+#define DEVICE_UUID_PREFIX "ERA-"
+
 /* Why it can't be the name of a tracked device, for device mapper; NULL: it can. */
 const char *device_refuse_name(const char *name);
 

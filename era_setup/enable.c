@@ -66,17 +66,7 @@ static int disable(struct setup *s)
 	return r;
 }
 
-/* With the table read again when nobody else can change it. */
 int setup_disable(struct setup *s)
 {
-	int lock = eratab_lock(s->options->eratab, s->rep), r;
-
-	if (lock < 0)
-		return lock;
-	eratab_free(&s->tab);
-	r = eratab_read(&s->tab, s->options->eratab, s->rep);
-	if (!r)
-		r = disable(s);
-	close(lock);
-	return r;
+	return setup_change_table(s, disable);
 }

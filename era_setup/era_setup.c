@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "dm/era.h"
@@ -202,6 +203,20 @@ void setup_say(const struct setup *s, const char *fmt, ...)
 	else
 		tool_say(s->tool, "%s", text);
 	free(text);
+}
+
+int setup_change_table(struct setup *s, setup_request *change)
+{
+	int lock = eratab_lock(s->options->eratab, s->rep), r;
+
+	if (lock < 0)
+		return lock;
+	eratab_free(&s->tab);
+	r = eratab_read(&s->tab, s->options->eratab, s->rep);
+	if (!r)
+		r = change(s);
+	close(lock);
+	return r;
 }
 
 int setup_find(struct setup *s, struct tracked *t)

@@ -356,8 +356,8 @@ static void print_lines(FILE *to, char *text, const struct eratab_entry *entry, 
 		print_entry(to, entry);
 }
 
-static int write_all(int fd, const char *path, const struct eratab_entry *entry, enum change change,
-		     const struct report *rep)
+static int put(const char *path, const struct eratab_entry *entry, enum change change,
+	       const struct report *rep)
 {
 	char *old, *made = NULL;
 	size_t size;
@@ -374,24 +374,8 @@ static int write_all(int fd, const char *path, const struct eratab_entry *entry,
 		free(made);
 		return report_nomem(rep);
 	}
-	errno = io_write_at(fd, made, size, 0);
+	r = replacement_write(path, made, size, rep);
 	free(made);
-	return errno ? report_errno(rep, path, "cannot write") : 0;
-}
-
-static int put(const char *path, const struct eratab_entry *entry, enum change change,
-	       const struct report *rep)
-{
-	struct replacement file;
-	int r = replacement_open(&file, path, path, rep);
-
-	if (!r)
-		r = write_all(file.file.fd, path, entry, change, rep);
-	if (!r)
-		r = replacement_commit(&file, path, rep);
-	if (file.file.fd >= 0)
-		close(file.file.fd);
-	replacement_close(&file);
 	return r;
 }
 

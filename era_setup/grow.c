@@ -14,12 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <linux/fs.h>
 
 #include "base/bits.h"
 #include "base/checked.h"
@@ -30,6 +25,22 @@
 #include "era_setup/setup.h"
 #include "era_setup/state.h"
 #include "live/marking.h"
+
+void growth_say(const struct setup *s, const struct tracked *t, uint32_t old, uint32_t nr)
+{
+	setup_say(s,
+		  "%s: has grown from %" PRIu32 " to %" PRIu32
+		  " blocks; the new ones count as written",
+		  t->origin, old, nr);
+}
+
+void growth_choose(uint64_t *bits, uint32_t old, uint32_t nr)
+{
+	uint32_t first = old ? old - 1 : 0;
+
+	if (first < nr)
+		bits_set_range(bits, first, nr - first);
+}
 
 struct growth {
 	struct setup *s;
@@ -109,28 +120,24 @@ static int read_state(struct growth *g)
 	return r < 0 ? r : 0;
 }
 
-/* The last block that there was may have been a part of one. */
 static int choose_marks(struct growth *g)
 {
-	uint32_t first = g->old_blocks ? g->old_blocks - 1 : 0;
-
 	g->bits = bits_alloc(g->nr_blocks);
 	if (!g->bits)
 		return report_nomem(g->s->rep);
-	bits_set_range(g->bits, first, g->nr_blocks - first);
+	growth_choose(g->bits, g->old_blocks, g->nr_blocks);
 	return 0;
 }
 
 static int mark_and_load(struct mapper *m, const char *name, void *ctx)
 {
 	struct growth *g = ctx;
-	char params[3 * MAPPER_DEVICE_MAX];
+	char params[ERA_TABLE_PARAMS];
 	struct mapper_target target = {0, g->sectors, "era", params};
 	const struct mapper_table table = {.nr = 1, .targets = &target};
 	uint32_t era;
 
-	snprintf(params, sizeof(params), "%s %s %" PRIu32, g->table.metadata, g->table.origin,
-		 g->table.block_sectors);
+	era_table_format(&g->table, params);
 	g->dev.rep = NULL;
 	if (era_mark_resized(&g->dev, g->nr_blocks, g->bits, &era))
 		return EIO;
@@ -171,10 +178,7 @@ static int grow_device(struct growth *g)
 		tool_say(g->s->tool, "%s: has the size of its origin", g->name);
 		return 0;
 	}
-	setup_say(g->s,
-		  "%s: has grown from %" PRIu32 " to %" PRIu32
-		  " blocks; the new ones count as written",
-		  g->t->origin, g->old_blocks, g->nr_blocks);
+	growth_say(g->s, g->t, g->old_blocks, g->nr_blocks);
 	return g->s->options->dry_run ? 0 : grow(g);
 }
 

@@ -8,7 +8,6 @@
  */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/checked.h"
 #include "block/dev.h"
@@ -193,33 +192,23 @@ static int refuse_target(const struct move *m)
 	return 0;
 }
 
-static int move_locked(struct move *m)
-{
-	int r = setup_find_stopped(m->s, &m->t);
-
-	if (r)
-		return r;
-	m->entry = *m->t.entry;
-	m->entry.metadata = m->s->options->metadata;
-	r = refuse_target(m);
-	if (r)
-		return r;
-	device_path(m->entry.metadata, m->to);
-	return move_stopped(m);
-}
-
-/* With the table read again when nobody else can change it. */
-int setup_move(struct setup *s)
+static int move_locked(struct setup *s)
 {
 	struct move m = {.s = s};
-	int lock = eratab_lock(s->options->eratab, s->rep), r;
+	int r = setup_find_stopped(s, &m.t);
 
-	if (lock < 0)
-		return lock;
-	eratab_free(&s->tab);
-	r = eratab_read(&s->tab, s->options->eratab, s->rep);
-	if (!r)
-		r = move_locked(&m);
-	close(lock);
-	return r;
+	if (r)
+		return r;
+	m.entry = *m.t.entry;
+	m.entry.metadata = s->options->metadata;
+	r = refuse_target(&m);
+	if (r)
+		return r;
+	device_path(m.entry.metadata, m.to);
+	return move_stopped(&m);
+}
+
+int setup_move(struct setup *s)
+{
+	return setup_change_table(s, move_locked);
 }

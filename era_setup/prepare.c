@@ -176,10 +176,7 @@ static void say_resized(const struct preparation *p)
 	uint32_t old = old_blocks(p);
 
 	if (old < p->nr_blocks)
-		setup_say(p->s,
-			  "%s: has grown from %" PRIu32 " to %" PRIu32
-			  " blocks; the new ones count as written",
-			  p->t.origin, old, p->nr_blocks);
+		growth_say(p->s, &p->t, old, p->nr_blocks);
 	else if (old > p->nr_blocks)
 		setup_say(p->s, "%s: was made smaller, from %" PRIu32 " to %" PRIu32 " blocks",
 			  p->t.origin, old, p->nr_blocks);
@@ -191,15 +188,12 @@ static bool is_resized(const struct preparation *p)
 	       (p->has_state && p->state.sectors != p->origin.sectors);
 }
 
-/* The last block that there was may have been a part of one. */
 static void choose_marks(const struct preparation *p, uint64_t *bits)
 {
-	uint32_t old = old_blocks(p), first = old ? old - 1 : 0;
-
 	if (p->marks_all)
 		bits_set_range(bits, 0, p->nr_blocks);
-	else if (first < p->nr_blocks)
-		bits_set_range(bits, first, p->nr_blocks - first);
+	else
+		growth_choose(bits, old_blocks(p), p->nr_blocks);
 }
 
 static int mark(struct preparation *p, struct blk_dev *dev)

@@ -64,12 +64,20 @@ setup_request setup_create, setup_activate, setup_deactivate, setup_disable, set
  * Nothing fails of it but what would come at the next boot anyway. */
 void setup_tell_system(const struct setup *s, const char *origin);
 
+/* Makes a change to the table, which is read again when nobody else can change it. */
+int setup_change_table(struct setup *s, setup_request *change) must_check;
+
 /* The entry of the name on the command line, and one whose target must be stopped. */
 int setup_find(struct setup *s, struct tracked *t) must_check;
 int setup_find_stopped(struct setup *s, struct tracked *t) must_check;
 
 /* After each change of the table, unless its line says otherwise. */
 int setup_keep_discards_off(const struct setup *s, const struct tracked *t) must_check;
+
+/* Of an origin that has grown from old to nr blocks: says so, and which blocks count as written,
+ * the last one that there was before, too, since it may have been a part of one. */
+void growth_say(const struct setup *s, const struct tracked *t, uint32_t old, uint32_t nr);
+void growth_choose(uint64_t *bits, uint32_t old, uint32_t nr);
 
 /* Lets an active target follow an origin that has grown. */
 int setup_grow(struct setup *s, const struct tracked *t) must_check;

@@ -195,27 +195,21 @@ static int write_device(const struct state_place *place, const struct state *sta
 	return r ? r : blk_dev_flush(place->dev);
 }
 
+int state_make_directory(const struct report *rep)
+{
+	if (mkdir(STATE_DIRECTORY, DIRECTORY_MODE) && errno != EEXIST)
+		return report_errno(rep, STATE_DIRECTORY, "cannot create");
+	return 0;
+}
+
 static int write_file(const struct state_place *place, const void *data, size_t len)
 {
 	const struct report *rep = place->dev->rep;
-	struct replacement file;
 	char path[PATH_BYTES];
-	int r;
+	int r = state_make_directory(rep);
 
 	find_path(place, path);
-	if (mkdir(STATE_DIRECTORY, DIRECTORY_MODE) && errno != EEXIST)
-		return report_errno(rep, STATE_DIRECTORY, "cannot create");
-	r = replacement_open(&file, path, path, rep);
-	if (!r) {
-		errno = io_write_at(file.file.fd, data, len, 0);
-		r = errno ? report_errno(rep, path, "cannot write") : 0;
-	}
-	if (!r)
-		r = replacement_commit(&file, path, rep);
-	if (file.file.fd >= 0)
-		close(file.file.fd);
-	replacement_close(&file);
-	return r;
+	return r ? r : replacement_write(path, data, len, rep);
 }
 
 int state_write(const struct state_place *place, struct state *state)

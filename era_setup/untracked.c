@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,7 +14,6 @@
 #include "era_setup/state.h"
 
 #define PATH_BYTES 256u
-#define DIRECTORY_MODE 0755
 
 static void find_path(const char *name, char path[PATH_BYTES])
 {
@@ -50,38 +48,21 @@ static size_t print_now(char text[UNTRACKED_SINCE_BYTES])
 		       : 0;
 }
 
-static int write_note(struct replacement *file, const char *path, const struct report *rep)
-{
-	char text[UNTRACKED_SINCE_BYTES];
-	size_t len = print_now(text);
-
-	errno = io_write_at(file->file.fd, text, len, 0);
-	return errno ? report_errno(rep, path, "cannot write") : 0;
-}
-
 int untracked_note(const char *name, const struct report *rep)
 {
 	char path[PATH_BYTES], since[UNTRACKED_SINCE_BYTES];
-	struct replacement file;
 	int r;
 
 	if (untracked_since(name, since))
 		return 0;
 	find_path(name, path);
-	if (mkdir(STATE_DIRECTORY, DIRECTORY_MODE) && errno != EEXIST)
-		return report_errno(rep, STATE_DIRECTORY, "cannot create");
+	r = state_make_directory(rep);
+	if (r)
+		return r;
 	errno = io_flush_directory(STATE_DIRECTORY);
 	if (errno)
 		return report_errno(rep, STATE_DIRECTORY, "cannot flush its directory");
-	r = replacement_open(&file, path, path, rep);
-	if (!r)
-		r = write_note(&file, path, rep);
-	if (!r)
-		r = replacement_commit(&file, path, rep);
-	if (file.file.fd >= 0)
-		close(file.file.fd);
-	replacement_close(&file);
-	return r;
+	return replacement_write(path, since, print_now(since), rep);
 }
 
 void untracked_forget(const char *name, const struct report *rep)

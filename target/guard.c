@@ -109,7 +109,7 @@ static int refuse_refuted(void)
 static int check_refuted(char path[REFUTED_PATH_MAX])
 {
 	struct witness *refuted;
-	bool is_same = false;
+	bool is_same;
 	int r;
 
 	for (unsigned n = 1;; n++) {

@@ -85,6 +85,22 @@ int replacement_commit(struct replacement *r, const char *shown, const struct re
 	return errno ? report_errno(rep, shown, "cannot flush its directory") : 0;
 }
 
+int replacement_write(const char *path, const void *data, size_t len, const struct report *rep)
+{
+	struct replacement file;
+	int r = replacement_open(&file, path, path, rep);
+
+	if (!r) {
+		errno = io_write_at(file.file.fd, data, len, 0);
+		r = errno ? report_errno(rep, path, "cannot write")
+			  : replacement_commit(&file, path, rep);
+	}
+	if (file.file.fd >= 0)
+		close(file.file.fd);
+	replacement_close(&file);
+	return r;
+}
+
 int replacement_refuse(const char *shown, const struct report *rep)
 {
 	return report_fail(rep, ERA_SYS, "%s: is another kind of file than it was", shown);

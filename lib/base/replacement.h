@@ -11,6 +11,7 @@
 #define ERA_BASE_REPLACEMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/compiler.h"
 #include "base/newfile.h"
@@ -29,6 +30,10 @@ int replacement_open(struct replacement *r, const char *path, const char *shown,
 /* Puts the file, which must be open still, in its place, and flushes it. */
 int replacement_commit(struct replacement *r, const char *shown,
 		       const struct report *rep) must_check;
+
+/* All of this for a file that is in memory: replaces what is at path by these bytes. */
+int replacement_write(const char *path, const void *data, size_t len,
+		      const struct report *rep) must_check;
 
 /* What is there now is no regular file.  Reports it, and returns ERA_SYS. */
 int replacement_refuse(const char *shown, const struct report *rep);

@@ -131,6 +131,17 @@ void cache_metadata_close(struct cache_metadata *metadata)
 	free(metadata);
 }
 
+int cache_refuse_unchecked(const struct cache_facts *facts, const char *path,
+			   const struct report *rep)
+{
+	if (!facts->needs_check)
+		return 0;
+	return report_fail(rep, ERA_NO_ANSWER,
+			   "%s: the cache could not write its metadata: the kernel does not start "
+			   "it before cache_check has cleared needs_check",
+			   path);
+}
+
 const struct cache_facts *cache_metadata_facts(const struct cache_metadata *metadata)
 {
 	return &metadata->sb.facts;

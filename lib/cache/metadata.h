@@ -40,6 +40,10 @@ void cache_metadata_close(struct cache_metadata *metadata);
 /* What the superblock says; valid until the end. */
 const struct cache_facts *cache_metadata_facts(const struct cache_metadata *metadata);
 
+/* Refuses, with ERA_NO_ANSWER, a cache that needs a check. */
+int cache_refuse_unchecked(const struct cache_facts *facts, const char *path,
+			   const struct report *rep) must_check;
+
 /* Gets the next mapping, in the order of cache blocks.  Returns 1, 0 at the end, or an error, which
  * is reported.  No mapping is reliable before cache_metadata_finish() has returned 0. */
 int cache_metadata_next(struct cache_metadata *metadata, struct cache_mapping *mapping) must_check;

@@ -399,27 +399,12 @@ int backup_state_load(struct backup_state *state, const char *path, const struct
 	return n ? n : 1;
 }
 
-static int write_new(struct replacement *file, const char *path, const char *text, size_t len,
-		     const struct report *rep)
-{
-	int r;
-
-	errno = io_write_at(file->file.fd, text, len, 0);
-	r = errno ? report_errno(rep, path, "cannot write") : replacement_commit(file, path, rep);
-	close(file->file.fd);
-	return r;
-}
-
 int backup_state_save(const struct backup_state *state, const char *path, const struct report *rep)
 {
 	char *text = malloc(BACKUP_STATE_MAX_BYTES);
 	size_t len = text ? backup_state_encode(state, text) : 0;
-	struct replacement file = {0};
-	int r = len ? replacement_open(&file, path, path, rep) : report_nomem(rep);
+	int r = len ? replacement_write(path, text, len, rep) : report_nomem(rep);
 
-	if (!r)
-		r = write_new(&file, path, text, len, rep);
-	replacement_close(&file);
 	free(text);
 	return r;
 }

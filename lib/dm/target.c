@@ -2,6 +2,8 @@
 /* Copyright (C) 2026 The era-tools authors */
 #include "dm/target.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -91,6 +93,12 @@ static bool take_snapshot(const char **text, struct era_status *status)
 		return take_number(text, UINT64_MAX, &status->snapshot);
 	*text = rest;
 	return true;
+}
+
+void era_table_format(const struct era_table *table, char params[ERA_TABLE_PARAMS])
+{
+	snprintf(params, ERA_TABLE_PARAMS, "%s %s %" PRIu32, table->metadata, table->origin,
+		 table->block_sectors);
 }
 
 bool era_status_parse(const char *params, struct era_status *status)

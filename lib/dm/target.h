@@ -31,6 +31,10 @@ struct era_status {
 bool era_table_parse(const char *params, struct era_table *table) must_check;
 bool era_status_parse(const char *params, struct era_status *status) must_check;
 
+/* The params of a table; `sectors` is no part of them. */
+#define ERA_TABLE_PARAMS (2 * MAPPER_DEVICE_MAX + 16)
+void era_table_format(const struct era_table *table, char params[ERA_TABLE_PARAMS]);
+
 enum cache_mode { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_PASSTHROUGH };
 
 /* METADATA CACHE ORIGIN BLOCK-SIZE, and what is kept in options: #FEATURES FEATURE... POLICY

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/replacement.h"
 #include "witness/witness.h"
 
@@ -55,24 +54,6 @@ int witness_load(struct witness **out, const char *name, const struct report *re
 	return r;
 }
 
-static int write_file(const char *path, const uint8_t *data, uint32_t size,
-		      const struct report *rep)
-{
-	struct replacement file;
-	int r = replacement_open(&file, path, path, rep), fd = file.file.fd;
-
-	if (!r) {
-		errno = io_write_at(fd, data, size, 0);
-		r = errno ? report_errno(rep, path, "cannot write") : 0;
-	}
-	if (!r)
-		r = replacement_commit(&file, path, rep);
-	if (fd >= 0)
-		close(fd);
-	replacement_close(&file);
-	return r;
-}
-
 static int check_place(const char *path, const struct report *rep)
 {
 	struct stat st;
@@ -88,7 +69,7 @@ int witness_save(const struct witness *witness, const char *path, const struct r
 	int r = data ? check_place(path, rep) : report_nomem(rep);
 
 	if (!r)
-		r = write_file(path, data, witness_encode(witness, data), rep);
+		r = replacement_write(path, data, witness_encode(witness, data), rep);
 	free(data);
 	return r;
 }

@@ -10,44 +10,18 @@ load ../lib/common
 load ../lib/damage
 load ../lib/truth
 load kernel
-
-disk_bytes=$((8 << 20))
-cache_sectors=64
+load cache
 
 setup() {
-	local tool
 	need_kernel
 	need_ours era_check era_format era_invalidate
-	for tool in cache_check cache_dump cache_restore; do
-		need "$PEER_DIR/$tool"
-	done
-	dir=$BATS_TEST_TMPDIR/stack
-	mkdir "$dir"
-	cd "$dir"
-	truncate -s 1M metadata cache_meta spare_meta
-	truncate -s 3M cache_data spare_data
-	truncate -s $disk_bytes vendor spare_disk
-	generation 1 >disk
-	generation 2 >ink.2
-	generation 3 >ink.3
-	cp disk ink.1
-}
-
-# generation N: a whole disk of it, each sector with its number.
-generation() {
-	awk -v n="$1" -v sectors=$((disk_bytes / 512)) '
-		BEGIN { for (i = 0; i < sectors; i++) printf "%-511s\n", "sector " i " generation " n }'
+	make_stack_disks
+	truncate -s 3M spare_data
 }
 
 # stack BOOT [WORD=VALUE...]
 stack() {
-	guest_boot "$dir" "$kernel_dir/cache.sh" "$1" ubd1=disk ubd2=cache_meta ubd3=cache_data \
-		ubd4=vendor ubd5=spare_meta ubd6=spare_data ubd7=spare_disk ink="$dir/ink" "${@:2}"
-}
-
-# figure NAME: of any boot.
-figure() {
-	sed -n "s/^figure: $1 //p" console.*
+	boot_stack cache.sh "$@"
 }
 
 # lines WHAT

@@ -17,12 +17,6 @@ answer() {
 	echo "answer: $*"
 }
 
-# random BELOW: in $number.
-random() {
-	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
-	number=$((seed / 65536 % $1))
-}
-
 make_stack() {
 	insmod "$modules/dm-delay.ko"
 	dmsetup create meta --noudevsync --table "0 512 delay $metadata_dev 0 0 $metadata_dev 0 20"

@@ -23,6 +23,27 @@ die() {
 	exit 1
 }
 
+# ends STATUS COMMAND...: what it prints goes to /run/out, and to the console.
+ends() {
+	want=$1 status=0
+	shift
+	"$@" >/run/out 2>&1 || status=$?
+	echo "ran: $*"
+	sed "s/^/said: /" /run/out
+	[ "$status" = "$want" ] || die "status $status, wanted $want: $*"
+}
+
+# has WORDS: the last command has said them.
+has() {
+	grep -qF -e "$1" /run/out || die "not said: $1"
+}
+
+# random BELOW: in $number; $seed is where it comes from.
+random() {
+	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
+	number=$((seed / 65536 % $1))
+}
+
 # An era has begun.
 era_rolled() {
 	era=$((era + 1))

@@ -11,40 +11,20 @@ load ../lib/common
 load ../lib/cases
 load ../lib/truth
 load kernel
-
-disk_bytes=$((8 << 20))
-cache_sectors=64
+load cache
 
 setup() {
 	need_kernel
 	need_ours era_check era_format era_invalidate era_rollback
 	need_device_mapper
-	for tool in cache_check cache_dump cache_restore; do
-		need "$PEER_DIR/$tool"
-	done
-	dir=$BATS_TEST_TMPDIR/stack
-	mkdir "$dir"
-	cd "$dir"
-	truncate -s 1M metadata cache_meta spare_meta
-	truncate -s 3M cache_data
-	truncate -s $disk_bytes vendor spare_disk spare_data
-	generation 1 >disk
-	generation 2 >ink.2
-	generation 3 >ink.3
-	cp disk ink.1
-}
-
-# generation N: a whole disk of it, each sector with its number.
-generation() {
-	awk -v n="$1" -v sectors=$((disk_bytes / 512)) '
-		BEGIN { for (i = 0; i < sectors; i++) printf "%-511s\n", "sector " i " generation " n }'
+	make_stack_disks
+	truncate -s $disk_bytes spare_data
 }
 
 # stack BOOT [WORD=VALUE...]
 stack() {
-	guest_boot "$dir" "$kernel_dir/rollback.sh" "$1" ubd1=disk ubd2=cache_meta ubd3=cache_data \
-		ubd4=vendor ubd5=spare_meta ubd6=spare_data ubd7=spare_disk ink="$dir/ink" \
-		era_block=16 mode=writethrough rounds="${ERA_ROLLBACKS:-2}" "${@:2}" || {
+	boot_stack rollback.sh "$1" era_block=16 mode=writethrough rounds="${ERA_ROLLBACKS:-2}" \
+		"${@:2}" || {
 		tail -n 60 "console.$1"
 		return 1
 	}
@@ -65,10 +45,6 @@ coherent() {
 				exit 1
 			}
 		}' console.*
-}
-
-figure() {
-	sed -n "s/^figure: $1 //p" console.*
 }
 
 # rolled [WORD=VALUE...]

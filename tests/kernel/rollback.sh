@@ -19,20 +19,6 @@ rollback() {
 	era_rollback --state $progress "$@"
 }
 
-# ends STATUS COMMAND...: what it prints goes to /run/out, and to the console.
-ends() {
-	want=$1 status=0
-	shift
-	"$@" >/run/out 2>&1 || status=$?
-	echo "ran: $*"
-	sed "s/^/said: /" /run/out
-	[ "$status" = "$want" ] || die "status $status, wanted $want: $*"
-}
-
-has() {
-	grep -qF -e "$1" /run/out || die "not said: $1"
-}
-
 # command NAME: makes the command /run/NAME of standard input.
 command_of() {
 	{

@@ -34,21 +34,6 @@ answers() {
 	setup --json "$@" 2>/dev/null | sed 's/^/answer: /'
 }
 
-# ends STATUS COMMAND...: what it prints goes to /run/out, and to the console.
-ends() {
-	want=$1 status=0
-	shift
-	"$@" >/run/out 2>&1 || status=$?
-	echo "ran: $*"
-	sed "s/^/said: /" /run/out
-	[ "$status" = "$want" ] || die "status $status, wanted $want: $*"
-}
-
-# has WORDS: the last command has said them.
-has() {
-	grep -qF -e "$1" /run/out || die "not said: $1"
-}
-
 # direct_write DEVICE BLOCK: of 64k.
 direct_write() {
 	dd if=/dev/zero of="$1" bs=65536 count=1 seek="$2" oflag=direct conv=notrunc \
@@ -715,12 +700,6 @@ boot_15() {
 		make_luks /dev/mapper/data
 		stays_and_changes opened marks_none ;;
 	esac
-}
-
-# random BELOW: in $number.
-random() {
-	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
-	number=$((seed / 65536 % $1))
 }
 
 is_suspended() {
