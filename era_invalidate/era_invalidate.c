@@ -46,7 +46,8 @@ static int check_cache(const struct options *options, const struct cache_facts *
 				   options->cache_metadata);
 	report_note(rep,
 		    "%s: the cache was not stopped cleanly: its mappings are safe to restore "
-		    "only if it was in writethrough mode",
+		    "only if it was in writethrough mode, had no dirty block, and no write was in "
+		    "flight; " ERA_PROGRAM " rollback compares them with the origin",
 		    options->cache_metadata);
 	return 0;
 }

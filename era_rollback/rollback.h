@@ -6,6 +6,7 @@
  *	stack	 the cache and the era device below it, by their tables: what is refused
  *	clean	 what only a writeback cache has is written to the origin
  *	progress what has been done, in a file that is written before each step
+ *	compare	 what is in a cache that was not seen to stop, with what is on the origin
  *	work	 the devices are stopped: stale mappings go, blocks are marked
  *	storage	 what COMMAND has made of the origin
  *
@@ -123,6 +124,17 @@ int parts_identify(struct rollback *r) must_check;
 int parts_find(struct rollback *r) must_check;
 
 int clean_cache(struct rollback *r) must_check;
+
+/* Of both devices, which are stopped; nr_mapped is how often it will be asked. */
+struct comparison;
+
+int comparison_open(struct rollback *r, uint64_t nr_mapped,
+		    struct comparison **comparison) must_check;
+/* Does this cache block hold what the origin has? */
+int comparison_ask(struct comparison *comparison, const struct cache_mapping *mapping,
+		   bool *same) must_check;
+/* NULL is legal. */
+void comparison_close(struct comparison *comparison);
 
 /* The paths of the metadata; NULL: those of the devices, which are stopped. */
 struct work_paths {

@@ -29,7 +29,10 @@ struct work {
 	const struct work_paths *paths;
 	struct changes changes;
 	uint64_t cache_block_size;
-	bool drops_dirty; /* those of a crash say nothing */
+	bool drops_dirty;	       /* those of a crash say nothing */
+	struct comparison *comparison; /* NULL: the metadata tell all */
+	uint64_t nr_differing;	       /* cache blocks, apart from those that were listed */
+	int error;		       /* of the comparison */
 };
 
 static int list(struct work *w, struct dmera *era)
@@ -127,12 +130,44 @@ static int refuse_cache(const struct work *w, const struct cache_rebuild_facts *
 			   r->cache.name, why);
 }
 
+/* Of a block that the era device has not marked. */
+static bool is_like_origin(struct work *w, const struct cache_mapping *mapping)
+{
+	bool same = false;
+
+	if (!w->comparison)
+		return true;
+	if (!w->error)
+		w->error = comparison_ask(w->comparison, mapping, &same);
+	w->nr_differing += !same;
+	return same;
+}
+
 static bool keep(void *ctx, const struct cache_mapping *mapping)
 {
-	const struct work *w = ctx;
+	struct work *w = ctx;
 
 	return !w->r->drops_all && !(w->drops_dirty && mapping->dirty) &&
-	       !cache_is_changed(&w->changes, w->cache_block_size, mapping->origin_block);
+	       !cache_is_changed(&w->changes, w->cache_block_size, mapping->origin_block) &&
+	       is_like_origin(w, mapping);
+}
+
+/* Makes the new metadata on their stage. */
+static int make(struct work *w, struct cache_rebuild *rebuild)
+{
+	const struct cache_choice choice = {w, keep};
+	const struct cache_rebuild_facts *facts = cache_rebuild_facts(rebuild);
+	struct rollback *r = w->r;
+	int e = 0;
+
+	w->drops_dirty = facts->cache.is_clean;
+	if (!r->drops_all && !(r->is_trusted && facts->cache.is_clean))
+		e = comparison_open(r, facts->nr_mapped, &w->comparison);
+	if (!e)
+		e = cache_rebuild_make(rebuild, &choice);
+	comparison_close(w->comparison);
+	w->comparison = NULL;
+	return e ? e : w->error;
 }
 
 static int mark(struct work *w)
@@ -164,7 +199,6 @@ static int write_all(struct work *w, struct cache_rebuild *rebuild)
 
 static int choose(struct work *w, struct cache_rebuild *rebuild)
 {
-	const struct cache_choice choice = {w, keep};
 	struct rollback *r = w->r;
 	const struct cache_rebuild_facts *facts = cache_rebuild_facts(rebuild);
 	int e = refuse_cache(w, facts);
@@ -172,8 +206,7 @@ static int choose(struct work *w, struct cache_rebuild *rebuild)
 	if (e)
 		return e;
 	w->cache_block_size = (uint64_t)facts->cache.block_size * SECTOR;
-	w->drops_dirty = facts->cache.is_clean;
-	e = cache_rebuild_make(rebuild, &choice);
+	e = make(w, rebuild);
 	r->nr_mapped = facts->nr_mapped;
 	r->nr_dirty = facts->cache.is_clean ? facts->nr_dirty : 0;
 	r->nr_kept = facts->nr_kept;
@@ -181,6 +214,11 @@ static int choose(struct work *w, struct cache_rebuild *rebuild)
 		return e;
 	rollback_say(r, "%s: %" PRIu64 " of %" PRIu64 " mappings are dropped, %" PRIu64 " stay",
 		     r->cache.name, r->nr_mapped - r->nr_kept, r->nr_mapped, r->nr_kept);
+	if (w->nr_differing)
+		report_note(r->rep,
+			    "%s: %" PRIu64 " cache blocks are not what the origin has, though no "
+			    "write of them was seen, as after a crash: they are dropped, too",
+			    r->cache.name, w->nr_differing);
 	rollback_say(r,
 		     "%s: %" PRIu64 " of %" PRIu64 " blocks of %" PRIu64
 		     " bytes are marked as written",

@@ -29,7 +29,7 @@ enum progress_step {
 	PROGRESS_APPLY,	  /* a delta, once more from its beginning */
 	PROGRESS_COPY,	  /* what is backed up */
 	PROGRESS_CLEAN,	  /* a cache, of what it has not written to its origin */
-	PROGRESS_COMPARE, /* a backup with what it is of */
+	PROGRESS_COMPARE, /* a backup with what it is of, or a cache with its origin */
 	PROGRESS_BUILD,
 	PROGRESS_WRITE,
 	NR_PROGRESS_STEPS

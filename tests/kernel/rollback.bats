@@ -170,6 +170,14 @@ crash() {
 	coherent crashed 15
 }
 
+@test "a cache that crashed twice in writethrough mode: what only the cache has is found" {
+	stack crash_before
+	stack crash_again
+	stack crash_after since="$(sed -n 's/^since: //p' console.crash_before)"
+	coherent crashed 15
+	[ "$(figure differing)" -ge 5 ]
+}
+
 @test "a cache that crashed in writeback mode is only emptied" {
 	crash mode=writeback
 	coherent crashed 0
