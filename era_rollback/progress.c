@@ -21,13 +21,13 @@
 #include "base/decimal.h"
 #include "base/io.h"
 #include "base/sink.h"
+#include "base/state_directory.h"
 #include "era_rollback/rollback.h"
-#include "era_setup/state.h"
 
 #define FIRST_LINE "era-tools rollback 1"
 #define BOOT_PATH "/proc/sys/kernel/random/boot_id"
 #define BOOT_BYTES 64u
-#define DIRECTORY_MODE 0700
+#define DIRECTORY_MODE 0755
 
 static const char *const names[NR_STEPS] = {
 	[STEP_NONE] = "none",	    [STEP_STOPPING] = "stopping", [STEP_READY] = "prepared",

@@ -10,7 +10,7 @@
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
-#include "era_setup/untracked.h"
+#include "open/untracked.h"
 
 #define UNTRACKED_PREFIX "UNTRACKED-"
 
@@ -70,6 +70,7 @@ static int for_each(struct setup *s, int (*request)(struct setup *s, struct trac
 	}
 	for (unsigned i = 0; i < s->tab.nr; i++) {
 		t = tracked_of(&s->tab.entries[i]);
+		s->tool->path = t.entry->name;
 		failed = request(s, &t);
 		r = r ? r : failed;
 	}
@@ -95,7 +96,7 @@ static int degrade(struct setup *s, const struct tracked *t)
 	int r = origin_open(&origin, t->origin, s->rep);
 
 	if (!r)
-		r = untracked_note(t->entry->name, s->rep);
+		r = untracked_note(t->entry->name, t->metadata, s->rep);
 	origin_close(&origin);
 	if (!r)
 		r = create_linear(s, t, &origin);
@@ -111,7 +112,7 @@ static int degrade(struct setup *s, const struct tracked *t)
 /* It may have been made where nothing could be remembered. */
 static int stay_untracked(struct setup *s, const struct tracked *t)
 {
-	int r = s->options->dry_run ? 0 : untracked_note(t->entry->name, s->rep);
+	int r = s->options->dry_run ? 0 : untracked_note(t->entry->name, t->metadata, s->rep);
 
 	if (r)
 		return r;
@@ -205,11 +206,13 @@ static int stop(struct preparation *p)
 	const char *name = p->t.entry->name;
 	int r = find_length(p->s, name, &p->sectors);
 
-	setup_say(p->s, "%s: the target is stopped", name);
+	if (!r && !p->s->options->dry_run)
+		r = mapper_remove(p->s->mapper, name, MAPPER_WITH_UDEV);
+	if (!r)
+		setup_say(p->s, "%s: the target is stopped", name);
 	if (r || p->s->options->dry_run)
 		return r;
-	r = mapper_remove(p->s->mapper, name, MAPPER_WITH_UDEV);
-	if (!r && !p->t.untracked)
+	if (!p->t.untracked)
 		r = prepare_remember(p);
 	if (!r && !p->t.entry->noauto)
 		tool_say(p->s->tool,

@@ -9,7 +9,7 @@
 #include "era_setup/discards.h"
 #include "era_setup/print_json.h"
 #include "era_setup/setup.h"
-#include "era_setup/untracked.h"
+#include "open/untracked.h"
 #include "tools/human.h"
 
 #define SECTOR_BYTES 512u

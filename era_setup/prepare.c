@@ -14,9 +14,9 @@
 #include "block/dev.h"
 #include "build/size.h"
 #include "era_setup/samples.h"
-#include "era_setup/untracked.h"
 #include "live/marking.h"
 #include "open/open.h"
+#include "open/untracked.h"
 #include "tools/human.h"
 
 #define SECTOR_BYTES 512u
@@ -106,20 +106,42 @@ static int choose_samples(struct preparation *p, struct era_view *view)
 	return samples_choose(view, &p->next, &p->state, p->eras);
 }
 
-static int read_metadata(struct preparation *p, struct blk_dev *dev, unsigned flags)
+static int open_view(struct blk_dev *dev, unsigned flags, struct era_view **view)
 {
 	struct blk_dev copy;
-	struct era_view *view;
 	int r = blk_dev_dup(dev, &copy);
 
-	if (!r)
-		r = era_view_open_dev(&view, &copy, flags);
+	return r ? r : era_view_open_dev(view, &copy, flags);
+}
+
+static int read_metadata(struct preparation *p, struct blk_dev *dev, unsigned flags)
+{
+	struct era_view *view;
+	int r = open_view(dev, flags, &view);
+
 	if (r)
 		return r;
 	p->sb = *era_view_sb(view);
 	r = read_state(p, dev);
 	if (!r)
 		r = choose_samples(p, view);
+	era_view_close(view);
+	return r;
+}
+
+/* The target was stopped cleanly, but not by what remembers the origin, or that could not be
+ * written down: nothing shows whether what was written since is still there. */
+static int find_unseen(struct preparation *p, struct blk_dev *dev)
+{
+	struct era_view *view;
+	int r;
+
+	if (!p->has_state || p->sb.current_root || p->state.era == p->sb.current_era)
+		return 0;
+	r = open_view(dev, 0, &view);
+	if (r)
+		return r;
+	r = era_changes_read(view, p->state.era + 1, &p->unseen);
 	era_view_close(view);
 	return r;
 }
@@ -188,12 +210,22 @@ static bool is_resized(const struct preparation *p)
 	       (p->has_state && p->state.sectors != p->origin.sectors);
 }
 
+static void add_unseen(const struct preparation *p, uint64_t *bits)
+{
+	uint64_t end = min_u64(p->nr_blocks, p->sb.nr_blocks);
+
+	for (uint64_t block = 0; (block = bits_next_set(p->unseen.bits, block, end)) < end; block++)
+		bits_set(bits, block);
+}
+
 static void choose_marks(const struct preparation *p, uint64_t *bits)
 {
 	if (p->marks_all)
 		bits_set_range(bits, 0, p->nr_blocks);
-	else
+	else if (is_resized(p))
 		growth_choose(bits, old_blocks(p), p->nr_blocks);
+	if (p->unseen.bits)
+		add_unseen(p, bits);
 }
 
 static int mark(struct preparation *p, struct blk_dev *dev)
@@ -224,10 +256,16 @@ static int remember(struct preparation *p)
 /* The marks come before all else, or a stop in between would lose them. */
 static int bring_up_to_date(struct preparation *p, struct blk_dev *dev)
 {
-	bool marks = p->marks_all || is_resized(p);
+	bool marks = p->marks_all || is_resized(p) || p->unseen.bits;
 	int r = 0;
 
 	say_resized(p);
+	if (p->unseen.bits && !p->marks_all)
+		setup_say(p->s,
+			  "%s: was stopped without " ERA_PROGRAM
+			  " setup: what was written after era "
+			  "%" PRIu32 " counts as written once more",
+			  p->t.entry->name, p->state.era);
 	if (p->s->options->dry_run)
 		return 0;
 	if (marks)
@@ -264,7 +302,10 @@ static int prepare_metadata(struct preparation *p)
 	if (!r)
 		r = judge_origin(p);
 	if (!r)
+		r = find_unseen(p, &dev);
+	if (!r)
 		r = bring_up_to_date(p, &dev);
+	era_changes_free(&p->unseen);
 	blk_dev_close(&dev);
 	return r;
 }
@@ -303,8 +344,33 @@ static void note_growth(struct preparation *p)
 		 p->t.origin, old_blocks(p), p->sb.nr_blocks);
 }
 
+/* A target does not keep others from its origin: what was written beside it shows in blocks that it
+ * has not written.  Discards that were passed show there, too. */
+static int find_strange(struct preparation *p, bool *found)
+{
+	uint32_t differs = 0;
+	int r;
+
+	*found = false;
+	if (!p->has_state || p->next.discards_passed)
+		return 0;
+	r = samples_compare_origin(&p->origin, p->t.origin, &p->state, p->eras, &differs,
+				   p->s->rep);
+	if (r < 0)
+		return r;
+	*found = !r;
+	if (!r)
+		tool_always(p->s->tool,
+			    "%s: block %" PRIu32
+			    " of the origin was written beside the target, and nobody knows which "
+			    "others were: %s",
+			    p->t.entry->name, differs, all_written);
+	return 0;
+}
+
 static int remember_origin(struct preparation *p, struct blk_dev *dev)
 {
+	bool strange = false;
 	int r = read_metadata(p, dev, 0);
 
 	p->next.sectors = p->sectors;
@@ -312,6 +378,11 @@ static int remember_origin(struct preparation *p, struct blk_dev *dev)
 		note_growth(p);
 	if (!r && fsync(p->origin.fd))
 		r = report_errno(p->s->rep, p->t.origin, "cannot flush");
+	if (!r)
+		r = find_strange(p, &strange);
+	p->marks_all = strange;
+	if (!r && strange)
+		r = mark(p, dev);
 	return r ? r : remember(p);
 }
 

@@ -12,6 +12,7 @@
 #include "era_setup/origin.h"
 #include "era_setup/setup.h"
 #include "era_setup/state.h"
+#include "metadata/changes.h"
 
 struct preparation {
 	struct setup *s;
@@ -30,6 +31,7 @@ struct preparation {
 	struct state state, next;	  /* as it was left, and as it will be */
 	uint32_t eras[STATE_MAX_SAMPLES]; /* of the samples of `state` */
 	bool has_state;
+	struct era_changes unseen; /* blocks that were written after `state`; no bits: none */
 };
 
 /* Holds both devices until it has checked the metadata and marked what they don't know of: blocks

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
 /*
- * Of the newest blocks as many are kept as there is room for, in a heap whose root is the oldest
- * one; among those of one era a number that looks random decides.
+ * Half of the newest ones are the newest of all, in a heap whose root is the oldest of them.  The
+ * others are the newest of each of as many stretches of the device: of several volumes on it, one
+ * that is used much would leave no room for what the others last wrote.
+ *
+ * Of blocks of one era those are taken first that hold a multiple of 1 MiB, where volumes begin,
+ * and then a number that looks random decides.
  */
 #include "era_setup/samples.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,10 +26,10 @@
 #define SECTOR_BYTES 512u
 #define MIB (UINT64_C(1) << 20)
 
-/* As much as is read at most for the newest ones, of blocks of any size. */
+/* As much as is read for the newest ones, of blocks that are not large. */
 #define NEWEST_BYTES (64 * MIB)
 #define NEWEST_MAX 1536u
-#define NEWEST_MIN 16u
+#define NEWEST_MIN 32u
 #define SAMPLE_MAX_BYTES (4 * MIB)
 #define RANDOM_SAMPLES 128u
 #define FIRST_SAMPLES 4u
@@ -42,13 +47,15 @@ _Static_assert(NEWEST_MAX + RANDOM_SAMPLES + FIRST_SAMPLES + LAST_SAMPLES + ARRA
 	       "samples");
 
 struct candidate {
-	uint64_t rank; /* the era, then what looks random */
+	uint64_t rank; /* the era, whether a volume may begin there, what looks random */
 	uint32_t block;
 };
 
 struct chooser {
-	uint32_t nr, max;
-	struct candidate heap[NEWEST_MAX];
+	uint64_t block_bytes, stretch_blocks;
+	uint32_t nr, max, nr_stretches;
+	struct candidate heap[NEWEST_MAX / 2];
+	struct candidate newest[NEWEST_MAX / 2]; /* of each stretch */
 	const struct state *old;
 	uint32_t next_old;
 	uint32_t *eras;
@@ -79,10 +86,27 @@ static void sift_down(struct candidate *heap, uint32_t nr)
 	}
 }
 
+/* Does a multiple of 1 MiB lie in it? */
+static bool may_begin(const struct chooser *chooser, uint32_t block)
+{
+	uint64_t start = block * chooser->block_bytes;
+
+	return div_up(start, MIB) * MIB < start + chooser->block_bytes;
+}
+
+static uint64_t rank(const struct chooser *chooser, uint32_t block, uint32_t era)
+{
+	return (uint64_t)era << 32 | (uint64_t)may_begin(chooser, block) << 31 |
+	       (hash_mix(block) & INT32_MAX);
+}
+
 static void offer(struct chooser *chooser, uint32_t block, uint32_t era)
 {
-	struct candidate c = {(uint64_t)era << 32 | (uint32_t)hash_mix(block), block};
+	struct candidate c = {rank(chooser, block, era), block};
+	struct candidate *newest = &chooser->newest[block / chooser->stretch_blocks];
 
+	if (c.rank >= newest->rank)
+		*newest = c;
 	if (chooser->nr < chooser->max) {
 		chooser->heap[chooser->nr] = c;
 		sift_up(chooser->heap, chooser->nr++);
@@ -141,6 +165,8 @@ static void collect(const struct chooser *chooser, struct state *state)
 	state->nr = 0;
 	for (uint32_t i = 0; i < chooser->nr; i++)
 		add(state, chooser->heap[i].block);
+	for (uint32_t i = 0; i < chooser->nr_stretches; i++)
+		add(state, chooser->newest[i].block);
 	for (uint32_t i = 0; i < FIRST_SAMPLES; i++)
 		add(state, i);
 	for (uint32_t i = 1; i <= LAST_SAMPLES && i <= total; i++)
@@ -152,17 +178,27 @@ static void collect(const struct chooser *chooser, struct state *state)
 	drop_doubles(state);
 }
 
+static void set_sizes(struct chooser *chooser, const struct superblock *sb)
+{
+	uint64_t max;
+
+	chooser->block_bytes = superblock_block_bytes(sb);
+	max = min_u64(NEWEST_BYTES / chooser->block_bytes, NEWEST_MAX);
+	chooser->max = (uint32_t)max_u64(NEWEST_MIN, max) / 2;
+	chooser->stretch_blocks = max_u64(1, div_up(sb->nr_blocks, chooser->max));
+	chooser->nr_stretches = (uint32_t)div_up(sb->nr_blocks, chooser->stretch_blocks);
+}
+
 int samples_choose(struct era_view *view, struct state *state, const struct state *old,
 		   uint32_t *eras)
 {
 	const struct superblock *sb = era_view_sb(view);
-	uint64_t block_bytes = superblock_block_bytes(sb), max = NEWEST_BYTES / block_bytes;
 	struct chooser *chooser = calloc(1, sizeof(*chooser));
 	int r;
 
 	if (!chooser)
 		return report_nomem(NULL);
-	chooser->max = (uint32_t)max_u64(NEWEST_MIN, min_u64(max, NEWEST_MAX));
+	set_sizes(chooser, sb);
 	chooser->old = old;
 	chooser->eras = eras;
 	for (uint32_t i = 0; i < old->nr; i++)

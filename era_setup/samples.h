@@ -4,7 +4,8 @@
  * Which blocks of an origin are compared, and how.
  *
  * Those at its beginning, and where others begin in it (partitions, volumes, encrypted data); those
- * that were written last, which superblocks and journals are among; and some at random.
+ * that were written last, in all of it and in each part, which superblocks and journals are among;
+ * and some at random.
  */
 #ifndef ERA_SETUP_SAMPLES_H
 #define ERA_SETUP_SAMPLES_H

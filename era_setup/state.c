@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/le.h"
 #include "base/replacement.h"
+#include "base/state_directory.h"
 #include "block/crc.h"
 
 #define MAGIC "era-tools state\n"
@@ -21,7 +21,6 @@
 #define BLOCK_BYTES 4096u
 #define SLOT_BLOCKS (STATE_BLOCKS / 2)
 #define PATH_BYTES 256u
-#define DIRECTORY_MODE 0755
 
 struct sample_disk {
 	struct le64 hash;
@@ -195,18 +194,11 @@ static int write_device(const struct state_place *place, const struct state *sta
 	return r ? r : blk_dev_flush(place->dev);
 }
 
-int state_make_directory(const struct report *rep)
-{
-	if (mkdir(STATE_DIRECTORY, DIRECTORY_MODE) && errno != EEXIST)
-		return report_errno(rep, STATE_DIRECTORY, "cannot create");
-	return 0;
-}
-
 static int write_file(const struct state_place *place, const void *data, size_t len)
 {
 	const struct report *rep = place->dev->rep;
 	char path[PATH_BYTES];
-	int r = state_make_directory(rep);
+	int r = state_directory_make(rep);
 
 	find_path(place, path);
 	return r ? r : replacement_write(path, data, len, rep);

@@ -18,12 +18,8 @@
 #include "build/size.h"
 #include "metadata/superblock.h"
 
-#define STATE_DIRECTORY "/var/lib/era-tools"
 #define STATE_BLOCKS ERA_SIZE_STATE_BLOCKS /* that it takes on the device */
 #define STATE_MAX_SAMPLES 2048u
-
-/* Makes STATE_DIRECTORY, if it is not there.  Errors are reported. */
-int state_make_directory(const struct report *rep) must_check;
 
 struct state_sample {
 	uint32_t block; /* a data block */

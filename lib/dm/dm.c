@@ -154,8 +154,15 @@ int mapper_create(struct mapper *m, const char *name, const char *uuid,
 int mapper_remove(struct mapper *m, const char *name, enum mapper_udev udev)
 {
 	struct task task = {.kind = TASK_REMOVE, .name = name, .udev = udev};
+	struct mapper_info info;
+	int r = mapper_info(m, name, &info);
 
-	return run_and_forget(m, &task, "remove the device");
+	if (!r && info.suspended)
+		r = report_fail(m->rep, ERA_SYS,
+				"%s: is suspended: resume it, by " ERA_PROGRAM
+				" ctl %s resume, before it is removed",
+				name, name);
+	return r ? r : run_and_forget(m, &task, "remove the device");
 }
 
 int mapper_load(struct mapper *m, const char *name, const struct mapper_table *table)

@@ -12,6 +12,7 @@
 #include "dmera/dmera_internal.h"
 #include "dmera/own.h"
 #include "metadata/superblock.h"
+#include "open/untracked.h"
 #include "witness/witness.h"
 
 struct dmera_changes {
@@ -240,7 +241,9 @@ int dmera_changes_in_blocks(struct dmera *era, uint32_t since, struct dmera_chan
 	if (!answer)
 		return dmera_end(era, report_nomem(&era->report));
 	note_empty(era, since);
-	r = read_view(era, since, answer);
+	r = untracked_refuse(era->view_path, &era->report);
+	if (!r)
+		r = read_view(era, since, answer);
 	if (r) {
 		free(answer);
 		return dmera_end(era, r);

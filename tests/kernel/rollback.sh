@@ -1,262 +1,357 @@
-#SPDX - License - Identifier : LGPL - 2.1 - or -later
-#Copyright(C) 2026 The era - tools authors
-#shellcheck shell = sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
+# shellcheck shell=sh
 #
-#era rollback, over the stack of cache.sh.The disk is rolled back by a copy of the vendor's
-#snapshot, as a COMMAND.The host judges what read_all says : how much the cache holds, what reads
-#wrong through it, and its hits.
+# era rollback, over the stack of cache.sh. The disk is rolled back by a copy of the vendor's
+# snapshot, as a COMMAND. The host judges what read_all says: how much the cache holds, what reads
+# wrong through it, and its hits.
 #
-#mode of the cache
-#rounds how many runs are killed
+#	mode		of the cache
+#	rounds		how many runs are killed
 
-."${scenario%/*}/cache.sh" export DM_DISABLE_UDEV = 1
+. "${scenario%/*}/cache.sh"
+export DM_DISABLE_UDEV=1
 
-	progress = / run / progress backup = $spare_disk
+progress=/run/progress
+backup=$spare_disk
 
-		   rollback(){era_rollback-- state $progress "$@"}
-
-#command NAME : makes the command / run / NAME of standard input.
-command_of(){{echo '#!/bin/sh' echo set - e cat} > / run / "$1" chmod + x / run / "$1"}
-
-make_commands()
-{
-	command_of back << -E dd if = $vendor of = $disk bs = 1M iflag = direct oflag =
-		direct 2 > / run / dd E command_of killed
-				   << -E kill - 9 \$(cat / run / pid) E command_of back_killed
-				   << -E / run / back kill - 9 \$(cat / run / pid) E command_of half
-				   << -E dd if = $vendor of = $disk bs = 1M count = 1 iflag =
-			direct oflag = direct 2 > / run / dd exit 7 E command_of elsewhere
-							  << -E / run / back dd if =
-					       / dev / zero of = $disk bs = 4096 seek = 1000 count =
-						       300 oflag = direct 2 > / run / dd E
+rollback() {
+	era_rollback --state $progress "$@"
 }
 
-#in_use : the stack with mappings of all kinds, some stale; $since and $vendor are the snapshot.
-in_use(){stack_create "$mode" snapshot_onto $vendor overwrite
-#In passthrough mode nothing new is cached.
-		 ["$mode" = passthrough] ||
-	 use 4 put_blocks 140 8 dmsetup table cache > / run / table.cache dmsetup table era >
-		 / run / table.era discards_off make_commands}
-
-#discards_at : where the limit of the era device is.
-discards_at(){numbers = $(dmsetup info - c-- noheadings-- separator
-			  : -o major, minor era) echo
-	      "/sys/dev/block/$numbers/queue/discard_max_bytes"}
-
-discards_off(){echo 0 > "$(discards_at)"}
-
-#as_before : both tables are.
-as_before()
-{
-	for
-		name in cache era;
-	do
-		dmsetup table $name >
-				/ run / table / usr / bin / cmp / run / table / run / table.$name ||
-			die "another table of $name" done["$(cat " $(discards_at) ")" = 0] ||
-			die "discards are on"
+# command NAME: makes the command /run/NAME of standard input.
+command_of() {
+	{
+		echo '#!/bin/sh'
+		echo set -e
+		cat
+	} >/run/"$1"
+	chmod +x /run/"$1"
 }
 
-#reads NAME : through the cache as it is.
-reads(){figure "$1-mapped"
-	       "$(cache_status mapped)" hits = $(cache_status hits) figure
-	"$1-stale"
-	"$(differing /dev/mapper/cache $disk)" figure "$1-hits" $(($(cache_status hits) - hits))}
-
-#coherent NAME
-coherent(){as_before["$mode" != passthrough] || cache_mode writethrough reads "$1"}
-
-rolled_back(){["$(differing $disk $vendor)" = 0] || die "the disk is not the snapshot"}
-
-stop_all(){cache_remove era_remove}
-
-#What is written down must be sound, too.
-sound(){stop_all cache_check - q $cache_meta || die "cache_check" era_check - q $metadata_dev ||
-	die "era_check"}
-
-#A backup of the disk, of the era $remembered.
-back_up(){era_suspend copy $disk $backup era_resume
-#shellcheck disable = SC2046
-		  set-- $(dmsetup status era) remembered = $6}
-
-#The next backup, incremental, of a stopped disk.
-back_up_again()
-{
-	era_invalidate-- written - since
-				"$remembered" --format ranges-- unit sectors $metadata_dev >
-			/ run / ranges ||
-		die era_invalidate while read - r first count;
-	do
-		dd if = $disk of = $backup bs = 512 skip = "$first" seek = "$first" count =
-			"$count" iflag = direct oflag =
-				direct 2 > / run / dd ||
-				die "$(cat /run/dd)" done < / run / ranges figure backup - differs
-								    "$(differing $disk $backup)"
+make_commands() {
+	command_of back <<-E
+		dd if=$vendor of=$disk bs=1M iflag=direct oflag=direct 2>/run/dd
+	E
+	command_of killed <<-E
+		kill -9 \$(cat /run/pid)
+	E
+	command_of back_killed <<-E
+		/run/back
+		kill -9 \$(cat /run/pid)
+	E
+	command_of half <<-E
+		dd if=$vendor of=$disk bs=1M count=1 iflag=direct oflag=direct 2>/run/dd
+		exit 7
+	E
+	command_of elsewhere <<-E
+		/run/back
+		dd if=/dev/zero of=$disk bs=4096 seek=1000 count=300 oflag=direct 2>/run/dd
+	E
 }
 
-boot_rolled()
-{
-	in_use figure before -
-			mapped
-			"$(cache_status mapped)" back_up put_blocks 30 2 ends 0 rollback-- dry -
-			run-- era "$since" --exec / run /
-				back cache has "would: cache: " has
-					       "would: era: " as_before[!-e $progress] ||
-		die "a dry run has written" dropped =
-		$(sed - n 's/^would: cache: \([0-9]*\) of .* are dropped.*/\1/p' / run / out)
-			figure dropped "$dropped" marked =
-				$(sed - n 's/^would: era: \(.* are marked\).*/\1/p' / run / out)
-
-					ends 0 rollback-- era "$since" --exec /
-				run /
-				back cache
-#Cleaning writes to blocks, and so marks them and their neighbours.
-				if["$mode" != writeback];
-	then has "cache: $dropped of " has "era: $marked" fi[!-e $progress] || die
-		"the progress stays" rolled_back coherent rolled sound back_up_again
+# in_use: the stack with mappings of all kinds, some stale; $since and $vendor are the snapshot.
+in_use() {
+	stack_create "$mode"
+	snapshot_onto $vendor
+	overwrite
+	# In passthrough mode nothing new is cached.
+	[ "$mode" = passthrough ] || use 4 put_blocks 140 8
+	dmsetup table cache >/run/table.cache
+	dmsetup table era >/run/table.era
+	discards_off
+	make_commands
 }
 
-#hints FILE : of those that are mapped, as cache_dump has them.
-hints(){grep - o '<hint .*' "$1"}
-
-#What the kernel writes down when it is stopped at once comes from the hints that it has read : it
-#moves some blocks by some levels, of which there are 64, but without hints all are at random.
-boot_hints(){in_use command_of dumped
-			     << -E / run / back cache_check - q $cache_meta cache_dump $cache_meta >
-		     / run / new E export PATH ends 0 rollback-- era "$since" --exec / run /
-			     dumped cache kept =
-		     $(sed - n 's/.* mappings are dropped, \([0-9]*\) stay$/\1/p' / run /
-				     out)["$(grep -c '<mapping ' /run/new)" = "$kept"] ||
-		     die "not $kept mappings"["$(hints /run/new | wc -l)" = "$kept"] ||
-		     die "not $kept hints" hints / run / new | sed 's/.*data=//' |
-			     sort - u > / run / levels["$(wc -l </run/levels)" - gt 4] ||
-		     die "few levels" stop_all cache_dump $cache_meta >
-			     / run / kernel hints / run / new >
-			     / run / hints.new hints / run / kernel > / run / hints.kernel same =
-			     $(/ bin / grep - cxFf / run / hints.new / run /
-						      hints.kernel)["$same" - ge $((kept / 4))] ||
-			     die "only $same of $kept hints are the same" figure hinted "$kept"}
-
-#The origin fails while the cache is cleaned.
-boot_unclean(){
-	dmsetup create below-- noudevsync-- table
-	"0 $disk_sectors linear $disk 0" dmsetup mknodes origin_dev =
-		/ dev / mapper / below in_use["$(cache_status dirty)" != 0] ||
-		die "nothing is dirty" dmsetup suspend-- noflush below dmsetup load below-- table
-				"0 $disk_sectors error" dmsetup resume below dmesg -
-				n 1 ends 3 rollback-- limit 1 --era "$since" --exec / run /
-					back cache has "cache blocks are still dirty" dmesg -
-				n 4 dmsetup table cache >
-			/ run / table / usr / bin / cmp / run / table / run / table.cache ||
-		die "another table"[!-e $progress] ||
-		die "progress" dmsetup suspend-- noflush below dmsetup load below-- table
-			"0 $disk_sectors linear $disk 0" dmsetup resume below ends 0 rollback-- era
-			"$since" --exec /
-			run /
-			back cache has
-			"dirty cache blocks are written" rolled_back coherent unclean sound}
-
-#On to a later snapshot, after a rollback to one before it, with the era that it was taken in.
-boot_forward()
-{
-	in_use copy $vendor $spare_data first = $since generation =
-		3 put_blocks 2 3 put_blocks 145 4 if["$mode" = writeback];
-	then cache_mode writethrough cleaner clean_up cache_mode
-		"$mode" fi snapshot_onto $vendor second =
-			$since put_blocks 110 3 copy $vendor $backup copy $spare_data $vendor
-				ends 0 rollback-- era "$first" --exec /
-			run /
-			back cache rolled_back reads first
-				get_blocks 0 30 get_blocks 100 20 get_blocks 140 8 copy $backup
-					$vendor ends 0 rollback-- era "$second" --exec /
-			run / back cache rolled_back reads second sound
+# discards_at: where the limit of the era device is.
+discards_at() {
+	numbers=$(dmsetup info -c --noheadings --separator : -o major,minor era)
+	echo "/sys/dev/block/$numbers/queue/discard_max_bytes"
 }
 
-#Nothing is touched.
-boot_refused(){
-	in_use echo 1048576 >
-	"$(discards_at)" ends 4 rollback-- era "$since" --exec / run /
-			back cache has "passes discards to era" ends 0 rollback-- era
-			"$since" --exec /
-			run / back-- drop -
-		all-- dry -
-		run cache has " mappings are dropped, 0 stay" has
-			      "era: 1024 of 1024 blocks" discards_off ends 3 rollback-- era
-			"$since" --exec /
-			run / back era ends 3 rollback-- era "$since" --exec / run /
-			back none dmsetup create above-- noudevsync-- table
-			"0 64 linear /dev/mapper/cache 0" ends 3 rollback-- era "$since" --exec /
-			run /
-			back cache has "is in use" dmsetup remove-- noudevsync above
-				ends 4 rollback-- era 4000000000 --exec /
-			run /
-			back cache has
-			"the devices are as they were" as_before ends 0 rollback-- status cache has
-			"no rollback was interrupted" ends 0 rollback-- cancel cache has
-			"no rollback was interrupted" reads refused sound}
+discards_off() {
+	echo 0 >"$(discards_at)"
+}
 
-#What COMMAND may do wrong.
-boot_commands(){
-	in_use ends 3 rollback-- era "$since" --exec false cache has
-		"ended with status 1" has
-		"the devices are as they were" coherent failed ends 3 rollback-- era
-		"$since" --exec true cache has "has changed none of"[!-e / dev / mapper / cache] ||
-		die "started" ends 3 rollback-- era "$since" --exec true cache has
-			"has changed none of" ends 0 rollback-- status cache has
-			"the storage has not been rolled back" ends 3 rollback-- era $(
-				(since + 1))-- exec true cache has
-			"a rollback to era $since was interrupted" ends 0 rollback-- cancel cache
-				coherent cancelled
+# as_before: both tables are.
+as_before() {
+	for name in cache era; do
+		dmsetup table $name >/run/table
+		/usr/bin/cmp /run/table /run/table.$name || die "another table of $name"
+	done
+	[ "$(cat "$(discards_at)")" = 0 ] || die "discards are on"
+}
 
-					ends 3 rollback-- era "$since" --exec /
-			run /
-			half cache has "after it had changed blocks" ends 0 rollback-- era
-			"$since" --exec /
-			run /
-			back cache rolled_back coherent half
+# reads NAME: through the cache as it is.
+reads() {
+	figure "$1-mapped" "$(cache_status mapped)"
+	hits=$(cache_status hits)
+	figure "$1-stale" "$(differing /dev/mapper/cache $disk)"
+	figure "$1-hits" $(($(cache_status hits) - hits))
+}
 
-				generation =
-		3 put_blocks 4 2 ends 3 rollback-- era "$since" --exec / run /
-			elsewhere cache has
-			"blocks have changed that were not written since era" has
-			" 1024 of 1024 blocks "[!-e $progress] ||
-		die "the progress stays" coherent elsewhere sound}
+# coherent NAME
+coherent() {
+	as_before
+	[ "$mode" != passthrough ] || cache_mode writethrough
+	reads "$1"
+}
 
-#run_killed COMMAND : which kills the run.
-run_killed(){
-	status = 0
-#shellcheck disable = SC2016
-				 sh -
-				 c 'echo $$ >/run/pid; exec era_rollback "$@"' -
-				 --state $progress-- era "$since" --exec "/run/$1" cache 2 >
-			 / run / out ||
-		 status = $
-	? [$status = 137] || die "$1: status $status: $(cat /run/out)" }
+rolled_back() {
+	[ "$(differing $disk $vendor)" = 0 ] || die "the disk is not the snapshot"
+}
 
-#killed DELAY : a run that is killed after so many microseconds.
-	killed(){
-		era_rollback-- state $progress - q-- era "$since" --exec / run / back cache 2 >
-			/ run / out &pid = $ !usleep "$1" kill - 9 $pid 2 >
-						   / run / kill || : wait $pid || : usleep 20000
-	}
+stop_all() {
+	cache_remove
+	era_remove
+}
 
-#by_boot_scripts : both are there as after any start.
-	by_boot_scripts(){[-e / dev / mapper / era] ||
-			  dmsetup create era-- noudevsync-- table
-			  "$(cat /run/table.era)" discards_off[-e / dev / mapper / cache] ||
-			  dmsetup create cache-- noudevsync-- table
-			  "$(cat /run/table.cache)" dmsetup mknodes}
+# What is written down must be sound, too.
+sound() {
+	stop_all
+	cache_check -q $cache_meta || die "cache_check"
+	era_check -q $metadata_dev || die "era_check"
+}
 
-#finished NAME : by running it again.
-	finished(){ends 0 rollback-- era "$since" --exec / run /
-			   back cache rolled_back coherent
-			   "$1" generation = 3 put_blocks 3 2 put_blocks 107 1}
+# A backup of the disk, of the era $remembered.
+back_up() {
+	era_suspend
+	copy $disk $backup
+	era_resume
+	# shellcheck disable=SC2046
+	set -- $(dmsetup status era)
+	remembered=$6
+}
 
-	boot_killed()
-{
+# The next backup, incremental, of a stopped disk.
+back_up_again() {
+	era_invalidate --written-since "$remembered" --format ranges --unit sectors $metadata_dev \
+		>/run/ranges || die era_invalidate
+	while read -r first count; do
+		dd if=$disk of=$backup bs=512 skip="$first" seek="$first" count="$count" \
+			iflag=direct oflag=direct 2>/run/dd || die "$(cat /run/dd)"
+	done </run/ranges
+	figure backup-differs "$(differing $disk $backup)"
+}
+
+boot_rolled() {
 	in_use
-	for kill in killed back_killed;
-	do
+	figure before-mapped "$(cache_status mapped)"
+	back_up
+	put_blocks 30 2
+	ends 0 rollback --dry-run --era "$since" --exec /run/back cache
+	has "would: cache: "
+	has "would: era: "
+	as_before
+	[ ! -e $progress ] || die "a dry run has written"
+	dropped=$(sed -n 's/^would: cache: \([0-9]*\) of .* are dropped.*/\1/p' /run/out)
+	figure dropped "$dropped"
+	marked=$(sed -n 's/^would: era: \(.* are marked\).*/\1/p' /run/out)
+
+	ends 0 rollback --era "$since" --exec /run/back cache
+	# Cleaning writes to blocks, and so marks them and their neighbours.
+	if [ "$mode" != writeback ]; then
+		has "cache: $dropped of "
+		has "era: $marked"
+	fi
+	[ ! -e $progress ] || die "the progress stays"
+	rolled_back
+	coherent rolled
+	sound
+	back_up_again
+}
+
+# hints FILE: of those that are mapped, as cache_dump has them.
+hints() {
+	grep -o '<hint .*' "$1"
+}
+
+# What the kernel writes down when it is stopped at once comes from the hints that it has read: it
+# moves some blocks by some levels, of which there are 64, but without hints all are at random.
+boot_hints() {
+	in_use
+	command_of dumped <<-E
+		/run/back
+		cache_check -q $cache_meta
+		cache_dump $cache_meta >/run/new
+	E
+	export PATH
+	ends 0 rollback --era "$since" --exec /run/dumped cache
+	kept=$(sed -n 's/.* mappings are dropped, \([0-9]*\) stay$/\1/p' /run/out)
+	[ "$(grep -c '<mapping ' /run/new)" = "$kept" ] || die "not $kept mappings"
+	[ "$(hints /run/new | wc -l)" = "$kept" ] || die "not $kept hints"
+	hints /run/new | sed 's/.*data=//' | sort -u >/run/levels
+	[ "$(wc -l </run/levels)" -gt 4 ] || die "few levels"
+	stop_all
+	cache_dump $cache_meta >/run/kernel
+	hints /run/new >/run/hints.new
+	hints /run/kernel >/run/hints.kernel
+	same=$(/bin/grep -cxFf /run/hints.new /run/hints.kernel)
+	[ "$same" -ge $((kept / 4)) ] || die "only $same of $kept hints are the same"
+	figure hinted "$kept"
+}
+
+# The origin fails while the cache is cleaned.
+boot_unclean() {
+	dmsetup create below --noudevsync --table "0 $disk_sectors linear $disk 0"
+	dmsetup mknodes
+	origin_dev=/dev/mapper/below
+	in_use
+	[ "$(cache_status dirty)" != 0 ] || die "nothing is dirty"
+	dmsetup suspend --noflush below
+	dmsetup load below --table "0 $disk_sectors error"
+	dmsetup resume below
+	dmesg -n 1
+	ends 3 rollback --limit 1 --era "$since" --exec /run/back cache
+	has "cache blocks are still dirty"
+	dmesg -n 4
+	dmsetup table cache >/run/table
+	/usr/bin/cmp /run/table /run/table.cache || die "another table"
+	[ ! -e $progress ] || die "progress"
+	dmsetup suspend --noflush below
+	dmsetup load below --table "0 $disk_sectors linear $disk 0"
+	dmsetup resume below
+	ends 0 rollback --era "$since" --exec /run/back cache
+	has "dirty cache blocks are written"
+	rolled_back
+	coherent unclean
+	sound
+}
+
+# On to a later snapshot, after a rollback to one before it, with the era that it was taken in.
+boot_forward() {
+	in_use
+	copy $vendor $spare_data
+	first=$since
+	generation=3
+	put_blocks 2 3
+	put_blocks 145 4
+	if [ "$mode" = writeback ]; then
+		cache_mode writethrough cleaner
+		clean_up
+		cache_mode "$mode"
+	fi
+	snapshot_onto $vendor
+	second=$since
+	put_blocks 110 3
+	copy $vendor $backup
+	copy $spare_data $vendor
+	ends 0 rollback --era "$first" --exec /run/back cache
+	rolled_back
+	reads first
+	get_blocks 0 30
+	get_blocks 100 20
+	get_blocks 140 8
+	copy $backup $vendor
+	ends 0 rollback --era "$second" --exec /run/back cache
+	rolled_back
+	reads second
+	sound
+}
+
+# Nothing is touched.
+boot_refused() {
+	in_use
+	echo 1048576 >"$(discards_at)"
+	ends 4 rollback --era "$since" --exec /run/back cache
+	has "passes discards to era"
+	ends 0 rollback --era "$since" --exec /run/back --drop-all --dry-run cache
+	has " mappings are dropped, 0 stay"
+	has "era: 1024 of 1024 blocks"
+	discards_off
+	ends 3 rollback --era "$since" --exec /run/back era
+	ends 3 rollback --era "$since" --exec /run/back none
+	dmsetup create above --noudevsync --table "0 64 linear /dev/mapper/cache 0"
+	ends 3 rollback --era "$since" --exec /run/back cache
+	has "is in use"
+	dmsetup remove --noudevsync above
+	ends 4 rollback --era 4000000000 --exec /run/back cache
+	has "the devices are as they were"
+	as_before
+	ends 0 rollback --status cache
+	has "no rollback was interrupted"
+	ends 0 rollback --cancel cache
+	has "no rollback was interrupted"
+	reads refused
+	sound
+}
+
+# What COMMAND may do wrong.
+boot_commands() {
+	in_use
+	ends 3 rollback --era "$since" --exec false cache
+	has "ended with status 1"
+	has "the devices are as they were"
+	coherent failed
+	ends 3 rollback --era "$since" --exec true cache
+	has "has changed none of"
+	[ ! -e /dev/mapper/cache ] || die "started"
+	ends 3 rollback --era "$since" --exec true cache
+	has "has changed none of"
+	ends 0 rollback --status cache
+	has "the storage has not been rolled back"
+	ends 3 rollback --era $((since + 1)) --exec true cache
+	has "a rollback to era $since was interrupted"
+	ends 0 rollback --cancel cache
+	coherent cancelled
+
+	ends 3 rollback --era "$since" --exec /run/half cache
+	has "after it had changed blocks"
+	ends 0 rollback --era "$since" --exec /run/back cache
+	rolled_back
+	coherent half
+
+	generation=3
+	put_blocks 4 2
+	ends 3 rollback --era "$since" --exec /run/elsewhere cache
+	has "blocks have changed that were not written since era"
+	has " 1024 of 1024 blocks "
+	[ ! -e $progress ] || die "the progress stays"
+	coherent elsewhere
+	sound
+}
+
+# run_killed COMMAND: which kills the run.
+run_killed() {
+	status=0
+	# shellcheck disable=SC2016
+	sh -c 'echo $$ >/run/pid; exec era_rollback "$@"' - --state $progress --era "$since" \
+		--exec "/run/$1" cache 2>/run/out || status=$?
+	[ $status = 137 ] || die "$1: status $status: $(cat /run/out)"
+}
+
+# killed DELAY: a run that is killed after so many microseconds.
+killed() {
+	era_rollback --state $progress -q --era "$since" --exec /run/back cache 2>/run/out &
+	pid=$!
+	usleep "$1"
+	kill -9 $pid 2>/run/kill || :
+	wait $pid || :
+	usleep 20000
+}
+
+# by_boot_scripts: both are there as after any start.
+by_boot_scripts() {
+	[ -e /dev/mapper/era ] || dmsetup create era --noudevsync --table "$(cat /run/table.era)"
+	discards_off
+	[ -e /dev/mapper/cache ] ||
+		dmsetup create cache --noudevsync --table "$(cat /run/table.cache)"
+	dmsetup mknodes
+}
+
+# finished NAME: by running it again.
+finished() {
+	ends 0 rollback --era "$since" --exec /run/back cache
+	rolled_back
+	coherent "$1"
+	generation=3
+	put_blocks 3 2
+	put_blocks 107 1
+}
+
+boot_killed() {
+	in_use
+	for kill in killed back_killed; do
 		run_killed $kill
 		ends 0 rollback --status cache
 		has "the command was begun"
@@ -276,152 +371,206 @@ run_killed(){
 	coherent done
 	put_blocks 3 2
 	delay=2000
-	for round in $(seq "$rounds");
-	do
-		killed $delay delay = $((delay + delay / 5 + 1000))[$((round % 2)) = 0] ||
-				      by_boot_scripts[!-e / dev / mapper / cache] ||
-				      reads killed finished killed - again done sound
+	for round in $(seq "$rounds"); do
+		killed $delay
+		delay=$((delay + delay / 5 + 1000))
+		[ $((round % 2)) = 0 ] || by_boot_scripts
+		[ ! -e /dev/mapper/cache ] || reads killed
+		finished killed-again
+	done
+	sound
 }
 
-boot_crash_before(){in_use}
-
-#at_host : the progress is where the next boot finds it.
-at_host(){mkdir / run / host mount - t hostfs none / run / host -
-		  o "${ink%/*}" progress = / run / host / progress}
-
-#The power fails when COMMAND has done its work.
-boot_power_cut(){
-	in_use at_host command_of back_off
-		<< -E / run / back sync / bin / busybox sh -
-			   c 'echo o >/proc/sysrq-trigger' || : sleep 100 E sed
-									"s,^,table: cache ," /
-									run /
-									table.cache sed
-									"s,^,table: era ," /
-									run /
-									table.era echo
-									"guest: done" rollback-- era
-									"$since" --exec /
-									run / back_off cache
+boot_crash_before() {
+	in_use
 }
 
-#Activated as at each start, with what the host has kept of the tables.
-boot_power_back(){
-	cache_modules at_host make_commands dmsetup mknodes ends 0 rollback-- status cache has
-			"the machine was started since" ends 3 rollback-- era "$since" --exec /
-			run / back cache has "activate the devices as at each start" tail -
-		n 1 / run / host / tables.cache >
-	/ run / table.cache tail - n 1 / run / host / tables.era >
-	/ run /
-		table.era by_boot_scripts reads booted ends 0 rollback-- era
-		"$since" --done cache rolled_back coherent finished sound}
-
-#COMMAND deactivates the volume and activates it again, with another number.
-boot_renumbered(){
-	cat > / run / volume << -E 0 $disk_sectors linear $disk 0 E dmsetup create
-						volume-- noudevsync /
-					run / volume dmsetup mknodes origin_dev =
-		/ dev / mapper / volume in_use command_of renumber
-			<< -E / run /
-				   back dmsetup remove-- noudevsync volume dmsetup create
-					   taken-- noudevsync-- table
-				   "0 64 zero" dmsetup create volume-- noudevsync /
-				   run /
-				   volume dmsetup mknodes E ends 0 rollback-- era "$since" --exec /
-				   run / renumber cache rolled_back dmsetup table era >
-		/ run / table fails_to =
-			0 / usr / bin / cmp / run / table / run / table.era > / run / cmp ||
-			fails_to = 1 [$fails_to = 1] || die
-				   "the volume has its old number" reads renumbered sound}
-
-#LVM as distributed, but for a place where it can write.
-start_lvm()
-{
-	for
-		module in dm - snapshot dm - bio - prison dm - thin - pool;
-	do
-		insmod "$modules/$module.ko" done mkdir - p / run / lvm / run / lock / lvm cp -
-			r / etc / lvm / run / lvm - conf mount - o bind / run / lvm -
-			conf / etc / lvm pvcreate - q $disk vgcreate - q - s 1M vg $disk
+# at_host: the progress is where the next boot finds it.
+at_host() {
+	mkdir /run/host
+	mount -t hostfs none /run/host -o "${ink%/*}"
+	progress=/run/host/progress
 }
 
-#Modules that are there already are no failure here.
-insmod_once(){insmod "$1" 2 > / run / insmod || : }
-
-make_volume()
-{
-	if
-		["$storage" = thin];
-	then lvcreate - q - y - T - l 20 --poolmetadatasize 2M - V 8M -
-		n data vg / pool else lvcreate - q - y - Zn - Wn - L 8M -
-		n data vg fi disk = / dev / vg / data origin_dev = $disk
+# The power fails when COMMAND has done its work.
+boot_power_cut() {
+	in_use
+	at_host
+	command_of back_off <<-E
+		/run/back
+		sync
+		/bin/busybox sh -c 'echo o >/proc/sysrq-trigger' || :
+		sleep 100
+	E
+	sed "s,^,table: cache ," /run/table.cache
+	sed "s,^,table: era ," /run/table.era
+	echo "guest: done"
+	rollback --era "$since" --exec /run/back_off cache
 }
 
-make_snapshot()
-{
-	era_suspend era_resume
-#shellcheck disable = SC2046
-		set-- $(dmsetup status era) since = $6 if["$storage" = thin];
-	then lvcreate - q - s - n S1 - kn vg / data else lvcreate - q - s - n S1 -
-		L 9M vg / data fi copy / dev / vg / S1 $vendor
+# Activated as at each start, with what the host has kept of the tables.
+boot_power_back() {
+	cache_modules
+	at_host
+	make_commands
+	dmsetup mknodes
+	ends 0 rollback --status cache
+	has "the machine was started since"
+	ends 3 rollback --era "$since" --exec /run/back cache
+	has "activate the devices as at each start"
+	tail -n 1 /run/host/tables.cache >/run/table.cache
+	tail -n 1 /run/host/tables.era >/run/table.era
+	by_boot_scripts
+	reads booted
+	ends 0 rollback --era "$since" --done cache
+	rolled_back
+	coherent finished
+	sound
 }
 
-#A merge of LVM : first one that is delayed, since the volume is open, then one that is not .
+# COMMAND deactivates the volume and activates it again, with another number.
+boot_renumbered() {
+	cat >/run/volume <<-E
+		0 $disk_sectors linear $disk 0
+	E
+	dmsetup create volume --noudevsync /run/volume
+	dmsetup mknodes
+	origin_dev=/dev/mapper/volume
+	in_use
+	command_of renumber <<-E
+		/run/back
+		dmsetup remove --noudevsync volume
+		dmsetup create taken --noudevsync --table "0 64 zero"
+		dmsetup create volume --noudevsync /run/volume
+		dmsetup mknodes
+	E
+	ends 0 rollback --era "$since" --exec /run/renumber cache
+	rolled_back
+	dmsetup table era >/run/table
+	fails_to=0
+	/usr/bin/cmp /run/table /run/table.era >/run/cmp || fails_to=1
+	[ $fails_to = 1 ] || die "the volume has its old number"
+	reads renumbered
+	sound
+}
+
+# LVM as distributed, but for a place where it can write.
+start_lvm() {
+	for module in dm-snapshot dm-bio-prison dm-thin-pool; do
+		insmod "$modules/$module.ko"
+	done
+	mkdir -p /run/lvm /run/lock/lvm
+	cp -r /etc/lvm /run/lvm-conf
+	mount -o bind /run/lvm-conf /etc/lvm
+	pvcreate -q $disk
+	vgcreate -q -s 1M vg $disk
+}
+
+# Modules that are there already are no failure here.
+insmod_once() {
+	insmod "$1" 2>/run/insmod || :
+}
+
+make_volume() {
+	if [ "$storage" = thin ]; then
+		lvcreate -q -y -T -l 20 --poolmetadatasize 2M -V 8M -n data vg/pool
+	else
+		lvcreate -q -y -Zn -Wn -L 8M -n data vg
+	fi
+	disk=/dev/vg/data
+	origin_dev=$disk
+}
+
+make_snapshot() {
+	era_suspend
+	era_resume
+	# shellcheck disable=SC2046
+	set -- $(dmsetup status era)
+	since=$6
+	if [ "$storage" = thin ]; then
+		lvcreate -q -s -n S1 -kn vg/data
+	else
+		lvcreate -q -s -n S1 -L 9M vg/data
+	fi
+	copy /dev/vg/S1 $vendor
+}
+
+# A merge of LVM: first one that is delayed, since the volume is open, then one that is not.
 boot_lvm() {
 	start_lvm
 	make_volume
 	cache_modules() {
-		for module in dm-bio-prison dm-cache dm-cache-smq;
-do
-	insmod_once "$modules/$module.ko" done
-}
-stack_create "$mode" discards_off make_commands make_snapshot overwrite dmsetup table cache >
-		/ run / table.cache dmsetup table era > / run / table.era / bin / sleep 1000 <
-		$disk &ends 3 rollback-- era "$since" --exec
-		"lvconvert --merge vg/S1" cache has
-		"LVM has not merged the snapshot yet"[!-e / dev / mapper / era] ||
-	die started ends 3 rollback-- cancel cache has
-	"LVM has not merged the snapshot yet" kill $ !wait $ ! ||
-    : lvchange - an vg / data lvchange -
-      ay vg / data ends 0 rollback-- era
-	      "$since" --done cache reads delayed rolled_back generation =
-	3 make_snapshot put_blocks 3 2 ends 0 rollback-- era "$since" --exec
-	"lvconvert --merge vg/S1" cache reads merged rolled_back sound
+		for module in dm-bio-prison dm-cache dm-cache-smq; do
+			insmod_once "$modules/$module.ko"
+		done
+	}
+	stack_create "$mode"
+	discards_off
+	make_commands
+	make_snapshot
+	overwrite
+	dmsetup table cache >/run/table.cache
+	dmsetup table era >/run/table.era
+	/bin/sleep 1000 <$disk &
+	ends 3 rollback --era "$since" --exec "lvconvert --merge vg/S1" cache
+	has "LVM has not merged the snapshot yet"
+	[ ! -e /dev/mapper/era ] || die started
+	ends 3 rollback --cancel cache
+	has "LVM has not merged the snapshot yet"
+	kill $!
+	wait $! || :
+	lvchange -an vg/data
+	lvchange -ay vg/data
+	ends 0 rollback --era "$since" --done cache
+	reads delayed
+	rolled_back
+	generation=3
+	make_snapshot
+	put_blocks 3 2
+	ends 0 rollback --era "$since" --exec "lvconvert --merge vg/S1" cache
+	reads merged
+	rolled_back
+	sound
 }
 
-#Activated after the crash, and written to : in writethrough mode, too, these writes go to the cache
-#alone, since the kernel takes all of it for dirty.Then it crashes again.
-boot_crash_again()
-{
-	cache_modules dmsetup mknodes dmsetup create era-- noudevsync-- table
-		"0 $disk_sectors era $metadata_dev $disk $era_block" dmsetup mknodes dmsetup create
-			cache-- noudevsync-- table
-		"$(cache_table writethrough | sed 's/20480/0/')" dmsetup mknodes dd if =
-			"$ink.3" of = / dev / mapper / cache bs = 32k count = 10 skip = 110 seek =
-					      110 oflag = direct 2 > / run / dd ||
-							  die "write: $(cat /run/dd)" figure still -
-								  dirty "$(cache_status dirty)"
+# Activated after the crash, and written to: in writethrough mode, too, these writes go to the cache
+# alone, since the kernel takes all of it for dirty. Then it crashes again.
+boot_crash_again() {
+	cache_modules
+	dmsetup mknodes
+	dmsetup create era --noudevsync --table "0 $disk_sectors era $metadata_dev $disk $era_block"
+	dmsetup mknodes
+	dmsetup create cache --noudevsync --table "$(cache_table writethrough | sed 's/20480/0/')"
+	dmsetup mknodes
+	dd if="$ink.3" of=/dev/mapper/cache bs=32k count=10 skip=110 seek=110 oflag=direct \
+		2>/run/dd || die "write: $(cat /run/dd)"
+	figure still-dirty "$(cache_status dirty)"
 }
 
-#The cache is never activated : its tables come from a file, as an administrator keeps it.
-boot_crash_after()
-{
-	cache_modules dmsetup mknodes make_commands tables =
-		/ run /
-			tables{echo "cache: $(cache_table " $mode ")" echo
-				    "era: 0 $disk_sectors era $metadata_dev $disk $era_block"} >
-		$tables dmsetup mknodes echo 0 >
-		/ sys / block / ubdb / queue /
-			discard_max_bytes ends 3 rollback-- era "$since" --exec / run /
-			back cache has "give it by --tables" if["$mode" = writeback];
-	then ends 4 rollback-- era "$since" --exec / run /
-			back-- tables $tables cache has
-			"writeback mode"[!-e / dev / mapper / cache] ||
-		die "a crashed cache was activated"[!-e $progress] ||
-		die "the progress stays" set-- --drop -
-			all fi ends 0 rollback-- era "$since" --exec / run /
-				back-- tables $tables
-				"$@" cache figure differing
-				"$(sed -n 's/.*: \([0-9]*\) cache blocks are not .*/\1/p' /run/out)" rolled_back
-					reads crashed sound
+# The cache is never activated: its tables come from a file, as an administrator keeps it.
+boot_crash_after() {
+	cache_modules
+	dmsetup mknodes
+	make_commands
+	tables=/run/tables
+	{
+		echo "cache: $(cache_table "$mode")"
+		echo "era: 0 $disk_sectors era $metadata_dev $disk $era_block"
+	} >$tables
+	dmsetup mknodes
+	echo 0 >/sys/block/ubdb/queue/discard_max_bytes
+	ends 3 rollback --era "$since" --exec /run/back cache
+	has "give it by --tables"
+	if [ "$mode" = writeback ]; then
+		ends 4 rollback --era "$since" --exec /run/back --tables $tables cache
+		has "writeback mode"
+		[ ! -e /dev/mapper/cache ] || die "a crashed cache was activated"
+		[ ! -e $progress ] || die "the progress stays"
+		set -- --drop-all
+	fi
+	ends 0 rollback --era "$since" --exec /run/back --tables $tables "$@" cache
+	figure differing "$(sed -n 's/.*: \([0-9]*\) cache blocks are not .*/\1/p' /run/out)"
+	rolled_back
+	reads crashed
+	sound
 }

@@ -96,6 +96,14 @@ boot() {
 	boot 14
 }
 
+@test "what others do to the origin, and without the metadata" {
+	boot 16
+}
+
+@test "an older state that is put back" {
+	boot 17
+}
+
 @test "JSON" {
 	need jq
 	boot 6

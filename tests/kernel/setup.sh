@@ -213,6 +213,15 @@ marks_none() {
 	lists "$first" ""
 }
 
+# marks_again RANGES: the next start does, since the last stop was not seen.
+marks_again() {
+	activated
+	has "was stopped without era setup"
+	ends 0 setup deactivate data
+	lists $((first - 1)) "$1"
+	marks_none
+}
+
 has_said() {
 	grep -qF -e "$1" /run/out
 }
@@ -279,11 +288,11 @@ boot_4() {
 		activated
 		check_changes /dev/mapper/data
 	done
-	# Stopped by others, and written to by nobody.
+	# Stopped by others, so that nobody has seen what was written last.
 	activated
 	direct_write_random /dev/mapper/data 0
 	dmsetup remove data
-	marks_none
+	marks_again "0+1"
 	# Another origin, which is as large.
 	dmsetup suspend vg-data
 	dmsetup load vg-data --table "0 32768 linear /dev/ubda 8192"
@@ -303,8 +312,8 @@ direct_write_random() {
 		conv=notrunc 2>/run/dd || die "$(cat /run/dd)"
 }
 
-# The same for metadata of others, which leave no room.
-boot_5() {
+# Metadata of others, which leave no room for the state.
+make_crowded() {
 	mount -t tmpfs none /var/lib
 	dmsetup remove --noudevsync origin
 	volume data /dev/ubdb 32768
@@ -312,6 +321,10 @@ boot_5() {
 	ends 0 era_format -q --block-size 64k --origin /dev/mapper/vg-data /dev/mapper/vg-meta
 	line "data vg-data vg-meta 64k"
 	marks_all "nothing is known of the origin as it was before"
+}
+
+boot_5() {
+	make_crowded
 	[ -s /var/lib/era-tools/data.state ] || die "no file"
 	tracked 7
 	direct_write_random /dev/mapper/vg-data 7
@@ -557,9 +570,9 @@ boot_14() {
 	direct_write_random /dev/mapper/data 8
 	ends 0 setup --dry-run remember data
 	stopped_by_others
-	# A block that was written since is not compared,
+	# A block that was written since can't be compared,
 	direct_write_random /dev/mapper/vg-data 8
-	marks_none
+	marks_again "8+1"
 	activated
 	direct_write_random /dev/mapper/data 8
 	ends 0 setup remember data
@@ -569,7 +582,7 @@ boot_14() {
 	# but it is if that is remembered; what is written later is no change.
 	direct_write_random /dev/mapper/data 9
 	stopped_by_others
-	marks_none
+	marks_again "9+1"
 	direct_write_random /dev/mapper/vg-data 8
 	marks_all "block 8 $changed"
 	activated
@@ -583,6 +596,78 @@ boot_14() {
 	marks_none
 	ends 0 setup remember data
 	has "data: is not active"
+}
+
+# beside: what nobody may do, and no kernel refuses.
+beside() {
+	activated
+	direct_write_random /dev/mapper/data 11
+	volume beside /dev/mapper/vg-data 32768
+	direct_write_random /dev/mapper/vg-beside "$1"
+	dmsetup remove vg-beside
+}
+
+# no_lists: whoever asks is refused.
+no_lists() {
+	ends 4 era_invalidate --written-since 1 /dev/mapper/vg-meta
+	has "data was there without its target since 2"
+	ends 5 era_invalidate --or-all --written-since 1 --device-size $((32768 * 512)) \
+		/dev/mapper/vg-meta
+}
+
+# What others do to the origin, and to what is remembered.
+boot_16() {
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 32768
+	volume meta /dev/ubda 8192
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	tracked 7
+	beside 7
+	ends 0 setup deactivate data
+	has "block 7 of the origin was written beside the target"
+	has "$all_blocks of $all_blocks blocks count as written"
+	lists "$first" "0+$all_blocks"
+	marks_none
+	# The same block by the target is no surprise.
+	beside 11
+	ends 0 setup deactivate data
+	fails has_said "beside"
+	marks_none
+
+	# A stop that is asked for while somebody holds it suspended.
+	activated
+	dmsetup suspend data
+	ends 3 setup deactivate data
+	has "data: is suspended: resume it"
+	dmsetup resume data
+	ends 0 setup deactivate data
+
+	# Without its metadata for a while.
+	sed -i 's/ -$/ degraded/' $tab
+	dmsetup remove vg-meta
+	ends 0 setup activate data
+	has "NOT TRACKED"
+	volume meta /dev/ubda 8192
+	direct_write_random /dev/mapper/data 200
+	no_lists
+	ends 0 setup deactivate data
+	no_lists
+	activated
+	has "$all_blocks of $all_blocks blocks count as written"
+	ends 0 setup deactivate data
+	lists $((first - 1)) "0+$all_blocks"
+}
+
+# An older state is put back, as from a backup of /var.
+boot_17() {
+	make_crowded
+	tracked 9
+	cp /var/lib/era-tools/data.state /run/older
+	tracked 9
+	direct_write_random /dev/mapper/vg-data 9
+	cp /run/older /var/lib/era-tools/data.state
+	marks_again "9+1"
 }
 
 # What the requests print as JSON.
