@@ -23,6 +23,7 @@
 #include "copy/delta_writer.h"
 #include "dmera.h"
 #include "era_backup/cancel.h"
+#include "tools/options.h"
 #include "tools/tool.h"
 
 struct backup_options {
@@ -31,6 +32,7 @@ struct backup_options {
 	const char *offline, *source, *snapshot, *release, *state, *base;
 	uint64_t limit, converge_limit;
 	uint32_t timeout_s, converge_rounds;
+	struct option_texts freeze;
 	bool reverts; /* nothing is backed up: TARGET is what the disk becomes again */
 	bool converge, has_converge_limit, has_converge_rounds;
 	bool full, incremental_only, force, dry_run, verify, json, quiet;

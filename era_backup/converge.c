@@ -71,9 +71,12 @@ static int open_source(struct online *o)
 
 static int sync_filesystems(struct online *o)
 {
+	const struct option_texts *frozen = &o->b->options->freeze;
 	struct mapper_info info;
 	int r;
 
+	for (unsigned i = 0; i < frozen->nr; i++)
+		mounts_sync_one(frozen->texts[i]);
 	if (!target_is_kernels(&o->target))
 		return 0;
 	r = mapper_info(o->target.mapper, o->target.name, &info);

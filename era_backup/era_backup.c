@@ -24,6 +24,9 @@ static const struct option_row rows[] = {
 	 OPTION_SIZE, OFFSET(converge_limit), OFFSET(has_converge_limit), NULL, false},
 	{"converge-rounds", 0, "N", "With --converge: give up after N rounds (default: 16)",
 	 OPTION_U32, OFFSET(converge_rounds), OFFSET(has_converge_rounds), NULL, false},
+	{"freeze", 0, "MOUNT",
+	 "Freezes the filesystem on MOUNT while the source is brought to a stand", OPTION_TEXTS,
+	 OFFSET(freeze), 0, NULL, false},
 	{"source", 0, "PATH", "What is copied: a device or a file", OPTION_TEXT, OFFSET(source), 0,
 	 NULL, false},
 	{"state", 0, "FILE", "The state of the backup (default: TARGET.era)", OPTION_TEXT,
@@ -80,9 +83,22 @@ static void check_converge(struct backup_options *options)
 			      "--converge");
 }
 
+#define FROZEN_MAX_S 600u
+
+static void check_freeze(const struct backup_options *options)
+{
+	if (options->freeze.nr && options->offline)
+		options_error("--freeze goes with --snapshot and --converge only");
+	if (options->freeze.nr && options->timeout_s > FROZEN_MAX_S)
+		options_error("--timeout: found %" PRIu32 ", wanted at most %u: so long a "
+			      "filesystem may be frozen",
+			      options->timeout_s, FROZEN_MAX_S);
+}
+
 static void check_way(struct backup_options *options)
 {
 	check_converge(options);
+	check_freeze(options);
 	if (options->offline && options->target)
 		options_error("--offline takes one argument, TARGET");
 	if (options->offline && (options->snapshot || options->release))

@@ -277,7 +277,8 @@ static uint32_t held_ms(const struct online *o)
 	return s < INT32_MAX / MS_PER_S ? s * MS_PER_S : INT32_MAX;
 }
 
-static int suspend_and_copy(struct online *o, struct last_work *w, bool *done)
+/* What is mounted from the device itself is frozen by this, if it is not frozen yet. */
+static int suspend(struct online *o, struct last_work *w, uint32_t limit_ms)
 {
 	struct backup *b = o->b;
 	uint64_t waited_us = 0;
@@ -286,12 +287,26 @@ static int suspend_and_copy(struct online *o, struct last_work *w, bool *done)
 		.lockfs = true,
 		.work = work,
 		.ctx = w,
-		.limit_ms = held_ms(o),
+		.limit_ms = limit_ms,
 		.waited_us = &waited_us,
 	};
 	int r = era_device_barrier_with(o->target.mapper, &suspension, &b->era_to_remember);
 
-	b->waited_us += waited_us;
+	if (!b->options->freeze.nr)
+		b->waited_us += waited_us;
+	return r;
+}
+
+static int suspend_and_copy(struct online *o, struct last_work *w, bool *done)
+{
+	struct backup *b = o->b;
+	struct freeze freeze;
+	int r = online_freeze(o, &freeze, held_ms(o));
+
+	if (r)
+		return r;
+	r = suspend(o, w, freeze_left_ms(&freeze));
+	r = online_thaw(o, &freeze, r);
 	if (!r)
 		r = judge(o, w);
 	if (r)
@@ -364,11 +379,11 @@ static int list_and_copy_paused(struct online *o, bool *done)
 
 /* The roll flushes, and what is older than its era is in the list.  "ok" for the unpause means that
  * the pause has held until then. */
-static int ours(struct online *o, bool *done)
+static int pause_and_copy(struct online *o, uint32_t limit_ms, bool *done)
 {
 	struct backup *b = o->b;
 	uint64_t began = clock_us(), token, era = 0;
-	int r = ask(o, "pause", min_u64(held_ms(o), MAX_PAUSE_MS), &token);
+	int r = ask(o, "pause", min_u64(limit_ms, MAX_PAUSE_MS), &token);
 
 	if (!r)
 		r = ask(o, "roll", token, &era);
@@ -382,9 +397,21 @@ static int ours(struct online *o, bool *done)
 		*done = false;
 		return r;
 	}
-	b->waited_us += clock_us() - began;
+	if (!b->options->freeze.nr)
+		b->waited_us += clock_us() - began;
 	b->era_to_remember = (uint32_t)era;
 	return 0;
+}
+
+static int ours(struct online *o, bool *done)
+{
+	struct freeze freeze;
+	int r = online_freeze(o, &freeze, held_ms(o));
+
+	if (r)
+		return r;
+	r = pause_and_copy(o, freeze_left_ms(&freeze), done);
+	return online_thaw(o, &freeze, r);
 }
 
 int last_round(struct online *o, bool *done)

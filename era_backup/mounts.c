@@ -29,12 +29,10 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-static void sync_one(char *mount)
+void mounts_sync_one(const char *mount)
 {
-	int fd;
+	int fd = open(mount, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-	unescape(mount);
-	fd = open(mount, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (syncfs(fd))
@@ -53,8 +51,10 @@ void mounts_sync(uint32_t major, uint32_t minor)
 	while (file && getline(&line, &size, file) > 0) {
 		if (sscanf(line, "%*u %*u %u:%u %*s %ms", &found_major, &found_minor, &mount) != 3)
 			continue;
-		if (found_major == major && found_minor == minor)
-			sync_one(mount);
+		if (found_major == major && found_minor == minor) {
+			unescape(mount);
+			mounts_sync_one(mount);
+		}
 		free(mount);
 	}
 	free(line);

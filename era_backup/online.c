@@ -11,21 +11,50 @@
  * So if this is killed, the next run knows it as its own, and drops it; nobody else's is touched.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "era_backup/backup.h"
 #include "era_backup/hook.h"
 #include "era_backup/online.h"
 #include "era_ctl/requests.h"
 
 #define PROC_FD_BYTES 32
+#define MS_PER_S 1000u
+#define US_PER_MS 1000
+#define FROZEN_S 60u /* while a command runs, if nothing else is wanted */
 
 int online_cancelled(void)
 {
 	return cancel_noted ? ERA_CANCELLED : 0;
+}
+
+/* Filesystems. */
+
+int online_freeze(const struct online *o, struct freeze *freeze, uint32_t limit_ms)
+{
+	const struct option_texts *mounts = &o->b->options->freeze;
+
+	return freeze_begin(freeze, mounts->texts, mounts->nr, limit_ms, o->b->rep);
+}
+
+int online_thaw(struct online *o, struct freeze *freeze, int r)
+{
+	const struct option_texts *mounts = &o->b->options->freeze;
+	const char *early = freeze_end(freeze, mounts->texts);
+
+	if (mounts->nr)
+		o->b->waited_us += (uint64_t)(clock_ms() - freeze->began_ms) * US_PER_MS;
+	if (r || !early)
+		return r;
+	return report_fail(o->b->rep, ERA_SYS,
+			   "%s: was thawed too early, by somebody or after %" PRIu32
+			   " s: there is no backup; give more time (--timeout)",
+			   early, freeze->limit_ms / MS_PER_S);
 }
 
 /* Where its metadata are, and what its origin is. */
@@ -202,7 +231,7 @@ int online_take_and_list(struct online *o)
 /* The storage's snapshot. */
 
 /* A socket is not kept open for as long as a command may take. */
-static int snapshot_storage(struct online *o)
+static int run_command(struct online *o)
 {
 	struct backup *b = o->b;
 	int r = target_barrier(&o->target, &b->era_to_remember);
@@ -212,8 +241,27 @@ static int snapshot_storage(struct online *o)
 		r = online_cancelled();
 	if (!r)
 		r = hook_run(b->options->snapshot, b->rep);
-	if (!r)
-		b->is_snapshot_made = true;
+	b->is_snapshot_made = !r;
+	return r;
+}
+
+static int run_command_frozen(struct online *o)
+{
+	uint32_t s = o->b->options->timeout_s;
+	struct freeze freeze;
+	int r = online_freeze(o, &freeze, (s ? s : FROZEN_S) * MS_PER_S);
+
+	if (r)
+		return r;
+	r = run_command(o);
+	return online_thaw(o, &freeze, r);
+}
+
+static int snapshot_storage(struct online *o)
+{
+	struct backup *b = o->b;
+	int r = run_command_frozen(o);
+
 	if (!r)
 		r = online_cancelled();
 	if (!r)

@@ -4,6 +4,7 @@
 #ifndef ERA_ERA_BACKUP_ONLINE_H
 #define ERA_ERA_BACKUP_ONLINE_H
 
+#include "dm/freeze.h"
 #include "era_backup/backup.h"
 #include "era_ctl/target.h"
 
@@ -33,6 +34,11 @@ int online_connect(struct online *o) must_check;
 
 /* Takes a metadata snapshot, lists, drops it. */
 int online_take_and_list(struct online *o) must_check;
+
+/* Freezes the filesystems of --freeze, if any.  online_thaw() returns r, or an error if one
+ * was thawed before it; in between, writers wait. */
+int online_freeze(const struct online *o, struct freeze *freeze, uint32_t limit_ms) must_check;
+int online_thaw(struct online *o, struct freeze *freeze, int r) must_check;
 
 /* ERA_CANCELLED once a signal has come. */
 int online_cancelled(void) must_check;

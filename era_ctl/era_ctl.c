@@ -28,7 +28,8 @@ struct options {
 	unsigned request;
 	uint32_t timeout;
 	bool has_timeout, prometheus, json;
-	const char *output, *freeze;
+	const char *output;
+	struct option_texts freeze;
 	char *const *command;
 };
 
@@ -60,7 +61,7 @@ static const struct option_row rows[] = {
 	{.name = "freeze",
 	 .arg = "MOUNT",
 	 .help = "With snapshot: freeze the filesystem on MOUNT meanwhile",
-	 .form = OPTION_TEXT,
+	 .form = OPTION_TEXTS,
 	 .value = offsetof(struct options, freeze)},
 };
 
@@ -85,7 +86,7 @@ static void check_partners(const struct options *options)
 	} partners[] = {
 		{options->prometheus, "prometheus", "stats"},
 		{options->output, "output", "witness"},
-		{options->freeze, "freeze", "snapshot"},
+		{options->freeze.nr, "freeze", "snapshot"},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(partners); i++)
@@ -115,7 +116,7 @@ static void check_timeout(struct options *options, bool many)
 		options_error("--timeout: found %" PRIu32 ", wanted at most %u: so long a target "
 			      "may be paused",
 			      options->timeout, MAX_PAUSE_S);
-	if (options->freeze && options->timeout > MAX_FREEZE_S)
+	if (options->freeze.nr && options->timeout > MAX_FREEZE_S)
 		options_error("--timeout: found %" PRIu32 ", wanted at most %u: so long a "
 			      "filesystem may be frozen",
 			      options->timeout, MAX_FREEZE_S);
@@ -214,7 +215,7 @@ static int make(struct target *target, const struct options *options)
 	};
 
 	if (options->command)
-		return snapshot_make(target, options->freeze,
+		return snapshot_make(target, &options->freeze,
 				     options->has_timeout ? options->timeout : DEFAULT_FREEZE_S,
 				     options->command);
 	for (unsigned i = 0; i < ARRAY_SIZE(makers); i++)

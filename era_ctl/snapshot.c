@@ -3,16 +3,12 @@
 #include "era_ctl/snapshot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fs.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dm/guard.h"
+#include "dm/freeze.h"
 
 #define NOT_FOUND 127
 #define MS_PER_S 1000u
@@ -64,26 +60,6 @@ static int bar_and_run(struct target *t, char *const *command, uint32_t *era)
 	return r ? r : run_command(&t->tool->report, command);
 }
 
-/* A filesystem that is not frozen says EINVAL. */
-static bool thaw(void *ctx)
-{
-	const int *fd = ctx;
-
-	return !ioctl(*fd, FITHAW, 0) || errno == EINVAL;
-}
-
-static int freeze(const struct report *rep, const char *mount, int fd)
-{
-	if (!ioctl(fd, FIFREEZE, 0))
-		return 0;
-	if (errno == EBUSY)
-		return report_fail(rep, ERA_SYS,
-				   "%s: is frozen by somebody; wait until it is thawed, or if "
-				   "nobody will, thaw it by fsfreeze --unfreeze",
-				   mount);
-	return report_errno(rep, mount, "cannot freeze");
-}
-
 static int late(const struct report *rep, const char *mount, uint32_t limit_s)
 {
 	return report_fail(rep, ERA_SYS,
@@ -92,43 +68,21 @@ static int late(const struct report *rep, const char *mount, uint32_t limit_s)
 			   mount, limit_s, no_era);
 }
 
-/* A filesystem that somebody else froze is not thawed: the guard is dismissed before that. */
-static int run_frozen(struct target *t, const char *mount, int fd, uint32_t limit_s,
-		      char *const *command, uint32_t *era)
+int snapshot_make(struct target *t, const struct option_texts *mounts, uint32_t limit_s,
+		  char *const *command)
 {
 	const struct report *rep = &t->tool->report;
-	struct guard guard;
-	int r = guard_begin(&guard, thaw, &fd, limit_s * MS_PER_S, mount, rep);
+	struct freeze freeze;
+	const char *early;
+	uint32_t era;
+	int r = freeze_begin(&freeze, mounts->texts, mounts->nr, limit_s * MS_PER_S, rep);
 
 	if (r)
 		return r;
-	r = freeze(rep, mount, fd);
-	if (r) {
-		guard_dismiss(&guard);
-		return r;
-	}
-	r = bar_and_run(t, command, era);
-	if (ioctl(fd, FITHAW, 0) && !r)
-		r = late(rep, mount, limit_s);
-	if (!guard_dismiss(&guard) && !r)
-		r = late(rep, mount, limit_s);
-	return r;
-}
-
-int snapshot_make(struct target *t, const char *mount, uint32_t limit_s, char *const *command)
-{
-	uint32_t era;
-	int fd, r;
-
-	if (!mount) {
-		r = bar_and_run(t, command, &era);
-	} else {
-		fd = open(mount, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return report_errno(&t->tool->report, mount, "cannot open");
-		r = run_frozen(t, mount, fd, limit_s, command, &era);
-		close(fd);
-	}
+	r = bar_and_run(t, command, &era);
+	early = freeze_end(&freeze, mounts->texts);
+	if (!r && early)
+		r = late(rep, early, limit_s);
 	if (!r)
 		target_reply(t, "%" PRIu32, era);
 	return r;

@@ -11,11 +11,12 @@
 #define ERA_CTL_SNAPSHOT_H
 
 #include "era_ctl/target.h"
+#include "tools/options.h"
 
 /* Barrier, command, and, if the command ended with 0, the era on standard output, where the command
- * can't write.  mount: NULL, or a filesystem that is frozen from before the barrier until the
- * command has ended, or until limit_s seconds have passed: then no era is printed. */
-int snapshot_make(struct target *target, const char *mount, uint32_t limit_s,
+ * can't write.  mounts: of filesystems that are frozen from before the barrier until the command
+ * has ended, or until limit_s seconds have passed: then no era is printed. */
+int snapshot_make(struct target *target, const struct option_texts *mounts, uint32_t limit_s,
 		  char *const *command) must_check;
 
 #endif

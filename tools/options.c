@@ -147,6 +147,13 @@ static unsigned parse_choice(const struct option_row *row, const char *dashes, c
 	options_error("%s%s: found '%s', wanted one of %s", dashes, row->name, text, all);
 }
 
+static void add_text(const char *option, struct option_texts *to, const char *text)
+{
+	if (to->nr == OPTION_TEXTS_MAX)
+		options_error("--%s: is given more than %u times", option, OPTION_TEXTS_MAX);
+	to->texts[to->nr++] = text;
+}
+
 static void set_value(struct parse *parse, const struct option_row *row, const char *arg)
 {
 	void *value = (char *)parse->options + row->value;
@@ -157,6 +164,9 @@ static void set_value(struct parse *parse, const struct option_row *row, const c
 		break;
 	case OPTION_TEXT:
 		*(const char **)value = arg;
+		break;
+	case OPTION_TEXTS:
+		add_text(row->name, value, arg);
 		break;
 	case OPTION_U32:
 		*(uint32_t *)value = parse_u32(row->name, arg);
@@ -179,7 +189,7 @@ static void set_option(struct parse *parse, size_t i, const char *arg)
 {
 	const struct option_row *row = &parse->table->rows[i];
 
-	if (parse->given[i] && row->form != OPTION_FLAG)
+	if (parse->given[i] && row->form != OPTION_FLAG && row->form != OPTION_TEXTS)
 		options_error("--%s is given twice", row->name);
 	parse->given[i] = true;
 	set_value(parse, row, arg);

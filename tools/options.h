@@ -7,7 +7,8 @@
  * value goes. If it takes a device as argument, the struct begins with `const char *path`; a bool
  * that says whether an option was given never comes first.  An error in a command line ends the
  * program with status 2 and a message.  So does an option with a value that is given twice, since
- * one of the two values would be lost. All commands have -h, --usage and -V.
+ * one of the two values would be lost, unless it takes several. All commands have -h, --usage and
+ * -V.
  */
 #ifndef ERA_TOOLS_OPTIONS_H
 #define ERA_TOOLS_OPTIONS_H
@@ -22,10 +23,18 @@
 enum option_form {
 	OPTION_FLAG,	   /* bool */
 	OPTION_TEXT,	   /* const char * */
+	OPTION_TEXTS,	   /* struct option_texts: may be given several times */
 	OPTION_U32,	   /* uint32_t */
 	OPTION_SIZE,	   /* uint64_t: bytes, a multiple of 512 */
 	OPTION_BLOCK_SIZE, /* uint32_t: in sectors, a positive multiple of 4 KiB */
 	OPTION_CHOICE,	   /* unsigned: the index of one of `choices` */
+};
+
+#define OPTION_TEXTS_MAX 16
+
+struct option_texts {
+	const char *texts[OPTION_TEXTS_MAX];
+	unsigned nr;
 };
 
 struct option_row {

@@ -6,7 +6,8 @@
 # no snapshots. After each run TARGET is what the storage had while the device was suspended, and
 # the filesystem in it needs no recovery.
 #
-# ERA_CONVERGES=N makes N of them for each number of writers.
+# ERA_CONVERGES=N makes N of them for each number of writers, ERA_CONVERGE_KILLS=N kills so often,
+# and ERA_SEED draws other moments.
 
 load ../lib/common
 load ../lib/cases
@@ -14,6 +15,7 @@ load ../lib/truth
 load kernel
 
 rounds=${ERA_CONVERGES:-2}
+kills=${ERA_CONVERGE_KILLS:-4}
 
 setup() {
 	need_kernel
@@ -60,4 +62,43 @@ all_same() {
 	all_same 3
 	grep '^ended' "$dir/answers" >"$dir/ended"
 	printf 'ended %s\n' 4 3 'by force' | diff - "$dir/ended"
+}
+
+# two_filesystems: side by side on the disk.
+two_filesystems() {
+	truncate -s 6M "$dir/half"
+	mke2fs -q -t ext4 "$dir/half"
+	cat "$dir/half" "$dir/half" >"$dir/disk"
+}
+
+@test "filesystems above the device are frozen, and clean in the backup" {
+	two_filesystems
+	boot 3
+	diff "$dir/answers" - <<-'END'
+		dirty
+		dirty
+		clean
+		clean
+		ended 3 1
+		ended 3 1
+		ended 3
+		ended 3 1
+		clean
+		clean
+		clean
+		clean
+	END
+	status_is 0 era_check -q "$dir/metadata"
+}
+
+@test "kill -9 of each process while they are frozen" {
+	local n struck held
+	two_filesystems
+	boot 4 kills="$kills" draw="${ERA_SEED:-1}"
+	read -r n struck held < <(sed -n 's/^kills //p' "$dir/answers")
+	echo "# $n backups, $struck kills, $held while writers were held" >&3
+	[ "$n" -ge $((kills * 3)) ]
+	[ "$struck" -gt 0 ]
+	[ "$held" -gt 0 ]
+	[ "$(tail -n 2 "$dir/answers" | grep -c '^clean$')" = 2 ]
 }

@@ -190,3 +190,163 @@ stopped() {
 	is_usable
 	timeout=60
 }
+
+# Two filesystems, on devices above the era device.
+stack() {
+	begin
+	half=$((sectors / 2))
+	mkdir $data/a $data/b
+	device a "0 $half linear $target 0"
+	device b "0 $half linear $target $half"
+	mount -t ext4 /dev/mapper/a $data/a
+	mount -t ext4 /dev/mapper/b $data/b
+}
+
+unstack() {
+	for each in a b; do
+		until umount $data/$each 2>/dev/null; do
+			usleep 50000
+		done
+		dmsetup remove --noudevsync $each
+	done
+	dmsetup remove --noudevsync era
+}
+
+# load_both: files that are written all the time, on both.
+load_both() {
+	for each in a b; do
+		(
+			data=$data/$each
+			writer 1
+		) &
+		all="$all $!"
+	done
+}
+
+# Whether the two halves of T are clean.
+check_halves() {
+	for each in 0 1; do
+		dd if=$store/T of=/run/half bs=512 skip=$((each * half)) count=$half 2>/dev/null
+		if e2fsck -fn /run/half >/run/fsck 2>&1 && ! grep -q recovery /run/fsck; then
+			answer clean
+		else
+			answer dirty
+		fi
+	done
+}
+
+# plain [OPTION...]: a run without a hook.
+plain() {
+	hook=
+	run "$@" || die "era backup: $?: $(cat /run/said)"
+	check_halves
+}
+
+both="--freeze $data/a --freeze $data/b"
+
+# takes_writes: of both, in ten seconds.
+takes_writes() {
+	for each in a b; do
+		dd if=/dev/zero of=$data/$each/usable bs=4k count=1 conv=fsync 2>/dev/null &
+		tries=0
+		while [ -e /proc/$! ] && [ $tries -lt 200 ]; do
+			tries=$((tries + 1))
+			usleep 50000
+		done
+		[ ! -e /proc/$! ] || return 1
+	done
+}
+
+# Filesystems that are not on the device itself. What was not frozen needs recovery.
+boot_3() {
+	stack
+	load_both
+	slow_down 4
+	plain
+	plain $both
+	status=0
+	hook= run $both --freeze $data || status=$?
+	answer "ended $status $(grep -c "no filesystem is mounted there" /run/said)"
+	hook= run --freeze $data/a --freeze $data/a || status=$?
+	answer "ended $status $(grep -c "is frozen by somebody" /run/said)"
+	hook="sleep 4"
+	timeout=1
+	run $both || status=$?
+	answer "ended $status"
+	takes_writes || die "it is frozen or suspended"
+	timeout=60
+	hook="fsfreeze --unfreeze $data/b &"
+	run $both || status=$?
+	answer "ended $status $(grep -c "$data/b: was thawed too early" /run/said)"
+	takes_writes || die "it is frozen or suspended"
+	plain $both --incremental-only
+	# A snapshot of the storage is made while both are frozen.
+	rm $store/T $store/T.era
+	echo 'dd if=/dev/ubdb of=/run/copy bs=64k iflag=direct 2>/dev/null' >/run/command
+	era_backup $both --state $store/T.era --snapshot "sh /run/command" --source /run/copy \
+		era $store/T 2>/run/said || die "era backup: $?: $(cat /run/said)"
+	check_halves
+	takes_writes || die "it is frozen or suspended"
+	stop_load
+	unstack
+}
+
+# find_processes NAME: those of that name, in $found.
+find_processes() {
+	found=
+	for each in /proc/[0-9]*; do
+		read -r name 2>/dev/null <"$each/comm" || continue
+		[ "$name" != "$1" ] || found="$found ${each#/proc/}"
+	done
+}
+
+# Of all that a backup starts, nothing is left.
+until_quiet() {
+	tries=0
+	for each_name in era_backup era-suspend era-guard; do
+		find_processes $each_name
+		while [ "$found" ]; do
+			tries=$((tries + 1))
+			[ $tries -lt 400 ] || die "$each_name: $found is left"
+			usleep 50000
+			find_processes $each_name
+		done
+	done
+}
+
+# Kills of each process at random moments, most of them while writers are held. Words: kills, draw.
+boot_4() {
+	stack
+	RANDOM=$draw
+	load_both
+	plain $both
+	n=0 struck=0 held=0
+	hook="touch /run/held; sleep 1"
+	while [ $n -lt $((kills * 3)) ]; do
+		for victim in era_backup era-suspend era-guard; do
+			rm -f /run/held
+			run $both &
+			pid=$!
+			if [ $((RANDOM % 3)) = 0 ]; then
+				usleep $((RANDOM % 300 * 1000))
+			else
+				until [ -e /run/held ] || [ ! -e /proc/$pid ]; do
+					usleep 5000
+				done
+			fi
+			find_processes $victim
+			[ ! -e /run/held ] || held=$((held + 1))
+			for each in $found; do
+				! kill -9 "$each" 2>/dev/null || struck=$((struck + 1))
+			done
+			wait $pid || :
+			until_quiet
+			takes_writes || die "after the kill of $victim: frozen or suspended"
+			n=$((n + 1))
+		done
+	done
+	answer "kills $n $struck $held"
+	plain $both
+	stop_load
+	unstack
+}

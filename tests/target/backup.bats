@@ -144,6 +144,23 @@ await() {
 	cmp disk T
 }
 
+@test "--freeze: of a filesystem, and of a disk in use" {
+	status_is 3 era_backup --freeze . --snapshot 'cp disk snap' --source snap ctl T
+	grep -q "^era_backup: .: cannot freeze: no filesystem is mounted there" "$stderr"
+	status_is 3 era_backup --converge --freeze missing --source disk ctl T
+	grep -q "missing: cannot open" "$stderr"
+	[ ! -e T ]
+	[ ! -e snap ]
+	no_snapshot
+	status_is 2 era_backup --offline meta --freeze / --source disk T
+	grep -q -e "--freeze goes with --snapshot and --converge only" "$stderr"
+	status_is 2 era_backup --converge --freeze / --timeout 601 --source disk ctl T
+	grep -q "found 601, wanted at most 600" "$stderr"
+	# shellcheck disable=SC2046
+	status_is 2 era_backup --converge $(printf -- '--freeze %d ' {1..17}) --source disk ctl T
+	grep -q -e "--freeze: is given more than 16 times" "$stderr"
+}
+
 @test "somebody else's metadata snapshot is refused" {
 	backup
 	cp T.era state
