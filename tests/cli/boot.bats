@@ -133,6 +133,33 @@ verified() {
 	grep -q Reqiures found
 }
 
+# backup_verified: systemd takes the units of backups, whose program is where this one is.
+backup_verified() {
+	rm -rf verify
+	mkdir -p verify
+	sed "s,/[^ ]*/era ,$(type -P era) ,g" "$boot/era-backup@.service" \
+		>verify/era-backup@.service
+	cp "$boot/era-backup@.timer" verify
+	(cd verify && SYSTEMD_UNIT_PATH=$PWD: systemd-analyze verify --man=no \
+		./era-backup@data.timer ./era-backup@data.service) >found 2>&1 || return
+	fails grep . found
+}
+
+@test "systemd finds nothing wrong with the units of backups" {
+	need systemd-analyze
+	backup_verified || { cat found; false; }
+	[ "$(grep -c "$(type -P era) " verify/era-backup@.service)" = 2 ]
+	fails grep -nE '%[A-Z]+%' "$boot"/era-backup@.*
+	cp "$boot"/era-backup@.* .
+	sed -i 's/^KillMode=.*/KillMode=guards/' era-backup@.service
+	boot=$PWD
+	fails backup_verified
+	grep -qi "kill mode" found
+	sed -i 's/^KillMode=.*/KillMode=process/' era-backup@.service
+	sed -i 's/^OnCalendar=.*/OnCalendar=now and then/' era-backup@.timer
+	fails backup_verified
+}
+
 @test "the unit and the generator say the same of where a boot may not wait" {
 	grep -qx 'TimeoutStartSec=10min' "$boot/era-setup@.service"
 	grep -qx 'TimeoutStopSec=2min' "$boot/era-setup@.service"

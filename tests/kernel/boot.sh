@@ -134,6 +134,7 @@ boot_3() {
 	check systemctl start era-setup@plain.service
 	check said "320 of 320 blocks count as written" -u era-setup@plain.service
 	check mount /srv/plain
+	check_backups
 	check_cgroup_kill
 	# The metadata are damaged when the next boot looks at them.
 	check umount /srv/part /srv/lv
@@ -144,6 +145,71 @@ boot_3() {
 	done
 	sed -i 's,^\(lv .*\) -$,\1 degraded,' /etc/eratab
 	sed -i '/srv.part/s/nofail/nofail,x-systemd.device-timeout=5/' /etc/fstab
+}
+
+state_of() {
+	cksum </root/$1.era
+}
+
+# conf NAME LINE...
+conf() {
+	name=$1
+	shift
+	mkdir -p /etc/era-tools/backup
+	printf '%s\n' "$@" >/etc/era-tools/backup/$name.conf
+}
+
+back_up() {
+	systemctl start "era-backup@$1.service" && return
+	journalctl -b --no-pager -o cat -u "era-backup@$1.service" | tail -n 20
+	die "no backup of $1"
+}
+
+# The units of backups: in use, then of what is not written to, and by the timer.
+check_backups() {
+	conf plain TARGET=/root/backup
+	back_up plain
+	check said "is now era-" -u era-backup@plain.service
+	dd if=/dev/urandom of=/srv/plain/new bs=64k count=3 conv=fsync 2>/dev/null
+	check umount /srv/plain
+	back_up plain
+	check said "(incremental)" -u era-backup@plain.service
+	dd if=/dev/ubdb of=/root/now bs=64k iflag=direct 2>/dev/null
+	check cmp /root/now /root/backup
+	check mount /srv/plain
+	old=$(state_of backup)
+	mkdir -p /run/systemd/system/era-backup@plain.timer.d
+	printf '%s\n' '[Timer]' OnCalendar= OnActiveSec=1 RandomizedDelaySec=0 \
+		>/run/systemd/system/era-backup@plain.timer.d/now.conf
+	systemctl daemon-reload
+	check systemctl start era-backup@plain.timer
+	tries=0
+	while [ "$(state_of backup)" = "$old" ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 600 ] || die "the timer made no backup"
+		sleep 0.1
+	done
+	check systemctl stop era-backup@plain.timer
+	check_backup_options
+}
+
+# Options with blanks in them, on several lines; a name with a dash; and what is refused.
+check_backup_options() {
+	conf of-lv DISK=lv TARGET=/root/of-lv '# a comment' 'OPTIONS="--source=/dev/vg/now' \
+		"--snapshot='lvcreate -q -y -s -n now -L 8m vg/da-ta'" \
+		"--release='lvremove -q -y vg/now' --verify\""
+	back_up of-lv
+	check said "it was compared with the source" -u era-backup@of-lv.service
+	fails test -e /dev/vg/now
+	conf none DISK=plain TARGET=/root/none 'OPTIONS="--converge --incremental-only"'
+	fails systemctl start era-backup@none.service
+	check [ "$(systemctl show -P ExecMainStatus era-backup@none.service)" = 4 ]
+	check said "no increment is possible: there is none yet" -u era-backup@none.service
+	fails test -e /root/none
+	fails systemctl start era-backup@missing.service
+	systemctl reset-failed
+	dd if=/dev/zero of=/srv/plain/after bs=4096 count=1 conv=fsync 2>/dev/null ||
+		die "plain can't be written to"
 }
 
 is_suspended() {
