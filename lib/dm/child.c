@@ -42,13 +42,21 @@ static void spare_me(void)
 	close(fd);
 }
 
-/* From here on memory comes from the heap, which does not shrink. */
+/* From here on memory comes from the heap, which does not shrink. musl's can't be told so: there
+ * the kernel may be asked for memory again, and all that helps is PR_SET_IO_FLUSHER. */
+static void keep_heap(void)
+{
+#ifdef M_MMAP_MAX
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
+
 static bool reserve(void)
 {
 	void *p;
 
-	mallopt(M_MMAP_MAX, 0);
-	mallopt(M_TRIM_THRESHOLD, -1);
+	keep_heap();
 	p = malloc(RESERVED);
 	if (!p)
 		return false;

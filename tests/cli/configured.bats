@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# What configure is told about names, and about what to leave out: each test configures a build of
-# its own.
+# What configure is told about names, about what to leave out, and by other C libraries: most tests
+# configure a build of their own.
 
 load ../lib/common
 
@@ -121,6 +121,50 @@ modules() {
 	fails grep -E 'HAVE_(ISAL|BLKID) 1' config.h
 	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools)dir = .' Makefile
 	fails grep '^pythondir = .' Makefile
+}
+
+# A compiler whose C library has no argp: only libargp has it, where there is a file of that name.
+compiler_without_argp() {
+	cat >without-argp <<-'END'
+		#!/bin/bash
+		if grep -qs argp_help conftest.c; then
+			case " $* " in
+			*" -largp "*) [ -e "${0%/*}/libargp" ] || exit ;;
+			*) exit 1 ;;
+			esac
+		fi
+		exec cc "${@//-largp/-L.}"
+	END
+	chmod +x without-argp
+}
+
+@test "a C library without argp: libargp is used, and where it is missing, configure names it" {
+	compiler_without_argp
+	fails configured CC="$PWD/without-argp"
+	grep 'argp is missing: .* argp-standalone has it' configure.log
+	[ ! -e Makefile ]
+	touch libargp
+	configured CC="$PWD/without-argp"
+	grep '^LIBS = .*-largp' Makefile
+	configured
+	grep '^LIBS = ' Makefile >found
+	fails grep argp found
+}
+
+@test "no C library but glibc is ruled out: with musl, all compiles but what needs argp" {
+	local sources
+	local flags=(-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPACKAGE_VERSION='"0"'
+		-DERA_PROGRAM='"era"' -DUNIT='"era"' -DUNIT_DIR='"/"'
+		-Werror=implicit-function-declaration -w)
+	need musl-gcc
+	cd "$abs_top_srcdir"
+	flags+=($(sed -n '/^[a-z]/s/[ *].*//p' lib/rooms | tr a-z/ A-Z_ | sed 's/^/-DROOM_/'))
+	flags+=(-Iinclude -Ilib -I. -idirafter /usr/include)
+	flags+=(-idirafter "/usr/include/$(cc -print-multiarch)")
+	sources=$BATS_TEST_TMPDIR/sources
+	grep -L '<argp.h>' lib/*/*.c tools/*.c era/*.c era_*/*.c boot/*.c >"$sources"
+	[ "$(wc -l <"$sources")" -ge 150 ]
+	xargs -n 8 -P "$(nproc)" musl-gcc "${flags[@]}" -fsyntax-only <"$sources"
 }
 
 @test "directories are what configure is told" {
