@@ -76,6 +76,15 @@ image() {
 	[ "$(cat others)" = 0 ]
 }
 
+@test "the package's list of symbols is that of the library" {
+	nm -D --defined-only "$built/libdmera.so.0" |
+		awk '{ sub(/@.*/, "", $3); print $3 "@DMERA_0" }' | sort >want
+	[ "$(wc -l <want)" -ge 20 ]
+	sed -n 's/^ \([^ ]*\) [0-9].*/\1/p' "$abs_top_srcdir/packaging/debian/libdmera0.symbols" |
+		sort >got
+	diff want got
+}
+
 @test "every name in the header is libdmera's" {
 	sed 's,/\*.*\*/,,; /\/\*/,/\*\//d; /^#include/d; s/"[^"]*"//g' "$header" >code
 	grep -oE '^(enum|struct) [a-z_]+|^#define [A-Za-z_]+|^typedef .*\(\*[a-z_]+\)' code |
