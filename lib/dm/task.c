@@ -12,8 +12,6 @@
 
 #include "base/checked.h"
 
-#define LIBRARY "libdevmapper.so.1.02.1"
-
 /* The functions of libdevmapper that are used here, each as a member of its own name. */
 #define CALLS(X) \
 	X(dm_get_library_version) \
@@ -82,8 +80,8 @@ struct library *library_open(const char **why)
 	*why = "out of memory";
 	if (!l)
 		return NULL;
-	l->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	*why = "libdevmapper is missing: install " LIBRARY;
+	l->handle = dlopen(DEVMAPPER_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	*why = "libdevmapper is missing: install " DEVMAPPER_LIBRARY;
 	if (!l->handle) {
 		free(l);
 		return NULL;

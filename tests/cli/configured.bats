@@ -151,10 +151,32 @@ compiler_without_argp() {
 	fails grep argp found
 }
 
+# readelf_says NAME: what a program needs.
+readelf_says() {
+	printf '#!/bin/sh\necho " 0x0001 (NEEDED)  Shared library: [%s]"\n' "$1" >readelf
+	chmod +x readelf
+}
+
+@test "libdevmapper is loaded by the name that the linker knows" {
+	local library
+	need pkg-config readelf
+	pkg-config --exists devmapper || skip_test "needs libdevmapper"
+	configured
+	library=$(sed -n 's/^#define DEVMAPPER_LIBRARY "\(.*\)"/\1/p' config.h)
+	readelf -d "$(cc -print-file-name="$library")" >found
+	grep -F "soname: [$library]" found
+	readelf_says libdevmapper.so.1.03
+	configured READELF="$PWD/readelf"
+	grep -Fx '#define DEVMAPPER_LIBRARY "libdevmapper.so.1.03"' config.h
+	readelf_says libc.so.6
+	fails configured READELF="$PWD/readelf"
+	grep 'finds no shared libdevmapper' configure.log
+}
+
 @test "no C library but glibc is ruled out: with musl, all compiles but what needs argp" {
 	local sources
 	local flags=(-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPACKAGE_VERSION='"0"'
-		-DERA_PROGRAM='"era"' -DUNIT='"era"' -DUNIT_DIR='"/"'
+		-DERA_PROGRAM='"era"' -DDEVMAPPER_LIBRARY='""' -DUNIT='"era"' -DUNIT_DIR='"/"'
 		-Werror=implicit-function-declaration -w)
 	need musl-gcc
 	cd "$abs_top_srcdir"
