@@ -145,6 +145,8 @@ static void check_options(void *input)
 	if (options->state) {
 		if (options->source)
 			options_check_output(options->source, options->state);
+		if (options->offline)
+			options_check_output(options->offline, options->state);
 		options_check_output(options->target, options->state);
 	}
 }

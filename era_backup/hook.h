@@ -11,4 +11,8 @@
  * status than 0 is an error; all are reported. */
 int hook_run(const char *command, const struct report *rep) must_check;
 
+/* The same, beside a process that shares all open files of this one, and so its locks, until the
+ * command has ended, even if this one is killed. */
+int hook_run_kept(const char *command, const struct report *rep) must_check;
+
 #endif

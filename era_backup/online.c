@@ -39,7 +39,9 @@ int online_freeze(const struct online *o, struct freeze *freeze, uint32_t limit_
 {
 	const struct option_texts *mounts = &o->b->options->freeze;
 
-	return freeze_begin(freeze, mounts->texts, mounts->nr, limit_ms, o->b->rep);
+	int r = target_check_mounts(&o->target, mounts);
+
+	return r ? r : freeze_begin(freeze, mounts->texts, mounts->nr, limit_ms, o->b->rep);
 }
 
 int online_thaw(struct online *o, struct freeze *freeze, int r)

@@ -75,8 +75,10 @@ int snapshot_make(struct target *t, const struct option_texts *mounts, uint32_t 
 	struct freeze freeze;
 	const char *early;
 	uint32_t era;
-	int r = freeze_begin(&freeze, mounts->texts, mounts->nr, limit_s * MS_PER_S, rep);
+	int r = target_check_mounts(t, mounts);
 
+	if (!r)
+		r = freeze_begin(&freeze, mounts->texts, mounts->nr, limit_s * MS_PER_S, rep);
 	if (r)
 		return r;
 	r = bar_and_run(t, command, &era);

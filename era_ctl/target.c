@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "base/text.h"
+#include "dm/above.h"
 
 #define MS_PER_S 1000u
 
@@ -83,6 +84,13 @@ void target_close(struct target *t)
 bool target_is_kernels(const struct target *t)
 {
 	return t->mapper;
+}
+
+int target_check_mounts(const struct target *t, const struct option_texts *mounts)
+{
+	if (!t->mapper)
+		return 0;
+	return above_check_mounts(mounts->texts, mounts->nr, t->mapper, t->name, &t->tool->report);
 }
 
 int target_ask(struct target *t, const char *request, bool lines)

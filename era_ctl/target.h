@@ -12,6 +12,7 @@
 
 #include "dm/era.h"
 #include "era_ctl/peer.h"
+#include "tools/options.h"
 #include "tools/tool.h"
 
 struct target {
@@ -31,6 +32,10 @@ int target_open(struct target *target, const char *path, uint32_t timeout_s,
 void target_close(struct target *target);
 
 bool target_is_kernels(const struct target *target);
+
+/* Filesystems that are to be frozen must be on it; what a target in userspace serves can't be told.
+ */
+int target_check_mounts(const struct target *target, const struct option_texts *mounts) must_check;
 
 /* Of a target in userspace: sends a request, and has the reply in target->peer; a reply that
  * reports an error is one. */

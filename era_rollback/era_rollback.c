@@ -56,6 +56,9 @@ static const struct option_row rows[] = {
 	{.name = "cancel",
 	 .help = "Put the devices back that an earlier run has stopped",
 	 .value = offsetof(struct rollback_options, cancel)},
+	{.name = "quick",
+	 .help = "Of what the cache keeps, compare only samples before and after COMMAND",
+	 .value = offsetof(struct rollback_options, quick)},
 	{.name = "status",
 	 .help = "Say how far an earlier run came, and what to do",
 	 .value = offsetof(struct rollback_options, status)},
@@ -275,10 +278,12 @@ static int refuse_same(struct rollback *r)
 		return ERA_SYS;
 	return report_fail(
 		r->rep, ERA_SYS,
-		"%s: the command has changed none of %u blocks that were written since era %" PRIu32
+		"%s: the command has changed none of %zu blocks that were written since "
+		"era %" PRIu32
 		", so nothing is started: if it had nothing to do, or will change nothing any "
 		"more, run " ERA_PROGRAM " rollback --era %" PRIu32 " --done %s, otherwise see why",
-		r->cache.name, r->listed.nr, r->options->era, r->options->era, r->cache.name);
+		r->cache.name, r->samples[SAMPLES_LISTED].nr, r->options->era, r->options->era,
+		r->cache.name);
 }
 
 /* What failed and changed nothing leaves everything usable. */
@@ -322,7 +327,7 @@ static int run_command(struct rollback *r)
 	}
 	mapper_rest(r->mapper);
 	if (!r->options->done)
-		e = hook_run(r->options->exec, r->rep);
+		e = hook_run_kept(r->options->exec, r->rep);
 	e = judge(r, e);
 	return e ? e : progress_write(r, STEP_DONE);
 }
@@ -437,6 +442,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 	mapper_close(r.mapper);
 	free(r.file);
 	free(r.marked);
+	storage_free(&r);
 	if (r.lock >= 0)
 		close(r.lock);
 	if (e == ERA_CANCELLED)

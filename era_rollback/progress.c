@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/decimal.h"
 #include "base/io.h"
 #include "base/sink.h"
@@ -28,6 +30,8 @@
 #define BOOT_PATH "/proc/sys/kernel/random/boot_id"
 #define BOOT_BYTES 64u
 #define DIRECTORY_MODE 0755
+#define LOCK_MS 2000
+#define TURN_MS 20
 
 static const char *const names[NR_STEPS] = {
 	[STEP_NONE] = "none",	    [STEP_STOPPING] = "stopping", [STEP_READY] = "prepared",
@@ -245,7 +249,21 @@ static int read_file(struct rollback *r)
 	return 0;
 }
 
-/* One run at a time: the directory is locked, since files in it are replaced. */
+/* What a command that has just ended leaves is gone in a moment. */
+static bool lock_in_time(int fd)
+{
+	int64_t until = clock_ms() + LOCK_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (clock_ms() >= until)
+			return false;
+		poll(NULL, 0, TURN_MS);
+	}
+	return true;
+}
+
+/* One run at a time: the directory is locked, since files in it are replaced.  The command shares
+ * the lock, and keeps it if the run is killed. */
 static int lock(struct rollback *r)
 {
 	char *dir = io_directory_of(r->file);
@@ -253,15 +271,17 @@ static int lock(struct rollback *r)
 	if (!dir)
 		return report_nomem(r->rep);
 	r->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r->lock < 0 || !flock(r->lock, LOCK_EX | LOCK_NB)) {
+	if (r->lock < 0 || lock_in_time(r->lock)) {
 		int e = r->lock < 0 ? report_errno(r->rep, dir, "cannot open") : 0;
 
 		free(dir);
 		return e;
 	}
 	free(dir);
-	return report_fail(r->rep, ERA_SYS, "%s: another rollback is being done: wait for its end",
-			   r->cache.name);
+	return report_fail(r->rep, ERA_SYS,
+			   "%s: another rollback is being done, or the command of one that was "
+			   "killed still runs: wait for its end",
+			   r->options->path);
 }
 
 int progress_read(struct rollback *r)

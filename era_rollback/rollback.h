@@ -30,7 +30,7 @@ struct rollback_options {
 	const char *path; /* the name of the cache */
 	const char *exec, *witness, *tables, *state;
 	uint32_t era, limit_s;
-	bool has_era, has_limit, drop_all, done, status, cancel, dry_run, json, quiet;
+	bool has_era, has_limit, drop_all, done, status, cancel, quick, dry_run, json, quiet;
 };
 
 #define LAYER_PARAMS 4096u
@@ -58,12 +58,19 @@ enum rollback_step {
 	NR_STEPS
 };
 
-#define NR_SAMPLES 128u
-
 /* Blocks of the origin, and what they held before COMMAND. */
 struct samples {
-	unsigned nr;
-	uint64_t block[NR_SAMPLES], hash[NR_SAMPLES];
+	uint64_t size; /* of a block, in bytes */
+	uint64_t read; /* how much of it is read, from its beginning */
+	size_t nr, room_block, room_hash;
+	uint64_t *block, *hash;
+};
+
+enum sample_set {
+	SAMPLES_LISTED,	  /* some that COMMAND may change */
+	SAMPLES_UNLISTED, /* some that it must not change */
+	SAMPLES_KEPT,	  /* all that the cache will still hold, in blocks of the cache */
+	NR_SAMPLE_SETS
 };
 
 struct rollback {
@@ -94,7 +101,7 @@ struct rollback {
 	uint64_t nr_cleaned, nr_mapped, nr_dirty, nr_kept, nr_blocks, nr_marked, block_size;
 	uint32_t marked_era;
 	uint64_t *marked; /* one bit per block */
-	struct samples listed, unlisted;
+	struct samples samples[NR_SAMPLE_SETS];
 };
 
 /* All return 0 or an error, reported, unless they say otherwise. */
@@ -146,9 +153,12 @@ int work_prepare(struct rollback *r, const struct work_paths *paths) must_check;
 /* The same by copies of the metadata of devices that are active. */
 int work_dry(struct rollback *r) must_check;
 
-/* Chooses some of the blocks in r->marked, and some others; reads them, before COMMAND. */
-void storage_choose(struct rollback *r);
+/* Chooses some of the blocks in r->marked, and some others; reads all of them, before COMMAND. */
+int storage_choose(struct rollback *r) must_check;
+/* The cache will hold this one, of so many bytes. */
+int storage_keep(struct rollback *r, uint64_t origin_block, uint64_t size) must_check;
 int storage_sample(struct rollback *r) must_check;
+void storage_free(struct rollback *r);
 
 enum storage_change {
 	STORAGE_UNKNOWN,   /* nothing was there to compare */

@@ -3,8 +3,8 @@
 /*
  * Has COMMAND done anything?
  *
- * Of the blocks that it may change, some are read before and after; and some of the others, which
- * it must not change.
+ * Of the blocks that it may change, some are read before and after; of the others, which it must
+ * not change, some, and all that the cache will still hold, since these would be stale.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,99 +15,165 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "base/grow.h"
 #include "base/hash.h"
 #include "block/dev.h"
+#include "era_backup/cancel.h"
 #include "era_rollback/rollback.h"
 
+#define PIECE_BLOCKS 256u /* of metadata: what memory for direct reads is counted in */
+#define PIECE_BYTES (PIECE_BLOCKS * 4096u)
 #define SAMPLE_BYTES 65536u
+#define NR_SAMPLES 2048u
 
-/* Evenly from those that are, or are not, listed. */
-static void choose(const struct rollback *r, bool listed, struct samples *samples)
+static int add(struct rollback *r, struct samples *samples, uint64_t block)
 {
-	uint64_t nr = listed ? r->nr_marked : r->nr_blocks - r->nr_marked, seen = 0;
+	uint64_t *blocks =
+		grow_array(samples->block, samples->nr + 1, &samples->room_block, sizeof(*blocks));
+	uint64_t *hashes;
 
-	samples->nr = 0;
-	for (uint64_t block = 0; block < r->nr_blocks && samples->nr < NR_SAMPLES; block++) {
-		if (bits_test(r->marked, block) != listed)
-			continue;
-		if (seen * NR_SAMPLES >= samples->nr * nr)
-			samples->block[samples->nr++] = block;
-		seen++;
-	}
-}
-
-/* A block past the end of the origin has nothing. */
-static int read_hash(const struct rollback *r, int fd, uint64_t block, void *data, uint64_t *hash)
-{
-	size_t len = (size_t)min_u64(r->block_size, SAMPLE_BYTES);
-	ssize_t nr = pread(fd, data, len, (off_t)(block * r->block_size));
-
-	if (nr < 0)
-		return report_errno(r->rep, "origin", "cannot read");
-	memset((char *)data + nr, 0, len - (size_t)nr);
-	*hash = hash_bytes(data, len);
+	if (!blocks)
+		return report_nomem(r->rep);
+	samples->block = blocks;
+	hashes = grow_array(samples->hash, samples->nr + 1, &samples->room_hash, sizeof(*hashes));
+	if (!hashes)
+		return report_nomem(r->rep);
+	samples->hash = hashes;
+	blocks[samples->nr++] = block;
 	return 0;
 }
 
-static int read_hashes(const struct rollback *r, int fd, void *data, const struct samples *samples,
-		       uint64_t hash[NR_SAMPLES])
+/* Evenly from those that are, or are not, listed. */
+static int choose(struct rollback *r, bool listed, struct samples *samples)
 {
+	uint64_t nr = listed ? r->nr_marked : r->nr_blocks - r->nr_marked, seen = 0;
 	int e = 0;
 
-	for (unsigned i = 0; i < samples->nr && !e; i++)
-		e = read_hash(r, fd, samples->block[i], data, &hash[i]);
+	samples->nr = 0;
+	samples->size = r->block_size;
+	samples->read = min_u64(r->block_size, SAMPLE_BYTES);
+	for (uint64_t block = 0; block < r->nr_blocks && samples->nr < NR_SAMPLES && !e; block++) {
+		if (bits_test(r->marked, block) != listed)
+			continue;
+		if (seen * NR_SAMPLES >= samples->nr * nr)
+			e = add(r, samples, block);
+		seen++;
+	}
 	return e;
 }
 
-static int read_both(const struct rollback *r, uint64_t listed[NR_SAMPLES],
-		     uint64_t unlisted[NR_SAMPLES])
+int storage_choose(struct rollback *r)
 {
-	void *data = blk_alloc(SAMPLE_BYTES / 4096);
-	int fd, e = 0;
+	int e = choose(r, true, &r->samples[SAMPLES_LISTED]);
 
-	if (!data)
-		return report_nomem(r->rep);
-	fd = mapper_open_device(r->mapper, r->era_table.origin, O_RDONLY | O_DIRECT);
-	if (fd < 0)
-		e = ERA_SYS;
 	if (!e)
-		e = read_hashes(r, fd, data, &r->listed, listed);
-	if (!e)
-		e = read_hashes(r, fd, data, &r->unlisted, unlisted);
-	if (fd >= 0)
-		close(fd);
-	free(data);
-	return e;
-}
-
-void storage_choose(struct rollback *r)
-{
-	choose(r, true, &r->listed);
-	choose(r, false, &r->unlisted);
+		e = choose(r, false, &r->samples[SAMPLES_UNLISTED]);
 	if (r->passes_discards)
-		r->unlisted.nr = 0;
+		r->samples[SAMPLES_UNLISTED].nr = 0;
+	r->samples[SAMPLES_KEPT].nr = 0;
+	return e;
+}
+
+int storage_keep(struct rollback *r, uint64_t origin_block, uint64_t size)
+{
+	struct samples *kept = &r->samples[SAMPLES_KEPT];
+
+	kept->size = kept->read = size;
+	return add(r, kept, origin_block);
+}
+
+void storage_free(struct rollback *r)
+{
+	for (unsigned set = 0; set < NR_SAMPLE_SETS; set++) {
+		free(r->samples[set].block);
+		free(r->samples[set].hash);
+	}
+}
+
+struct reading {
+	const struct rollback *r;
+	int fd;
+	void *data; /* a piece */
+	uint64_t done, total;
+};
+
+/* A block past the end of the origin has nothing. */
+static int read_hash(struct reading *reading, uint64_t at, uint64_t len, uint64_t *hash)
+{
+	uint64_t piece;
+
+	*hash = 0;
+	for (uint64_t done = 0; done < len; done += piece) {
+		ssize_t nr;
+
+		piece = min_u64(len - done, PIECE_BYTES);
+		nr = pread(reading->fd, reading->data, (size_t)piece, (off_t)(at + done));
+		if (nr < 0)
+			return report_errno(reading->r->rep, "origin", "cannot read");
+		memset((char *)reading->data + nr, 0, (size_t)piece - (size_t)nr);
+		*hash = hash_mix(*hash) ^ hash_bytes(reading->data, (size_t)piece);
+	}
+	reading->done += len;
+	report_progress(reading->r->rep, PROGRESS_COMPARE, reading->done, reading->total);
+	return cancel_noted && reading->r->step < STEP_COMMAND ? ERA_CANCELLED : 0;
+}
+
+/* Either notes what each block holds, or counts those that hold something else now. */
+static int read_set(struct reading *reading, struct samples *samples, uint64_t *nr_changed)
+{
+	uint64_t hash;
+	int e = 0;
+
+	for (size_t i = 0; i < samples->nr && !e; i++) {
+		e = read_hash(reading, samples->block[i] * samples->size, samples->read, &hash);
+		if (!nr_changed)
+			samples->hash[i] = hash;
+		else
+			*nr_changed += !e && hash != samples->hash[i];
+	}
+	return e;
+}
+
+/* nr_changed: of each set, or NULL. */
+static int read_all(struct rollback *r, uint64_t *nr_changed)
+{
+	struct reading reading = {.r = r, .data = blk_alloc(PIECE_BLOCKS), .fd = -1};
+	int e = reading.data ? 0 : report_nomem(r->rep);
+
+	for (unsigned set = 0; set < NR_SAMPLE_SETS; set++)
+		reading.total += r->samples[set].nr * r->samples[set].read;
+	if (!e) {
+		reading.fd =
+			mapper_open_device(r->mapper, r->era_table.origin, O_RDONLY | O_DIRECT);
+		e = reading.fd < 0 ? ERA_SYS : 0;
+	}
+	for (unsigned set = 0; set < NR_SAMPLE_SETS && !e; set++)
+		e = read_set(&reading, &r->samples[set], nr_changed ? &nr_changed[set] : NULL);
+	if (reading.fd >= 0)
+		close(reading.fd);
+	free(reading.data);
+	return e;
 }
 
 int storage_sample(struct rollback *r)
 {
-	return read_both(r, r->listed.hash, r->unlisted.hash);
+	return read_all(r, NULL);
 }
 
 int storage_compare(struct rollback *r, enum storage_change *change)
 {
-	uint64_t listed[NR_SAMPLES] = {0}, unlisted[NR_SAMPLES] = {0};
+	uint64_t nr_changed[NR_SAMPLE_SETS] = {0};
 	int e = parts_find(r);
 
 	if (!e)
-		e = read_both(r, listed, unlisted);
-
+		e = read_all(r, nr_changed);
 	if (e)
 		return e;
-	if (memcmp(unlisted, r->unlisted.hash, r->unlisted.nr * sizeof(*unlisted)))
+	if (nr_changed[SAMPLES_UNLISTED] || nr_changed[SAMPLES_KEPT])
 		*change = STORAGE_UNEXPECTED;
-	else if (!r->listed.nr)
+	else if (!r->samples[SAMPLES_LISTED].nr)
 		*change = STORAGE_UNKNOWN;
-	else if (memcmp(listed, r->listed.hash, r->listed.nr * sizeof(*listed)))
+	else if (nr_changed[SAMPLES_LISTED])
 		*change = STORAGE_CHANGED;
 	else
 		*change = STORAGE_SAME;

@@ -32,7 +32,7 @@ struct work {
 	bool drops_dirty;	       /* those of a crash say nothing */
 	struct comparison *comparison; /* NULL: the metadata tell all */
 	uint64_t nr_differing;	       /* cache blocks, apart from those that were listed */
-	int error;		       /* of the comparison */
+	int error;		       /* of a choice */
 };
 
 static int list(struct work *w, struct dmera *era)
@@ -57,7 +57,7 @@ static int list(struct work *w, struct dmera *era)
 	if (!r->marked)
 		return report_nomem(r->rep);
 	r->nr_marked = bits_count(r->marked, r->nr_blocks);
-	storage_choose(r);
+	e = storage_choose(r);
 	if (r->passes_discards || r->marks_all) {
 		bits_set_range(r->marked, 0, r->nr_blocks);
 		r->nr_marked = r->nr_blocks;
@@ -65,7 +65,7 @@ static int list(struct work *w, struct dmera *era)
 	w->changes = (struct changes){.bits = r->marked,
 				      .nr_blocks = (uint32_t)r->nr_blocks,
 				      .block_size = r->block_size};
-	return 0;
+	return e;
 }
 
 static int list_with_witness(struct work *w)
@@ -146,10 +146,13 @@ static bool is_like_origin(struct work *w, const struct cache_mapping *mapping)
 static bool keep(void *ctx, const struct cache_mapping *mapping)
 {
 	struct work *w = ctx;
+	bool stays = !w->r->drops_all && !(w->drops_dirty && mapping->dirty) &&
+		     !cache_is_changed(&w->changes, w->cache_block_size, mapping->origin_block) &&
+		     is_like_origin(w, mapping);
 
-	return !w->r->drops_all && !(w->drops_dirty && mapping->dirty) &&
-	       !cache_is_changed(&w->changes, w->cache_block_size, mapping->origin_block) &&
-	       is_like_origin(w, mapping);
+	if (stays && !w->error && !w->r->options->quick)
+		w->error = storage_keep(w->r, mapping->origin_block, w->cache_block_size);
+	return stays;
 }
 
 /* Makes the new metadata on their stage. */

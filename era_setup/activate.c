@@ -214,6 +214,8 @@ static int stop(struct preparation *p)
 		return r;
 	if (!p->t.untracked)
 		r = prepare_remember(p);
+	if (!r && p->t.untracked)
+		r = untracked_note(name, p->t.metadata, p->s->rep);
 	if (!r && !p->t.entry->noauto)
 		tool_say(p->s->tool,
 			 "%s: starts again at the next boot, unless " ERA_PROGRAM

@@ -9,7 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
+
 #define PATH_BYTES 96u
+#define LIMIT_BYTES 32u
+#define NO_DISCARDS "0\n"
 
 static void find_path(const struct mapper_info *info, char path[PATH_BYTES])
 {
@@ -17,41 +21,71 @@ static void find_path(const struct mapper_info *info, char path[PATH_BYTES])
 		 info->major, info->minor);
 }
 
+static bool read_limit(const char *path, char text[LIMIT_BYTES])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, LIMIT_BYTES - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return n > 0;
+}
+
+static bool write_limit(const char *path, const char *text)
+{
+	ssize_t len = (ssize_t)strlen(text);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, text, (size_t)len) == len;
+
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
 enum discards discards_look(const struct mapper_info *info)
 {
-	char path[PATH_BYTES], text[32] = "";
-	ssize_t n;
-	int fd;
+	char path[PATH_BYTES], text[LIMIT_BYTES];
 
 	find_path(info, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (!read_limit(path, text))
 		return DISCARDS_UNKNOWN;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return DISCARDS_UNKNOWN;
-	return strcmp(text, "0\n") ? DISCARDS_ON : DISCARDS_OFF;
+	return strcmp(text, NO_DISCARDS) ? DISCARDS_ON : DISCARDS_OFF;
 }
 
 int discards_switch_off(const char *name, const struct mapper_info *info, const struct report *rep)
 {
 	char path[PATH_BYTES];
-	bool written;
-	int fd;
 
 	if (discards_look(info) == DISCARDS_OFF)
 		return 0;
 	find_path(info, path);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	written = fd >= 0 && write(fd, "0", 1) == 1;
-	if (fd >= 0)
-		close(fd);
-	if (written && discards_look(info) == DISCARDS_OFF)
+	if (write_limit(path, NO_DISCARDS) && discards_look(info) == DISCARDS_OFF)
 		return 0;
 	return report_fail(
 		rep, ERA_SYS,
 		"%s: discards, which are not tracked, can't be switched off by %s: mount "
 		"/sys for writing",
 		name, path);
+}
+
+/* A partition has the queue of its disk. */
+void discards_hold(const char *numbers, struct held_discards *held)
+{
+	static const char *const places[] = {"", "/.."};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(held->path, sizeof(held->path),
+			 "/sys/dev/block/%.32s%s/queue/discard_max_bytes", numbers, places[i]);
+		if (read_limit(held->path, held->limit))
+			break;
+	}
+	if (!strcmp(held->limit, NO_DISCARDS) || !write_limit(held->path, NO_DISCARDS))
+		held->limit[0] = '\0';
+}
+
+void discards_release(const struct held_discards *held)
+{
+	if (*held->limit)
+		(void)write_limit(held->path, held->limit);
 }

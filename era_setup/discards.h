@@ -24,4 +24,13 @@ enum discards discards_look(const struct mapper_info *info);
 int discards_switch_off(const char *name, const struct mapper_info *info,
 			const struct report *rep) must_check;
 
+/* What a table that comes into use allows depends on the device below it at that moment, so while
+ * that one has none, there is no moment with discards.  The device is MAJOR:MINOR. */
+struct held_discards {
+	char path[96], limit[32]; /* "": nothing is held */
+};
+
+void discards_hold(const char *numbers, struct held_discards *held);
+void discards_release(const struct held_discards *held);
+
 #endif

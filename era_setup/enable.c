@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "era_setup/setup.h"
+#include "era_setup/state.h"
 
 extern char **environ;
 
@@ -50,6 +51,14 @@ void setup_tell_system(const struct setup *s, const char *origin)
 	tell(s, "/run/udev/control", to_udev);
 }
 
+/* The name may be given to another device. */
+static int forget(const struct setup *s, const struct eratab_entry *entry)
+{
+	int r = state_forget_file(entry->name, s->rep);
+
+	return r ? r : eratab_remove(s->options->eratab, entry, s->rep);
+}
+
 static int disable(struct setup *s)
 {
 	struct tracked t;
@@ -60,7 +69,7 @@ static int disable(struct setup *s)
 	setup_say(s, "%s: line %" PRIu64 ", of %s, is taken away; its metadata stay on %s",
 		  s->options->eratab, t.entry->line, t.entry->name, t.metadata);
 	if (!s->options->dry_run)
-		r = eratab_remove(s->options->eratab, t.entry, s->rep);
+		r = forget(s, t.entry);
 	if (!r)
 		setup_tell_system(s, t.origin);
 	return r;

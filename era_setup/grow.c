@@ -21,6 +21,7 @@
 #include "build/size.h"
 #include "dm/era.h"
 #include "dm/suspend.h"
+#include "era_setup/discards.h"
 #include "era_setup/origin.h"
 #include "era_setup/setup.h"
 #include "era_setup/state.h"
@@ -155,13 +156,17 @@ static int remember_size(struct growth *g)
 static int grow(struct growth *g)
 {
 	const struct suspension suspension = {.name = g->name, .work = mark_and_load, .ctx = g};
+	struct held_discards held = {0};
 	int r = choose_marks(g);
 
+	if (!g->t->entry->pass_discards)
+		discards_hold(g->table.origin, &held);
 	if (!r)
 		r = mapper_while_suspended(g->s->mapper, &suspension);
 	free(g->bits);
 	if (!r)
 		r = setup_keep_discards_off(g->s, g->t);
+	discards_release(&held);
 	if (r)
 		return r;
 	g->s->nr_marked = g->nr_blocks - g->old_blocks;

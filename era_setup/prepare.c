@@ -103,7 +103,7 @@ static int choose_samples(struct preparation *p, struct era_view *view)
 		.nr_blocks = p->nr_blocks,
 		.sectors = p->origin.sectors,
 	};
-	return samples_choose(view, &p->next, &p->state, p->eras);
+	return samples_choose(view, p->origin.fd, &p->next, &p->state, p->eras);
 }
 
 static int open_view(struct blk_dev *dev, unsigned flags, struct era_view **view)

@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/le.h"
+#include "block/content.h"
 #include "block/dev.h"
 #include "metadata/map.h"
 
@@ -34,6 +35,8 @@
 #define RANDOM_SAMPLES 128u
 #define FIRST_SAMPLES 4u
 #define LAST_SAMPLES 4u
+#define PARTITIONS_MAX 128u
+#define BTRFS_SUPERBLOCK (64u << 10)
 
 /* Where partitions, volumes of LVM and the data of LUKS usually begin, and superblocks are. */
 static const uint64_t places[] = {
@@ -42,7 +45,8 @@ static const uint64_t places[] = {
 	64 * MIB,  513 * MIB, 1024 * MIB,	 1025 * MIB,
 };
 
-_Static_assert(NEWEST_MAX + RANDOM_SAMPLES + FIRST_SAMPLES + LAST_SAMPLES + ARRAY_SIZE(places) <=
+_Static_assert(NEWEST_MAX + RANDOM_SAMPLES + FIRST_SAMPLES + LAST_SAMPLES + ARRAY_SIZE(places) +
+			       2 * PARTITIONS_MAX <=
 		       STATE_MAX_SAMPLES,
 	       "samples");
 
@@ -157,7 +161,18 @@ static void drop_doubles(struct state *state)
 	state->nr = kept;
 }
 
-static void collect(const struct chooser *chooser, struct state *state)
+static void add_partitions(int fd, uint64_t block_bytes, struct state *state)
+{
+	uint64_t starts[PARTITIONS_MAX];
+	unsigned nr = content_partitions(fd, state->sectors * SECTOR_BYTES, starts, PARTITIONS_MAX);
+
+	for (unsigned i = 0; i < nr; i++) {
+		add(state, starts[i] / block_bytes);
+		add(state, (starts[i] + BTRFS_SUPERBLOCK) / block_bytes);
+	}
+}
+
+static void collect(const struct chooser *chooser, int fd, struct state *state)
 {
 	uint64_t block_bytes = (uint64_t)state->block_sectors * SECTOR_BYTES;
 	uint32_t total = state->nr_blocks;
@@ -173,6 +188,7 @@ static void collect(const struct chooser *chooser, struct state *state)
 		add(state, total - i);
 	for (uint32_t i = 0; i < ARRAY_SIZE(places); i++)
 		add(state, places[i] / block_bytes);
+	add_partitions(fd, block_bytes, state);
 	for (uint32_t i = 0; i < RANDOM_SAMPLES && total; i++)
 		add(state, hash_mix((uint64_t)state->era << 32 | i) % total);
 	drop_doubles(state);
@@ -189,7 +205,7 @@ static void set_sizes(struct chooser *chooser, const struct superblock *sb)
 	chooser->nr_stretches = (uint32_t)div_up(sb->nr_blocks, chooser->stretch_blocks);
 }
 
-int samples_choose(struct era_view *view, struct state *state, const struct state *old,
+int samples_choose(struct era_view *view, int fd, struct state *state, const struct state *old,
 		   uint32_t *eras)
 {
 	const struct superblock *sb = era_view_sb(view);
@@ -205,7 +221,7 @@ int samples_choose(struct era_view *view, struct state *state, const struct stat
 		eras[i] = UINT32_MAX; /* past the end */
 	r = era_map_read(view, on_chunk, chooser);
 	if (!r)
-		collect(chooser, state);
+		collect(chooser, fd, state);
 	free(chooser);
 	return r;
 }

@@ -15,9 +15,10 @@
 #include "era_setup/state.h"
 #include "metadata/view.h"
 
-/* Reads the eras of all blocks, and sets state->samples to the blocks that are chosen by them,
- * without hashes, and eras[i] to that of old->samples[i].  Errors are reported. */
-int samples_choose(struct era_view *view, struct state *state, const struct state *old,
+/* Reads the eras of all blocks, and where the partitions of the origin begin, which is open as fd.
+ * Sets state->samples to the blocks that are chosen by them, without hashes, and eras[i] to that of
+ * old->samples[i].  Errors are reported. */
+int samples_choose(struct era_view *view, int fd, struct state *state, const struct state *old,
 		   uint32_t *eras) must_check;
 
 /* Computes the hashes of state->samples.  Blocks past the end of the origin are left out. */

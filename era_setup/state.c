@@ -234,15 +234,22 @@ static int forget_on_device(const struct state_place *place)
 	return r ? r : blk_dev_flush(place->dev);
 }
 
-int state_forget(const struct state_place *place)
+int state_forget_file(const char *name, const struct report *rep)
 {
+	const struct state_place place = {.name = name};
 	char path[PATH_BYTES];
 
-	if (place->on_device)
-		return forget_on_device(place);
-	find_path(place, path);
+	find_path(&place, path);
 	if (unlink(path))
-		return errno == ENOENT ? 0 : report_errno(place->dev->rep, path, "cannot remove");
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : report_errno(rep, path, "cannot remove");
 	errno = io_flush_directory(path);
-	return errno ? report_errno(place->dev->rep, path, "cannot flush its directory") : 0;
+	return errno ? report_errno(rep, path, "cannot flush its directory") : 0;
+}
+
+int state_forget(const struct state_place *place)
+{
+	return place->on_device ? forget_on_device(place)
+				: state_forget_file(place->name, place->dev->rep);
 }

@@ -55,4 +55,7 @@ int state_write(const struct state_place *place, struct state *state) must_check
 /* There is none any more. */
 int state_forget(const struct state_place *place) must_check;
 
+/* The same for one that lies in a file, whatever the metadata are. */
+int state_forget_file(const char *name, const struct report *rep) must_check;
+
 #endif

@@ -12,6 +12,7 @@
 #endif
 
 #include "base/checked.h"
+#include "base/io.h"
 #include "block/content_file.h"
 #include "ondisk/cache_disk.h"
 #include "ondisk/era_disk.h"
@@ -78,6 +79,7 @@ static int find_beginning(struct blk_dev *dev, struct content *content)
 #ifdef HAVE_BLKID
 
 /* 8 MiB at the beginning and 2 MiB at the end. */
+#define TABLE_BYTES (64u << 10)
 #define HEAD_BLOCKS 2048u
 #define TAIL_BLOCKS 512u
 
@@ -223,7 +225,63 @@ static int find_others(struct blk_dev *dev, struct content *content)
 	return r;
 }
 
+static unsigned list_partitions(int copy, uint64_t *starts, unsigned max)
+{
+	blkid_probe probe = blkid_new_probe();
+	blkid_partlist list = NULL;
+	unsigned nr = 0;
+
+	if (probe && !blkid_probe_set_device(probe, copy, 0, 0)) {
+		blkid_probe_enable_partitions(probe, 1);
+		list = blkid_probe_get_partitions(probe);
+	}
+	for (int i = 0; list && i < blkid_partlist_numof_partitions(list) && nr < max; i++) {
+		blkid_partition one = blkid_partlist_get_partition(list, i);
+
+		starts[nr++] = (uint64_t)blkid_partition_get_start(one) * SECTOR_SIZE;
+	}
+	blkid_free_probe(probe);
+	return nr;
+}
+
+static bool copy_part(int fd, int copy, uint64_t at, uint64_t size)
+{
+	uint64_t len = min_u64(TABLE_BYTES, size - at);
+	void *data = io_alloc(TABLE_BYTES);
+	bool good = data && !io_read_at(fd, data, (size_t)len, (off_t)at) &&
+		    !io_write_at(copy, data, (size_t)len, (off_t)at);
+
+	free(data);
+	return good;
+}
+
+/* From a copy in memory, as in find_others(): of both ends, where the tables are. */
+unsigned content_partitions(int fd, uint64_t size, uint64_t *starts, unsigned max)
+{
+	uint64_t last = size > TABLE_BYTES ? size - TABLE_BYTES : 0;
+	int copy = memfd_create("partitions", MFD_CLOEXEC);
+	unsigned nr = 0;
+
+	if (copy < 0)
+		return 0;
+	last = div_up(last, META_BLOCK_SIZE) * META_BLOCK_SIZE;
+	if (!ftruncate(copy, (off_t)size) && copy_part(fd, copy, 0, size) &&
+	    copy_part(fd, copy, last, size))
+		nr = list_partitions(copy, starts, max);
+	close(copy);
+	return nr;
+}
+
 #else
+
+unsigned content_partitions(int fd, uint64_t size, uint64_t *starts, unsigned max)
+{
+	(void)fd;
+	(void)size;
+	(void)starts;
+	(void)max;
+	return 0;
+}
 
 bool content_has_names(void)
 {

@@ -32,6 +32,10 @@ int content_find(struct blk_dev *dev, struct content *content) must_check;
 /* The same, where nothing depends on it: an error, which is not reported, is nothing found. */
 bool content_guess(struct blk_dev *dev, struct content *content) must_check;
 
+/* Where the partitions of a device begin, in bytes; its size is in bytes, too.  Returns how many of
+ * them are in starts: 0 also without libblkid, and where the device can't be read. */
+unsigned content_partitions(int fd, uint64_t size, uint64_t *starts, unsigned max);
+
 /* What data begin with; without libblkid, and of a block or less. */
 bool content_begins(const void *data, size_t len, struct content *content) must_check;
 

@@ -40,9 +40,18 @@ make_commands() {
 		/run/back
 		kill -9 \$(cat /run/pid)
 	E
+	command_of killed_slow <<-E
+		kill -9 \$(cat /run/pid)
+		sleep 4
+		/run/back
+	E
 	command_of half <<-E
 		dd if=$vendor of=$disk bs=1M count=1 iflag=direct oflag=direct 2>/run/dd
 		exit 7
+	E
+	command_of barely <<-E
+		/run/back
+		dd if=/dev/zero of=$disk bs=512 seek=$((27 * 64 + 40)) count=1 oflag=direct 2>/run/dd
 	E
 	command_of elsewhere <<-E
 		/run/back
@@ -365,6 +374,16 @@ boot_killed() {
 		generation=3
 		put_blocks 3 2
 	done
+	# The command goes on, so nothing else is done meanwhile.
+	run_killed killed_slow
+	ends 3 rollback --era "$since" --exec /run/back cache
+	has "cache: another rollback is being done, or the command"
+	sleep 5
+	ends 0 rollback --era "$since" --done cache
+	rolled_back
+	coherent after-slow
+	generation=3
+	put_blocks 3 2
 	run_killed back_killed
 	ends 0 rollback --era "$since" --done cache
 	rolled_back

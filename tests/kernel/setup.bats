@@ -100,6 +100,10 @@ boot() {
 	boot 16
 }
 
+@test "no discard passes while the device grows" {
+	boot 18
+}
+
 @test "an older state that is put back" {
 	boot 17
 }

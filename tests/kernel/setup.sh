@@ -659,6 +659,31 @@ boot_16() {
 	lists $((first - 1)) "0+$all_blocks"
 }
 
+# While it grows, in use, somebody discards all the time: not one passes.
+boot_18() {
+	make_volumes
+	insmod "$drivers/block/loop.ko"
+	truncate -s 16M /run/disk
+	losetup /dev/loop0 /run/disk
+	volume trimmed /dev/loop0 16384
+	limit=$(discards vg-trimmed)
+	ends 0 setup create --origin vg-trimmed --metadata vg-meta data
+	activated
+	(until [ -e /run/stop ]; do
+		! blkdiscard /dev/mapper/data || echo x >>/run/passed
+	done) 2>/run/discards &
+	for sectors in $(seq 16512 128 17920); do
+		resized trimmed /dev/loop0 "$sectors"
+		ends 0 setup resize data
+	done
+	touch /run/stop
+	wait $!
+	[ ! -e /run/passed ] || die "discarded: $(wc -l </run/passed) times"
+	grep -q . /run/discards || die "nothing was tried"
+	[ "$(discards vg-trimmed)" = "$limit" ] || die "the origin takes no discards any more"
+	ends 0 setup deactivate data
+}
+
 # An older state is put back, as from a backup of /var.
 boot_17() {
 	make_crowded
