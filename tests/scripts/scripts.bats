@@ -361,9 +361,10 @@ release_tree() {
 	copyright_tree
 	rm tests/numbers lib/base/{new,half}.c scripts/new
 	cp "$abs_top_srcdir/scripts/release" scripts
-	mkdir -p python include packaging/debian tests/golden/1.0.0
+	mkdir -p python include packaging/{debian,rpm} tests/golden/1.0.0
 	echo 'AC_INIT([era-tools], [1.2.0])' >configure.ac
 	echo 'version = "1.2.0"' >python/pyproject.toml
+	echo 'Version: 1.2.0' >packaging/rpm/era-tools.spec
 	printf '%s\n' '# Changelog' '## [1.2.0] - 2026-12-01' '## [1.1.0] - 2026-11-30' \
 		>CHANGELOG.md
 	printf '%s\n' '| what | tested by |' '|---|---|' '| all | `tests/all.bats`, `tests` |' '' \
@@ -375,7 +376,8 @@ release_tree() {
 	echo old >tests/golden/1.0.0/file
 	printf '\t"tests/golden/*",\n' >>REUSE.toml
 	scripts/copyright --add >../got || :
-	printf '\t"%s",\n' python/pyproject.toml packaging/debian/libdmera0.symbols >>REUSE.toml
+	printf '\t"%s",\n' python/pyproject.toml packaging/debian/libdmera0.symbols \
+		packaging/rpm/era-tools.spec >>REUSE.toml
 	commit
 	git tag v1.1.0
 }
@@ -399,6 +401,8 @@ not_released() {
 	scripts/release --check
 	sed -i s/1.2.0/1.2.1/ python/pyproject.toml
 	not_released 'python/pyproject.toml has another version'
+	sed -i s/1.2.0/1.2.1/ packaging/rpm/era-tools.spec
+	not_released 'packaging/rpm/era-tools.spec has another version'
 	sed -i 's/2026-12-01/unreleased/' CHANGELOG.md
 	not_released 'CHANGELOG.md: 1.2.0 has no date'
 	sed -i 's/2026-12-01/2026-13-01/' CHANGELOG.md
