@@ -33,8 +33,10 @@ struct backup_options {
 	uint64_t limit, converge_limit;
 	uint32_t timeout_s, converge_rounds;
 	struct option_texts freeze;
-	bool reverts; /* nothing is backed up: TARGET is what the disk becomes again */
+	bool reverts;  /* nothing is backed up: TARGET is what the disk becomes again */
+	uint32_t keep; /* older backups; with has_keep */
 	bool converge, has_converge_limit, has_converge_rounds;
+	bool has_keep, in_place;
 	bool full, incremental_only, force, dry_run, verify, json, quiet;
 };
 

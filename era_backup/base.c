@@ -7,6 +7,7 @@
 
 #include "base/next_step.h"
 #include "base/source.h"
+#include "copy/clone.h"
 #include "era_backup/backup.h"
 
 static struct apply_task describe(const struct backup *b)
@@ -15,6 +16,7 @@ static struct apply_task describe(const struct backup *b)
 		.delta = b->staging_path,
 		.target = b->options->target,
 		.state = b->options->state,
+		.clones = !b->options->in_place,
 		.rep = b->rep,
 	};
 }
@@ -133,6 +135,11 @@ static int open_files(struct backup *b)
 		r = report_fail(b->rep, ERA_SYS, "%s: there is no such backup", b->options->target);
 	if (!r && b->target.is_device && !b->options->state)
 		r = refuse_device(b);
+	if (!r && b->options->has_keep && b->target.is_device)
+		r = report_fail(b->rep, ERA_SYS, "%s: is a device, which --keep can't clone",
+				b->options->target);
+	if (!r && b->options->has_keep)
+		r = clone_wants_support(b->options->target, b->rep);
 	return r ? r : load(b);
 }
 

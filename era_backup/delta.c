@@ -89,6 +89,8 @@ int delta_put_into_target(struct backup *b)
 		.delta = b->staging_path,
 		.target = b->options->target,
 		.state = b->options->state,
+		.clones = !b->options->in_place,
+		.keeps = b->options->has_keep,
 		.force = b->is_full,
 		.rep = b->rep,
 	};

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "copy/clone.h"
 #include "era_backup/backup.h"
 #include "era_backup/collection.h"
 #include "era_backup/print.h"
@@ -33,6 +34,10 @@ static const struct option_row rows[] = {
 	 OFFSET(state), 0, NULL, false},
 	{"base", 0, "FILE", "With TARGET '-': the state of the backup that the delta starts from",
 	 OPTION_TEXT, OFFSET(base), 0, NULL, false},
+	{"keep", 0, "N", "Keep the N backups before this one, too, as clones of TARGET", OPTION_U32,
+	 OFFSET(keep), OFFSET(has_keep), NULL, false},
+	{"in-place", 0, NULL, "Write to TARGET itself, also where a clone could replace it",
+	 OPTION_FLAG, OFFSET(in_place), 0, NULL, false},
 	{"full", 0, NULL, "Copy everything", OPTION_FLAG, OFFSET(full), 0, NULL, false},
 	{"incremental-only", 0, NULL, "Refuse where only a full backup is possible", OPTION_FLAG,
 	 OFFSET(incremental_only), 0, NULL, false},
@@ -126,6 +131,8 @@ static void check_stdout(const struct backup_options *options)
 	}
 	if (options->json || options->verify || options->state)
 		options_error("with TARGET '-' there is no --json, --verify or --state");
+	if (options->has_keep || options->in_place)
+		options_error("with TARGET '-' there is no --keep or --in-place");
 }
 
 static void check_options(void *input)
@@ -133,6 +140,8 @@ static void check_options(void *input)
 	struct backup_options *options = input;
 
 	check_way(options);
+	if (options->has_keep && !options->keep)
+		options_error("--keep: found 0, wanted at least 1");
 	check_stdout(options);
 	if (options->incremental_only && (options->full || options->force))
 		options_error("--incremental-only contradicts --full and --force");
@@ -187,6 +196,8 @@ static int copy(struct backup *b)
 		r = delta_put_into_target(b);
 	if (!r && b->options->verify)
 		r = delta_verify(b);
+	if (!r && b->options->has_keep)
+		r = clone_prune(b->options->target, b->options->keep, b->rep);
 	return r;
 }
 

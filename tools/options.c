@@ -33,7 +33,7 @@ enum keys {
 	KEY_ROWS, /* the row's index is added, for those without a short form */
 };
 
-#define MAX_ROWS 20u
+#define MAX_ROWS 24u
 
 static const struct argp_option common[] = {
 	{"help", 'h', NULL, 0, "Print this help", -1},

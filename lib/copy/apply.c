@@ -146,7 +146,7 @@ static void fill_state(struct apply *a, struct backup_state *state)
 static int complete(struct apply *a)
 {
 	struct backup_state *state = a->ends->state;
-	int r = copy_target_flush(a->ends->target);
+	int r = clone_commit(&a->clone, a->ends->target);
 
 	if (!r)
 		r = samples_make(&a->chooser, a->ends->target, &state->samples);
@@ -188,21 +188,49 @@ static int make_room(struct apply *a)
 	struct copy_target *target = a->ends->target;
 	int r = target->exists ? 0 : copy_target_create(target);
 
+	if (!r && a->task->clones && !target->created)
+		r = clone_begin(&a->clone, target);
 	return r ? r : copy_target_set_limit(target, a->result.header.size);
+}
+
+/* What was written is no part of TARGET. */
+static int undo(struct apply *a, int r)
+{
+	struct copy_target *target = a->ends->target;
+
+	copy_target_drop(target);
+	if (clone_is_open(&a->clone)) {
+		clone_end(&a->clone, target);
+		target->size = a->old_size;
+	}
+	return take_back_mark(a) ? ERA_SYS : r;
+}
+
+/* One that was under way is none that could stay. */
+static int keep(struct apply *a)
+{
+	const struct backup_state *state = a->ends->state;
+
+	return a->task->keeps && state->has_base && !state->under_way
+		       ? clone_keep(a->ends->target, state)
+		       : 0;
 }
 
 static int write_marked(struct apply *a, bool is_first)
 {
-	int r = mark(a);
+	int r = keep(a);
 
+	a->old_size = a->ends->target->size;
+	if (!r)
+		r = mark(a);
 	if (r)
 		return r;
 	r = make_room(a);
-	if (r) {
-		copy_target_drop(a->ends->target);
-		return take_back_mark(a) ? ERA_SYS : r;
-	}
+	if (r)
+		return undo(a, r);
 	r = write_target(a, is_first);
+	if (r && clone_is_open(&a->clone))
+		return undo(a, r);
 	if (r)
 		report_note(a->rep, "%s: is incomplete: apply the delta again%s%s", a->task->target,
 			    a->is_staged ? ", it is " : "", a->is_staged ? a->staging : "");

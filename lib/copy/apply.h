@@ -25,6 +25,8 @@ struct apply_task {
 	const char *state; /* NULL: TARGET.era, which a device must not have */
 	bool no_checksum;  /* take one without trailer */
 	bool no_stage;	   /* a pipe is applied as it comes, and verified when it has ended */
+	bool clones;	   /* where there are clones, TARGET is replaced by one (copy/clone.h) */
+	bool keeps;	   /* the backup that TARGET is stays, as a clone */
 	bool force;	   /* a full backup may replace anything */
 	bool dry_run;	   /* verify and compare, and change nothing */
 	const struct report *rep;

@@ -10,6 +10,7 @@
 #include "base/replacement.h"
 #include "base/source.h"
 #include "copy/apply.h"
+#include "copy/clone.h"
 #include "copy/delta_reader.h"
 
 struct apply_mark {
@@ -37,6 +38,8 @@ struct apply {
 	struct delta_facts facts;
 	bool has_facts;
 	struct sample_chooser chooser;
+	struct clone clone;
+	uint64_t old_size; /* of TARGET */
 };
 
 static inline bool apply_is_full(const struct apply *a)

@@ -155,6 +155,17 @@ static int find_size(struct copy_target *target, const struct stat *st)
 	return 0;
 }
 
+/* Who held the lock before may have put another file in its place. */
+static int is_there_still(const struct copy_target *target, const struct stat *st)
+{
+	struct stat now;
+
+	if (!stat(target->path, &now) && io_is_same_file(st, &now))
+		return 0;
+	return report_fail(target->rep, ERA_SYS, "%s: changed while it was being opened",
+			   target->path);
+}
+
 static int open_existing(struct copy_target *target, enum target_access access)
 {
 	int flags = (access == TARGET_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
@@ -171,6 +182,8 @@ static int open_existing(struct copy_target *target, enum target_access access)
 		return report_fail(target->rep, ERA_SYS, "%s: changed while it was being opened",
 				   target->path);
 	r = lock(target, &st, access);
+	if (!r)
+		r = is_there_still(target, &st);
 	return r ? r : find_size(target, &st);
 }
 

@@ -297,6 +297,17 @@ await_copy() {
 	done
 }
 
+@test "--keep and --in-place on the command line" {
+	local ending
+	for ending in "--keep 0 T" "--keep 2 -" "--in-place -"; do
+		# shellcheck disable=SC2086
+		status_is 2 era_backup --offline meta --source disk $ending
+	done
+	status_is 2 era_backup --offline meta --source disk --keep 0 T
+	grep -q -e "--keep: found 0, wanted at least 1" "$stderr"
+	backup --in-place
+}
+
 @test "a signal ends it, and TARGET is as it was" {
 	write 0 160
 	cp T before
