@@ -317,6 +317,14 @@ boot_commands() {
 	has " 1024 of 1024 blocks "
 	[ ! -e $progress ] || die "the progress stays"
 	coherent elsewhere
+
+	# One sector of another snapshot, which the cache holds.
+	use 1 put_blocks 27 1
+	snapshot_onto $vendor
+	overwrite
+	ends 3 rollback --era "$since" --exec /run/barely cache
+	has "blocks have changed that were not written since era"
+	coherent barely
 	sound
 }
 
