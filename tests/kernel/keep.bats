@@ -41,7 +41,7 @@ boot() {
 @test "stopped at any call, TARGET is the old backup or the new" {
 	local struck old new
 	faults_library
-	guest_seconds=600
+	guest_seconds=900
 	boot 2 faults="$faults"
 	read -r struck old new < <(sed -n 's/^struck //p' "$dir/answers")
 	echo "# $struck stops, then $old times the old backup, and $new times the new" >&3

@@ -141,7 +141,8 @@ strike() {
 		n=$((n + 1))
 		cp T old.now
 		remember
-		change $((n * 5 % 20)) 3
+		change $((n * 5 % 20)) 2
+		change $(((n * 5 + 10) % 20)) 2
 		rm -f struck
 		status=0
 		FAULT=$call:$n:$how FAULT_LOG=struck LD_PRELOAD=$faults \
@@ -157,7 +158,6 @@ strike() {
 		remember
 		backup --keep 2 --incremental-only
 		remember
-		check_kept
 		[ "$(kept | wc -l)" -le 2 ] || die "$call $n $how: too many are kept"
 	done
 }
