@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,23 +70,39 @@ int discards_switch_off(const char *name, const struct mapper_info *info, const 
 		name, path);
 }
 
+/* The kernel takes only multiples of the granularity, even if the limit is none. */
+static bool restore_limit(const char *dir, const char *text)
+{
+	char path[PATH_BYTES], granularity[LIMIT_BYTES], rounded[LIMIT_BYTES];
+	uint64_t limit = strtoull(text, NULL, 10), unit;
+
+	snprintf(path, sizeof(path), "%s/discard_granularity", dir);
+	unit = read_limit(path, granularity) ? strtoull(granularity, NULL, 10) : 0;
+	snprintf(rounded, sizeof(rounded), "%" PRIu64, unit ? limit - limit % unit : limit);
+	snprintf(path, sizeof(path), "%s/discard_max_bytes", dir);
+	return write_limit(path, rounded);
+}
+
 /* A partition has the queue of its disk. */
 void discards_hold(const char *numbers, struct held_discards *held)
 {
 	static const char *const places[] = {"", "/.."};
+	char path[PATH_BYTES];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(held->path, sizeof(held->path),
-			 "/sys/dev/block/%.32s%s/queue/discard_max_bytes", numbers, places[i]);
-		if (read_limit(held->path, held->limit))
+		snprintf(held->dir, sizeof(held->dir), "/sys/dev/block/%.32s%s/queue", numbers,
+			 places[i]);
+		snprintf(path, sizeof(path), "%s/discard_max_bytes", held->dir);
+		if (read_limit(path, held->limit))
 			break;
 	}
-	if (!strcmp(held->limit, NO_DISCARDS) || !write_limit(held->path, NO_DISCARDS))
+	if (!strcmp(held->limit, NO_DISCARDS) || !write_limit(path, NO_DISCARDS))
 		held->limit[0] = '\0';
 }
 
-void discards_release(const struct held_discards *held)
+void discards_release(const struct held_discards *held, const char *name, const struct report *rep)
 {
-	if (*held->limit)
-		(void)write_limit(held->path, held->limit);
+	if (*held->limit && !restore_limit(held->dir, held->limit))
+		report_note(rep, "%s: its origin takes no discards any more: see %s", name,
+			    held->dir);
 }

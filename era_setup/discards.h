@@ -27,10 +27,11 @@ int discards_switch_off(const char *name, const struct mapper_info *info,
 /* What a table that comes into use allows depends on the device below it at that moment, so while
  * that one has none, there is no moment with discards.  The device is MAJOR:MINOR. */
 struct held_discards {
-	char path[96], limit[32]; /* "": nothing is held */
+	char dir[64], limit[32]; /* "": nothing is held */
 };
 
 void discards_hold(const char *numbers, struct held_discards *held);
-void discards_release(const struct held_discards *held);
+/* What can't be restored is noted. */
+void discards_release(const struct held_discards *held, const char *name, const struct report *rep);
 
 #endif

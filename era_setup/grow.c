@@ -166,7 +166,7 @@ static int grow(struct growth *g)
 	free(g->bits);
 	if (!r)
 		r = setup_keep_discards_off(g->s, g->t);
-	discards_release(&held);
+	discards_release(&held, g->name, g->s->rep);
 	if (r)
 		return r;
 	g->s->nr_marked = g->nr_blocks - g->old_blocks;
