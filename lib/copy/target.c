@@ -187,6 +187,51 @@ static int open_existing(struct copy_target *target, enum target_access access)
 	return r ? r : find_size(target, &st);
 }
 
+static void give_up_claim(struct copy_target *target)
+{
+	if (!target->claim)
+		return;
+	unlink(target->claim);
+	close(target->claim_fd);
+	free(target->claim);
+	target->claim = NULL;
+}
+
+/* It has the name still, which who held it before may have removed. */
+static bool is_claimed(const struct copy_target *target)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat now, st;
+
+	return !fcntl(target->claim_fd, F_OFD_SETLK, &lock) && !fstat(target->claim_fd, &st) &&
+	       !stat(target->claim, &now) && io_is_same_file(&st, &now);
+}
+
+/* What can't be created here fails later, when it is known what for. */
+static int claim(struct copy_target *target)
+{
+	struct stat st;
+
+	if (asprintf(&target->claim, "%s.lock", target->path) < 0) {
+		target->claim = NULL;
+		return report_nomem(target->rep);
+	}
+	target->claim_fd = open(target->claim, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (target->claim_fd >= 0 && is_claimed(target)) {
+		if (stat(target->path, &st))
+			return 0;
+		give_up_claim(target);
+		return report_fail(target->rep, ERA_SYS, "%s: changed while it was being opened",
+				   target->path);
+	}
+	free(target->claim);
+	target->claim = NULL;
+	if (target->claim_fd < 0)
+		return 0;
+	close(target->claim_fd);
+	return busy(target);
+}
+
 /* The type is looked at first, since opening a FIFO may wait for ever. */
 int copy_target_open(struct copy_target *target, const char *path, enum target_access access,
 		     const struct report *rep)
@@ -198,8 +243,10 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 				       .rep = rep,
 				       .fd = -1,
 				       .can_punch = true};
+	if (stat(path, &st) && errno != ENOENT)
+		return fail(target, "cannot open");
 	if (stat(path, &st))
-		return errno == ENOENT ? 0 : fail(target, "cannot open");
+		return access == TARGET_WRITE ? claim(target) : 0;
 	target->is_device = S_ISBLK(st.st_mode);
 	if (!target->is_device && !S_ISREG(st.st_mode))
 		return report_fail(rep, ERA_SYS, "%s: Not a block device or regular file", path);
@@ -237,13 +284,16 @@ void copy_target_drop(struct copy_target *target)
 		return;
 	if (unlink(target->path))
 		report_note(target->rep, "%s: cannot remove it: %s", target->path, strerror(errno));
-	copy_target_close(target);
+	close(target->fd);
+	target->fd = -1;
+	target->exists = target->created = false;
 }
 
 void copy_target_close(struct copy_target *target)
 {
 	if (target->ops && target->fd >= 0)
 		close(target->fd);
+	give_up_claim(target);
 	*target = (struct copy_target){.fd = -1};
 }
 

@@ -34,6 +34,8 @@ struct copy_target {
 	const char *path; /* the caller's */
 	const struct report *rep;
 	int fd;
+	char *claim; /* path of the file that is locked while there is none yet, or NULL */
+	int claim_fd;
 	bool is_device, exists, created;
 	bool can_punch; /* false once it could not */
 	uint64_t size;
@@ -45,8 +47,8 @@ enum target_access {
 	TARGET_WRITE,
 };
 
-/* Opens what is at path; if there is nothing, exists is false, and size 0.  All calls report
- * errors, and return 0 or ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
+/* Opens what is at path; if there is nothing, exists is false, and size 0, and PATH.lock keeps
+ * others from making one, too, until the target is closed.  All calls report errors, and return 0 or ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
 int copy_target_open(struct copy_target *target, const char *path, enum target_access access,
 		     const struct report *rep) must_check;
 
@@ -58,7 +60,8 @@ int copy_target_create(struct copy_target *target) must_check;
 int copy_target_open_temporary(struct copy_target *target, const char *near,
 			       const struct report *rep) must_check;
 
-/* Removes the file again if copy_target_create() made it, and closes it. */
+/* Removes the file again if copy_target_create() made it, and closes it; others are kept from making
+ * one until copy_target_close(). */
 void copy_target_drop(struct copy_target *target);
 
 /* Also of one that could not be opened, and a zeroed one. */

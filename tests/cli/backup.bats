@@ -243,6 +243,31 @@ come_to_the_era() {
 	done
 }
 
+# locked COMMAND...: while another program makes the first backup.
+locked() {
+	local status=0
+	touch T.lock
+	ofdlock write T.lock sh -c 'echo >locked; while [ -e locked ]; do sleep 0.02; done' &
+	until [ -e locked ]; do
+		sleep 0.02
+	done
+	"$@" || status=$?
+	rm locked
+	wait
+	return $status
+}
+
+@test "two first backups at the same time: the second is refused, and leaves the other alone" {
+	rm T T.era
+	locked status_is 3 era_backup --offline meta --source disk T
+	grep -q "T: is in use" "$stderr"
+	[ ! -e T ] && [ ! -e T.era ]
+	# What a run that was killed has left is in nobody's way.
+	touch T.lock
+	full "there is none yet"
+	[ ! -e T.lock ]
+}
+
 @test "a delta for another machine" {
 	cp T U
 	cp T.era U.era
