@@ -19,7 +19,8 @@ static bool thaw(void *ctx)
 	return !ioctl(*fd, FITHAW, 0) || errno == EINVAL;
 }
 
-/* Linux before 5.8 does not say it. */
+/* Linux before 5.8 does not say it, and some C libraries do not ask. */
+#ifdef STATX_ATTR_MOUNT_ROOT
 static int wants_mount(int fd, const char *mount, const struct report *rep)
 {
 	struct statx st;
@@ -34,6 +35,15 @@ static int wants_mount(int fd, const char *mount, const struct report *rep)
 			   "it, or leave --freeze out",
 			   mount);
 }
+#else
+static int wants_mount(int fd, const char *mount, const struct report *rep)
+{
+	(void)fd;
+	(void)mount;
+	(void)rep;
+	return 0;
+}
+#endif
 
 static int freeze_now(int fd, const char *mount, const struct report *rep)
 {

@@ -107,7 +107,8 @@ boot_system() {
 		uml_dir="$PWD/" con=null con0=null,fd:1 quiet systemd.show_status=1 \
 		systemd.log_color=0 "${disks[@]}" era_folder="$PWD" era_boot="$boot" \
 		</dev/null >"console.$boot" 2>&1 || status=$?
-	sed -i 's/\r$//' "console.$boot"
+	# Before a line of ours may stand what wipes out a status line of systemd's.
+	sed -i 's/\r$//; s/^[[:space:]]*\(guest\|era\): /\1: /' "console.$boot"
 	grep -q '^guest: done' "console.$boot" && return
 	echo "boot $boot did not reach its end (status $status):"
 	tail -n 80 "console.$boot"
