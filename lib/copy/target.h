@@ -48,7 +48,8 @@ enum target_access {
 };
 
 /* Opens what is at path; if there is nothing, exists is false, and size 0, and PATH.lock keeps
- * others from making one, too, until the target is closed.  All calls report errors, and return 0 or ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
+ * others from making one, too, until the target is closed.  All calls report errors, and return 0
+ * or ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
 int copy_target_open(struct copy_target *target, const char *path, enum target_access access,
 		     const struct report *rep) must_check;
 
@@ -60,8 +61,8 @@ int copy_target_create(struct copy_target *target) must_check;
 int copy_target_open_temporary(struct copy_target *target, const char *near,
 			       const struct report *rep) must_check;
 
-/* Removes the file again if copy_target_create() made it, and closes it; others are kept from making
- * one until copy_target_close(). */
+/* Removes the file again if copy_target_create() made it, and closes it; others are kept from
+ * making one until copy_target_close(). */
 void copy_target_drop(struct copy_target *target);
 
 /* Also of one that could not be opened, and a zeroed one. */
