@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dm/era.h"
+#include "dm/guard.h"
 #include "era_setup/device_name.h"
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
@@ -244,7 +245,7 @@ int setup_deactivate(struct setup *s)
 	return for_each(s, deactivate);
 }
 
-static int take_snapshot(const struct setup *s, const char *name)
+static int refuse_held(const struct setup *s, const char *name)
 {
 	struct era_status status;
 	int r = era_device_status(s->mapper, name, &status);
@@ -254,21 +255,49 @@ static int take_snapshot(const struct setup *s, const char *name)
 				"%s: a metadata snapshot is held, and there can be one only: drop "
 				"it first",
 				name);
-	return r ? r : mapper_message(s->mapper, name, "take_metadata_snap");
+	return r;
 }
 
-/* With a metadata snapshot of its own. */
-static int remember(struct preparation *p)
+static int drop_snapshot(const struct preparation *p)
 {
 	const char *name = p->t.entry->name;
-	int r = take_snapshot(p->s, name), dropped;
+	struct era_status status;
+	int r = era_device_status(p->s->mapper, name, &status);
+
+	if (!r && status.has_snapshot)
+		r = mapper_message(p->s->mapper, name, "drop_metadata_snap");
+	return r;
+}
+
+static bool undo_snapshot(void *ctx)
+{
+	return !drop_snapshot(ctx);
+}
+
+static int take_and_remember(struct preparation *p)
+{
+	int r = mapper_message(p->s->mapper, p->t.entry->name, "take_metadata_snap"), dropped;
 
 	if (r)
 		return r;
 	r = prepare_remember_active(p);
-	dropped = mapper_message(p->s->mapper, name, "drop_metadata_snap");
+	dropped = drop_snapshot(p);
+	return r ? r : dropped;
+}
+
+/* With a metadata snapshot of its own, which a guard drops if this program is killed. */
+static int remember(struct preparation *p)
+{
+	const char *name = p->t.entry->name;
+	struct guard guard;
+	int r = refuse_held(p->s, name);
+
 	if (!r)
-		r = dropped;
+		r = guard_begin(&guard, undo_snapshot, p, 0, name, p->s->rep);
+	if (r)
+		return r;
+	r = take_and_remember(p);
+	guard_dismiss(&guard);
 	if (!r)
 		tool_say(p->s->tool, "%s: what the origin is now is remembered", name);
 	return r;

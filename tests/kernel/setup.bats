@@ -104,6 +104,11 @@ boot() {
 	boot 18
 }
 
+@test "remember, killed at any moment, leaves no metadata snapshot" {
+	boot 19
+	echo "# of 24 kills, $(sed -n 's/^answer: //p' console.19) while a snapshot was held" >&3
+}
+
 @test "an older state that is put back" {
 	boot 17
 }

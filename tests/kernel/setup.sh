@@ -696,6 +696,34 @@ boot_17() {
 	marks_again "9+1"
 }
 
+no_snapshot() {
+	dmsetup status data | grep -q ' -$'
+}
+
+# Killed at any moment, remember leaves no metadata snapshot behind.
+boot_19() {
+	make_volumes
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	activated
+	seed=1 taken=0
+	for round in $(seq 24); do
+		era_setup --eratab $tab -q remember data 2>/run/out &
+		random 250
+		usleep $((number * 1000))
+		no_snapshot || taken=$((taken + 1))
+		kill -9 $! 2>/run/kill || :
+		wait $! || :
+		for try in $(seq 100); do
+			no_snapshot && break
+			usleep 50000
+		done
+		no_snapshot || die "a snapshot is left, round $round"
+	done
+	echo "answer: $taken"
+	ends 0 setup remember data
+	ends 0 setup deactivate data
+}
+
 # What the requests print as JSON.
 boot_6() {
 	mount -t tmpfs none /var/lib
