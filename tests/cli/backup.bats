@@ -261,7 +261,8 @@ locked() {
 	rm T T.era
 	locked status_is 3 era_backup --offline meta --source disk T
 	grep -q "T: is in use" "$stderr"
-	[ ! -e T ] && [ ! -e T.era ]
+	[ ! -e T ]
+	[ ! -e T.era ]
 	# What a run that was killed has left is in nobody's way.
 	touch T.lock
 	full "there is none yet"
