@@ -4,6 +4,8 @@
 #
 # era backup on a filesystem whose files have clones: TARGET is replaced as a whole, and older
 # backups are kept.
+#
+# ERA_KEEP_ERRORS=1 lets each call fail, too, not only be the last one.
 
 load ../lib/common
 load ../lib/cases
@@ -42,7 +44,7 @@ boot() {
 	local struck old new
 	faults_library
 	guest_seconds=900
-	boot 2 faults="$faults"
+	boot 2 faults="$faults" errors="${ERA_KEEP_ERRORS:-}"
 	read -r struck old new < <(sed -n 's/^struck //p' "$dir/answers")
 	echo "# $struck stops, then $old times the old backup, and $new times the new" >&3
 	[ "$struck" -gt 20 ]
