@@ -6,14 +6,18 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/scratch.h"
 #include "block/loop.h"
@@ -187,49 +191,40 @@ static int open_existing(struct copy_target *target, enum target_access access)
 	return r ? r : find_size(target, &st);
 }
 
-static void give_up_claim(struct copy_target *target)
+/* Of the name in its directory, in the kernel, which forgets it when this process ends.  Returns the
+ * length, or 0 if there is no such directory. */
+static socklen_t name_claim(const struct copy_target *target, struct sockaddr_un *address)
 {
-	if (!target->claim)
-		return;
-	unlink(target->claim);
-	close(target->claim_fd);
-	free(target->claim);
-	target->claim = NULL;
+	const char *slash = strrchr(target->path, '/'), *name = slash ? slash + 1 : target->path;
+	char *dir = io_directory_of(target->path);
+	struct stat st;
+	int len = 0;
+
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (dir && !stat(dir, &st))
+		len = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1,
+			       "era-tools %" PRIx64 ":%" PRIx64 " %" PRIx64, (uint64_t)st.st_dev,
+			       (uint64_t)st.st_ino, hash_bytes(name, strlen(name)));
+	free(dir);
+	return len ? (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len) : 0;
 }
 
-/* It has the name still, which who held it before may have removed. */
-static bool is_claimed(const struct copy_target *target)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	struct stat now, st;
-
-	return !fcntl(target->claim_fd, F_OFD_SETLK, &lock) && !fstat(target->claim_fd, &st) &&
-	       !stat(target->claim, &now) && io_is_same_file(&st, &now);
-}
-
-/* What can't be created here fails later, when it is known what for. */
+/* Where there are no sockets nobody is kept away. */
 static int claim(struct copy_target *target)
 {
+	struct sockaddr_un address;
+	socklen_t len = name_claim(target, &address);
 	struct stat st;
 
-	if (asprintf(&target->claim, "%s.lock", target->path) < 0) {
-		target->claim = NULL;
-		return report_nomem(target->rep);
-	}
-	target->claim_fd = open(target->claim, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (target->claim_fd >= 0 && is_claimed(target)) {
-		if (stat(target->path, &st))
-			return 0;
-		give_up_claim(target);
-		return report_fail(target->rep, ERA_SYS, "%s: changed while it was being opened",
-				   target->path);
-	}
-	free(target->claim);
-	target->claim = NULL;
-	if (target->claim_fd < 0)
+	target->claim = len ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	target->is_claimed = target->claim >= 0;
+	if (target->is_claimed && bind(target->claim, (struct sockaddr *)&address, len) &&
+	    errno == EADDRINUSE)
+		return busy(target);
+	if (stat(target->path, &st))
 		return 0;
-	close(target->claim_fd);
-	return busy(target);
+	return report_fail(target->rep, ERA_SYS, "%s: changed while it was being opened",
+			   target->path);
 }
 
 /* The type is looked at first, since opening a FIFO may wait for ever. */
@@ -293,7 +288,8 @@ void copy_target_close(struct copy_target *target)
 {
 	if (target->ops && target->fd >= 0)
 		close(target->fd);
-	give_up_claim(target);
+	if (target->is_claimed)
+		close(target->claim);
 	*target = (struct copy_target){.fd = -1};
 }
 

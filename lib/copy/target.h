@@ -34,8 +34,8 @@ struct copy_target {
 	const char *path; /* the caller's */
 	const struct report *rep;
 	int fd;
-	char *claim; /* path of the file that is locked while there is none yet, or NULL */
-	int claim_fd;
+	bool is_claimed; /* while it does not exist: the socket `claim` has its name */
+	int claim;
 	bool is_device, exists, created;
 	bool can_punch; /* false once it could not */
 	uint64_t size;
@@ -47,8 +47,8 @@ enum target_access {
 	TARGET_WRITE,
 };
 
-/* Opens what is at path; if there is nothing, exists is false, and size 0, and PATH.lock keeps
- * others from making one, too, until the target is closed.  All calls report errors, and return 0
+/* Opens what is at path; if there is nothing, exists is false, and size 0, and no other
+ * program can open it for writing until the target is closed.  All calls report errors, and return 0
  * or ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
 int copy_target_open(struct copy_target *target, const char *path, enum target_access access,
 		     const struct report *rep) must_check;
