@@ -191,8 +191,8 @@ static int open_existing(struct copy_target *target, enum target_access access)
 	return r ? r : find_size(target, &st);
 }
 
-/* Of the name in its directory, in the kernel, which forgets it when this process ends.  Returns the
- * length, or 0 if there is no such directory. */
+/* Of the name in its directory, in the kernel, which forgets it when this process ends.  Returns
+ * the length, or 0 if there is no such directory. */
 static socklen_t name_claim(const struct copy_target *target, struct sockaddr_un *address)
 {
 	const char *slash = strrchr(target->path, '/'), *name = slash ? slash + 1 : target->path;

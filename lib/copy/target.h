@@ -47,9 +47,9 @@ enum target_access {
 	TARGET_WRITE,
 };
 
-/* Opens what is at path; if there is nothing, exists is false, and size 0, and no other
- * program can open it for writing until the target is closed.  All calls report errors, and return 0
- * or ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
+/* Opens what is at path; if there is nothing, exists is false, and size 0, and no other program can
+ * open it for writing until the target is closed.  All calls report errors, and return 0 or
+ * ERA_SYS; ERA_NO_SPACE for a write that may succeed later. */
 int copy_target_open(struct copy_target *target, const char *path, enum target_access access,
 		     const struct report *rep) must_check;
 
