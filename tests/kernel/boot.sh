@@ -270,7 +270,8 @@ boot_4() {
 	[ "$(source_of /srv/plain)" = /dev/mapper/plain ] || die "plain is not mounted"
 	[ "$(source_of /srv/lv)" = /dev/mapper/lv ] || die "lv is not mounted"
 	check has_target plain era
-	fails said "count as written" -u era-setup@plain.service
+	# LVM's blkdeactivate may have stopped it at shutdown, before its unit did.
+	fails said "320 of 320 blocks count as written" -u era-setup@plain.service
 	fails mountpoint -q /srv/part
 	fails test -e /dev/mapper/part
 	check [ "$(systemctl is-failed era-setup@part.service)" = failed ]
