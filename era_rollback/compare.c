@@ -19,9 +19,6 @@
 #include "era_backup/cancel.h"
 #include "era_rollback/rollback.h"
 
-#define PIECE_BLOCKS 256u /* of metadata: what memory for direct reads is counted in */
-#define PIECE_BYTES (PIECE_BLOCKS * 4096u)
-
 struct comparison {
 	struct rollback *r;
 	int cache, origin;

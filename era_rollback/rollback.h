@@ -58,12 +58,20 @@ enum rollback_step {
 	NR_STEPS
 };
 
-/* Blocks of the origin, and what they held before COMMAND. */
+/* What is read of a device at once. */
+#define PIECE_BLOCKS 256u /* of metadata: what memory for direct reads is counted in */
+#define PIECE_BYTES (PIECE_BLOCKS * 4096u)
+
+/* A block of the origin, and what it held before COMMAND. */
+struct sample {
+	uint64_t block, hash;
+};
+
 struct samples {
 	uint64_t size; /* of a block, in bytes */
 	uint64_t read; /* how much of it is read, from its beginning */
-	size_t nr, room_block, room_hash;
-	uint64_t *block, *hash;
+	size_t nr, room;
+	struct sample *all;
 };
 
 enum sample_set {

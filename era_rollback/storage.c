@@ -21,25 +21,18 @@
 #include "era_backup/cancel.h"
 #include "era_rollback/rollback.h"
 
-#define PIECE_BLOCKS 256u /* of metadata: what memory for direct reads is counted in */
-#define PIECE_BYTES (PIECE_BLOCKS * 4096u)
 #define SAMPLE_BYTES 65536u
 #define NR_SAMPLES 2048u
 
 static int add(struct rollback *r, struct samples *samples, uint64_t block)
 {
-	uint64_t *blocks =
-		grow_array(samples->block, samples->nr + 1, &samples->room_block, sizeof(*blocks));
-	uint64_t *hashes;
+	struct sample *all =
+		grow_array(samples->all, samples->nr + 1, &samples->room, sizeof(*all));
 
-	if (!blocks)
+	if (!all)
 		return report_nomem(r->rep);
-	samples->block = blocks;
-	hashes = grow_array(samples->hash, samples->nr + 1, &samples->room_hash, sizeof(*hashes));
-	if (!hashes)
-		return report_nomem(r->rep);
-	samples->hash = hashes;
-	blocks[samples->nr++] = block;
+	samples->all = all;
+	all[samples->nr++].block = block;
 	return 0;
 }
 
@@ -84,10 +77,8 @@ int storage_keep(struct rollback *r, uint64_t origin_block, uint64_t size)
 
 void storage_free(struct rollback *r)
 {
-	for (unsigned set = 0; set < NR_SAMPLE_SETS; set++) {
-		free(r->samples[set].block);
-		free(r->samples[set].hash);
-	}
+	for (unsigned set = 0; set < NR_SAMPLE_SETS; set++)
+		free(r->samples[set].all);
 }
 
 struct reading {
@@ -125,11 +116,13 @@ static int read_set(struct reading *reading, struct samples *samples, uint64_t *
 	int e = 0;
 
 	for (size_t i = 0; i < samples->nr && !e; i++) {
-		e = read_hash(reading, samples->block[i] * samples->size, samples->read, &hash);
+		struct sample *sample = &samples->all[i];
+
+		e = read_hash(reading, sample->block * samples->size, samples->read, &hash);
 		if (!nr_changed)
-			samples->hash[i] = hash;
+			sample->hash = hash;
 		else
-			*nr_changed += !e && hash != samples->hash[i];
+			*nr_changed += !e && hash != sample->hash;
 	}
 	return e;
 }

@@ -238,10 +238,11 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 				       .rep = rep,
 				       .fd = -1,
 				       .can_punch = true};
-	if (stat(path, &st) && errno != ENOENT)
-		return fail(target, "cannot open");
-	if (stat(path, &st))
+	if (stat(path, &st)) {
+		if (errno != ENOENT)
+			return fail(target, "cannot open");
 		return access == TARGET_WRITE ? claim(target) : 0;
+	}
 	target->is_device = S_ISBLK(st.st_mode);
 	if (!target->is_device && !S_ISREG(st.st_mode))
 		return report_fail(rep, ERA_SYS, "%s: Not a block device or regular file", path);

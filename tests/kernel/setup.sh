@@ -57,6 +57,14 @@ make_volumes() {
 	volume meta /dev/ubda 8192
 }
 
+# make_whole: of the whole disk, and nothing is kept of /var/lib.
+make_whole() {
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	volume data /dev/ubdb 32768
+	volume meta /dev/ubda 8192
+}
+
 # activated [NAME]: and sets $first to the era that is current then.
 activated() {
 	ends 0 setup activate "${1:-data}"
@@ -268,10 +276,7 @@ check_changes() {
 # The state, where there is room for it.
 boot_4() {
 	mount -t tmpfs none /srv
-	mount -t tmpfs none /var/lib
-	dmsetup remove --noudevsync origin
-	volume data /dev/ubdb 32768
-	volume meta /dev/ubda 8192
+	make_whole
 	ends 0 setup create --origin vg-data --metadata vg-meta data
 	on_device || die "no state on the device"
 	ends 0 era_check /dev/mapper/vg-meta
@@ -499,10 +504,7 @@ boot_7() {
 
 # The origin is in use when the target has stopped, so nothing can be remembered of it.
 boot_8() {
-	mount -t tmpfs none /var/lib
-	dmsetup remove --noudevsync origin
-	volume data /dev/ubdb 32768
-	volume meta /dev/ubda 8192
+	make_whole
 	ends 0 setup create --origin vg-data --metadata vg-meta data
 	activated
 	dmsetup create user --table "0 8 linear /dev/mapper/vg-data 0"
@@ -514,10 +516,7 @@ boot_8() {
 }
 
 make_large() {
-	mount -t tmpfs none /var/lib
-	dmsetup remove --noudevsync origin
-	volume data /dev/ubdb 32768
-	volume meta /dev/ubda 8192
+	make_whole
 }
 
 # write_and_crash BLOCK: the power fails when its mark is on the disk.
@@ -617,10 +616,7 @@ no_lists() {
 
 # What others do to the origin, and to what is remembered.
 boot_16() {
-	mount -t tmpfs none /var/lib
-	dmsetup remove --noudevsync origin
-	volume data /dev/ubdb 32768
-	volume meta /dev/ubda 8192
+	make_whole
 	ends 0 setup create --origin vg-data --metadata vg-meta data
 	tracked 7
 	beside 7
