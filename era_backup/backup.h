@@ -88,6 +88,8 @@ void base_close(struct backup *b);
 int base_check_origin(struct backup *b) must_check;
 /* A full backup instead, for this reason, unless only an increment is wanted. */
 int base_give_up(struct backup *b, const char *fmt, ...) format_printf(2, 3) must_check;
+/* What puts the delta into TARGET. */
+struct apply_task base_task(const struct backup *b);
 int base_save_state(void *ctx, const struct backup_state *state) must_check; /* ctx: the backup */
 
 /* question.c.  Opens the metadata at path with flags of dmera_open(). */

@@ -10,7 +10,7 @@
 #include "copy/clone.h"
 #include "era_backup/backup.h"
 
-static struct apply_task describe(const struct backup *b)
+struct apply_task base_task(const struct backup *b)
 {
 	return (struct apply_task){
 		.delta = b->staging_path,
@@ -120,7 +120,7 @@ static int load(struct backup *b)
 
 static int open_files(struct backup *b)
 {
-	const struct apply_task task = describe(b);
+	const struct apply_task task = base_task(b);
 	int r;
 
 	b->state_path = apply_state_path(&task);
@@ -147,7 +147,7 @@ static int open_files(struct backup *b)
 static int finish(struct backup *b)
 {
 	const struct apply_ends ends = {&b->target, b->state, base_save_state, b};
-	const struct apply_task task = describe(b);
+	const struct apply_task task = base_task(b);
 	struct apply_result result;
 
 	if (b->options->dry_run)

@@ -85,17 +85,11 @@ int delta_make(struct backup *b)
 int delta_put_into_target(struct backup *b)
 {
 	const struct apply_ends ends = {&b->target, b->state, base_save_state, b};
-	const struct apply_task task = {
-		.delta = b->staging_path,
-		.target = b->options->target,
-		.state = b->options->state,
-		.clones = !b->options->in_place,
-		.keeps = b->options->has_keep,
-		.force = b->is_full,
-		.rep = b->rep,
-	};
+	struct apply_task task = base_task(b);
 	struct apply_result result;
 
+	task.keeps = b->options->has_keep;
+	task.force = b->is_full;
 	return apply_to(&task, &ends, &result);
 }
 
