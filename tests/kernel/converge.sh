@@ -257,6 +257,16 @@ takes_writes() {
 	done
 }
 
+# /run/thaw begins to thaw b. It ends when that waits for the device, so nobody else thaws b first.
+thaw_in_hook() {
+	cat >/run/thaw <<-END
+		fsfreeze --unfreeze $data/b &
+		until grep -q '^State:.D' /proc/\$!/status; do
+			usleep 10000
+		done
+	END
+}
+
 # Filesystems that are not on the device itself. What was not frozen needs recovery.
 boot_3() {
 	stack
@@ -267,15 +277,19 @@ boot_3() {
 	status=0
 	hook= run $both --freeze $data || status=$?
 	answer "ended $status $(grep -c "no filesystem is mounted there" /run/said)"
+	status=0
 	hook= run --freeze $data/a --freeze $data/a || status=$?
 	answer "ended $status $(grep -c "is frozen by somebody" /run/said)"
 	hook="sleep 4"
 	timeout=1
+	status=0
 	run $both || status=$?
 	answer "ended $status"
 	takes_writes || die "it is frozen or suspended"
 	timeout=60
-	hook="fsfreeze --unfreeze $data/b &"
+	hook="sh /run/thaw"
+	thaw_in_hook
+	status=0
 	run $both || status=$?
 	answer "ended $status $(grep -c "$data/b: was thawed too early" /run/said)"
 	takes_writes || die "it is frozen or suspended"
