@@ -204,14 +204,15 @@ judge_case() {
 	esac
 }
 
-# sweep CALL HOW TEXT CASE...: the first call fails, the second, ... until there are no more.
+# sweep CALL HOW TEXT CASE...: the first call fails, the second, ... until there are no more; with
+# ERA_FAULTS_EVERY=N only one of N does.
 # Adds to $nr_struck, and to $nr_failed where it could not be got over.
 sweep() {
 	local call=$1 how=$2 text=$3 name n bad=0
 	shift 3
 	for name; do
 		learn_case "$name" || return
-		for ((n = 1; ; n++)); do
+		for ((n = 1; ; n += ${ERA_FAULTS_EVERY:-1})); do
 			run_case "$call:$n:$how"
 			[ -s struck ] || break
 			nr_struck=$((nr_struck + 1))
