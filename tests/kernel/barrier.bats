@@ -54,7 +54,7 @@ loses() {
 
 @test "six and twelve writers; a checkpoint, or the status after the resume, loses blocks" {
 	truncate -s 2M "$dir/disk" "$dir/cow"
-	guest_seconds=$((120 + rounds * 30))
+	guest_seconds=$((400 + rounds * 30))
 	boot 1 ubd1="$dir/disk" ubd2="$dir/cow" storage=dm phases="barrier:$rounds:6:30,$(
 		)barrier:$rounds:12:150,checkpoint:1:12:30,status_after:1:12:30"
 	has_lost_none dm-snapshot $((2 * rounds))
@@ -67,7 +67,7 @@ loses() {
 over_lvm() {
 	need lvm thin_check
 	truncate -s 40M "$dir/disk"
-	guest_seconds=$((120 + rounds * 30))
+	guest_seconds=$((400 + rounds * 30))
 	boot 1 ubd1="$dir/disk" storage="$1" phases="barrier:$rounds:6:30"
 	has_lost_none "$1" "$rounds"
 	status_is 0 era_check -q "$dir/metadata"
@@ -100,7 +100,7 @@ after_power_cut() {
 	truncate -s 2M "$dir/disk"
 	truncate -s $((64 + rounds * 8))M "$dir/log.writes"
 	truncate -s $((nr * 2))M "$dir/copies"
-	guest_seconds=$((120 + rounds * 20))
+	guest_seconds=$((400 + rounds * 20))
 	boot 2 ubd1="$dir/disk" ubd2="$dir/log.writes" ubd3="$dir/copies" rounds="$nr"
 	[ "$(wc -l <"$dir/answers")" = "$nr" ]
 	while read -r how era round; do

@@ -32,7 +32,7 @@ setup() {
 }
 
 boot() {
-	guest_seconds=$((180 + rounds * 60))
+	guest_seconds=$((400 + rounds * 60))
 	guest_boot "$dir" "$kernel_dir/converge.sh" "$@" ubd1="$dir/disk" ubd2="$dir/cow" \
 		folder="$dir" rounds="$rounds" helpers="$(dirname "$(command -v blocks)")" &&
 		sed -n 's/^answer: //p' "$dir/console.$1" >"$dir/answers"

@@ -29,7 +29,7 @@ boot() {
 
 @test "kill -9 of each process, of the group and of the shell" {
 	local n struck suspended left
-	guest_seconds=$((120 + kills * 10))
+	guest_seconds=$((400 + kills * 10))
 	boot 1 kills="$kills" seed="${ERA_GUARD_SEED:-17}"
 	read -r n struck suspended left <"$dir/answers"
 	echo "# $n barriers, $struck kills, $suspended while suspended, $left left so" >&3

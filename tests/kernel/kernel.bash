@@ -18,7 +18,7 @@
 
 kernel_dir=${BASH_SOURCE[0]%/*}
 kernel_dir=$(cd "$kernel_dir" && pwd)
-guest_seconds=${ERA_GUEST_SECONDS:-120}
+guest_seconds=${ERA_GUEST_SECONDS:-400}
 guest_megabytes=128
 
 runs_from() {

@@ -25,7 +25,7 @@ setup() {
 }
 
 boot() {
-	guest_seconds=$((120 + rounds * 20))
+	guest_seconds=$((400 + rounds * 20))
 	guest_boot "$dir" "$kernel_dir/online-backup.sh" "$@" folder="$dir" rounds="$rounds" \
 		draw="${ERA_SEED:-1}" helpers="$(dirname "$(command -v blocks)")" &&
 		sed -n 's/^answer: //p' "$dir/console.$1" >"$dir/answers"

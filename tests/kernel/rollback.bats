@@ -117,7 +117,7 @@ setup_again() {
 }
 
 @test "killed at any time: started as it is, it serves nothing stale; run again, it is done" {
-	guest_seconds=$((120 + ${ERA_ROLLBACKS:-0} * 30))
+	guest_seconds=$((400 + ${ERA_ROLLBACKS:-0} * 30))
 	stack killed
 	coherent killed 10 5
 	coherent back_killed 10 5

@@ -9,7 +9,6 @@ load ../lib/common
 load kernel
 
 # A boot runs hundreds of small programs.
-guest_seconds=${ERA_GUEST_SECONDS:-400}
 
 setup() {
 	need_kernel
