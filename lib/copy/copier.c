@@ -48,6 +48,8 @@ static int use_all(const struct copy_task *task, struct piece_reader *reader,
 		r = use(ctx, &piece);
 		if (r)
 			return r;
+		if (task->frees)
+			copy_source_free(task->source, piece.offset, piece.length);
 		done += piece.length;
 		report_progress(task->rep, step, done, task->total);
 		if (task->limit)

@@ -18,6 +18,7 @@ struct copy_task {
 	uint64_t limit; /* bytes per second; 0: none */
 	/* Not 0: stop, with ERA_CANCELLED.  A signal handler may set it; may be NULL. */
 	const volatile sig_atomic_t *cancelled;
+	bool frees; /* each part of the source as soon as it is copied: nobody needs it any more */
 	const struct report *rep;
 };
 

@@ -87,6 +87,13 @@ void copy_source_close(struct copy_source *source)
 	source->fd = -1;
 }
 
+void copy_source_free(const struct copy_source *source, uint64_t at, uint64_t len)
+{
+	if (fallocate(source->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+		      (off_t)len))
+		errno = 0; /* then it needs its space for longer */
+}
+
 /* A direct read must be of whole sectors, also at the end of a file, where it is cut short. */
 int copy_source_read(const struct copy_source *source, void *data, size_t len, uint64_t at)
 {

@@ -43,6 +43,10 @@ int copy_source_open(struct copy_source *source, const char *path, enum copy_sou
 /* Also of one that could not be opened.  A zeroed one must not be closed. */
 void copy_source_close(struct copy_source *source);
 
+/* Gives back the space of this range, which then is lost: of a file that was opened for writing.
+ * Where that is not possible, nothing happens. */
+void copy_source_free(const struct copy_source *source, uint64_t at, uint64_t len);
+
 /* Reads what is inside the size.  `at` and the address of data are multiples of COPY_SOURCE_ALIGN,
  * and data has space for len rounded up to one.  Returns 0 or a positive errno; may be called by
  * several threads. */

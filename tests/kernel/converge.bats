@@ -102,3 +102,9 @@ two_filesystems() {
 	[ "$held" -gt 0 ]
 	[ "$(tail -n 2 "$dir/answers" | grep -c '^clean$')" = 2 ]
 }
+
+@test "the first backup needs space for TARGET and its delta, and nothing more" {
+	boot 5
+	all_same 2
+	[ "$(tail -n 1 "$dir/answers")" = "left T T.era " ]
+}

@@ -364,3 +364,21 @@ boot_4() {
 	stop_load
 	unstack
 }
+
+# A place in which TARGET and a delta of all that the disk has fit, and nothing more.
+boot_5() {
+	begin
+	mount -t ext4 $target $data
+	dd if=/dev/urandom of=$data/fill bs=1M count=8 2>/dev/null
+	sync
+	store=/run/small
+	mkdir $store
+	mount -t tmpfs -o size=22M none $store
+	load 4 10
+	backup --converge-limit 4M
+	backup --converge-limit 4M
+	stop_load
+	answer "left $(ls $store | tr '\n' ' ')"
+	leave
+	dmsetup remove --noudevsync era
+}
