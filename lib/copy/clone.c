@@ -115,24 +115,41 @@ static int refuse(const char *path, const struct report *rep)
 			   path);
 }
 
-int clone_wants_support(const char *path, const struct report *rep)
+/* What is kept lies beside the name that was said. */
+static int refuse_link(const char *path, const char *real, const struct report *rep)
 {
-	int from = scratch_open_near(path, rep),
-	    to = from < 0 ? from : scratch_open_near(path, rep);
-	int error = 0;
+	return report_fail(rep, ERA_SYS,
+			   "%s: leads to %s, on another filesystem, and --keep makes clones beside "
+			   "the name that is given: give that one",
+			   path, real);
+}
 
-	if (to >= 0) {
-		error = try_clone(from, to);
-		close(to);
-	}
-	if (from >= 0)
-		close(from);
-	if (to < 0)
-		return to;
+static int judge_support(const char *path, const char *real, int error, const struct report *rep)
+{
+	if (error == EXDEV)
+		return refuse_link(path, real, rep);
 	if (is_not_supported(error))
 		return refuse(path, rep);
 	errno = error;
 	return error ? report_errno(rep, path, "cannot make a clone beside it") : 0;
+}
+
+int clone_wants_support(const char *path, const struct report *rep)
+{
+	char *link = realpath(path, NULL);
+	const char *real = link ? link : path;
+	int from = scratch_open_near(real, rep),
+	    to = from < 0 ? from : scratch_open_near(path, rep);
+	int r = to < 0 ? to : 0;
+
+	if (to >= 0) {
+		r = judge_support(path, real, try_clone(from, to), rep);
+		close(to);
+	}
+	if (from >= 0)
+		close(from);
+	free(link);
+	return r;
 }
 
 /* Older backups. */

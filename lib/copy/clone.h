@@ -37,7 +37,8 @@ bool clone_is_open(const struct clone *clone);
  * and the target is the old file again. */
 void clone_end(struct clone *clone, struct copy_target *target);
 
-/* An error where the directory of this path has no clones; says what has. */
+/* An error where the directory of this path has no clones, or the path is a link to a file on
+ * another filesystem; says what to do. */
 int clone_wants_support(const char *path, const struct report *rep) must_check;
 
 /* Keeps the target, of which the state is complete, as TARGET.NAME, where NAME is that of the

@@ -28,6 +28,10 @@ setup() {
 	checksum T.era
 }
 
+teardown() {
+	[ -z "${elsewhere:-}" ] || rm -r "$elsewhere"
+}
+
 # behind FIRST COUNT [FILE]: a write past the target.
 behind() {
 	dd if=/dev/urandom of="${3:-disk}" bs=64k seek="$1" count="$2" conv=notrunc status=none
@@ -322,6 +326,18 @@ await_copy() {
 	while ! grep -q '"copy"' progress && kill -0 $pid 2>/dev/null; do
 		sleep 0.02
 	done
+}
+
+@test "--keep with a TARGET that is a link to another filesystem" {
+	elsewhere=$(mktemp -d /dev/shm/era.XXXXXX) || skip "needs /dev/shm"
+	[ "$(stat -c %d "$elsewhere")" != "$(stat -c %d .)" ] || skip "needs two filesystems"
+	truncate -s 0 "$elsewhere/T"
+	rm T T.era
+	ln -s "$elsewhere/T" T
+	status_is 3 era_backup --offline meta --source disk --keep 2 T
+	grep -q "T: leads to $elsewhere/T, on another filesystem" "$stderr"
+	[ ! -s "$elsewhere/T" ]
+	[ ! -e T.era ]
 }
 
 @test "--keep and --in-place on the command line" {
