@@ -5,7 +5,8 @@
 # era backup --converge of a disk that a target in userspace serves, while it is written to: TARGET
 # is what the disk was in the pause, in which reads are answered, and writes are not.
 #
-# ERA_CONVERGES=N makes N of them.
+# ERA_CONVERGES=N makes N of them, ERA_CONVERGE_KILLS=N kills so often, ERA_SEED draws other
+# moments.
 
 load ../lib/common
 load ../lib/cases
@@ -106,4 +107,66 @@ no_snapshot() {
 	unset hook timeout
 	backup --incremental-only
 	cmp disk T
+}
+
+# writes_go_on: within far less time than a pause may take.
+writes_go_on() {
+	timeout 10 "$python" -c '
+import nbd
+h = nbd.NBD()
+h.connect_uri("'"$uri"'")
+h.pwrite(bytes(4096), 0)'
+}
+
+# killed: a run, at a random moment, or while it holds the target; sets $held then.
+killed() {
+	local tries=0 pid
+	rm -f held frozen
+	HOLD_HOOK='cp disk frozen; touch held; sleep 0.3' \
+		LD_PRELOAD=$(command -v hold_hook.so) era_backup -q --converge --timeout 60 \
+		--source disk ctl T 3>&- 5>&- &
+	pid=$!
+	if [ $((RANDOM % 2)) = 0 ]; then
+		sleep "0.$((RANDOM % 9))"
+	else
+		until [ -e held ] || [ $tries -ge 500 ]; do
+			sleep 0.01
+			tries=$((tries + 1))
+		done
+		sleep "0.0$((RANDOM % 9))"
+	fi
+	kill -9 $pid 2>/dev/null || :
+	wait $pid 2>/dev/null || :
+}
+
+# old_or_new: T is, or the delta of the run that was killed makes it so.
+old_or_new() {
+	if ! cmp -s T.era before.era && grep -q '^applying-to ' T.era; then
+		applied=$((applied + 1))
+		era_apply -q T.delta T || return
+	fi
+	cmp -s T before || cmp T frozen
+}
+
+@test "killed at random moments: writes go on, and T is the old backup or the new" {
+	local n held=0 applied=0
+	need_ours era_apply
+	RANDOM=${ERA_SEED:-1}
+	backup
+	load_it 4
+	for ((n = 0; n < ${ERA_CONVERGE_KILLS:-8}; n++)); do
+		cp T before
+		cp T.era before.era
+		killed
+		[ ! -e held ] || held=$((held + 1))
+		writes_go_on
+		old_or_new
+	done
+	echo "# $held of $n kills came when the target was held, or later; $applied while T changed" >&3
+	[ "$held" -gt 0 ]
+	unload
+	backup --incremental-only
+	cmp disk T
+	no_snapshot
+	[ "$(find . -name 'T*' | sort | tr '\n' ' ')" = "./T ./T.era " ]
 }
