@@ -19,8 +19,10 @@ static _Noreturn void become(const char *command)
 
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
-	if (nothing >= 0)
+	if (nothing > STDIN_FILENO) {
 		dup2(nothing, STDIN_FILENO);
+		close(nothing);
+	}
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(NOT_FOUND);

@@ -144,6 +144,13 @@ await() {
 	cmp disk T
 }
 
+@test "a command gets no descriptor but its input and outputs" {
+	era_backup -q --source snap ctl T --snapshot \
+		'cp disk snap; ls -l /proc/$$/fd >fds' 3>&- 4>&-
+	grep " 2 -> " fds
+	fails grep " [3-9] -> " fds
+}
+
 @test "--freeze: of a filesystem, and of a disk in use" {
 	status_is 3 era_backup --freeze . --snapshot 'cp disk snap' --source snap ctl T
 	grep -q "^era_backup: .: cannot freeze: no filesystem is mounted there" "$stderr"
