@@ -73,11 +73,15 @@ remove_dm() {
 }
 
 # LVM as distributed, but for a place where it can write.
-start_lvm() {
+open_lvm() {
 	insert dm-snapshot dm-bio-prison dm-thin-pool
 	mkdir -p /run/lvm /run/lock/lvm
 	cp -r /etc/lvm /run/lvm-conf
 	mount -o bind /run/lvm-conf /etc/lvm
+}
+
+start_lvm() {
+	open_lvm
 	pvcreate -q /dev/ubdb
 	vgcreate -q -s 1M vg /dev/ubdb
 	sectors=4096
@@ -91,7 +95,7 @@ volume_lvm() {
 }
 
 take_lvm() {
-	"$@" lvcreate -q -s -n snap -l 3 vg/volume
+	"$@" lvcreate -q -s -n snap -l "${snapshot_extents:-3}" vg/volume
 }
 
 volume_thin() {

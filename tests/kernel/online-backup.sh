@@ -22,14 +22,23 @@ stop() {
 	all=
 }
 
+open_store() {
+	mkdir "$store"
+	mount -t hostfs none "$store" -o "$folder"
+}
+
 begin() {
 	"volume_$storage"
 	make_era
-	mkdir "$store"
-	mount -t hostfs none "$store" -o "$folder"
+	open_store
+	write_commands
+}
+
+write_commands() {
 	# What a command of era backup is, and may begin with a leftover of a run that was killed.
 	echo "sectors=$sectors storage=$storage snapshot=$snapshot scenario=$scenario
-		tools=$tools helpers=$helpers metadata_dev=$metadata_dev" >/run/words
+		tools=$tools helpers=$helpers metadata_dev=$metadata_dev
+		snapshot_extents=$snapshot_extents" >/run/words
 	cat >/run/take <<-'END'
 		set -e
 		. /run/words
@@ -41,8 +50,8 @@ begin() {
 	cat >/run/remove <<-'END'
 		. /run/words
 		. "${scenario%/*}/barrier.sh"
-		dd if="$snapshot" of=/run/now bs=64k iflag=direct 2>/dev/null
-		if cmp /run/now /run/store/T >/dev/null; then
+		if dd if="$snapshot" bs=64k iflag=direct 2>/dev/null |
+			cmp - /run/store/T >/dev/null; then
 			echo same
 		else
 			echo differs
