@@ -13,7 +13,8 @@
 # truth.snap. A before_N may write the file "start": what is true before the log begins.
 #
 # Another kernel than the system's is ERA_UML, a program by its absolute path, with its modules in
-# ERA_UML_MODULES/VERSION. Any kernel gets tests/lib/xstate.so: what it changes is only what the
+# ERA_UML_MODULES/VERSION. Other cache tools than the system's are in the folder ERA_CACHE_TOOLS,
+# and run in the guest. Any kernel gets tests/lib/xstate.so: what it changes is only what the
 # host would refuse, so it need not be known which kernels want it on which processors.
 
 kernel_dir=${BASH_SOURCE[0]%/*}
@@ -98,7 +99,8 @@ guest_boot() {
 		quiet uml_dir="$PWD/" \
 		con=null con0=null,fd:1 ubd0=metadata init="$kernel_dir/init.sh" \
 		uml_modules="${ERA_UML_MODULES:-/usr/lib/uml/modules}" scenario="$scenario" \
-		boot="$boot" era="$era" tools="$era_path" "${@:4}") \
+		boot="$boot" era="$era" \
+		tools="$era_path${ERA_CACHE_TOOLS:+:$ERA_CACHE_TOOLS}" "${@:4}") \
 		</dev/null >"$console" 2>&1 || status=$?
 	sed -i 's/\r$//' "$console"
 	grep '^truth: ' "$console" >>"$dir/log" || :
