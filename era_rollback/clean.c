@@ -6,6 +6,8 @@
  *
  * The kernel forgets the hints of a policy when another takes its place, so a cache that has
  * nothing to clean keeps its own.
+ *
+ * The cache's own table is in the progress by then: a run that is killed leaves the other.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -85,7 +87,20 @@ static int load_cleaner(struct rollback *r)
 			     "%s %s %s %" PRIu32 " %u writethrough%s cleaner 0", t->metadata,
 			     t->cache, t->origin, t->block_sectors, nr, features) >= sizeof(params))
 		return report_fail(r->rep, ERA_SYS, "%s: its table is too long", r->cache.name);
+	r->is_cleaning = true;
 	return load(r, params);
+}
+
+int clean_undo(struct rollback *r)
+{
+	int e = r->is_cleaning ? load(r, r->cache.params) : 0;
+
+	if (e)
+		report_note(r->rep, "%s: has the policy cleaner; its table was: %s", r->cache.name,
+			    r->cache.params);
+	else
+		r->is_cleaning = false;
+	return e;
 }
 
 static int too_slow(const struct rollback *r, uint64_t nr)
@@ -137,11 +152,10 @@ int clean_cache(struct rollback *r)
 		     r->cache.name, nr);
 	if (r->options->dry_run)
 		return 0;
-	e = load_cleaner(r);
+	e = progress_write(r, r->step == STEP_NONE ? STEP_STOPPING : r->step);
+	if (!e)
+		e = load_cleaner(r);
 	if (!e)
 		e = wait_until_clean(r, nr);
-	if (e && load(r, r->cache.params))
-		report_note(r->rep, "%s: has the policy cleaner; its table was: %s", r->cache.name,
-			    r->cache.params);
 	return e;
 }

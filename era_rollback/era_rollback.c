@@ -193,15 +193,18 @@ static int find(struct rollback *r)
  */
 static void put_back(struct rollback *r)
 {
+	int e;
+
 	if (!r->was_active) {
 		if (!r->has_progress && progress_forget(r))
 			return;
 		tool_say(r->tool, "%s: was not active, and is not", r->cache.name);
 		return;
 	}
-	if (!r->stopped)
+	e = r->cache.active ? clean_undo(r) : 0;
+	if (!e && !r->stopped && r->step != STEP_STOPPING)
 		return;
-	if (stack_start(r) || progress_forget(r)) {
+	if (e || stack_start(r) || progress_forget(r)) {
 		report_note(r->rep, "%s: " ERA_PROGRAM " rollback --cancel %s puts it back",
 			    r->cache.name, r->cache.name);
 		return;
@@ -310,7 +313,7 @@ static int judge(struct rollback *r, int e)
 		compared = storage_compare(r, &change);
 	if (compared)
 		return compared;
-	if (change == STORAGE_UNEXPECTED)
+	if (change == STORAGE_UNEXPECTED || r->is_another)
 		return empty_cache(r);
 	if (e)
 		return command_failed(r, e, change);
@@ -397,6 +400,8 @@ static int cancel(struct rollback *r)
 		e = refuse_old_tables(r);
 	if (!e && !r->cache.active && storage_is_pending(r))
 		return refuse_pending(r);
+	if (!e)
+		e = clean_undo(r);
 	if (!e)
 		e = finish(r);
 	if (!e)

@@ -92,6 +92,12 @@ static int make_directory(const struct rollback *r)
 	return e;
 }
 
+/* That a command was begun is known until it has ended well. */
+static const char *step_in_file(const struct rollback *r, enum rollback_step step)
+{
+	return names[r->resumes && step < STEP_COMMAND ? STEP_COMMAND : step];
+}
+
 int progress_write(struct rollback *r, enum rollback_step step)
 {
 	char boot[BOOT_BYTES];
@@ -102,7 +108,8 @@ int progress_write(struct rollback *r, enum rollback_step step)
 		return e;
 	read_boot(boot);
 	sink_printf(&sink, FIRST_LINE "\nboot %s\nstep %s\nera %" PRIu32 "\npasses-discards %s\n",
-		    boot, names[step], r->options->era, r->passes_discards ? "yes" : "no");
+		    boot, step_in_file(r, step), r->options->era,
+		    r->passes_discards ? "yes" : "no");
 	put_layer(&sink, "cache", &r->cache);
 	put_layer(&sink, "era-device", &r->era);
 	sink_printf(

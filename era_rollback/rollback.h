@@ -47,6 +47,7 @@ struct layer {
 	uint64_t sectors;
 	char params[LAYER_PARAMS];
 	bool active, no_discards;
+	bool had_no_discards; /* before a run that was killed */
 };
 
 enum rollback_step {
@@ -92,12 +93,14 @@ struct rollback {
 	struct era_table era_table;
 	char parts[NR_PARTS][PART_ID];
 	bool passes_discards;
-	bool drops_all;	 /* mappings */
-	bool marks_all;	 /* blocks */
-	bool is_trusted; /* the cache was stopped since it was seen to be clean */
-	bool stopped;	 /* by this run */
-	bool was_active; /* when this run began */
-	bool resumes;	 /* COMMAND was begun by a run that was interrupted */
+	bool is_another;  /* the origin was that of another snapshot when this run began */
+	bool drops_all;	  /* mappings */
+	bool marks_all;	  /* blocks */
+	bool is_trusted;  /* the cache was stopped since it was seen to be clean */
+	bool stopped;	  /* by this run */
+	bool is_cleaning; /* the cache has the table that cleans it, not its own */
+	bool was_active;  /* when this run began */
+	bool resumes;	  /* COMMAND was begun by a run that was interrupted */
 
 	char *file; /* of the progress */
 	int lock;
@@ -139,6 +142,8 @@ int parts_identify(struct rollback *r) must_check;
 int parts_find(struct rollback *r) must_check;
 
 int clean_cache(struct rollback *r) must_check;
+/* Gives a cache that is being cleaned its own table. */
+int clean_undo(struct rollback *r) must_check;
 
 /* Of both devices, which are stopped; nr_mapped is how often it will be asked. */
 struct comparison;

@@ -54,17 +54,44 @@ static int check_use(const struct rollback *r, const struct layer *layer,
 	return 0;
 }
 
+/* What a run leaves that was killed between two requests: a device that is not in use yet, or a
+ * table that was loaded to clean the cache.  A cache whose table was loaded is resumed: removed, it
+ * would count as crashed, and all of it as dirty. */
+static int mend(struct rollback *r, const struct layer *layer, struct mapper_info *info)
+{
+	bool was_killed = r->has_progress && r->is_trusted;
+	int e = 0;
+
+	if (!was_killed || r->options->dry_run || !info->exists || info->suspended)
+		return 0;
+	if (!info->has_table && info->has_loaded) {
+		e = mapper_resume(r->mapper, layer->name, MAPPER_WITH_UDEV);
+		info->has_loaded = e;
+		info->has_table = !e;
+	} else if (!info->has_table) {
+		e = mapper_remove(r->mapper, layer->name, MAPPER_WITH_UDEV);
+		info->exists = e;
+	} else if (info->has_loaded && layer == &r->cache) {
+		e = mapper_clear(r->mapper, layer->name);
+		info->has_loaded = e;
+	}
+	return e;
+}
+
 static int look(struct rollback *r, struct layer *layer, int32_t users)
 {
 	struct mapper_info info;
 	int e = mapper_info(r->mapper, layer->name, &info);
 
+	if (!e)
+		e = mend(r, layer, &info);
 	if (e)
 		return e;
 	layer->active = info.exists;
 	if (!info.exists)
 		return 0;
 	memcpy(layer->uuid, info.uuid, sizeof(layer->uuid));
+	layer->had_no_discards = layer->no_discards && r->is_trusted;
 	layer->no_discards = discards_look(&info) == DISCARDS_OFF;
 	return check_use(r, layer, &info, users);
 }
@@ -134,10 +161,38 @@ static int parse(struct rollback *r)
 	return 0;
 }
 
+static bool cleans(const struct cache_table *table)
+{
+	return has_word(table->options, "cleaner");
+}
+
+/* Does the one clean what has the other as its own? */
+static bool cleans_for(const char *found, const char *own)
+{
+	struct cache_table f, o;
+
+	return cache_table_parse(found, &f) && cache_table_parse(own, &o) && cleans(&f) &&
+	       !cleans(&o) && !strcmp(f.metadata, o.metadata) && !strcmp(f.cache, o.cache) &&
+	       !strcmp(f.origin, o.origin);
+}
+
+/* A run that was killed while it cleaned has left that table in place of the cache's own. */
+static int read_cache(struct rollback *r)
+{
+	struct layer own = r->cache;
+	int e = read_active(r, &r->cache, "cache");
+
+	if (e || !r->has_progress || !r->is_trusted || !cleans_for(r->cache.params, own.params))
+		return e;
+	r->is_cleaning = true;
+	strcpy(r->cache.params, own.params);
+	return 0;
+}
+
 static int find_active(struct rollback *r)
 {
 	struct cache_table table;
-	int e = read_active(r, &r->cache, "cache");
+	int e = read_cache(r);
 
 	if (e)
 		return e;
@@ -310,23 +365,31 @@ static int compare(struct rollback *r, const struct layer *layer, const char *ty
 			   found.params, layer->params);
 }
 
+static int limit_discards(struct rollback *r, const struct layer *layer)
+{
+	struct mapper_info info;
+	int e;
+
+	if (!layer->no_discards && !layer->had_no_discards)
+		return 0;
+	e = mapper_info(r->mapper, layer->name, &info);
+	return e ? e : discards_switch_off(layer->name, &info, r->rep);
+}
+
 static int start(struct rollback *r, struct layer *layer, const char *type)
 {
 	char kind[8], *params = layer->params;
 	struct mapper_target target = {0, layer->sectors, kind, params};
 	const struct mapper_table table = {.nr = 1, .targets = &target};
-	struct mapper_info info;
 	int e;
 
 	if (layer->active)
-		return 0;
+		return limit_discards(r, layer);
 	snprintf(kind, sizeof(kind), "%s", type);
 	e = mapper_create(r->mapper, layer->name, *layer->uuid ? layer->uuid : NULL, &table,
 			  MAPPER_WITH_UDEV);
 	if (!e)
-		e = mapper_info(r->mapper, layer->name, &info);
-	if (!e && layer->no_discards)
-		e = discards_switch_off(layer->name, &info, r->rep);
+		e = limit_discards(r, layer);
 	if (!e)
 		e = compare(r, layer, type);
 	if (e)

@@ -155,6 +155,17 @@ static bool keep(void *ctx, const struct cache_mapping *mapping)
 	return stays;
 }
 
+/* What the metadata tell is enough of a cache that was seen to stop, unless the origin may be that
+ * of another snapshot already: then what stays in the cache shows it. */
+static bool must_compare(const struct rollback *r, bool is_clean)
+{
+	if (r->drops_all)
+		return false;
+	if (!r->is_trusted || !is_clean)
+		return true;
+	return (r->options->done || r->resumes) && !r->options->quick;
+}
+
 /* Makes the new metadata on their stage. */
 static int make(struct work *w, struct cache_rebuild *rebuild)
 {
@@ -164,7 +175,7 @@ static int make(struct work *w, struct cache_rebuild *rebuild)
 	int e = 0;
 
 	w->drops_dirty = facts->cache.is_clean;
-	if (!r->drops_all && !(r->is_trusted && facts->cache.is_clean))
+	if (must_compare(r, facts->cache.is_clean))
 		e = comparison_open(r, facts->nr_mapped, &w->comparison);
 	if (!e)
 		e = cache_rebuild_make(rebuild, &choice);
@@ -213,11 +224,12 @@ static int choose(struct work *w, struct cache_rebuild *rebuild)
 	r->nr_mapped = facts->nr_mapped;
 	r->nr_dirty = facts->cache.is_clean ? facts->nr_dirty : 0;
 	r->nr_kept = facts->nr_kept;
+	r->is_another = w->nr_differing && r->is_trusted && facts->cache.is_clean;
 	if (e)
 		return e;
 	rollback_say(r, "%s: %" PRIu64 " of %" PRIu64 " mappings are dropped, %" PRIu64 " stay",
 		     r->cache.name, r->nr_mapped - r->nr_kept, r->nr_mapped, r->nr_kept);
-	if (w->nr_differing)
+	if (w->nr_differing && !r->is_another)
 		report_note(r->rep,
 			    "%s: %" PRIu64 " cache blocks are not what the origin has, though no "
 			    "write of them was seen, as after a crash: they are dropped, too",

@@ -7,7 +7,9 @@
 # wrong through it, and its hits.
 #
 #	mode		of the cache
-#	rounds		how many runs are killed
+#	steps		tests/lib/steps.so
+#	first_step, every	which steps a run is killed before
+#	cut		the step before which the power fails
 
 . "${scenario%/*}/cache.sh"
 export DM_DISABLE_UDEV=1
@@ -53,6 +55,10 @@ make_commands() {
 		/run/back
 		dd if=/dev/zero of=$disk bs=512 seek=$((27 * 64 + 40)) count=1 oflag=direct 2>/run/dd
 	E
+	command_of barely_killed <<-E
+		/run/barely
+		kill -9 \$(cat /run/pid)
+	E
 	command_of elsewhere <<-E
 		/run/back
 		dd if=/dev/zero of=$disk bs=4096 seek=1000 count=300 oflag=direct 2>/run/dd
@@ -80,6 +86,16 @@ discards_at() {
 
 discards_off() {
 	echo 0 >"$(discards_at)"
+}
+
+# discards_on: by a new load of the table; what is 0 can't be set in newer kernels.
+discards_on() {
+	dmsetup suspend cache
+	dmsetup suspend era
+	dmsetup load era --table "$(cat /run/table.era)"
+	dmsetup resume era
+	dmsetup resume cache
+	[ "$(cat "$(discards_at)")" != 0 ] || die "discards are off"
 }
 
 # as_before: both tables are.
@@ -188,6 +204,9 @@ boot_hints() {
 	ends 0 rollback --era "$since" --exec /run/dumped cache
 	kept=$(sed -n 's/.* mappings are dropped, \([0-9]*\) stay$/\1/p' /run/out)
 	[ "$(grep -c '<mapping ' /run/new)" = "$kept" ] || die "not $kept mappings"
+	for block in 0 11 20 21 24 105 140 511; do
+		! grep -q "origin_block=\"$block\"" /run/new || die "block $block is stale"
+	done
 	[ "$(hints /run/new | wc -l)" = "$kept" ] || die "not $kept hints"
 	hints /run/new | sed 's/.*data=//' | sort -u >/run/levels
 	[ "$(wc -l </run/levels)" -gt 4 ] || die "few levels"
@@ -261,7 +280,7 @@ boot_forward() {
 # Nothing is touched.
 boot_refused() {
 	in_use
-	echo 1048576 >"$(discards_at)"
+	discards_on
 	ends 4 rollback --era "$since" --exec /run/back cache
 	has "passes discards to era"
 	ends 0 rollback --era "$since" --exec /run/back --drop-all --dry-run cache
@@ -325,6 +344,16 @@ boot_commands() {
 	ends 3 rollback --era "$since" --exec /run/barely cache
 	has "blocks have changed that were not written since era"
 	coherent barely
+
+	# The same, by a run that was killed: nothing was there to compare when that was gone.
+	use 1 put_blocks 27 1
+	snapshot_onto $vendor
+	overwrite
+	run_killed barely_killed
+	ends 3 rollback --era "$since" --done cache
+	has "blocks have changed that were not written since era"
+	has " 1024 of 1024 blocks "
+	coherent barely-done
 	sound
 }
 
@@ -337,21 +366,45 @@ run_killed() {
 	[ $status = 137 ] || die "$1: status $status: $(cat /run/out)"
 }
 
-# killed DELAY: a run that is killed after so many microseconds.
-killed() {
-	era_rollback --state $progress -q --era "$since" --exec /run/back cache 2>/run/out &
-	pid=$!
-	usleep "$1"
-	kill -9 $pid 2>/run/kill || :
-	wait $pid || :
+# stopped_at N HOW: a run that is stopped before its Nth step, as tests/lib/steps.c counts them.
+# False: it had no such step.
+stopped_at() {
+	rm -f /run/steps
+	status=0
+	LD_PRELOAD=$steps STEPS=$1:$2 STEPS_LOG=/run/steps era_rollback --state $progress \
+		--era "$since" --exec /run/back cache 2>/run/out || status=$?
+	[ $status != 0 ] || return
+	[ $status = 137 ] || die "step $1: status $status: $(cat /run/out)"
+	echo "stopped: before step $1, $(tail -n 1 /run/steps)"
+	# What the kernel was doing for it comes to its end; and udev would make the node.
 	usleep 20000
+	dmsetup mknodes
 }
 
-# by_boot_scripts: both are there as after any start.
+# What to do next is said, and nothing is said to be there where nothing was begun.
+advised() {
+	ends 0 rollback --status cache
+	if [ -e $progress ]; then
+		has "run it again"
+	else
+		has "no rollback was interrupted"
+		is_there cache || die "stopped, and nobody knows"
+	fi
+}
+
+is_there() {
+	[ "$(dmsetup table "$1" 2>/run/info)" ]
+}
+
+# by_boot_scripts: both are there as after any start, which finds nothing half made.
 by_boot_scripts() {
-	[ -e /dev/mapper/era ] || dmsetup create era --noudevsync --table "$(cat /run/table.era)"
+	for name in cache era; do
+		is_there $name || dmsetup resume $name 2>/run/info || :
+		is_there $name || dmsetup remove --noudevsync $name 2>/run/info || :
+	done
+	is_there era || dmsetup create era --noudevsync --table "$(cat /run/table.era)"
 	discards_off
-	[ -e /dev/mapper/cache ] ||
+	is_there cache ||
 		dmsetup create cache --noudevsync --table "$(cat /run/table.cache)"
 	dmsetup mknodes
 }
@@ -397,14 +450,45 @@ boot_killed() {
 	rolled_back
 	coherent done
 	put_blocks 3 2
-	delay=2000
-	for round in $(seq "$rounds"); do
-		killed $delay
-		delay=$((delay + delay / 5 + 1000))
-		[ $((round % 2)) = 0 ] || by_boot_scripts
-		[ ! -e /dev/mapper/cache ] || reads killed
-		finished killed-again
+	sound
+}
+
+# again_stale ROUND: one more of the blocks that the cache holds, and that were not written since
+# the snapshot, is written.
+again_stale() {
+	generation=3
+	# shellcheck disable=SC2046
+	set -- "$1" $(seq 1 10) $(seq 12 19) 22 23 $(seq 25 29) $(seq 100 104) $(seq 109 119) \
+		$(seq 236 254)
+	shift "$1"
+	put_blocks "$1" 1
+}
+
+# Killed before every step, or every so many. After every second kill the devices are started as
+# they are, before it is run again.
+boot_steps() {
+	in_use
+	step=$first_step round=0
+	while stopped_at "$step" kill; do
+		advised
+		round=$((round + 1)) name=stopped-again
+		if [ $((round % 2)) = 0 ]; then
+			by_boot_scripts
+			# What is dirty was not rolled back.
+			[ "$(cache_status dirty)" != 0 ] || reads started
+			name=started-again
+		fi
+		ends 0 rollback --era "$since" --exec /run/back cache
+		rolled_back
+		coherent $name
+		again_stale $round
+		step=$((step + every))
 	done
+	sed 's/^/step: /' /run/steps
+	figure steps "$(wc -l </run/steps)"
+	figure killed "$round"
+	rolled_back
+	coherent whole
 	sound
 }
 
@@ -452,6 +536,94 @@ boot_power_back() {
 	ends 0 rollback --era "$since" --done cache
 	rolled_back
 	coherent finished
+	sound
+}
+
+# cut: the power fails before step $cut, or there is no such step.
+cut() {
+	for name in cache era; do
+		sed "s,^,table: $name ," /run/table.$name
+	done
+	echo "guest: done"
+	! stopped_at "$cut" off || die "the power is still on"
+	figure whole "$(wc -l </run/steps)"
+}
+
+boot_cut_first() {
+	in_use
+	at_host
+	cut
+}
+
+# After any start, run again; then the next one is cut.
+boot_cut_next() {
+	cache_modules
+	at_host
+	make_commands
+	dmsetup mknodes
+	cp /run/host/tables.* /run
+	for name in cache era; do
+		mv /run/tables.$name /run/table.$name
+	done
+	by_boot_scripts
+	advised
+	reads booted
+	ends 0 rollback --era "$since" --exec /run/back cache
+	rolled_back
+	coherent finished
+	again_stale "$round"
+	cut
+}
+
+# What lies below is a volume with a snapshot, both without LVM; the snapshot is merged.
+boot_merge() {
+	insmod "$modules/dm-snapshot.ko"
+	dmsetup create base --noudevsync --table "0 $disk_sectors linear $disk 0"
+	dmsetup create volume --noudevsync --table "0 $disk_sectors linear $disk 0"
+	dmsetup mknodes
+	origin_dev=/dev/mapper/volume
+	stack_create "$mode"
+	copy $disk $vendor
+	cat >/run/table.origin <<-E
+		0 $disk_sectors snapshot-origin /dev/mapper/base
+	E
+	command_of take <<-E
+		dmsetup suspend volume
+		dmsetup create store --noudevsync \
+			--table "0 $disk_sectors snapshot /dev/mapper/base $spare_disk P 16"
+		dmsetup load volume /run/table.origin
+		dmsetup resume volume
+	E
+	era_suspend
+	era_resume
+	# shellcheck disable=SC2046
+	set -- $(dmsetup status era)
+	since=$6
+	/run/take
+	overwrite
+	dmsetup table cache >/run/table.cache
+	dmsetup table era >/run/table.era
+	discards_off
+	command_of merge <<-E
+		dmsetup remove --noudevsync store
+		dmsetup suspend volume
+		echo "0 $disk_sectors snapshot-merge /dev/mapper/base $spare_disk P 16" |
+			dmsetup load volume
+		dmsetup resume volume
+	E
+	export PATH
+	ends 0 rollback --era "$since" --exec /run/merge cache
+	disk=/dev/mapper/volume
+	rolled_back
+	coherent merged
+	for try in $(seq 100); do
+		# shellcheck disable=SC2046
+		set -- $(dmsetup status volume)
+		[ "${4%/*}" != "$5" ] || break
+		usleep 50000
+	done
+	[ "${4%/*}" = "$5" ] || die "not merged: $*"
+	rolled_back
 	sound
 }
 
