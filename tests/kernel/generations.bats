@@ -31,7 +31,7 @@ setup() {
 
 boot() {
 	local status=0
-	guest_seconds=$((120 + generations * 60))
+	guest_seconds=$((400 + generations * 60))
 	guest_boot "$dir" "$kernel_dir/generations.sh" 1 ubd1="$dir/disk" folder="$dir" \
 		helpers="$(dirname "$(command -v blocks)")" "$@" || status=$?
 	sed -n 's/^answer: //p' "$dir/console.1" >>"$dir/answers"
