@@ -7,16 +7,18 @@
 # other programs. After each backup that succeeds TARGET is what the snapshot was, and each mistake
 # is refused, or answered by a backup of everything. generations.sh is what happens.
 #
-# ERA_GENERATIONS=N makes N of them over each kind of storage, ERA_SEED draws other events.
+# LVM in the guest is for the long form: ERA_GENERATIONS=N makes N of them over each kind of storage,
+# and ERA_SEED draws other events.
 
 load ../lib/common
 load ../lib/cases
 load ../lib/truth
 load kernel
 
-generations=${ERA_GENERATIONS:-1}
+generations=${ERA_GENERATIONS:-}
 
 setup() {
+	[ -n "$generations" ] || skip "LVM in the guest: the long form, with ERA_GENERATIONS"
 	need_kernel
 	need_ours era_backup era_check era_format era_setup
 	need_device_mapper

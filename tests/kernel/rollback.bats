@@ -137,9 +137,9 @@ sound_and_hinted() {
 	coherent done 5
 }
 
-# in_steps [WORD=VALUE...]: a stop before each step; in the short form before every 16th.
+# in_steps [WORD=VALUE...]: a stop before each step; in the short form before every 22nd.
 steps_so=$abs_top_builddir/tests/lib/steps.so
-every=16
+every=22
 [ -z "${ERA_ROLLBACKS:-}" ] || every=1
 
 in_steps() {
