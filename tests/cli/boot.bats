@@ -149,7 +149,7 @@ backup_verified() {
 	need systemd-analyze
 	backup_verified || { cat found; false; }
 	[ "$(grep -c "$(type -P era) " verify/era-backup@.service)" = 2 ]
-	fails grep -nE '%[A-Z]+%' "$boot"/era-backup@.*
+	fails grep -nE '%[A-Z]+%' "$boot"/era-backup@.{service,timer}
 	cp "$boot"/era-backup@.* .
 	sed -i 's/^KillMode=.*/KillMode=guards/' era-backup@.service
 	boot=$PWD
