@@ -54,7 +54,7 @@ static int write_delta(struct backup *b, struct sink *sink)
 	int r = delta_begin(&writer, sink, &b->header);
 
 	task.total = b->is_full ? b->source.size : b->listed_bytes;
-	task.frees = b->collection;
+	task.frees = b->collection != NULL;
 	if (!r)
 		r = copy_to_delta(&task, &writer);
 	if (!r)

@@ -81,3 +81,13 @@ state_is_read() {
 @test "the state of a backup, which goes on" {
 	golden state_is_read
 }
+
+rollback_is_read() {
+	status_is 0 era rollback --status --state cache.rollback cache >said || return
+	grep -q '^cache: a rollback to era 2 was interrupted: .*has not been rolled back' said
+}
+
+@test "the state of a rollback that was interrupted" {
+	era --version | grep -q '^libdevmapper' || skip "built without libdevmapper"
+	golden rollback_is_read
+}

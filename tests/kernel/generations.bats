@@ -7,8 +7,8 @@
 # other programs. After each backup that succeeds TARGET is what the snapshot was, and each mistake
 # is refused, or answered by a backup of everything. generations.sh is what happens.
 #
-# LVM in the guest is for the long form: ERA_GENERATIONS=N makes N of them over each kind of storage,
-# and ERA_SEED draws other events.
+# LVM in the guest is for the long form: ERA_GENERATIONS=N makes N of them over each kind of
+# storage, and ERA_SEED draws other events.
 
 load ../lib/common
 load ../lib/cases
