@@ -12,6 +12,7 @@
 #include <isa-l.h>
 #endif
 
+#include "copy/served.h"
 #include "dm/dm.h"
 
 /* libblkid names what a device holds before it is overwritten. */
@@ -27,19 +28,18 @@ static void print_blkid(void)
 #endif
 }
 
-/* It is loaded when it is needed. */
-static void print_devmapper(void)
+/* Of a library that is loaded when it is needed. */
+static void print_loaded(const char *name, const char *version)
 {
-	char text[64];
-
-	if (mapper_version(text))
-		printf("libdevmapper %s\n", text);
+	if (version)
+		printf("%s %s\n", name, version);
 	else
-		printf("no libdevmapper\n");
+		printf("no %s\n", name);
 }
 
 void versions_print(void)
 {
+	char text[64];
 	const XML_Expat_Version expat = XML_ExpatVersionInfo();
 
 	printf("expat %d.%d.%d\n", expat.major, expat.minor, expat.micro);
@@ -52,5 +52,6 @@ void versions_print(void)
 	printf("no ISA-L\n");
 #endif
 	print_blkid();
-	print_devmapper();
+	print_loaded("libdevmapper", mapper_version(text));
+	print_loaded("libnbd", served_version(text));
 }

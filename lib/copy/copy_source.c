@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "block/loop.h"
+#include "copy/served.h"
 
 static int fail(const struct copy_source *source, const char *what)
 {
@@ -57,20 +60,18 @@ static int open_directly(struct copy_source *source, int flags)
 }
 
 /* The type is looked at first, since opening a FIFO may wait for ever. */
-int copy_source_open(struct copy_source *source, const char *path, enum copy_source_use use,
-		     const struct report *rep)
+static int open_path(struct copy_source *source, bool holds)
 {
-	bool holds = use == COPY_SOURCE_EXCLUSIVE;
 	int flags = O_RDONLY | O_CLOEXEC;
 	struct stat st;
 	int r;
 
-	*source = (struct copy_source){.path = path, .rep = rep, .fd = -1};
-	if (stat(path, &st))
+	if (stat(source->path, &st))
 		return fail(source, "cannot open");
 	source->is_device = S_ISBLK(st.st_mode);
 	if (!source->is_device && !S_ISREG(st.st_mode))
-		return report_fail(rep, ERA_SYS, "%s: Not a block device or regular file", path);
+		return report_fail(source->rep, ERA_SYS, "%s: Not a block device or regular file",
+				   source->path);
 	r = open_directly(source, flags | (holds && source->is_device ? O_EXCL : 0));
 	if (r)
 		return r;
@@ -80,11 +81,41 @@ int copy_source_open(struct copy_source *source, const char *path, enum copy_sou
 	return r ? r : find_size(source, &st);
 }
 
+static bool is_uri(const char *path)
+{
+	static const char *const schemes[] = {
+		"nbd://", "nbds://", "nbd+unix://", "nbds+unix://", "nbd+vsock://", "nbds+vsock://",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		if (!strncmp(path, schemes[i], strlen(schemes[i])))
+			return true;
+	return false;
+}
+
+int copy_source_open(struct copy_source *source, const char *path, enum copy_source_use use,
+		     const struct report *rep)
+{
+	bool holds = use == COPY_SOURCE_EXCLUSIVE;
+
+	*source = (struct copy_source){.path = path, .rep = rep, .fd = -1};
+	if (!is_uri(path))
+		return open_path(source, holds);
+	if (holds)
+		return report_fail(rep, ERA_SYS,
+				   "%s: of a server nobody can be kept off; wanted the path of "
+				   "what it serves",
+				   path);
+	return served_open(&source->served, path, &source->size, rep);
+}
+
 void copy_source_close(struct copy_source *source)
 {
 	if (source->fd >= 0)
 		close(source->fd);
+	served_close(source->served);
 	source->fd = -1;
+	source->served = NULL;
 }
 
 void copy_source_free(const struct copy_source *source, uint64_t at, uint64_t len)
@@ -95,7 +126,7 @@ void copy_source_free(const struct copy_source *source, uint64_t at, uint64_t le
 }
 
 /* A direct read must be of whole sectors, also at the end of a file, where it is cut short. */
-int copy_source_read(const struct copy_source *source, void *data, size_t len, uint64_t at)
+static int read_path(const struct copy_source *source, void *data, size_t len, uint64_t at)
 {
 	size_t done = 0, wanted = (len + COPY_SOURCE_ALIGN - 1) & ~(size_t)(COPY_SOURCE_ALIGN - 1);
 
@@ -112,4 +143,11 @@ int copy_source_read(const struct copy_source *source, void *data, size_t len, u
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+int copy_source_read(const struct copy_source *source, void *data, size_t len, uint64_t at)
+{
+	if (source->served)
+		return served_read(source->served, data, len, at);
+	return read_path(source, data, len, at);
 }

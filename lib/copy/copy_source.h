@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
 /*
- * What a backup is made of: a block device or a regular file, read past the page cache.
+ * What a backup is made of: a block device or a regular file, read past the page cache, or a disk
+ * that an NBD server has.
  *
  * The page cache of a device need not have what was written through another one.  So a device that
  * allows no direct reads is an error; of a file whose file system has none, the page cache is the
@@ -23,14 +24,17 @@
 enum copy_source_use {
 	COPY_SOURCE_SHARED,
 	/* Nobody else uses it while it is open: a device is opened exclusively; a file has a lock,
-	 * and no loop device that is in use. */
+	 * and no loop device that is in use. Of a server that can't be had. */
 	COPY_SOURCE_EXCLUSIVE,
 };
 
+struct served;
+
 struct copy_source {
-	const char *path; /* the caller's */
+	const char *path; /* the caller's; or a URI */
 	const struct report *rep;
 	int fd;
+	struct served *served; /* instead of fd */
 	bool is_device;
 	uint64_t size;
 };

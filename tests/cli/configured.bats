@@ -111,14 +111,16 @@ modules() {
 		isal libisal-dev
 		blkid libblkid-dev
 		devmapper libdevmapper-dev
+		nbd libnbd-dev
 		nbdkit nbdkit-plugin-dev
 	END
 	"$abs_top_srcdir/configure" "${without[@]}" --without-systemdsystemunitdir \
 		--without-systemdsystemgeneratordir --without-udevrulesdir \
 		--without-initramfstoolsdir --without-python --disable-compat-names >out
 	sed -n "/^configure: era-tools/,/names of/p" out | grep "  no$" >found
-	[ "$(wc -l <found)" = 10 ]
+	[ "$(wc -l <found)" = 11 ]
 	fails grep -E 'HAVE_(ISAL|BLKID) 1' config.h
+	fails grep -E '^#define (DEVMAPPER|NBD)_LIBRARY' config.h
 	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools)dir = .' Makefile
 	fails grep '^pythondir = .' Makefile
 }
@@ -151,23 +153,36 @@ compiler_without_argp() {
 	fails grep argp found
 }
 
-# readelf_says NAME: what a program needs.
+# readelf_says NAME...: what a program needs.
 readelf_says() {
-	printf '#!/bin/sh\necho " 0x0001 (NEEDED)  Shared library: [%s]"\n' "$1" >readelf
+	{
+		echo '#!/bin/sh'
+		printf 'echo " 0x0001 (NEEDED)  Shared library: [%s]"\n' "$@"
+	} >readelf
 	chmod +x readelf
 }
 
-@test "libdevmapper is loaded by the name that the linker knows" {
+# is_name_of MACRO: it is how the library calls itself.
+is_name_of() {
 	local library
-	need pkg-config readelf
-	pkg-config --exists devmapper || skip_test "needs libdevmapper"
-	configured
-	library=$(sed -n 's/^#define DEVMAPPER_LIBRARY "\(.*\)"/\1/p' config.h)
+	library=$(sed -n "s/^#define $1 \"\(.*\)\"/\1/p" config.h)
 	readelf -d "$(cc -print-file-name="$library")" >found
 	grep -F "soname: [$library]" found
-	readelf_says libdevmapper.so.1.03
+}
+
+@test "libraries are loaded by the names that the linker knows" {
+	need pkg-config readelf
+	pkg-config --exists devmapper libnbd || skip_test "needs libdevmapper and libnbd"
+	configured
+	is_name_of DEVMAPPER_LIBRARY
+	is_name_of NBD_LIBRARY
+	readelf_says libdevmapper.so.1.03 libnbd.so.7
 	configured READELF="$PWD/readelf"
 	grep -Fx '#define DEVMAPPER_LIBRARY "libdevmapper.so.1.03"' config.h
+	grep -Fx '#define NBD_LIBRARY "libnbd.so.7"' config.h
+	readelf_says libdevmapper.so.1.03 libc.so.6
+	fails configured READELF="$PWD/readelf"
+	grep 'finds no shared libnbd' configure.log
 	readelf_says libc.so.6
 	fails configured READELF="$PWD/readelf"
 	grep 'finds no shared libdevmapper' configure.log
@@ -176,7 +191,8 @@ readelf_says() {
 @test "no C library but glibc is ruled out: with musl, all compiles but what needs argp" {
 	local sources
 	local flags=(-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPACKAGE_VERSION='"0"'
-		-DERA_PROGRAM='"era"' -DDEVMAPPER_LIBRARY='""' -DUNIT='"era"' -DUNIT_DIR='"/"'
+		-DERA_PROGRAM='"era"' -DDEVMAPPER_LIBRARY='""' -DNBD_LIBRARY='""'
+		-DUNIT='"era"' -DUNIT_DIR='"/"'
 		-Werror=implicit-function-declaration -w)
 	need musl-gcc
 	cd "$abs_top_srcdir"

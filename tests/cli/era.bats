@@ -125,7 +125,8 @@ nearest() {
 	grep -Ex 'ISA-L, built with [0-9.]+|no ISA-L' out
 	grep -Ex 'libblkid [0-9.]+|no libblkid' out
 	grep -Ex 'libdevmapper [0-9.]+ \(.*\)|no libdevmapper' out
-	[ "$(wc -l <out)" = 6 ]
+	grep -Ex 'libnbd [0-9.]+|no libnbd' out
+	[ "$(wc -l <out)" = 7 ]
 	era check --version >out
 	[ "$(wc -l <out)" = 1 ]
 }

@@ -243,6 +243,13 @@ note() {
 	END
 }
 
+# backup_after_kill: what the run had asked for that was killed may be done late, in the middle of
+# the next one, which then fails; the one after it gets over that.
+backup_after_kill() {
+	backup && return
+	grep -q "a metadata snapshot is held already" said && backup
+}
+
 @test "kills at random times" {
 	local n
 	RANDOM=${ERA_SEED:-1}
@@ -255,7 +262,7 @@ note() {
 		kill -9 $pid 2>/dev/null || :
 		wait $pid 2>/dev/null || :
 		[ $((n % 2)) = 0 ] || continue
-		backup
+		backup_after_kill
 		is backup incremental
 		no_snapshot
 	done

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
+#include "copy/served.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libnbd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "copy/copy_source.h"
+
+#define MAX_CONNECTIONS 8u
+
+/* The functions of libnbd that are used here, each as a member of its own name. */
+#define CALLS(X) \
+	X(nbd_can_multi_conn) \
+	X(nbd_close) \
+	X(nbd_connect_uri) \
+	X(nbd_create) \
+	X(nbd_get_block_size) \
+	X(nbd_get_errno) \
+	X(nbd_get_error) \
+	X(nbd_get_size) \
+	X(nbd_get_version) \
+	X(nbd_pread) \
+	X(nbd_set_uri_allow_local_file)
+
+struct library {
+	void *handle;
+#define MEMBER(call) __typeof__(&call) call;
+	CALLS(MEMBER)
+};
+
+struct served {
+	struct library library;
+	const char *uri;
+	const struct report *rep;
+	uint64_t most; /* bytes of one request */
+	pthread_mutex_t lock;
+	pthread_cond_t has_free;
+	struct nbd_handle *free[MAX_CONNECTIONS];
+	unsigned nr_free;
+};
+
+static bool find_calls(struct library *l)
+{
+#define FIND(call) \
+	l->call = (__typeof__(l->call))dlsym(l->handle, #call); \
+	if (!l->call) \
+		return false;
+	CALLS(FIND)
+	return true;
+}
+
+/* Returns NULL, or what is in the way. */
+static const char *load(struct library *l)
+{
+	l->handle = dlopen(NBD_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (!l->handle)
+		return "libnbd is missing: install " NBD_LIBRARY;
+	return find_calls(l) ? NULL : "libnbd is too old: install a newer one";
+}
+
+static void unload(struct library *l)
+{
+	if (l->handle)
+		dlclose(l->handle);
+}
+
+static int fail(const struct served *s, const char *what)
+{
+	const char *why = s->library.nbd_get_error();
+
+	return report_fail(s->rep, ERA_SYS, "%s: %s: %s", s->uri, what, why ? why : "no reason");
+}
+
+static int connect_once(struct served *s)
+{
+	struct nbd_handle *nbd = s->library.nbd_create();
+	int r;
+
+	if (!nbd)
+		return fail(s, "cannot connect");
+	/* A URI may name a file with a secret. */
+	if (!s->library.nbd_set_uri_allow_local_file(nbd, true) &&
+	    !s->library.nbd_connect_uri(nbd, s->uri)) {
+		s->free[s->nr_free++] = nbd;
+		return 0;
+	}
+	r = fail(s, "cannot connect");
+	s->library.nbd_close(nbd);
+	return r;
+}
+
+/* A request is of whole blocks of the server's, and no larger than it takes. */
+static int find_limits(struct served *s)
+{
+	int64_t least = s->library.nbd_get_block_size(s->free[0], LIBNBD_SIZE_MINIMUM);
+	int64_t most = s->library.nbd_get_block_size(s->free[0], LIBNBD_SIZE_MAXIMUM);
+
+	if (least < 0 || most < 0)
+		return fail(s, "cannot find its sizes of blocks");
+	if (least > COPY_SOURCE_ALIGN)
+		return report_fail(s->rep, ERA_SYS,
+				   "%s: reads blocks of %" PRId64 " bytes; wanted %u or less",
+				   s->uri, least, COPY_SOURCE_ALIGN);
+	s->most = most ? (uint64_t)most & ~(uint64_t)(COPY_SOURCE_ALIGN - 1) : UINT64_MAX;
+	return 0;
+}
+
+static int find_size(struct served *s, uint64_t *size)
+{
+	int64_t found = s->library.nbd_get_size(s->free[0]);
+
+	if (found < 0)
+		return fail(s, "cannot find its size");
+	*size = (uint64_t)found;
+	return found ? 0 : report_fail(s->rep, ERA_SYS, "%s: is empty", s->uri);
+}
+
+static int connect_all(struct served *s, uint64_t *size)
+{
+	int r = connect_once(s);
+
+	if (!r)
+		r = find_limits(s);
+	if (!r)
+		r = find_size(s, size);
+	if (r || s->library.nbd_can_multi_conn(s->free[0]) <= 0)
+		return r;
+	while (!r && s->nr_free < MAX_CONNECTIONS)
+		r = connect_once(s);
+	return r;
+}
+
+int served_open(struct served **out, const char *uri, uint64_t *size, const struct report *rep)
+{
+	struct served *s = calloc(1, sizeof(*s));
+	const char *why;
+	int r;
+
+	if (!s)
+		return report_nomem(rep);
+	s->uri = uri;
+	s->rep = rep;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->has_free, NULL);
+	why = load(&s->library);
+	r = why ? report_fail(rep, ERA_SYS, "%s: cannot connect: %s", uri, why)
+		: connect_all(s, size);
+	if (r)
+		served_close(s);
+	else
+		*out = s;
+	return r;
+}
+
+void served_close(struct served *s)
+{
+	if (!s)
+		return;
+	while (s->nr_free)
+		s->library.nbd_close(s->free[--s->nr_free]);
+	unload(&s->library);
+	pthread_cond_destroy(&s->has_free);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static struct nbd_handle *take(struct served *s)
+{
+	struct nbd_handle *nbd;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->nr_free)
+		pthread_cond_wait(&s->has_free, &s->lock);
+	nbd = s->free[--s->nr_free];
+	pthread_mutex_unlock(&s->lock);
+	return nbd;
+}
+
+static void give(struct served *s, struct nbd_handle *nbd)
+{
+	pthread_mutex_lock(&s->lock);
+	s->free[s->nr_free++] = nbd;
+	pthread_cond_signal(&s->has_free);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int read_over(const struct served *s, struct nbd_handle *nbd, uint8_t *data, size_t len,
+		     uint64_t at)
+{
+	while (len) {
+		size_t part = (size_t)min_u64(len, s->most);
+
+		if (s->library.nbd_pread(nbd, data, part, at, 0)) {
+			int error = s->library.nbd_get_errno();
+
+			return error ? error : EIO;
+		}
+		data += part;
+		len -= part;
+		at += part;
+	}
+	return 0;
+}
+
+int served_read(struct served *s, void *data, size_t len, uint64_t at)
+{
+	struct nbd_handle *nbd = take(s);
+	int error = read_over(s, nbd, data, len, at);
+
+	give(s, nbd);
+	return error;
+}
+
+const char *served_version(char text[64])
+{
+	struct library l = {.handle = NULL};
+	struct nbd_handle *nbd = load(&l) ? NULL : l.nbd_create();
+
+	if (nbd) {
+		snprintf(text, 64, "%s", l.nbd_get_version(nbd));
+		l.nbd_close(nbd);
+	}
+	unload(&l);
+	return nbd ? text : NULL;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
+/*
+ * A disk that an NBD server has, through libnbd, which is loaded when it is needed: so a program
+ * that is built with it runs without it.
+ *
+ * Several threads read at once, over as many connections: a server that does not say that these see
+ * the same has only one.
+ */
+#ifndef ERA_COPY_SERVED_H
+#define ERA_COPY_SERVED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/report.h"
+
+struct served;
+
+/* Sets the size, in bytes, of the disk that the URI names, which is the caller's.  Errors are
+ * reported; without libnbd there is nothing else. */
+int served_open(struct served **out, const char *uri, uint64_t *size,
+		const struct report *rep) must_check;
+
+/* Ends the connections.  NULL is legal. */
+void served_close(struct served *served);
+
+/* Reads what is inside the size.  Returns 0 or a positive errno; may be called by several threads.
+ */
+int served_read(struct served *served, void *data, size_t len, uint64_t at) must_check;
+
+/* The version of libnbd, or NULL if there is none; the text is kept in `text`. */
+const char *served_version(char text[64]);
+
+#endif

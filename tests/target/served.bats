@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The era-tools authors
+#
+# era backup of what an NBD server has. The servers are nbdkit and qemu-nbd.
+
+load ../lib/common
+load ../lib/cases
+load target
+
+setup() {
+	target_setup disk 10M meta 1M
+	need jq qemu-nbd
+	need_ours era_backup era_mark
+	era --version | grep -q '^libnbd' || skip "built without libnbd"
+	snap='nbd+unix:///?socket=snap.nbd'
+	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
+	write 0 160
+}
+
+teardown() {
+	stop_serving
+	target_kill
+}
+
+# write FIRST COUNT: random data, in blocks of 64 KiB, by a client.
+write() {
+	"$python" -c '
+import nbd, os, sys
+h = nbd.NBD()
+h.connect_uri(sys.argv[1])
+first, count = int(sys.argv[2]), int(sys.argv[3])
+for n in range(first, first + count):
+	h.pwrite(os.urandom(65536), n * 65536)
+h.flush()' "$uri" "$1" "$2"
+}
+
+# A command that makes the snapshot and serves it: nbdkit with these arguments.
+serves() {
+	printf '%s; rm -f snap.nbd; nbdkit -r -U snap.nbd -P snap.pid %s' 'cp disk snap' "$*"
+}
+
+stop_serving() {
+	[ ! -s snap.pid ] || kill "$(cat snap.pid)" 2>/dev/null || :
+	rm -f snap.pid
+}
+
+# backup SNAPSHOT
+backup() {
+	local status=0
+	era_backup --snapshot "$1" --source "$snap" --json ctl T >json 2>said || status=$?
+	stop_serving
+	[ "$status" = 0 ] && cmp snap T && return
+	cat said
+	return "$((status ? status : 1))"
+}
+
+# refused STATUS TEXT SNAPSHOT: and TARGET stays what it was.
+refused() {
+	cp T before
+	status_is "$1" era_backup --snapshot "$3" --source "$snap" ctl T || return
+	grep -q "$2" "$stderr" || { cat "$stderr"; return 1; }
+	stop_serving
+	cmp T before
+}
+
+@test "over several connections, over one, and in small requests" {
+	backup "$(serves file snap)"
+	[ "$(jq -r .backup json)" = full ]
+	write 20 3
+	write 100 1
+	backup "$(serves --filter=multi-conn file snap multi-conn-mode=disable)"
+	[ "$(jq -r .backup json)" = incremental ]
+	[ "$(jq .listed_bytes json)" = $((4 * 65536)) ]
+	write 50 40
+	backup "$(serves --filter=blocksize-policy file snap blocksize-maximum=64k \
+		blocksize-error-policy=error)"
+	[ "$(jq .listed_bytes json)" = $((40 * 65536)) ]
+	write 3 1
+	backup 'cp disk snap; qemu-nbd -r -f raw --fork --pid-file=snap.pid -k $PWD/snap.nbd snap'
+	[ "$(jq .listed_bytes json)" = 65536 ]
+}
+
+@test "a disk whose size is no multiple of anything" {
+	target_stop
+	truncate -s 10485900 disk
+	target_start file disk era-metadata=meta era-socket=ctl
+	backup "$(serves file snap)"
+	[ "$(stat -c %s T)" = 10485900 ]
+}
+
+@test "a server that can't be used, or fails" {
+	backup "$(serves file snap)"
+	write 20 3
+	refused 3 "cannot connect: nbd_connect_uri: " 'cp disk snap'
+	refused 3 "reads blocks of 65536 bytes; wanted 4096 or less" \
+		"$(serves --filter=blocksize-policy file snap blocksize-minimum=64k \
+			blocksize-preferred=64k)"
+	refused 3 "cannot read 196608 bytes at byte 1310720: Input/output error" \
+		"$(serves --filter=error file snap error=EIO error-rate=1)"
+	backup "$(serves file snap)"
+	[ "$(jq -r .backup json)" = incremental ]
+	refused 4 "has 1048576 bytes, but the metadata track 160 blocks" "$(serves memory 1M)"
+}
+
+@test "a server's disk is not what is written to by nobody" {
+	target_stop
+	nbdkit -r -U snap.nbd -P snap.pid file disk
+	status_is 3 era_backup --offline meta --source "$snap" T
+	grep -q "of a server nobody can be kept off; wanted the path" "$stderr"
+	[ ! -e T ]
+}
+
+@test "what the target itself serves, while it is held" {
+	local n
+	need_ours hold_hook.so
+	! sanitized era || skip "what is preloaded must come after the sanitizers"
+	for n in 1 2 3; do
+		write $((n * 30)) 9
+		HOLD_HOOK='cp disk frozen' LD_PRELOAD=$(command -v hold_hook.so) era_backup \
+			--converge --source "$uri" --json ctl T >json
+		cmp frozen T
+	done
+	[ "$(jq -r .backup json)" = incremental ]
+}
