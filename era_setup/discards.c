@@ -70,7 +70,8 @@ int discards_switch_off(const char *name, const struct mapper_info *info, const 
 		name, path);
 }
 
-/* The kernel takes only multiples of the granularity, even if the limit is none. */
+/* The kernel takes only multiples of the granularity, even if the limit is none.  Linux 7.2 forgets
+ * the granularity while discards are off, and takes nothing. */
 static bool restore_limit(const char *dir, const char *text)
 {
 	char path[PATH_BYTES], granularity[LIMIT_BYTES], rounded[LIMIT_BYTES];
@@ -103,6 +104,9 @@ void discards_hold(const char *numbers, struct held_discards *held)
 void discards_release(const struct held_discards *held, const char *name, const struct report *rep)
 {
 	if (*held->limit && !restore_limit(held->dir, held->limit))
-		report_note(rep, "%s: its origin takes no discards any more: see %s", name,
-			    held->dir);
+		report_note(rep,
+			    "%s: its origin takes no discards until its table is loaded anew, or "
+			    "the machine boots: the kernel does not let the limit in %s be what "
+			    "it was",
+			    name, held->dir);
 }
