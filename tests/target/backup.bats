@@ -13,23 +13,11 @@ setup() {
 	need jq
 	need_ours era_apply era_backup
 	start
-	write 0 160
+	write_random 0 160
 }
 
 start() {
 	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
-}
-
-# write FIRST COUNT: random data, in blocks of 64 KiB, by a client.
-write() {
-	"$python" -c '
-import nbd, os, sys
-h = nbd.NBD()
-h.connect_uri(sys.argv[1])
-first, count = int(sys.argv[2]), int(sys.argv[3])
-for n in range(first, first + count):
-	h.pwrite(os.urandom(65536), n * 65536)
-h.flush()' "$uri" "$1" "$2"
 }
 
 # backup [OPTION...]: what was said is in the file said, and the document in json.
@@ -56,8 +44,8 @@ no_snapshot() {
 @test "a full backup, then what was written" {
 	backup
 	is backup full
-	write 20 3
-	write 100 1
+	write_random 20 3
+	write_random 100 1
 	backup
 	is backup incremental
 	is listed_bytes $((4 * 65536))
@@ -68,16 +56,16 @@ no_snapshot() {
 	# After it was stopped, and after it was killed.
 	target_stop
 	start
-	write 30 1
+	write_random 30 1
 	backup
 	is backup incremental
-	write 40 2
+	write_random 40 2
 	target_kill
 	start
 	backup
 	is backup incremental
 	# The target stopped: the same backup goes on offline.
-	write 50 2
+	write_random 50 2
 	target_stop
 	era_backup --offline meta --source disk T --json >json
 	is backup incremental
@@ -110,10 +98,10 @@ await() {
 		era_backup -q --snapshot 'sh make' --source snap ctl T &
 		pid=$!
 		await begun
-		write $((20 * n)) 3
+		write_random $((20 * n)) 3
 		touch written
 		await made
-		write $((20 * n + 10)) 3
+		write_random $((20 * n + 10)) 3
 		touch written.too
 		wait $pid
 		cmp snap T
@@ -126,7 +114,7 @@ await() {
 @test "a command that fails" {
 	backup
 	cp T.era state
-	write 20 3
+	write_random 20 3
 	status_is 3 era_backup --snapshot 'cp disk snap; exit 7' --source snap \
 		--release 'touch released' ctl T
 	grep -q "exit 7: ended with status 7" "$stderr"
@@ -171,7 +159,7 @@ await() {
 @test "somebody else's metadata snapshot is refused" {
 	backup
 	cp T.era state
-	write 20 3
+	write_random 20 3
 	era_ctl ctl take_metadata_snap
 	status_is 4 era_backup --snapshot 'cp disk snap' --source snap ctl T
 	grep -q "a metadata snapshot is held that is not this backup's" "$stderr"
@@ -192,12 +180,12 @@ await() {
 @test "its own metadata snapshot, left by a kill, is dropped by the next run" {
 	local era
 	backup
-	write 20 3
+	write_random 20 3
 	# As a run leaves it that was killed when it had taken it.
 	era=$(era_ctl ctl status | cut -d ' ' -f 3)
 	note $((era + 1))
 	era_ctl ctl take_metadata_snap
-	write 30 3
+	write_random 30 3
 	backup
 	grep -q "the metadata snapshot that an earlier run has left is dropped" said
 	is backup incremental
@@ -255,7 +243,7 @@ backup_after_kill() {
 	RANDOM=${ERA_SEED:-1}
 	backup
 	for ((n = 0; n < ${ERA_KILLS:-16}; n++)); do
-		write $((RANDOM % 150)) $((RANDOM % 10 + 1))
+		write_random $((RANDOM % 150)) $((RANDOM % 10 + 1))
 		era_backup -q --snapshot 'cp disk snap' --source snap ctl T &
 		pid=$!
 		sleep "0.0$((RANDOM % 50 + 10))"
@@ -271,7 +259,7 @@ backup_after_kill() {
 
 @test "a signal drops the metadata snapshot, and releases the storage's" {
 	backup
-	write 0 160
+	write_random 0 160
 	cp T before
 	: >progress
 	era_backup --limit 128k --snapshot 'cp disk snap' --source snap --release 'mv snap old' \
@@ -306,7 +294,7 @@ backup_after_kill() {
 
 @test "a dry run; metadata made anew; a disk that has grown" {
 	backup
-	write 20 3
+	write_random 20 3
 	era_backup -n --snapshot 'touch ran' --source none ctl T 2>said
 	grep -q "(incremental): 192 KiB would be copied" said
 	[ ! -e ran ]
@@ -316,13 +304,13 @@ backup_after_kill() {
 	truncate -s 1M meta
 	fresh=(era-block-size=64k era-format=yes)
 	start
-	write 80 1
+	write_random 80 1
 	backup
 	cmp disk T
 	target_stop
 	truncate -s 11M disk
 	start
-	write 165 2
+	write_random 165 2
 	backup
 	is backup incremental
 	cmp disk T

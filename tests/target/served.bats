@@ -15,24 +15,12 @@ setup() {
 	era --version | grep -q '^libnbd' || skip "built without libnbd"
 	snap='nbd+unix:///?socket=snap.nbd'
 	target_start file disk era-metadata=meta "${fresh[@]}" era-socket=ctl
-	write 0 160
+	write_random 0 160
 }
 
 teardown() {
 	stop_serving
 	target_kill
-}
-
-# write FIRST COUNT: random data, in blocks of 64 KiB, by a client.
-write() {
-	"$python" -c '
-import nbd, os, sys
-h = nbd.NBD()
-h.connect_uri(sys.argv[1])
-first, count = int(sys.argv[2]), int(sys.argv[3])
-for n in range(first, first + count):
-	h.pwrite(os.urandom(65536), n * 65536)
-h.flush()' "$uri" "$1" "$2"
 }
 
 # A command that makes the snapshot and serves it: nbdkit with these arguments.
@@ -67,16 +55,16 @@ refused() {
 @test "over several connections, over one, and in small requests" {
 	backup "$(serves file snap)"
 	[ "$(jq -r .backup json)" = full ]
-	write 20 3
-	write 100 1
+	write_random 20 3
+	write_random 100 1
 	backup "$(serves --filter=multi-conn file snap multi-conn-mode=disable)"
 	[ "$(jq -r .backup json)" = incremental ]
 	[ "$(jq .listed_bytes json)" = $((4 * 65536)) ]
-	write 50 40
+	write_random 50 40
 	backup "$(serves --filter=blocksize-policy file snap blocksize-maximum=64k \
 		blocksize-error-policy=error)"
 	[ "$(jq .listed_bytes json)" = $((40 * 65536)) ]
-	write 3 1
+	write_random 3 1
 	backup 'cp disk snap; qemu-nbd -r -f raw --fork --pid-file=snap.pid -k $PWD/snap.nbd snap'
 	[ "$(jq .listed_bytes json)" = 65536 ]
 }
@@ -91,7 +79,7 @@ refused() {
 
 @test "a server that can't be used, or fails" {
 	backup "$(serves file snap)"
-	write 20 3
+	write_random 20 3
 	refused 3 "cannot connect: nbd_connect_uri: " 'cp disk snap'
 	refused 3 "reads blocks of 65536 bytes; wanted 4096 or less" \
 		"$(serves --filter=blocksize-policy file snap blocksize-minimum=64k \
@@ -116,7 +104,7 @@ refused() {
 	need_ours hold_hook.so
 	! sanitized era || skip "what is preloaded must come after the sanitizers"
 	for n in 1 2 3; do
-		write $((n * 30)) 9
+		write_random $((n * 30)) 9
 		HOLD_HOOK='cp disk frozen' LD_PRELOAD=$(command -v hold_hook.so) era_backup \
 			--converge --source "$uri" --json ctl T >json
 		cmp frozen T

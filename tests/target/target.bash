@@ -42,6 +42,18 @@ play() {
 	"$python" "$target_dir/$1.py" "${@:2}"
 }
 
+# write_random FIRST COUNT: random data, in blocks of 64 KiB, by a client.
+write_random() {
+	"$python" -c '
+import nbd, os, sys
+h = nbd.NBD()
+h.connect_uri(sys.argv[1])
+first, count = int(sys.argv[2]), int(sys.argv[3])
+for n in range(first, first + count):
+	h.pwrite(os.urandom(65536), n * 65536)
+h.flush()' "$uri" "$1" "$2"
+}
+
 # target_fails ARGUMENT...: nbdkit does not start; what it says goes to the file said.
 target_fails() {
 	rm -f nbd.refused
