@@ -2,7 +2,6 @@
 /* Copyright (C) 2026 The era-tools authors */
 #include "copy/served.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libnbd.h>
@@ -11,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/loaded.h"
 #include "copy/copy_source.h"
 
 #define MAX_CONNECTIONS 8u
@@ -31,8 +31,7 @@
 
 struct library {
 	void *handle;
-#define MEMBER(call) __typeof__(&call) call;
-	CALLS(MEMBER)
+	CALLS(LOADED_MEMBER)
 };
 
 struct served {
@@ -48,11 +47,7 @@ struct served {
 
 static bool find_calls(struct library *l)
 {
-#define FIND(call) \
-	l->call = (__typeof__(l->call))dlsym(l->handle, #call); \
-	if (!l->call) \
-		return false;
-	CALLS(FIND)
+	CALLS(LOADED_FIND)
 	return true;
 }
 

@@ -2,7 +2,6 @@
 /* Copyright (C) 2026 The era-tools authors */
 #include "dm/dm_internal.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libdevmapper.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/loaded.h"
 
 /* The functions of libdevmapper that are used here, each as a member of its own name. */
 #define CALLS(X) \
@@ -41,8 +41,7 @@
 
 struct library {
 	void *handle;
-#define MEMBER(call) __typeof__(&call) call;
-	CALLS(MEMBER)
+	CALLS(LOADED_MEMBER)
 };
 
 static const int types[] = {
@@ -65,11 +64,7 @@ static void say_nothing(int level, const char *file, int line, int error, const 
 
 static bool find_calls(struct library *l)
 {
-#define FIND(call) \
-	l->call = (__typeof__(l->call))dlsym(l->handle, #call); \
-	if (!l->call) \
-		return false;
-	CALLS(FIND)
+	CALLS(LOADED_FIND)
 	return true;
 }
 
