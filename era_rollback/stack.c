@@ -56,7 +56,7 @@ static int check_use(const struct rollback *r, const struct layer *layer,
 
 /* What a run leaves that was killed between two requests: a device that is not in use yet, or a
  * table that was loaded to clean the cache.  A cache whose table was loaded is resumed: removed, it
- * would count as crashed, and all of it as dirty. */
+ * would count as crashed, and all of it as dirty.  Without an error, info is what is there then. */
 static int mend(struct rollback *r, const struct layer *layer, struct mapper_info *info)
 {
 	bool was_killed = r->has_progress && r->is_trusted;
@@ -66,14 +66,14 @@ static int mend(struct rollback *r, const struct layer *layer, struct mapper_inf
 		return 0;
 	if (!info->has_table && info->has_loaded) {
 		e = mapper_resume(r->mapper, layer->name, MAPPER_WITH_UDEV);
-		info->has_loaded = e;
-		info->has_table = !e;
+		info->has_loaded = false;
+		info->has_table = true;
 	} else if (!info->has_table) {
 		e = mapper_remove(r->mapper, layer->name, MAPPER_WITH_UDEV);
-		info->exists = e;
+		info->exists = false;
 	} else if (info->has_loaded && layer == &r->cache) {
 		e = mapper_clear(r->mapper, layer->name);
-		info->has_loaded = e;
+		info->has_loaded = false;
 	}
 	return e;
 }
