@@ -31,7 +31,7 @@ milliseconds=500
 PATH=$tools:$PATH
 
 make_stack() {
-	insmod "$drivers/md/dm-delay.ko"
+	insert dm-delay
 	dmsetup create storage --noudevsync --table "0 $disk_sectors linear $disk 0"
 	dmsetup mknodes
 	dmsetup create slow --noudevsync --table "0 $disk_sectors delay \

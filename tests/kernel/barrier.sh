@@ -18,12 +18,6 @@ answer() {
 	echo "answer: $*"
 }
 
-insert() {
-	for module; do
-		insmod "$modules/$module.ko"
-	done
-}
-
 # device NAME TABLE
 device() {
 	dmsetup create "$1" --noudevsync --table "$2"
@@ -74,7 +68,8 @@ remove_dm() {
 
 # LVM as distributed, but for a place where it can write.
 open_lvm() {
-	insert dm-snapshot dm-bio-prison dm-thin-pool
+	insert dm-snapshot
+	insert dm-thin-pool
 	mkdir -p /run/lvm /run/lock/lvm
 	cp -r /etc/lvm /run/lvm-conf
 	mount -o bind /run/lvm-conf /etc/lvm

@@ -66,7 +66,7 @@ pile_up() {
 # busy KIB SECTORS BLOCK WRITESETS: on KIB of metadata.
 busy() {
 	sectors=$2 block=$3 peak=0
-	insmod "$drivers/block/brd.ko" rd_nr=1 rd_size="$1"
+	insert brd rd_nr=1 rd_size="$1"
 	era_create "$sectors" "$block" >/dev/null
 	make_everywhere
 	pile_up "$4"

@@ -138,16 +138,10 @@ clean_up() {
 	die "$(cache_status dirty) blocks are still dirty"
 }
 
-cache_modules() {
-	for module in dm-bio-prison dm-cache dm-cache-smq; do
-		insmod "$modules/$module.ko"
-	done
-}
-
 # stack_create MODE: full of blocks 0 ... 29, 100 ... 119 and the last 20, clean. A cache in
 # writeback mode takes in a whole block that is written at once; later modes don't forget it.
 stack_create() {
-	cache_modules
+	insert dm-cache-smq
 	era_create $disk_sectors "$era_block"
 	dmsetup mknodes
 	cache_create writeback
@@ -439,7 +433,7 @@ activate_crashed() {
 }
 
 boot_restore() {
-	cache_modules
+	insert dm-cache-smq
 	dump_mappings
 	figure called-dirty "$(grep -c 'dirty="true"' /run/mappings || :)"
 	no_answer "format cache-xml" stale_list dm-cache --cache-metadata $cache_meta
@@ -468,7 +462,7 @@ boot_crash_dirty() {
 }
 
 boot_empty() {
-	cache_modules
+	insert dm-cache-smq
 	dump_mappings
 	stale_list dm-cache --cache-metadata $cache_meta >/run/messages
 	sed 's/^/message: /' /run/messages
@@ -539,7 +533,7 @@ fast_create() {
 
 # A cache over the disk itself grows and shrinks, drops what is discarded, and changes its modes.
 boot_sizes() {
-	cache_modules
+	insert dm-cache-smq
 	lower=$disk whole_data=$cache_data
 	for sectors in 2048 6144 1024 4096; do
 		fast_create $sectors
@@ -565,6 +559,6 @@ boot_sizes() {
 }
 
 boot_sizes_after() {
-	cache_modules
+	insert dm-cache-smq
 	dump_mappings
 }

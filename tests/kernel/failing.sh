@@ -29,7 +29,7 @@ answer() {
 
 # One block after the other can't be read: those of the file $blocks.
 boot_1() {
-	insmod "$modules/dm-dust.ko"
+	insert dm-dust
 	echo "0 $(sectors_of) dust $metadata_dev 0 4096" | make_device
 	dmsetup message failing 0 enable >/dev/null
 	n=0
@@ -62,7 +62,7 @@ restore_on() {
 # Writes fail, or are lost without a word: all, or from block 5 on. $xml is restored, $before is
 # what the device held.
 boot_2() {
-	insmod "$modules/dm-flakey.ko"
+	insert dm-flakey
 	all=$(sectors_of)
 	echo "0 $all flakey $metadata_dev 0 0 3600 1 error_writes" | restore_on no-writes
 	echo "0 $all flakey $metadata_dev 0 0 3600 1 drop_writes" | restore_on lost-writes
@@ -73,7 +73,7 @@ boot_2() {
 
 # What reaches the disk, in which order: the log is /dev/ubdb.
 boot_3() {
-	insmod "$modules/dm-log-writes.ko"
+	insert dm-log-writes
 	echo "0 $(sectors_of) log-writes $metadata_dev /dev/ubdb" | make_device
 	answer restore era_restore -q -i "$xml" -o $device
 	dmsetup remove --noudevsync failing
@@ -81,7 +81,7 @@ boot_3() {
 
 # The same of era_repair, of the metadata $before.
 boot_4() {
-	insmod "$modules/dm-log-writes.ko"
+	insert dm-log-writes
 	echo "0 $(sectors_of) log-writes $metadata_dev /dev/ubdb" | make_device
 	answer repair era_repair -q -i "$before" -o $device
 	dmsetup remove --noudevsync failing

@@ -18,7 +18,7 @@ answer() {
 }
 
 make_stack() {
-	insmod "$modules/dm-delay.ko"
+	insert dm-delay
 	dmsetup create meta --noudevsync --table "0 512 delay $metadata_dev 0 0 $metadata_dev 0 20"
 	dmsetup create slow --noudevsync --table "0 8192 delay $origin_dev 0 0 $origin_dev 0 20"
 	dmsetup mknodes

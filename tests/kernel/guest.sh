@@ -23,6 +23,21 @@ die() {
 	exit 1
 }
 
+# insert MODULE [WORDS]: a module of the kernel, after those that it needs. What is there, is left.
+insert() {
+	needed=$(sed -n "s|^\(.*/$1\.ko\):|\1|p" "$modules/modules.dep")
+	[ -n "$needed" ] || die "no module $1"
+	shift
+	inserted=
+	for file in $needed; do
+		inserted="$file $inserted"
+	done
+	for file in $inserted; do
+		name=$(basename "$file" .ko | tr - _)
+		[ -d "/sys/module/$name" ] || insmod "$modules/$file" "$@" || die "$file"
+	done
+}
+
 # ends STATUS COMMAND...: what it prints goes to /run/out, and to the console.
 ends() {
 	want=$1 status=0

@@ -22,15 +22,14 @@ PATH=/sbin:/usr/sbin:/bin:/usr/bin
 trap 'poweroff -nf' EXIT
 set -e
 
-drivers=$uml_modules/$(uname -r)/kernel/drivers
-modules=$drivers/md
+modules=$uml_modules/$(uname -r)
 for module in dm-mod dm-bufio persistent-data/dm-persistent-data dm-era dm-zero; do
-	insmod "$modules/$module.ko"
+	insmod "$modules/kernel/drivers/md/$module.ko"
 done
 dmsetup create origin --noudevsync --table "0 $((1 << 40)) zero"
 echo "guest: Linux $(uname -r)"
 
-export drivers modules
+export modules
 # In a shell of its own: a daemon that is left behind becomes a child of the first process, and
 # wait would then wait for it, too.
 /bin/busybox sh -ec '. "$0/guest.sh"; . "$scenario"; "boot_$boot"' "${0%/*}"

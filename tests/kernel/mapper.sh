@@ -14,7 +14,7 @@ answer() {
 }
 
 boot_1() {
-	insmod "$modules/dm-delay.ko"
+	insert dm-delay
 	small="4096 era $metadata_dev $origin_dev 8" large="8192 era $metadata_dev $origin_dev 8"
 
 	answer info data create data "$small" info data find data find /dev/mapper/data \

@@ -521,7 +521,7 @@ boot_power_cut() {
 
 # Activated as at each start, with what the host has kept of the tables.
 boot_power_back() {
-	cache_modules
+	insert dm-cache-smq
 	at_host
 	make_commands
 	dmsetup mknodes
@@ -557,7 +557,7 @@ boot_cut_first() {
 
 # After any start, run again; then the next one is cut.
 boot_cut_next() {
-	cache_modules
+	insert dm-cache-smq
 	at_host
 	make_commands
 	dmsetup mknodes
@@ -578,7 +578,7 @@ boot_cut_next() {
 
 # What lies below is a volume with a snapshot, both without LVM; the snapshot is merged.
 boot_merge() {
-	insmod "$modules/dm-snapshot.ko"
+	insert dm-snapshot
 	dmsetup create base --noudevsync --table "0 $disk_sectors linear $disk 0"
 	dmsetup create volume --noudevsync --table "0 $disk_sectors linear $disk 0"
 	dmsetup mknodes
@@ -656,19 +656,13 @@ boot_renumbered() {
 
 # LVM as distributed, but for a place where it can write.
 start_lvm() {
-	for module in dm-snapshot dm-bio-prison dm-thin-pool; do
-		insmod "$modules/$module.ko"
-	done
+	insert dm-snapshot
+	insert dm-thin-pool
 	mkdir -p /run/lvm /run/lock/lvm
 	cp -r /etc/lvm /run/lvm-conf
 	mount -o bind /run/lvm-conf /etc/lvm
 	pvcreate -q $disk
 	vgcreate -q -s 1M vg $disk
-}
-
-# Modules that are there already are no failure here.
-insmod_once() {
-	insmod "$1" 2>/run/insmod || :
 }
 
 make_volume() {
@@ -699,11 +693,6 @@ make_snapshot() {
 boot_lvm() {
 	start_lvm
 	make_volume
-	cache_modules() {
-		for module in dm-bio-prison dm-cache dm-cache-smq; do
-			insmod_once "$modules/$module.ko"
-		done
-	}
 	stack_create "$mode"
 	discards_off
 	make_commands
@@ -736,7 +725,7 @@ boot_lvm() {
 # Activated after the crash, and written to: in writethrough mode, too, these writes go to the cache
 # alone, since the kernel takes all of it for dirty. Then it crashes again.
 boot_crash_again() {
-	cache_modules
+	insert dm-cache-smq
 	dmsetup mknodes
 	dmsetup create era --noudevsync --table "0 $disk_sectors era $metadata_dev $disk $era_block"
 	dmsetup mknodes
@@ -749,7 +738,7 @@ boot_crash_again() {
 
 # The cache is never activated: its tables come from a file, as an administrator keeps it.
 boot_crash_after() {
-	cache_modules
+	insert dm-cache-smq
 	dmsetup mknodes
 	make_commands
 	tables=/run/tables

@@ -221,9 +221,7 @@ make_target() {
 
 make_stack() {
 	make_machine
-	for module in dm-bio-prison dm-cache dm-cache-smq; do
-		insmod "$modules/$module.ko"
-	done
+	insert dm-cache-smq
 	save_scripts
 	save era-disk 2
 	save era-storage
@@ -355,9 +353,7 @@ drops_stale() {
 # A cache that crashed; and then one that is dirty when the snapshot is made.
 boot_after_crash() {
 	make_machine
-	for module in dm-bio-prison dm-cache dm-cache-smq; do
-		insmod "$modules/$module.ko"
-	done
+	insert dm-cache-smq
 	save_scripts
 	save era-disk 2
 	cp -r "$folder/snapshots" /srv
