@@ -11,6 +11,7 @@
 #include "era_mark/ranges.h"
 #include "live/marking.h"
 #include "open/open.h"
+#include "salvage/first_era.h"
 #include "tools/document.h"
 #include "tools/human.h"
 #include "tools/program.h"
@@ -192,7 +193,8 @@ static int mark(struct tool *tool, struct blk_dev *dev, const struct options *op
 		r = find_blocks(options, &sb, &bits, &tool->report);
 	if (r)
 		return r;
-	r = era_mark_blocks(dev, bits, &answer.era);
+	r = era_mark_blocks(dev, bits, options->all ? first_era_of_unknown(sb.current_era) : 0,
+			    &answer.era);
 	answer.nr_marked = bits_count(bits, sb.nr_blocks);
 	free(bits);
 	if (!r)

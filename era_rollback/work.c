@@ -192,7 +192,7 @@ static int mark(struct work *w)
 
 	if (e)
 		return e;
-	e = era_mark_blocks(&dev, r->marked, &r->marked_era);
+	e = era_mark_blocks(&dev, r->marked, 0, &r->marked_era);
 	blk_dev_close(&dev);
 	r->nr_marked = bits_count(r->marked, r->nr_blocks);
 	return e;

@@ -11,7 +11,6 @@
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
-#include "open/untracked.h"
 
 #define UNTRACKED_PREFIX "UNTRACKED-"
 
@@ -93,11 +92,12 @@ static int create_linear(struct setup *s, const struct tracked *t, const struct 
 /* If the line says so: the device is there without its target.  That is remembered before. */
 static int degrade(struct setup *s, const struct tracked *t)
 {
+	const struct untracked device = tracked_untracked(t);
 	struct origin origin;
 	int r = origin_open(&origin, t->origin, s->rep);
 
 	if (!r)
-		r = untracked_note(t->entry->name, t->metadata, s->rep);
+		r = untracked_note(&device, s->rep);
 	origin_close(&origin);
 	if (!r)
 		r = create_linear(s, t, &origin);
@@ -113,7 +113,8 @@ static int degrade(struct setup *s, const struct tracked *t)
 /* It may have been made where nothing could be remembered. */
 static int stay_untracked(struct setup *s, const struct tracked *t)
 {
-	int r = s->options->dry_run ? 0 : untracked_note(t->entry->name, t->metadata, s->rep);
+	const struct untracked device = tracked_untracked(t);
+	int r = s->options->dry_run ? 0 : untracked_note(&device, s->rep);
 
 	if (r)
 		return r;
@@ -205,6 +206,7 @@ static int find_length(const struct setup *s, const char *name, uint64_t *sector
 static int stop(struct preparation *p)
 {
 	const char *name = p->t.entry->name;
+	const struct untracked device = tracked_untracked(&p->t);
 	int r = find_length(p->s, name, &p->sectors);
 
 	if (!r && !p->s->options->dry_run)
@@ -216,7 +218,7 @@ static int stop(struct preparation *p)
 	if (!p->t.untracked)
 		r = prepare_remember(p);
 	if (!r && p->t.untracked)
-		r = untracked_note(name, p->t.metadata, p->s->rep);
+		r = untracked_note(&device, p->s->rep);
 	if (!r && !p->t.entry->noauto)
 		tool_say(p->s->tool,
 			 "%s: starts again at the next boot, unless " ERA_PROGRAM

@@ -185,6 +185,11 @@ struct tracked tracked_of(const struct eratab_entry *entry)
 	return t;
 }
 
+struct untracked tracked_untracked(const struct tracked *t)
+{
+	return (struct untracked){t->entry->name, t->metadata, t->origin};
+}
+
 void setup_say(const struct setup *s, const char *fmt, ...)
 {
 	char *text;

@@ -140,7 +140,7 @@ static int mark_and_load(struct mapper *m, const char *name, void *ctx)
 
 	era_table_format(&g->table, params);
 	g->dev.rep = NULL;
-	if (era_mark_resized(&g->dev, g->nr_blocks, g->bits, &era))
+	if (era_mark_resized(&g->dev, g->nr_blocks, g->bits, 0, &era))
 		return EIO;
 	return suspended_load(m, name, &table);
 }

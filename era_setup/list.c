@@ -54,12 +54,14 @@ static int find_status(const struct setup *s, struct facts *facts)
 
 static int find(const struct setup *s, const struct eratab_entry *entry, struct facts *facts)
 {
+	struct untracked device;
 	int r = 0;
 
 	*facts = (struct facts){.t = tracked_of(entry)};
 	if (s->mapper)
 		r = tracked_is_active(s, &facts->t, &facts->active);
-	facts->was_untracked = untracked_since(entry->name, facts->since) || facts->t.untracked;
+	device = tracked_untracked(&facts->t);
+	facts->was_untracked = untracked_since(&device, facts->since) || facts->t.untracked;
 	if (!r && facts->active && !facts->t.untracked && !setup_is_brief(s))
 		r = find_status(s, facts);
 	return r;

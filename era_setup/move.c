@@ -19,6 +19,7 @@
 #include "era_setup/state.h"
 #include "metadata/stream.h"
 #include "open/open.h"
+#include "salvage/first_era.h"
 #include "tools/human.h"
 
 struct move {
@@ -27,6 +28,7 @@ struct move {
 	struct eratab_entry entry;
 	char to[PATH_MAX];
 	uint32_t nr_blocks; /* that there is to be room for */
+	bool was_untracked;
 	struct superblock sb;
 	struct state state;
 };
@@ -66,18 +68,36 @@ static int refuse_view(const struct move *m)
 	return 0;
 }
 
-static int copy(struct move *m, struct era_view *view, struct era_build *build)
+/* What was written while the device was untracked is in none of the eras there are. */
+static int write_all(const struct move *m, struct era_build *build)
+{
+	const struct era_header header = {m->sb.data_block_size, m->sb.nr_blocks,
+					  first_era_of_unknown(m->sb.current_era)};
+
+	return era_build_feed_written(build, &header, m->s->rep);
+}
+
+static int feed(const struct move *m, struct era_view *view, struct era_build *build)
 {
 	const struct era_stream to = era_build_stream(build);
 	struct era_losses losses = {0, 0};
+
+	return m->was_untracked ? write_all(m, build) : era_stream_view(view, &to, &losses);
+}
+
+static int copy(struct move *m, struct era_view *view, struct era_build *build)
+{
 	int r = setup_fit(m->s, era_build_dev(build), m->nr_blocks);
 
 	if (!r)
 		setup_say(m->s, "%s: the metadata of %s are copied to it from %s", m->to,
 			  m->t.entry->name, m->t.metadata);
+	if (!r && m->was_untracked)
+		setup_say(m->s, "%s: was there without its target: all blocks count as written",
+			  m->t.entry->name);
 	if (r || m->s->options->dry_run)
 		return r;
-	r = era_stream_view(view, &to, &losses);
+	r = feed(m, view, build);
 	return r ? r : era_build_commit(build);
 }
 
@@ -143,9 +163,14 @@ static int copy_state(struct move *m, struct blk_dev *from)
 /* The table, then the end of the old metadata. */
 static int change_over(const struct move *m, struct blk_dev *from)
 {
+	const struct untracked device = tracked_untracked(&m->t);
 	int r = eratab_put(m->s->options->eratab, &m->entry, m->s->rep);
 
-	return r ? r : superblock_invalidate(from);
+	if (!r)
+		r = superblock_invalidate(from);
+	if (!r && m->was_untracked)
+		untracked_forget(&device, m->s->rep);
+	return r;
 }
 
 static int move(struct move *m)
@@ -194,7 +219,9 @@ static int refuse_target(const struct move *m)
 
 static int move_locked(struct setup *s)
 {
+	char since[UNTRACKED_SINCE_BYTES];
 	struct move m = {.s = s};
+	struct untracked device;
 	int r = setup_find_stopped(s, &m.t);
 
 	if (r)
@@ -205,6 +232,8 @@ static int move_locked(struct setup *s)
 	if (r)
 		return r;
 	device_path(m.entry.metadata, m.to);
+	device = tracked_untracked(&m.t);
+	m.was_untracked = untracked_since(&device, since);
 	return move_stopped(&m);
 }
 

@@ -16,7 +16,7 @@
 #include "era_setup/samples.h"
 #include "live/marking.h"
 #include "open/open.h"
-#include "open/untracked.h"
+#include "salvage/first_era.h"
 #include "tools/human.h"
 
 #define SECTOR_BYTES 512u
@@ -151,12 +151,13 @@ static const char all_written[] = "all blocks count as written";
 /* Sets marks_all if it isn't what it was, or that isn't known. */
 static int judge_origin(struct preparation *p)
 {
-	const char *name = p->t.entry->name;
+	const struct untracked device = tracked_untracked(&p->t);
+	const char *name = device.name;
 	char since[UNTRACKED_SINCE_BYTES];
 	uint32_t differs = 0;
 	int r;
 
-	if (untracked_since(name, since)) {
+	if (untracked_since(&device, since)) {
 		p->marks_all = true;
 		setup_say(p->s, "%s: was there without its target since %s: %s", name, since,
 			  all_written);
@@ -236,7 +237,9 @@ static int mark(struct preparation *p, struct blk_dev *dev)
 	if (!bits)
 		return report_nomem(p->s->rep);
 	choose_marks(p, bits);
-	r = era_mark_resized(dev, p->nr_blocks, bits, &p->next.era);
+	r = era_mark_resized(dev, p->nr_blocks, bits,
+			     p->marks_all ? first_era_of_unknown(p->sb.current_era) : 0,
+			     &p->next.era);
 	p->s->nr_marked = bits_count(bits, p->nr_blocks);
 	if (!r)
 		tool_say(p->s->tool,
@@ -256,6 +259,7 @@ static int remember(struct preparation *p)
 /* The marks come before all else, or a stop in between would lose them. */
 static int bring_up_to_date(struct preparation *p, struct blk_dev *dev)
 {
+	const struct untracked device = tracked_untracked(&p->t);
 	bool marks = p->marks_all || is_resized(p) || p->unseen.bits;
 	int r = 0;
 
@@ -273,7 +277,7 @@ static int bring_up_to_date(struct preparation *p, struct blk_dev *dev)
 	if (!r && (marks || p->next.discards_passed != p->state.discards_passed))
 		r = remember(p);
 	if (!r && p->marks_all)
-		untracked_forget(p->t.entry->name, p->s->rep);
+		untracked_forget(&device, p->s->rep);
 	return r;
 }
 

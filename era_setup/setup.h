@@ -12,6 +12,7 @@
 #include "dm/dm.h"
 #include "dm/target.h"
 #include "era_setup/eratab.h"
+#include "open/untracked.h"
 #include "tools/tool.h"
 
 #define META_BYTES 4096u /* of a metadata block */
@@ -41,6 +42,9 @@ struct tracked {
 };
 
 struct tracked tracked_of(const struct eratab_entry *entry);
+
+/* As untracked.h has it; what it points to must outlive it. */
+struct untracked tracked_untracked(const struct tracked *t);
 
 const char *setup_request_name(const struct setup *s);
 

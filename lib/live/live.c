@@ -204,6 +204,30 @@ void era_live_clear_unflushed(struct era_live *live)
 	superblock_set_unflushed(&live->sb, 0);
 }
 
+void era_live_leave_eras(struct era_live *live, uint32_t least)
+{
+	live->least_era = least;
+}
+
+/* Only if there is one. */
+static uint32_t next_era(const struct era_live *live)
+{
+	uint32_t era = live->sb.current_era + 1;
+
+	raise_u32(&era, live->least_era);
+	return era;
+}
+
+/* What was not flushed stays in doubt since the same era. */
+static void enter_era(struct superblock *sb, uint32_t era)
+{
+	uint32_t in_doubt = sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT;
+
+	if (sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED)
+		superblock_set_unflushed(sb, (uint64_t)in_doubt + era - sb->current_era);
+	sb->current_era = era;
+}
+
 static int begin_era(struct era_live *live)
 {
 	struct superblock *sb = &live->sb;
@@ -220,9 +244,7 @@ static int begin_era(struct era_live *live)
 	if (r)
 		return r;
 	sb->current_nr_bits = sb->nr_blocks;
-	sb->current_era++;
-	if (sb->flags & ERA_FLAG_ORIGIN_UNFLUSHED)
-		superblock_set_unflushed(sb, (sb->flags >> ERA_UNFLUSHED_ERAS_SHIFT) + 1);
+	enter_era(sb, next_era(live));
 	return 0;
 }
 
@@ -261,7 +283,7 @@ static int digest_before_growth(struct era_live *live)
 static int resize(struct era_live *live, uint32_t nr_blocks)
 {
 	struct superblock *sb = &live->sb;
-	struct le32 era = le32_make(sb->current_era + 1);
+	struct le32 era = le32_make(next_era(live));
 	int r = 0;
 
 	if (nr_blocks == sb->nr_blocks)

@@ -61,6 +61,9 @@ int era_live_can_roll_over(struct era_live *live, bool with_snapshot) must_check
 /* How many more blocks may be used before there are too few for a rollover. */
 uint64_t era_live_spare_blocks(const struct era_live *live);
 
+/* Eras that begin from now on are at least this one. */
+void era_live_leave_eras(struct era_live *live, uint32_t least);
+
 /* Begins an era on an origin of nr_blocks, for the caller to commit: archives a writeset that a
  * crash left, resizes the era array, rolls over.  New entries get the era that begins.  If there
  * are too few free blocks, it first digests, with commits; ERA_NO_SPACE if there still are. */

@@ -57,6 +57,7 @@ struct era_live {
 	struct superblock sb;	     /* as the next commit will write it */
 	struct superblock committed; /* as the last one did */
 	bool is_secured;	     /* the superblock has been written since the opening */
+	uint32_t least_era;	     /* of those that begin */
 	struct era_shared shared;
 	struct era_digest digest;
 	uint64_t nr_commits, nr_flushes, nr_digested;

@@ -16,7 +16,7 @@
 struct marking {
 	struct era_live *live;
 	const struct report *rep;
-	uint32_t nr_blocks;
+	uint32_t nr_blocks, least_era;
 	uint64_t *bits;
 	bool was_clean;
 	uint32_t doubtful_since;
@@ -65,6 +65,7 @@ static int begin(struct marking *m, const char *path)
 	m->was_clean = !sb->current_root;
 	m->doubtful_since = sb->current_era ? sb->current_era - 1 : 0;
 	era_live_keep_pace(sb->current_era, clock_ms());
+	era_live_leave_eras(m->live, m->least_era);
 	return era_live_resume(m->live, m->nr_blocks);
 }
 
@@ -96,9 +97,9 @@ static int mark_all(struct marking *m, struct blk_dev *dev, uint32_t *era)
 	return r;
 }
 
-int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t *era)
+int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t least_era, uint32_t *era)
 {
-	struct marking m = {.rep = dev->rep, .bits = bits};
+	struct marking m = {.rep = dev->rep, .bits = bits, .least_era = least_era};
 	int r = era_live_open(&m.live, dev, CACHE_BLOCKS);
 
 	if (r)
@@ -107,9 +108,13 @@ int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t *era)
 	return mark_all(&m, dev, era);
 }
 
-int era_mark_resized(struct blk_dev *dev, uint32_t nr_blocks, uint64_t *bits, uint32_t *era)
+int era_mark_resized(struct blk_dev *dev, uint32_t nr_blocks, uint64_t *bits, uint32_t least_era,
+		     uint32_t *era)
 {
-	struct marking m = {.rep = dev->rep, .bits = bits, .nr_blocks = nr_blocks};
+	struct marking m = {.rep = dev->rep,
+			    .nr_blocks = nr_blocks,
+			    .least_era = least_era,
+			    .bits = bits};
 	int r = era_live_open(&m.live, dev, CACHE_BLOCKS);
 
 	return r ? r : mark_all(&m, dev, era);

@@ -17,7 +17,8 @@ struct blk_dev;
 
 /*
  * bits: one for each data block, as many as the superblock says; those that are set are marked.
- * dev is open for writing, and its metadata have been checked.  *era is the new era.
+ * dev is open for writing, and its metadata have been checked.  *era is the new era: the next one,
+ * or least_era if that is later.
  *
  * Metadata of a target that was stopped are again such, and those of a crash are again of a crash:
  * then what is in doubt after it (target/engine/doubt.c) is marked, too, and set in bits.
@@ -26,11 +27,12 @@ struct blk_dev;
  * few free blocks to do it in one commit, the old ones with some of the blocks marked.  Errors are
  * reported; ERA_NO_SPACE if there are no free blocks even so.
  */
-int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t *era) must_check;
+int era_mark_blocks(struct blk_dev *dev, uint64_t *bits, uint32_t least_era,
+		    uint32_t *era) must_check;
 
 /* The same for an origin that now has nr_blocks blocks, as many as there are bits: those that it
  * had not before count as written in the new era in any case, and those that are gone as never. */
-int era_mark_resized(struct blk_dev *dev, uint32_t nr_blocks, uint64_t *bits,
+int era_mark_resized(struct blk_dev *dev, uint32_t nr_blocks, uint64_t *bits, uint32_t least_era,
 		     uint32_t *era) must_check;
 
 #endif

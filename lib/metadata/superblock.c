@@ -122,7 +122,7 @@ bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since)
 	return true;
 }
 
-void superblock_set_unflushed(struct superblock *sb, uint32_t nr)
+void superblock_set_unflushed(struct superblock *sb, uint64_t nr)
 {
 	uint64_t eras = min_u64(nr, ERA_UNFLUSHED_ERAS_MAX);
 

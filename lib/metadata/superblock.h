@@ -37,7 +37,7 @@ uint64_t superblock_block_bytes(const struct superblock *sb);
 bool superblock_is_unflushed(const struct superblock *sb, uint32_t *since) must_check;
 
 /* Records it for the last nr eras; 0: for none. */
-void superblock_set_unflushed(struct superblock *sb, uint32_t nr);
+void superblock_set_unflushed(struct superblock *sb, uint64_t nr);
 
 /* Reads and validates block nr as BLOCK_SUPERBLOCK or BLOCK_SNAPSHOT.  *sb is set on success only.
  * Returns 0, ERA_DAMAGED with all of *p set but `where`, or ERA_SYS (no memory; reported). */

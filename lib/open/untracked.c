@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,12 +17,16 @@
 #include "base/state_directory.h"
 
 #define PATH_BYTES 320u
+#define NUMBERS_BYTES 32u
 #define SUFFIX ".untracked"
-#define TEXT_BYTES (UNTRACKED_SINCE_BYTES + PATH_MAX)
+#define TRACKED_AGAIN "-"
+#define TEXT_BYTES (UNTRACKED_SINCE_BYTES + 2 * PATH_MAX + NUMBERS_BYTES)
 
 struct note {
+	char name[NAME_MAX + 1];
 	char since[UNTRACKED_SINCE_BYTES];
-	char metadata[PATH_MAX]; /* "": unknown */
+	char metadata[PATH_MAX], origin[PATH_MAX]; /* "": unknown */
+	char numbers[NUMBERS_BYTES];		   /* of the metadata device */
 };
 
 static void find_path(const char *name, char path[PATH_BYTES])
@@ -37,13 +42,16 @@ static void take_line(char **text, char *to, size_t size)
 	snprintf(to, size, "%s", line ? line : "");
 }
 
-static bool read_note(const char *path, struct note *note)
+static bool read_note(const char *name, struct note *note)
 {
-	char text[TEXT_BYTES] = "", *rest = text;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char path[PATH_BYTES], text[TEXT_BYTES] = "", *rest = text;
 	ssize_t n;
+	int fd;
 
 	*note = (struct note){.since = "an unknown time"};
+	snprintf(note->name, sizeof(note->name), "%s", name);
+	find_path(name, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno != ENOENT && errno != ENOTDIR;
 	n = read(fd, text, sizeof(text) - 1);
@@ -52,114 +60,215 @@ static bool read_note(const char *path, struct note *note)
 		return true;
 	take_line(&rest, note->since, sizeof(note->since));
 	take_line(&rest, note->metadata, sizeof(note->metadata));
+	take_line(&rest, note->origin, sizeof(note->origin));
+	take_line(&rest, note->numbers, sizeof(note->numbers));
 	return true;
 }
 
-bool untracked_since(const char *name, char since[UNTRACKED_SINCE_BYTES])
+static int write_note(const struct note *note, const struct report *rep)
 {
-	char path[PATH_BYTES];
-	struct note note;
-	bool was;
+	char path[PATH_BYTES], text[TEXT_BYTES];
+	int len = snprintf(text, sizeof(text), "%s\n%s\n%s\n%s\n", note->since, note->metadata,
+			   note->origin, note->numbers);
 
-	find_path(name, path);
-	was = read_note(path, &note);
-	memcpy(since, note.since, sizeof(note.since));
-	return was;
+	find_path(note->name, path);
+	return replacement_write(path, text, (size_t)len, rep);
 }
 
-static size_t print_note(char text[TEXT_BYTES], const char *metadata)
+static void print_numbers(const char *path, char numbers[NUMBERS_BYTES])
 {
-	char now[UNTRACKED_SINCE_BYTES] = "";
+	struct stat st;
+
+	*numbers = '\0';
+	if (!stat(path, &st) && S_ISBLK(st.st_mode))
+		snprintf(numbers, NUMBERS_BYTES, "%u:%u", major(st.st_rdev), minor(st.st_rdev));
+}
+
+/* A path that leads nowhere may be of the same device, which has another name now, or whose links
+ * udev has not made yet. */
+static bool is_same(const char *path, const char *noted, const char *noted_numbers)
+{
+	char numbers[NUMBERS_BYTES];
+	struct stat found, st;
+
+	if (!strcmp(path, noted))
+		return true;
+	if (!stat(noted, &found))
+		return !stat(path, &st) && io_is_same_file(&st, &found);
+	print_numbers(path, numbers);
+	return *numbers && !strcmp(numbers, noted_numbers);
+}
+
+static bool has_metadata(const struct note *note, const char *metadata)
+{
+	return is_same(metadata, note->metadata, note->numbers);
+}
+
+static bool is_of(const struct note *note, const struct untracked *device)
+{
+	if (has_metadata(note, device->metadata))
+		return true;
+	return strcmp(note->origin, TRACKED_AGAIN) &&
+	       (!strcmp(note->name, device->name) || is_same(device->origin, note->origin, ""));
+}
+
+/* Returns 1 to end the walk. */
+typedef int note_fn(const struct note *note, void *ctx);
+
+static bool take_suffix(char *name)
+{
+	size_t len = strlen(name), suffix = strlen(SUFFIX);
+
+	if (len <= suffix || strcmp(name + len - suffix, SUFFIX))
+		return false;
+	name[len - suffix] = '\0';
+	return true;
+}
+
+static void each_note(note_fn *each, void *ctx)
+{
+	DIR *dir = opendir(STATE_DIRECTORY);
+	struct dirent *entry;
+	struct note note;
+	int r = 0;
+
+	while (dir && !r && (entry = readdir(dir)))
+		if (take_suffix(entry->d_name) && read_note(entry->d_name, &note))
+			r = each(&note, ctx);
+	if (dir)
+		closedir(dir);
+}
+
+struct question {
+	const struct untracked *device;
+	char *since;
+	bool was;
+};
+
+static int compare(const struct note *note, void *ctx)
+{
+	struct question *q = ctx;
+
+	q->was = is_of(note, q->device);
+	if (q->was)
+		memcpy(q->since, note->since, sizeof(note->since));
+	return q->was;
+}
+
+bool untracked_since(const struct untracked *device, char since[UNTRACKED_SINCE_BYTES])
+{
+	struct question q = {.device = device, .since = since};
+
+	*since = '\0';
+	each_note(compare, &q);
+	return q.was;
+}
+
+static void describe(const struct untracked *device, struct note *note)
+{
 	time_t clock = time(NULL);
 	struct tm tm;
 
+	*note = (struct note){.since = ""};
 	if (gmtime_r(&clock, &tm))
-		strftime(now, sizeof(now), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	return (size_t)snprintf(text, TEXT_BYTES, "%s\n%s\n", now, metadata);
+		strftime(note->since, sizeof(note->since), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	snprintf(note->name, sizeof(note->name), "%s", device->name);
+	snprintf(note->metadata, sizeof(note->metadata), "%s", device->metadata);
+	snprintf(note->origin, sizeof(note->origin), "%s", device->origin);
+	print_numbers(device->metadata, note->numbers);
 }
 
-int untracked_note(const char *name, const char *metadata, const struct report *rep)
+int untracked_note(const struct untracked *device, const struct report *rep)
 {
-	char path[PATH_BYTES], since[UNTRACKED_SINCE_BYTES], text[TEXT_BYTES];
+	char since[UNTRACKED_SINCE_BYTES];
+	struct note note;
 	int r;
 
-	if (untracked_since(name, since))
+	if (untracked_since(device, since))
 		return 0;
-	find_path(name, path);
 	r = state_directory_make(rep);
 	if (r)
 		return r;
 	errno = io_flush_directory(STATE_DIRECTORY);
 	if (errno)
 		return report_errno(rep, STATE_DIRECTORY, "cannot flush its directory");
-	return replacement_write(path, text, print_note(text, metadata), rep);
+	describe(device, &note);
+	return write_note(&note, rep);
 }
 
-void untracked_forget(const char *name, const struct report *rep)
-{
-	char path[PATH_BYTES], since[UNTRACKED_SINCE_BYTES];
+struct forgetting {
+	const struct untracked *device;
+	const struct report *rep;
+};
 
-	if (!untracked_since(name, since))
-		return;
-	find_path(name, path);
-	if (unlink(path) || io_flush_directory(path))
-		report_note(rep,
-			    "%s: cannot remove: all blocks will count as written once more when "
-			    "the target starts again",
-			    path);
+/* Other metadata than those that have all blocks now never will. */
+static bool keep_refusing(struct note note, const struct report *rep)
+{
+	strcpy(note.origin, TRACKED_AGAIN);
+	*note.numbers = '\0';
+	return !write_note(&note, rep);
 }
 
-/* A path that leads nowhere may be of the same device, whose links udev has not made yet. */
-static bool is_same(const char *path, const struct stat *st, const char *noted)
+static bool drop(const struct note *note)
 {
-	struct stat found;
+	char path[PATH_BYTES];
 
-	if (stat(noted, &found))
-		return !strcmp(path, noted);
-	return io_is_same_file(st, &found);
+	find_path(note->name, path);
+	return !unlink(path) && !io_flush_directory(path);
 }
 
-static bool has_suffix(const char *name)
+static int forget(const struct note *note, void *ctx)
 {
-	size_t len = strlen(name), suffix = strlen(SUFFIX);
+	const struct forgetting *f = ctx;
+	bool is_last;
 
-	return len > suffix && !strcmp(name + len - suffix, SUFFIX);
+	if (!is_of(note, f->device))
+		return 0;
+	is_last = !*note->metadata || has_metadata(note, f->device->metadata);
+	if (is_last ? !drop(note) : !keep_refusing(*note, f->rep))
+		report_note(f->rep,
+			    STATE_DIRECTORY
+			    "/%s" SUFFIX
+			    ": cannot remove: all blocks will count as written once more when the "
+			    "target starts again",
+			    note->name);
+	return 0;
 }
 
-static int refuse(const char *metadata, const char *name, const struct note *note,
-		  const struct report *rep)
+void untracked_forget(const struct untracked *device, const struct report *rep)
 {
-	int len = (int)(strlen(name) - strlen(SUFFIX));
+	struct forgetting f = {device, rep};
 
-	return report_fail(
-		rep, ERA_NO_ANSWER,
-		"%s: the device %.*s was there without its target since %s, and what "
-		"was written then is in no list: all blocks count as written when " ERA_PROGRAM
-		" setup activate %.*s has started it again",
-		metadata, len, name, note->since, len, name);
+	each_note(forget, &f);
+}
+
+struct refusal {
+	const char *metadata;
+	const struct report *rep;
+	int r;
+};
+
+static int refuse(const struct note *note, void *ctx)
+{
+	struct refusal *refusal = ctx;
+
+	if (!has_metadata(note, refusal->metadata))
+		return 0;
+	refusal->r = report_fail(
+		refusal->rep, ERA_NO_ANSWER,
+		"%s: the device %s was there without its target since %s, and what was written "
+		"then is in no list: %s" ERA_PROGRAM " setup activate %s has started it again",
+		refusal->metadata, note->name, note->since,
+		strcmp(note->origin, TRACKED_AGAIN) ? "all blocks count as written when "
+						    : "with other metadata, ",
+		note->name);
+	return 1;
 }
 
 int untracked_refuse(const char *metadata, const struct report *rep)
 {
-	DIR *dir = opendir(STATE_DIRECTORY);
-	struct dirent *entry;
-	char path[PATH_BYTES];
-	struct note note;
-	struct stat st;
-	int r = 0;
+	struct refusal refusal = {.metadata = metadata, .rep = rep};
 
-	if (!dir || stat(metadata, &st)) {
-		if (dir)
-			closedir(dir);
-		return 0;
-	}
-	while (!r && (entry = readdir(dir))) {
-		if (!has_suffix(entry->d_name))
-			continue;
-		snprintf(path, sizeof(path), STATE_DIRECTORY "/%s", entry->d_name);
-		if (read_note(path, &note) && is_same(metadata, &st, note.metadata))
-			r = refuse(metadata, entry->d_name, &note, rep);
-	}
-	closedir(dir);
-	return r;
+	each_note(refuse, &refusal);
+	return refusal.r;
 }

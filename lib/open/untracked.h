@@ -4,8 +4,11 @@
  * A device whose target could not be started may be there all the same, if its line in eratab says
  * so; then it must be remembered that what was written to it is in no list.
  *
- * NAME.untracked in STATE_DIRECTORY has a line that says since when, and one with the path of the
- * metadata, which were missing or damaged then, and may be whole again before the target is.
+ * NAME.untracked in STATE_DIRECTORY has a line that says since when, and one each with the path of
+ * the metadata, which were missing or damaged then, and may be whole again before the target is;
+ * the path of the origin; and the numbers of the metadata device, or nothing.  Once all blocks
+ * count as written, it is gone; in other metadata, "-" is in the place of the origin, and it holds
+ * for those that it names alone.
  */
 #ifndef ERA_OPEN_UNTRACKED_H
 #define ERA_OPEN_UNTRACKED_H
@@ -19,16 +22,20 @@
 
 #define UNTRACKED_SINCE_BYTES 32u
 
-/* Was it untracked since it was last tracked?  `since` is then when that began.  A note that can't
- * be read counts. */
-bool untracked_since(const char *name, char since[UNTRACKED_SINCE_BYTES]);
+struct untracked {
+	const char *name, *metadata, *origin; /* the latter two are paths */
+};
+
+/* Was it untracked since it was last tracked, under this name or another, with these metadata or
+ * others?  `since` is then when that began.  A note that can't be read counts. */
+bool untracked_since(const struct untracked *device, char since[UNTRACKED_SINCE_BYTES]);
 
 /* Remembers it permanently, but for a note that is there already.  Errors are reported. */
-int untracked_note(const char *name, const char *metadata, const struct report *rep) must_check;
+int untracked_note(const struct untracked *device, const struct report *rep) must_check;
 
-/* To be called when all blocks count as written.  If it fails, they do so again at the next start,
- * which is noted. */
-void untracked_forget(const char *name, const struct report *rep);
+/* To be called when all blocks count as written in the device's metadata.  If it fails, they do so
+ * again at the next start, which is noted. */
+void untracked_forget(const struct untracked *device, const struct report *rep);
 
 /* Returns ERA_NO_ANSWER, reported, if these are the metadata of a device that was untracked, and 0
  * otherwise. */

@@ -26,12 +26,28 @@ static const char *find_way_on(const char *option, char text[WAY_ON_MAX])
 	return text;
 }
 
+static bool is_right(int64_t now)
+{
+	return now >= EARLIEST_CLOCK && now <= (int64_t)FIRST_ERA_MAX;
+}
+
+uint32_t first_era_of_unknown(uint32_t current_era)
+{
+	int64_t now = (int64_t)time(NULL);
+	uint64_t era = is_right(now) && current_era <= now
+			       ? (uint64_t)now
+			       : current_era + (uint64_t)ERA_SALVAGE_GAP;
+
+	era = max_u64(min_u64(era, FIRST_ERA_MAX), current_era + UINT64_C(1));
+	return (uint32_t)min_u64(era, UINT32_MAX);
+}
+
 int first_era_by_clock(const struct blk_dev *dev, const char *option, uint32_t *seconds)
 {
 	char way_on[WAY_ON_MAX];
 	int64_t now = (int64_t)time(NULL);
 
-	if (now < EARLIEST_CLOCK || now > (int64_t)FIRST_ERA_MAX)
+	if (!is_right(now))
 		return report_fail(dev->rep, ERA_NO_ANSWER,
 				   "%s: the clock says %" PRId64
 				   " seconds since 1970, wanted %" PRId64 " to %" PRIu32

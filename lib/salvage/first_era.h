@@ -25,6 +25,12 @@
  * only.  option: where the era can be given instead, for the message, or NULL. */
 int first_era(struct blk_dev *dev, const char *option, uint32_t *era) must_check;
 
+/* The era in which all blocks of metadata in current_era count as written, where nobody knows what
+ * was written, or whether these are older metadata that were put back: above those that may have
+ * been recorded with newer ones, too.  The seconds since 1970 or, if the eras are ahead of the
+ * clock, or it can't be right, a million above; near the last era the next, if there is one. */
+uint32_t first_era_of_unknown(uint32_t current_era);
+
 /* The seconds since 1970 alone, with the same errors. */
 int first_era_by_clock(const struct blk_dev *dev, const char *option, uint32_t *seconds) must_check;
 

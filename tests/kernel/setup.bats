@@ -113,6 +113,14 @@ boot() {
 	boot 17
 }
 
+@test "older metadata that are put back" {
+	boot 20
+}
+
+@test "untracked under another name, and with other metadata" {
+	boot 21
+}
+
 @test "JSON" {
 	need jq
 	boot 6

@@ -703,6 +703,103 @@ boot_17() {
 	marks_again "9+1"
 }
 
+# Older metadata are put back whole, with the state in their last MiB: eras that were recorded with
+# the newer ones come again, and all blocks must be in a list since any of them.
+boot_20() {
+	make_whole
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	tracked 9
+	dd if=/dev/mapper/vg-meta of=/run/older bs=1M iflag=direct
+	for block in 9 10 11; do
+		tracked $block
+	done
+	activated
+	recorded=$first
+	direct_write_random /dev/mapper/data 12
+	ends 0 setup deactivate data
+	sleep 4
+	dd if=/run/older of=/dev/mapper/vg-meta bs=1M oflag=direct
+	activated
+	has "of the origin has changed without the target"
+	[ "$first" -gt "$recorded" ] || die "era $first comes again"
+	ends 0 setup deactivate data
+	lists "$recorded" "0+$all_blocks"
+
+	# So does mark.
+	dd if=/run/older of=/dev/mapper/vg-meta bs=1M oflag=direct
+	ends 0 setup mark data
+	lists "$recorded" "0+$all_blocks"
+}
+
+# untracked BLOCK: a device whose metadata are damaged is there all the same, and is written.
+untracked() {
+	dd if=/dev/mapper/vg-meta of=/run/superblock bs=4096 count=1 iflag=direct
+	dd if=/dev/zero of=/dev/mapper/vg-meta bs=4096 count=1 oflag=direct
+	ends 0 setup activate data
+	has "NOT TRACKED"
+	direct_write_random /dev/mapper/data "$1"
+	ends 0 setup deactivate data
+	dd if=/run/superblock of=/dev/mapper/vg-meta bs=4096 count=1 oflag=direct
+	no_lists
+}
+
+# What was untracked stays so under another name, and with other metadata.
+boot_21() {
+	make_whole
+	insert loop
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	sed -i 's/ -$/ degraded/' $tab
+	tracked 9
+	recorded=$first
+	untracked 30
+	dmsetup rename vg-meta vg-other
+	ends 4 era_invalidate --written-since "$recorded" /dev/mapper/vg-other
+	dmsetup rename vg-other vg-meta
+	dmsetup mknodes
+
+	# Another line for the same devices.
+	sed -i 's/^data /other /' $tab
+	activated other
+	has "$all_blocks of $all_blocks blocks count as written"
+	ends 0 setup deactivate other
+	lists "$recorded" "0+$all_blocks"
+	sed -i 's/^other /data /' $tab
+
+	# The metadata move: all blocks count as written there.
+	tracked 9
+	recorded=$first
+	untracked 31
+	truncate -s 4M /run/second
+	losetup /dev/loop0 /run/second
+	volume second /dev/loop0 8192
+	ends 0 setup --metadata /dev/mapper/vg-second --dry-run move data
+	has "all blocks count as written"
+	no_lists
+	ends 0 setup --metadata /dev/mapper/vg-second move data
+	[ "$(era_invalidate --written-since "$recorded" --format ranges /dev/mapper/vg-second)" = \
+		"0 16777216" ] || die "not all blocks are listed"
+	fails [ -e /var/lib/era-tools/data.untracked ]
+	activated
+	ends 0 setup deactivate data
+
+	# A copy by hand: the old ones are refused for good, the new ones have all blocks.
+	recorded=$first
+	dd if=/dev/mapper/vg-second of=/run/copy bs=1M iflag=direct
+	sed -i 's/vg-second/vg-meta/' $tab
+	dd if=/run/copy of=/dev/mapper/vg-meta bs=1M oflag=direct
+	untracked 32
+	dd if=/dev/mapper/vg-meta of=/dev/mapper/vg-second bs=1M oflag=direct
+	sed -i 's/vg-meta/vg-second/' $tab
+	activated
+	has "$all_blocks of $all_blocks blocks count as written"
+	ends 0 setup deactivate data
+	activated
+	fails has_said "count as written"
+	ends 0 setup deactivate data
+	ends 4 era_invalidate --written-since "$recorded" /dev/mapper/vg-meta
+	has "with other metadata, era setup activate data has started it again"
+}
+
 no_snapshot() {
 	dmsetup status data | grep -q ' -$'
 }

@@ -158,7 +158,7 @@ static int mark(struct trial *trial, struct simdev *sim)
 	bits_set_range(trial->marked, 100, 300);
 	bits_set_range(trial->marked, NR_BLOCKS - 1, 1);
 	assert_int_equal(simdev_dev(sim, &dev, NULL), 0);
-	r = era_mark_blocks(&dev, trial->marked, &trial->new_era);
+	r = era_mark_blocks(&dev, trial->marked, 0, &trial->new_era);
 	blk_dev_close(&dev);
 	return r;
 }
