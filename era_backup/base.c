@@ -60,6 +60,13 @@ static int give_up_refuted(struct backup *b)
 			       "backup, or older ones");
 }
 
+/* Other programs that merge deltas leave out what ours alone have. */
+static int give_up_unknown(struct backup *b)
+{
+	return base_give_up(b, "it was made from a delta that does not say which metadata it is "
+			       "from, as a merged one");
+}
+
 /* The base of a delta for somebody else. */
 
 static int read_base(struct backup *b, char *text, size_t *len)
@@ -88,7 +95,9 @@ static int take_base(struct backup *b)
 	free(text);
 	if (!r && (b->state->under_way || !b->state->has_base))
 		return base_give_up(b, "%s: its delta is not finished", b->options->base);
-	return r || !b->state->is_refuted ? r : give_up_refuted(b);
+	if (!r && b->state->is_refuted)
+		return give_up_refuted(b);
+	return r || b->state->witness_size ? r : give_up_unknown(b);
 }
 
 static int open_stdout(struct backup *b)
@@ -194,8 +203,10 @@ static int judge(struct backup *b)
 		return base_give_up(b, "an earlier delta was applied in part, and is gone");
 	if (b->state->is_refuted)
 		return give_up_refuted(b);
+	if (b->state->has_base && b->options->full)
+		return base_give_up(b, "--full");
 	if (b->state->has_base)
-		return b->options->full ? base_give_up(b, "--full") : compare(b);
+		return b->state->witness_size ? compare(b) : give_up_unknown(b);
 	if (b->options->reverts)
 		return base_give_up(b, "it has no state, so it is no backup");
 	if (b->target.size && !b->options->force)

@@ -278,12 +278,15 @@ static bool undo_snapshot(void *ctx)
 
 static int take_and_remember(struct preparation *p)
 {
-	int r = mapper_message(p->s->mapper, p->t.entry->name, "take_metadata_snap"), dropped;
+	int r, dropped;
 
-	if (r)
-		return r;
-	r = prepare_remember_active(p);
-	dropped = drop_snapshot(p);
+	do {
+		r = mapper_message(p->s->mapper, p->t.entry->name, "take_metadata_snap");
+		if (r)
+			return r;
+		r = prepare_remember_active(p);
+		dropped = drop_snapshot(p);
+	} while (r > 0 && !dropped);
 	return r ? r : dropped;
 }
 

@@ -355,7 +355,10 @@ static int find_strange(struct preparation *p, bool *found)
 	uint32_t differs = 0;
 	int r;
 
-	*found = false;
+	*found = !p->has_state;
+	if (!p->has_state)
+		tool_always(p->s->tool, "%s: nothing is known of the origin as it was before: %s",
+			    p->t.entry->name, all_written);
 	if (!p->has_state || p->next.discards_passed)
 		return 0;
 	r = samples_compare_origin(&p->origin, p->t.origin, &p->state, p->eras, &differs,
@@ -408,6 +411,44 @@ static int forget(const struct preparation *p, struct blk_dev *dev, int r)
 	return r;
 }
 
+static const char all_at_start[] = "all blocks will count as written when its target starts again";
+
+static int refuse_strange(const struct preparation *p)
+{
+	int r = state_forget(&p->place);
+
+	return r ? r
+		 : report_fail(p->s->rep, ERA_NO_ANSWER,
+			       "%s: block %" PRIu32
+			       " of the origin was written beside the target, and nobody knows "
+			       "which others were: %s",
+			       p->t.entry->name, p->doubted, all_at_start);
+}
+
+/* While the target is active, a block that differs may have been written by it after the snapshot
+ * was taken.  The next snapshot knows of that, so that nothing differs there twice. */
+static int compare_beside(struct preparation *p)
+{
+	uint32_t differs = 0;
+	int r;
+
+	if (!p->has_state)
+		return report_fail(p->s->rep, ERA_NO_ANSWER,
+				   "%s: nothing is known of the origin as it was before: %s",
+				   p->t.entry->name, all_at_start);
+	if (p->next.discards_passed)
+		return 0;
+	r = samples_compare_origin(&p->origin, p->t.origin, &p->state, p->eras, &differs,
+				   p->s->rep);
+	if (r)
+		return r < 0 ? r : 0;
+	if (p->is_doubted && p->doubted == differs)
+		return refuse_strange(p);
+	p->is_doubted = true;
+	p->doubted = differs;
+	return 1;
+}
+
 /* Eras up to that of the snapshot are complete in it.  What is written while this reads has a later
  * era, and so is not compared. */
 static int remember_beside(struct preparation *p, struct blk_dev *dev)
@@ -418,6 +459,8 @@ static int remember_beside(struct preparation *p, struct blk_dev *dev)
 		r = report_fail(p->s->rep, ERA_SYS,
 				"%s: has no MiB behind the metadata for what is remembered",
 				p->t.metadata);
+	if (!r)
+		r = compare_beside(p);
 	if (r)
 		return r;
 	p->next.era--;

@@ -31,6 +31,8 @@ struct preparation {
 	struct state state, next;	  /* as it was left, and as it will be */
 	uint32_t eras[STATE_MAX_SAMPLES]; /* of the samples of `state` */
 	bool has_state;
+	bool is_doubted; /* this sample differed, and may have been written by the target */
+	uint32_t doubted;
 	struct era_changes unseen; /* blocks that were written after `state`; no bits: none */
 };
 
@@ -44,7 +46,8 @@ int prepare(struct preparation *p) must_check;
 int prepare_remember(struct preparation *p) must_check;
 
 /* The same while the target is active, from the metadata snapshot, which must have been taken for
- * it.  If it fails, what was remembered before stays. */
+ * it.  Returns 1 if a newer snapshot is needed to tell what the target has written.  If it fails,
+ * what was remembered before stays, or nothing does, so that all blocks will count as written. */
 int prepare_remember_active(struct preparation *p) must_check;
 
 #endif

@@ -636,6 +636,26 @@ boot_16() {
 	fails has_said "beside"
 	marks_none
 
+	# So does remember; and a later write of the target hides nothing.
+	tracked 7
+	beside 7
+	ends 4 setup remember data
+	has "block 7 of the origin was written beside the target"
+	direct_write_random /dev/mapper/data 7
+	ends 4 setup remember data
+	has "nothing is known of the origin as it was before"
+	dmsetup remove data
+	marks_all "nothing is known of the origin as it was before"
+
+	# A target that others have started, of which nothing is known.
+	dd if=/dev/zero of=/dev/mapper/vg-meta bs=1M seek=3 count=1 oflag=direct
+	dmsetup create data --table "0 32768 era /dev/mapper/vg-meta /dev/mapper/vg-data 128"
+	first=$(era_of data)
+	ends 0 setup deactivate data
+	has "nothing is known of the origin as it was before"
+	lists "$first" "0+$all_blocks"
+	marks_none
+
 	# A stop that is asked for while somebody holds it suspended.
 	activated
 	dmsetup suspend data

@@ -292,6 +292,31 @@ backup_after_kill() {
 	backup
 }
 
+# A merged delta tells of no metadata, so these may be any.
+@test "what was made from a merged delta gets a full backup, and no increment" {
+	local options=(--snapshot 'cp disk snap' --source snap)
+	need rbd
+	export CEPH_CONF=/dev/null
+	era_backup "${options[@]}" ctl - >first
+	era_apply -q first other
+	era_apply --print-state other >base
+	write_random 20 3
+	era_backup "${options[@]}" --base base ctl - >second
+	rbd --no-progress merge-diff first second merged 2>said || { cat said; false; }
+	era_apply -q --no-checksum merged T
+	cmp snap T
+	era_apply --print-state T >base
+	status_is 4 era_backup "${options[@]}" --incremental-only ctl T
+	grep -q "does not say which metadata it is from, as a merged one" "$stderr"
+	status_is 4 era_backup "${options[@]}" --incremental-only --base base ctl - >third
+	write_random 40 2
+	backup
+	is backup full
+	write_random 60 1
+	backup
+	is backup incremental
+}
+
 @test "a dry run; metadata made anew; a disk that has grown" {
 	backup
 	write_random 20 3
