@@ -355,10 +355,22 @@ int a;" ]
 	scripts/copyright
 }
 
+# reuse_is VERSION: there is a reuse, which says what it was called with, and whose lint fails where
+# the tree is said to lack something.
+reuse_is() {
+	mkdir -p ../bin
+	printf '%s\n' '#!/bin/sh' 'case $1 in' "--version) echo 'reuse, version $1' ;;" \
+		'*) echo "$@" >>../reuse.calls; [ ! -e ../lacks ] ;;' 'esac' >../bin/reuse
+	chmod +x ../bin/reuse
+	PATH=$PWD/../bin:$PATH
+}
+
 # release_tree: all that a release promises, and nothing else.
 release_tree() {
 	need git
 	copyright_tree
+	cp "$abs_top_srcdir/scripts/reuse-lint" scripts
+	reuse_is 4.0.0
 	rm tests/numbers lib/base/{new,half}.c scripts/new
 	cp "$abs_top_srcdir/scripts/release" scripts
 	mkdir -p python include packaging/{debian,rpm} tests/golden/1.0.0
@@ -422,6 +434,31 @@ not_released() {
 	git tag v1.2.0
 	status_is 1 scripts/release --check
 	grep 'there is a tag v1.2.0' "$stderr"
+}
+
+@test "a release needs what reuse says" {
+	release_tree
+	scripts/release --check
+	[ "$(cat ../reuse.calls)" = 'lint --lines' ]
+	touch ../lacks
+	not_released 'reuse lint does not pass'
+}
+
+@test "a reuse that does not read REUSE.toml is not asked, and without another nothing has passed" {
+	release_tree
+	reuse_is 3.9.9
+	printf '%s\n' '#!/bin/sh' 'exit 1' >../bin/python3
+	chmod +x ../bin/python3
+	printf '%s\n' '#!/bin/sh' >scripts/install-packages
+	chmod +x scripts/install-packages
+	status_is 77 scripts/reuse-lint
+	grep "reuse can't be had" "$stderr"
+	[ ! -e ../reuse.calls ]
+	mkdir -p build/reuse/bin
+	sed s/3.9.9/4.0.0/ ../bin/reuse >build/reuse/bin/reuse
+	chmod +x build/reuse/bin/reuse
+	scripts/reuse-lint
+	[ "$(cat ../reuse.calls)" = lint ]
 }
 
 @test "release --date gives the section its date, once" {
