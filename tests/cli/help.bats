@@ -29,6 +29,10 @@ setup() {
 # each FUNCTION: FUNCTION PROGRAM for all programs, under both their names, which may be two words;
 # all of them are tried.
 each() {
+	untraced try_each "$@"
+}
+
+try_each() {
 	local program bad=()
 	for program in "${programs[@]}" "${commands[@]}"; do
 		"$1" "$program" || bad+=("$program")

@@ -6,6 +6,7 @@
 # them, without a boot: tests/images holds an image of each scenario of tests/kernel.
 
 load ../lib/common
+load ../lib/cases
 load ../lib/truth
 
 setup_file() {
@@ -24,6 +25,10 @@ setup() {
 
 # each COMMAND...: COMMAND IMAGE TRUTH for every image; all of them are tried.
 each() {
+	untraced try_each "$@"
+}
+
+try_each() {
 	local image bad=()
 	for image in "${images[@]}"; do
 		"$@" "$image" "$abs_top_srcdir/tests/images/${image##*/}/truth" ||

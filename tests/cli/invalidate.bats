@@ -45,25 +45,6 @@ bitmaps_to_ranges() {
 		END { flush() }'
 }
 
-# truths_since TRUTH SINCE...: what truth_since says, of many eras.
-truths_since() {
-	awk -v eras="${*:2}" '
-		!/^#/ { first[++n] = $1; last[n] = $2; era[n] = $3 }
-		END {
-			count = split(eras, since, " ")
-			for (s = 1; s <= count; s++) {
-				print "since", since[s]
-				for (i = 1; i <= n; i++) {
-					if (era[i] < since[s] + 0)
-						continue
-					for (from = first[i]; i < n && era[i + 1] >= since[s] + 0; i++)
-						;
-					print from, last[i] - from + 1
-				}
-			}
-		}' "$1"
-}
-
 # answers FORMAT IMAGE OPTIONS SINCE...: one after the other.
 answers() {
 	local format=$1 image=$2 options=$3 since
