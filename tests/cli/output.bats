@@ -430,7 +430,7 @@ linked() {
 	for command in "pwrite:1:32 era_repair -i meta -o work/new" \
 		"fsync:1:32 era_dump -o work/out meta" \
 		"read:1:32 era_restore -i dump.want -o work/new" "open:1:32 era_dump meta" \
-		"close:1:32 era_dump -o /dev/null meta" "stat:1:32+ era_dump meta"; do
+		"close:1:32+ era_dump -o /dev/null meta" "stat:1:32+ era_dump meta"; do
 		# shellcheck disable=SC2086
 		exit_status faulty $command >stdout
 		one_of 3
