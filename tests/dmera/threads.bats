@@ -11,7 +11,7 @@ load ../lib/common
 	local flags room sources=()
 	need gcc pkg-config
 	scratch
-	flags=(-std=gnu11 -g -O1 -fsanitize=thread -D_GNU_SOURCE -DPACKAGE_VERSION='"0"' \
+	flags=(-std=gnu11 -g -O0 -fsanitize=thread -D_GNU_SOURCE -DPACKAGE_VERSION='"0"' \
 		-DERA_PROGRAM='"era"'
 		-pthread -I"$abs_top_srcdir/include" -I"$abs_top_srcdir/lib")
 	echo 'int main(void) { return 0; }' >probe.c
