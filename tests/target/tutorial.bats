@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# The chapter without the kernel of the recipes by hand: its own script and commands, with other
-# paths.
+# The chapters without the kernel of the tutorial and of the recipes by hand: their own scripts and
+# commands, with other paths.
 
 load ../lib/common
 load target
@@ -136,4 +136,41 @@ nr_changed() {
 	fails bash -e typed >said 2>&1
 	grep "last.witness" said
 	fails grep -q 'since=1795862401' typed
+}
+
+# typed N: the commands of this session of the tutorial's chapter, and what it prints.
+typed() {
+	awk -v out=page -f "$abs_top_srcdir/tests/lib/page.awk" "$abs_top_srcdir/doc/tutorial.md"
+	here "page/without-the-kernel.$1" >session
+	sed -n 's/^# //p' session >commands
+	bash -e commands >said 2>&1 3>&- || { cat said; return 1; }
+	sed '/^# /d' session | alike >want
+	alike <said >got
+	diff -u want got
+}
+
+# alike: without what differs each time.
+alike() {
+	sed -E "s,$PWD/,,g; s/era-[0-9]+-[0-9a-f]{32}/era/; s/waited [0-9.]+ s/waited/"
+}
+
+@test "the tutorial without the kernel: from nothing to a backup, an increment and a delta" {
+	target_stop
+	rm -f disk.meta nbd
+	head -c 3M /dev/urandom >disk.img
+	truncate -s 64M disk.img
+	sed -i 's/ "\$@"/ -P pid&/' bin/nbdkit
+	typed 1
+	target_pid=$(cat pid)
+	typed 2
+	cmp disk.img backup/disk
+	use 100 16
+	typed 3
+	cmp disk.img backup/copy
+	fails cmp -s disk.img backup/disk
+	use 7
+	here page/without-the-kernel.2 | sed -n 's/^# //p' >commands
+	bash -e commands 2>said 3>&-
+	grep -F '(incremental): 1.1 MiB of data and 0 bytes of zeroes' said
+	cmp disk.img backup/disk
 }
