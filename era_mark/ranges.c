@@ -30,7 +30,8 @@ static int refuse_line(const struct reader *reader)
 	utf8_escape(text, shown, sizeof(shown));
 	return report_fail(reader->source.rep, ERA_DAMAGED,
 			   "%s: line %" PRIu64
-			   ": found '%s', wanted an offset and a length, with a space between",
+			   ": found '%s', wanted an offset and a length above 0, with a space "
+			   "between",
 			   reader->source.name, reader->nr_lines, shown);
 }
 
@@ -51,8 +52,6 @@ static int add_range(const struct reader *reader, uint64_t at, uint64_t len)
 
 	if (at > end || len > end - at)
 		return refuse_place(reader);
-	if (!len)
-		return 0;
 	first = at / to->block_units;
 	last = (at + len - 1) / to->block_units;
 	bits_set_range(to->bits, first, last - first + 1);
@@ -67,7 +66,7 @@ static int end_line(struct reader *reader)
 
 	reader->nr_lines++;
 	if (!space || !decimal_parse(reader->line, head, UINT64_MAX, &at) ||
-	    !decimal_parse(space + 1, reader->len - head - 1, UINT64_MAX, &len))
+	    !decimal_parse(space + 1, reader->len - head - 1, UINT64_MAX, &len) || !len)
 		return refuse_line(reader);
 	return add_range(reader, at, len);
 }
@@ -90,6 +89,14 @@ static int take(struct reader *reader, const char *text, size_t nr)
 	return r;
 }
 
+static int refuse_half_line(const struct reader *reader)
+{
+	return report_fail(reader->source.rep, ERA_DAMAGED,
+			   "%s: line %" PRIu64
+			   ": has no newline at its end, so the list was cut off: make it again",
+			   reader->source.name, reader->nr_lines + 1);
+}
+
 static int read_all(struct reader *reader)
 {
 	char piece[PIECE_BYTES];
@@ -99,7 +106,7 @@ static int read_all(struct reader *reader)
 		n = source_read(&reader->source, piece, sizeof(piece));
 		r = n < 0 ? n : take(reader, piece, (size_t)n);
 	} while (n > 0 && !r);
-	return !r && reader->len ? end_line(reader) : r;
+	return !r && reader->len ? refuse_half_line(reader) : r;
 }
 
 /* So ends a command that has refused to make a list. */

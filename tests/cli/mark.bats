@@ -54,7 +54,7 @@ marked() {
 		status_is 0 era_check -q meta || return
 		cmp <(eras) <(marked "$era" "$since" 0 2 3) || wrong "$1" || return
 		# Once more, and what is not marked stays.
-		echo 0 0 | era_mark -q --ranges - meta >/dev/null && era_check -q meta
+		echo 0 1 | era_mark -q --ranges - meta >/dev/null && era_check -q meta
 	}
 	for name in "$images"/*/; do
 		marks "$name"
@@ -78,7 +78,7 @@ marked() {
 	status_is 0 era_mark -q --ranges list --unit sectors meta >got
 	[ ! -s "$stderr" ]
 	[ "$(era_invalidate --written-since "$(cat got)" --format ranges meta)" = "0 131072" ]
-	printf '67108863 1' | gzip >list.gz
+	printf '067108863 01\n' | gzip >list.gz
 	status_is 0 era_mark -q --ranges list.gz meta >got
 	[ "$(era_invalidate --written-since "$(cat got)" --format ranges meta)" = "67043328 65536" ]
 }
@@ -86,8 +86,8 @@ marked() {
 @test "after a crash what is in doubt is marked, too, and said" {
 	image 002-crash
 	[ "$(live clean)" = false ]
-	echo 0 0 >none
-	status_is 0 era_mark --ranges none meta >got
+	era_invalidate --written-since 3 --format ranges meta | head -n 1 >known
+	status_is 0 era_mark --ranges known meta >got
 	grep -q "meta: the target was not stopped: what it wrote in its last two eras is marked, too" "$stderr"
 	grep -q "meta: 18 of 4096 blocks (72 KiB) count as written in era 4" "$stderr"
 }
@@ -103,8 +103,8 @@ marked() {
 		grep -qF "$2" "$stderr" || wrong "$(cat "$stderr")" || return
 		[ ! -s got ] && cmp meta before
 	}
-	cases 9 refused_line <<-'EOF'
-		0 | list: line 1: found '0', wanted an offset and a length
+	cases 12 refused_line <<-'EOF'
+		0\n | list: line 1: found '0', wanted an offset and a length
 		0 1\n\n | list: line 2: found '', wanted
 		0 1\n1 -1\n | list: line 2: found '1 -1', wanted
 		0  1\n | list: line 1: found '0  1', wanted
@@ -113,6 +113,9 @@ marked() {
 		0 67108865\n | line 1: found '0 67108865', which is not on the device: it ends at 67108864
 		18446744073709551615 18446744073709551615\n | which is not on the device
 		a\033b\n | list: line 1: found 'a
+		0 0\n | line 1: found '0 0', wanted an offset and a length above 0
+		0 1\n65536 6 | line 2: has no newline at its end, so the list was cut off
+		0 1 | line 1: has no newline
 	EOF
 	head -c 1000000 /dev/zero | tr '\0' 1 >list
 	status_is 1 era_mark --ranges list meta
@@ -127,6 +130,44 @@ marked() {
 	status_is 2 era_mark --all --unit blocks meta
 	status_is 2 era_mark --ranges meta meta
 	cmp meta before
+}
+
+@test "compressed lists one after the other are one list, and all else that follows is damage" {
+	local n
+	image 009-block-128
+	cp meta before
+	echo 0 4096 | gzip >first
+	echo 655360 4096 | gzip >second
+	marked_bytes() {
+		cp before meta
+		status_is 0 era_mark --json -q --ranges "$1" meta >got && jq .marked_bytes got
+	}
+	printf '0 4096\n655360 4096\n' >plain
+	n=$(marked_bytes plain)
+	cat first second >list
+	[ "$(marked_bytes list)" = "$n" ]
+	# A tape or a device is filled up with zeroes.
+	{ cat first second; head -c 100000 /dev/zero; } >list
+	[ "$(marked_bytes list)" = "$n" ]
+	[ "$n" -gt "$(marked_bytes first)" ]
+	refused_list() {
+		cp before meta
+		status_is 1 era_mark --ranges "$1" meta >got || return
+		grep -q "$1: compressed data are $2" "$stderr" || wrong "$(cat "$stderr")" || return
+		[ ! -s got ] && cmp meta before
+	}
+	{ cat first; echo 655360 4096; } >text
+	refused_list text damaged
+	{ cat first; printf '\036'; tail -c +2 second; } >bad-1
+	refused_list bad-1 damaged
+	{ cat first; printf '\037x'; tail -c +3 second; } >bad-2
+	refused_list bad-2 damaged
+	for n in 1 2 3 12 19; do
+		{ cat first; head -c "$n" second; } >"cut-$n"
+		refused_list "cut-$n" "cut off"
+	done
+	{ cat first; head -c 100000 /dev/zero; cat second; } >hidden
+	refused_list hidden "followed by what is not compressed"
 }
 
 @test "metadata that no target has run with have no blocks to mark" {

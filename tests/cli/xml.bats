@@ -473,7 +473,9 @@ nothing_left() {
 	{ head -c -4 good.gz; printf '\1\2\3\4'; } >length.gz
 	{ head -c 500 good.gz; head -c 100 /dev/zero; tail -c +601 good.gz; } >holed.gz
 	{ cat good.gz; sample_bits | gzip; } >twice.gz
-	cases 8 refused_file <<-'EOF'
+	{ cat good.gz; echo; } >more.gz
+	{ cat good.gz; printf '\37'; } >begun.gz
+	cases 10 refused_file <<-'EOF'
 		one byte short | - | cut-1.gz
 		no trailer | - | cut-8.gz
 		cut | - | cut.gz
@@ -482,6 +484,8 @@ nothing_left() {
 		length | - | length.gz
 		zeroes inside | - | holed.gz
 		two documents | - | twice.gz
+		something behind it | - | more.gz
+		a member that has only begun | - | begun.gz
 	EOF
 }
 
