@@ -14,6 +14,7 @@
  * All of it goes to the collection, which is then the source of the delta: TARGET stays the old
  * backup until the delta is complete.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -55,6 +56,18 @@ static int open_kernels(struct online *o)
 	return r;
 }
 
+static int open_served(struct backup *b)
+{
+	int r = copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
+
+	if (r || !b->source.frozen_era)
+		return r;
+	return report_fail(b->rep, ERA_SYS,
+			   "%s: is the disk as it was when era %" PRIu32
+			   " began; wanted the disk as it is now",
+			   b->source.path, b->source.frozen_era);
+}
+
 static int open_source(struct online *o)
 {
 	struct backup *b = o->b;
@@ -64,7 +77,7 @@ static int open_source(struct online *o)
 	if (!b->options->source)
 		return report_fail(b->rep, ERA_SYS, "%s: --source says what it serves",
 				   o->target.path);
-	return copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
+	return open_served(b);
 }
 
 /* A round. */

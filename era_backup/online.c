@@ -259,6 +259,20 @@ static int run_command_frozen(struct online *o)
 	return online_thaw(o, &freeze, r);
 }
 
+/* What was written before the barrier is in no later list. */
+static int open_snapshot(struct backup *b)
+{
+	int r = copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
+
+	if (r || !b->source.frozen_era || b->source.frozen_era >= b->era_to_remember)
+		return r;
+	return report_fail(b->rep, ERA_SYS,
+			   "%s: is the disk as it was when era %" PRIu32
+			   " began, before this backup; wanted era %" PRIu32
+			   " or later: the command of --snapshot is to freeze it",
+			   b->source.path, b->source.frozen_era, b->era_to_remember);
+}
+
 static int snapshot_storage(struct online *o)
 {
 	struct backup *b = o->b;
@@ -267,7 +281,7 @@ static int snapshot_storage(struct online *o)
 	if (!r)
 		r = online_cancelled();
 	if (!r)
-		r = copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
+		r = open_snapshot(b);
 	return r ? r : online_connect(o);
 }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/export_text.h"
 #include "salvage/first_era.h"
 #include "target/below.h"
 #include "target/cmdline.h"
@@ -358,16 +359,14 @@ static const char *plain_description(void)
 
 static const char *describe_since(uint32_t since, bool zero)
 {
-	return nbdkit_printf_intern("block status: data is what was written in era %" PRIu32
-				    " or later, %s; not a full image",
+	return nbdkit_printf_intern(EXPORT_SINCE_TEXT "%" PRIu32 " or later, %s; not a full image",
 				    since,
 				    zero ? "all else is said to be zero" : "all else a hole");
 }
 
 static const char *describe_frozen(uint32_t number)
 {
-	return nbdkit_printf_intern("all of the device as it was when era %" PRIu32 " began",
-				    number);
+	return nbdkit_printf_intern(EXPORT_FROZEN_TEXT "%" PRIu32 " began", number);
 }
 
 static int current_era(uint32_t *number)

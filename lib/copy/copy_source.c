@@ -93,6 +93,18 @@ static bool is_uri(const char *path)
 	return false;
 }
 
+static int open_served(struct copy_source *source)
+{
+	struct served_facts facts;
+	int r = served_open(&source->served, source->path, &facts, source->rep);
+
+	if (r)
+		return r;
+	source->size = facts.size;
+	source->frozen_era = facts.frozen_era;
+	return 0;
+}
+
 int copy_source_open(struct copy_source *source, const char *path, enum copy_source_use use,
 		     const struct report *rep)
 {
@@ -106,7 +118,7 @@ int copy_source_open(struct copy_source *source, const char *path, enum copy_sou
 				   "%s: of a server nobody can be kept off; wanted the path of "
 				   "what it serves",
 				   path);
-	return served_open(&source->served, path, &source->size, rep);
+	return open_served(source);
 }
 
 void copy_source_close(struct copy_source *source)

@@ -37,6 +37,7 @@ struct copy_source {
 	struct served *served; /* instead of fd */
 	bool is_device;
 	uint64_t size;
+	uint32_t frozen_era; /* of what is served: see served.h */
 };
 
 /* Errors are reported; a source of no bytes is one.  copy_source_close() may be called after one.

@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
+#include "base/export_text.h"
 #include "base/loaded.h"
 #include "copy/copy_source.h"
 
@@ -24,9 +26,11 @@
 	X(nbd_get_block_size) \
 	X(nbd_get_errno) \
 	X(nbd_get_error) \
+	X(nbd_get_export_description) \
 	X(nbd_get_size) \
 	X(nbd_get_version) \
 	X(nbd_pread) \
+	X(nbd_set_full_info) \
 	X(nbd_set_uri_allow_local_file)
 
 struct library {
@@ -82,7 +86,7 @@ static int connect_once(struct served *s)
 		return fail(s, "cannot connect");
 	/* A URI may name a file with a secret. */
 	if (!s->library.nbd_set_uri_allow_local_file(nbd, true) &&
-	    !s->library.nbd_connect_uri(nbd, s->uri)) {
+	    !s->library.nbd_set_full_info(nbd, true) && !s->library.nbd_connect_uri(nbd, s->uri)) {
 		s->free[s->nr_free++] = nbd;
 		return 0;
 	}
@@ -117,14 +121,37 @@ static int find_size(struct served *s, uint64_t *size)
 	return found ? 0 : report_fail(s->rep, ERA_SYS, "%s: is empty", s->uri);
 }
 
-static int connect_all(struct served *s, uint64_t *size)
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+/* Few servers describe what they serve. */
+static int check_description(const struct served *s, struct served_facts *facts)
+{
+	char *text = s->library.nbd_get_export_description(s->free[0]);
+	int r = 0;
+
+	facts->frozen_era = 0;
+	if (text && begins(text, EXPORT_SINCE_TEXT))
+		r = report_fail(s->rep, ERA_SYS, "%s: is '%s'; wanted an export that is an image",
+				s->uri, text);
+	else if (text && begins(text, EXPORT_FROZEN_TEXT))
+		facts->frozen_era = (uint32_t)strtoul(text + strlen(EXPORT_FROZEN_TEXT), NULL, 10);
+	free(text);
+	return r;
+}
+
+static int connect_all(struct served *s, struct served_facts *facts)
 {
 	int r = connect_once(s);
 
 	if (!r)
+		r = check_description(s, facts);
+	if (!r)
 		r = find_limits(s);
 	if (!r)
-		r = find_size(s, size);
+		r = find_size(s, &facts->size);
 	if (r || s->library.nbd_can_multi_conn(s->free[0]) <= 0)
 		return r;
 	while (!r && s->nr_free < MAX_CONNECTIONS)
@@ -132,7 +159,8 @@ static int connect_all(struct served *s, uint64_t *size)
 	return r;
 }
 
-int served_open(struct served **out, const char *uri, uint64_t *size, const struct report *rep)
+int served_open(struct served **out, const char *uri, struct served_facts *facts,
+		const struct report *rep)
 {
 	struct served *s = calloc(1, sizeof(*s));
 	const char *why;
@@ -146,7 +174,7 @@ int served_open(struct served **out, const char *uri, uint64_t *size, const stru
 	pthread_cond_init(&s->has_free, NULL);
 	why = load(&s->library);
 	r = why ? report_fail(rep, ERA_SYS, "%s: cannot connect: %s", uri, why)
-		: connect_all(s, size);
+		: connect_all(s, facts);
 	if (r)
 		served_close(s);
 	else

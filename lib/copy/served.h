@@ -19,9 +19,17 @@
 
 struct served;
 
-/* Sets the size, in bytes, of the disk that the URI names, which is the caller's.  Errors are
- * reported; without libnbd there is nothing else. */
-int served_open(struct served **out, const char *uri, uint64_t *size,
+struct served_facts {
+	uint64_t size; /* bytes */
+	/* A target in userspace describes its exports: this is the disk as it was when that era
+	 * began.  0: nothing says that it is not the disk as it is now. */
+	uint32_t frozen_era;
+};
+
+/* Opens the disk that the URI names, which is the caller's.  An export of a target in userspace
+ * that is no image of its disk is refused.  Errors are reported; without libnbd there is nothing
+ * else. */
+int served_open(struct served **out, const char *uri, struct served_facts *facts,
 		const struct report *rep) must_check;
 
 /* Ends the connections.  NULL is legal. */

@@ -99,6 +99,39 @@ refused() {
 	[ ! -e T ]
 }
 
+# refused_own MODE EXPORT TEXT [ARGUMENT...]: of the target itself, with this text.
+refused_own() {
+	cp T before
+	status_is 3 era_backup "$1" "${@:4}" --source "nbd+unix:///$2?socket=nbd" ctl T || return
+	grep -q "$3" "$stderr" || { cat "$stderr"; return 1; }
+	cmp T before
+}
+
+@test "what the target itself serves of an earlier moment, and what is no image" {
+	local frozen="nbd+unix:///frozen?socket=nbd" name
+	target_stop
+	target_start file disk era-metadata=meta era-socket=ctl era-cow=cow
+	era_backup -q --converge --source "$uri" ctl T
+	cmp disk T
+	write_random 3 2
+	era_ctl ctl freeze >era
+	write_random 20 3
+	refused_own --converge frozen "is the disk as it was when era $(cat era) began; wanted the disk as it is now"
+	for name in since=1 since=1,zero frozen,since=1; do
+		refused_own --converge "$name" "is 'block status: .*not a full image'; wanted an export that is an image"
+		refused_own --snapshot "$name" "wanted an export that is an image" true
+	done
+	# Frozen before the barrier: nothing would list what was written between.
+	refused_own --snapshot frozen "began, before this backup; wanted era [0-9]* or later: the command" true
+	era_ctl ctl thaw
+	era_backup -q --snapshot "era_ctl ctl freeze >era; cp disk moment" \
+		--release "era_ctl ctl thaw" --source "$frozen" ctl T
+	cmp moment T
+	write_random 40 2
+	era_backup -q --converge --source "$uri" ctl T
+	cmp disk T
+}
+
 @test "what the target itself serves, while it is held" {
 	local n
 	need_ours hold_hook.so
