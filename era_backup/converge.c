@@ -25,8 +25,6 @@
 #include "era_backup/mounts.h"
 #include "tools/human.h"
 
-#define SECTOR_BYTES 512u
-
 /* What is known of how fast it is written. */
 struct pace {
 	uint64_t barrier_us; /* when the last one was; 0: none yet */
@@ -39,7 +37,6 @@ struct pace {
 static int open_kernels(struct online *o)
 {
 	struct backup *b = o->b;
-	uint64_t size = o->table.sectors * SECTOR_BYTES;
 	int r;
 
 	if (b->options->source)
@@ -48,11 +45,11 @@ static int open_kernels(struct online *o)
 				   "target in userspace only",
 				   o->target.path);
 	r = copy_source_open(&b->source, o->origin, COPY_SOURCE_SHARED, b->rep);
-	if (!r && size > b->source.size)
+	if (!r && o->bytes > b->source.size)
 		r = report_fail(b->rep, ERA_SYS, "%s: is smaller than %s", o->origin,
 				o->target.path);
 	if (!r)
-		b->source.size = size;
+		b->source.size = o->bytes;
 	return r;
 }
 

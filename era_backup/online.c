@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "era_backup/backup.h"
 #include "era_backup/hook.h"
@@ -24,6 +25,8 @@
 #include "era_ctl/requests.h"
 
 #define PROC_FD_BYTES 32
+#define SECTOR_BYTES 512u
+#define ORIGIN_BYTES "origin_bytes " /* in the statistics of a target in userspace */
 #define MS_PER_S 1000u
 #define US_PER_MS 1000
 #define FROZEN_S 60u /* while a command runs, if nothing else is wanted */
@@ -77,6 +80,7 @@ static int find_kernels(struct online *o)
 
 	if (r)
 		return r;
+	o->bytes = o->table.sectors * SECTOR_BYTES;
 	o->fd = mapper_open_device(m, o->table.metadata, O_RDONLY);
 	o->origin_fd = o->fd < 0 ? -1 : mapper_open_device(m, o->table.origin, O_RDONLY);
 	if (o->origin_fd < 0)
@@ -85,6 +89,22 @@ static int find_kernels(struct online *o)
 	if (!r)
 		r = find_path(o, o->origin_fd, o->table.origin, &o->origin);
 	return r ? r : identity_of(o->origin, o->b->origin, o->b->rep);
+}
+
+static int find_bytes(struct online *o)
+{
+	const char *line;
+	int r = target_ask(&o->target, "stats", true);
+
+	if (r)
+		return r;
+	line = strstr(o->target.peer.reply, "\n" ORIGIN_BYTES);
+	o->bytes = line ? strtoull(line + strlen("\n" ORIGIN_BYTES), NULL, 10) : 0;
+	return o->bytes ? 0
+			: report_fail(o->b->rep, ERA_SYS,
+				      "%s: does not say how large its origin is: it is of an older "
+				      "release",
+				      o->target.path);
 }
 
 /* METADATA ORIGIN SECTORS.  What nbdkit serves has a name only there. */
@@ -106,7 +126,8 @@ static int find_ours(struct online *o)
 				   "%s",
 				   o->target.path, o->metadata);
 	*origin = '\0';
-	return identity_of_metadata(o->metadata, o->b->origin, o->b->rep);
+	r = identity_of_metadata(o->metadata, o->b->origin, o->b->rep);
+	return r ? r : find_bytes(o);
 }
 
 int online_connect(struct online *o)
@@ -185,6 +206,23 @@ static int drop_leftover(struct online *o)
 	return r ? r : note_snapshot(o, false, 0);
 }
 
+/* Blocks are all that metadata tell of a size: not where the last one ends.  If their number is
+ * another one, there is no list. */
+static int fit_source(const struct online *o)
+{
+	struct backup *b = o->b;
+	uint64_t size = b->source.size, block = b->facts.block_size;
+
+	if (!size || div_up(size, block) != div_up(o->bytes, block))
+		return 0;
+	if (size < o->bytes)
+		return report_fail(b->rep, ERA_NO_ANSWER,
+				   "%s: has %" PRIu64 " bytes, but %s has %" PRIu64, b->source.path,
+				   size, o->target.path, o->bytes);
+	b->source.size = o->bytes;
+	return 0;
+}
+
 /* If somebody else began an era meanwhile, it is not the expected one. */
 static int read_list(struct online *o)
 {
@@ -193,6 +231,8 @@ static int read_list(struct online *o)
 
 	if (!r && b->facts.era != b->state->snapshot_era)
 		r = note_snapshot(o, true, b->facts.era);
+	if (!r)
+		r = fit_source(o);
 	if (r)
 		return r;
 	dmera_set_snapshot_era(b->era, b->facts.era);

@@ -13,6 +13,7 @@ struct online {
 	struct target target;
 	struct era_status status;
 	char *metadata; /* path */
+	uint64_t bytes; /* of the disk */
 	/* Of a kernel's target; else -1 and NULL. */
 	struct era_table table;
 	int fd, origin_fd;

@@ -53,6 +53,7 @@ static const struct figure figures[] = {
 	{"writesets_digested_total", FIGURE_COUNTER, AT(digested),
 	 "Writesets that were written into the era array."},
 	{"writesets_waiting", FIGURE_GAUGE, AT(waiting), "Writesets that wait for that."},
+	{"origin_bytes", FIGURE_GAUGE, AT(origin_bytes), "Bytes of the origin."},
 	{"metadata_blocks", FIGURE_GAUGE, AT(total), "Metadata blocks that there are."},
 	{"metadata_used_blocks", FIGURE_GAUGE, AT(used), "Metadata blocks in use."},
 	{"metadata_spare_blocks", FIGURE_GAUGE, AT(spare),

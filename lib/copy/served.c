@@ -126,6 +126,14 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
+/* What isn't understood is the oldest one. */
+static uint32_t frozen_era(const char *text)
+{
+	unsigned long era = strtoul(text + strlen(EXPORT_FROZEN_TEXT), NULL, 10);
+
+	return era && era <= UINT32_MAX ? (uint32_t)era : 1;
+}
+
 /* Few servers describe what they serve. */
 static int check_description(const struct served *s, struct served_facts *facts)
 {
@@ -137,7 +145,7 @@ static int check_description(const struct served *s, struct served_facts *facts)
 		r = report_fail(s->rep, ERA_SYS, "%s: is '%s'; wanted an export that is an image",
 				s->uri, text);
 	else if (text && begins(text, EXPORT_FROZEN_TEXT))
-		facts->frozen_era = (uint32_t)strtoul(text + strlen(EXPORT_FROZEN_TEXT), NULL, 10);
+		facts->frozen_era = frozen_era(text);
 	free(text);
 	return r;
 }

@@ -277,6 +277,7 @@ void engine_stats(struct engine *e, struct engine_stats *stats)
 	stats->spare = e->figures.spare;
 	stats->has_snapshot = e->figures.snapshot;
 	stats->era = e->figures.era;
+	stats->origin_bytes = e->origin_bytes;
 	stats->is_read_only = *e->why;
 	engine_unlock(e);
 	stats->origin_flushes = histogram_total(&stats->origin_flush);

@@ -266,6 +266,7 @@ struct engine_stats {
 	uint64_t in_flight;   /* requests */
 	uint64_t used, total; /* metadata blocks */
 	uint64_t spare;	      /* of these, how many can be used before no era can begin */
+	uint64_t origin_bytes;
 	uint32_t era;
 	bool has_snapshot, is_read_only, is_unflushed, is_paused;
 

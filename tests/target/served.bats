@@ -77,6 +77,32 @@ refused() {
 	[ "$(stat -c %s T)" = 10485900 ]
 }
 
+@test "a source that ends in the last block before or after the disk" {
+	local size
+	backup "$(serves file snap)"
+	write_random 20 3
+	for size in 10485248 $((10485760 - 65535)); do
+		refused 4 "has $size bytes, but ctl has 10485760" \
+			"$(serves --filter=truncate file snap truncate="$size")"
+	done
+	target_stop
+	truncate -s 10485900 disk
+	target_start file disk era-metadata=meta era-socket=ctl
+	era_backup -q --converge --source disk ctl T
+	cmp disk T
+	write_random 30 2
+	cp disk longer
+	truncate -s 10500000 longer
+	era_backup -q --snapshot true --source longer ctl T
+	cmp disk T
+	head -c 10485800 disk >shorter
+	cp T before
+	status_is 4 era_backup --converge --source shorter ctl T
+	grep -q "shorter: has 10485800 bytes, but ctl has 10485900" "$stderr"
+	status_is 4 era_backup --full --snapshot true --source shorter ctl T
+	cmp T before
+}
+
 @test "a server that can't be used, or fails" {
 	backup "$(serves file snap)"
 	write_random 20 3

@@ -117,7 +117,8 @@ def main():
     era = target.era()
     before = figures()
     want(before, current_era=era, marks_total=0, mark_wait_seconds_count=0, read_only=0, paused=0,
-         requests_in_flight=0, metadata_blocks=256, metadata_snapshot_held=0, origin_flush_failed=0)
+         requests_in_flight=0, origin_bytes=16 << 20, metadata_blocks=256,
+         metadata_snapshot_held=0, origin_flush_failed=0)
 
     handle.pwrite(b"x" * BLOCK, 0)
     handle.pwrite(b"y" * BLOCK, 0)  # marked already
