@@ -13,6 +13,7 @@
 #include "block/dev.h"
 #include "build/build.h"
 #include "build/size.h"
+#include "build/written.h"
 #include "era_setup/device_name.h"
 #include "era_setup/origin.h"
 #include "era_setup/setup.h"
