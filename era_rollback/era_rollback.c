@@ -142,11 +142,21 @@ void rollback_say(const struct rollback *r, const char *fmt, ...)
 	free(text);
 }
 
-/* An earlier rollback is finished before another one is begun. */
-static int check_progress(const struct rollback *r)
+/* An earlier rollback is finished before another one is begun; where its command has ended well, it
+ * is. */
+static int check_progress(struct rollback *r)
 {
 	if (r->step == STEP_NONE || r->since == r->options->era)
 		return 0;
+	if (r->step == STEP_DONE) {
+		tool_say(r->tool,
+			 "%s: an earlier run has rolled the storage back to era %" PRIu32
+			 ", and is over",
+			 r->cache.name, r->since);
+		r->step = STEP_NONE;
+		r->marks = 0;
+		return 0;
+	}
 	return report_fail(r->rep, ERA_SYS,
 			   "%s: a rollback to era %" PRIu32 " was interrupted: finish or cancel it "
 			   "first; %s",
@@ -156,7 +166,7 @@ static int check_progress(const struct rollback *r)
 /* The numbers of the tables were those of another boot. */
 static int refuse_old_tables(const struct rollback *r)
 {
-	if (r->cache.active || r->is_trusted || r->options->tables || r->step == STEP_NONE)
+	if (r->cache.active || r->is_trusted || r->options->tables || !r->has_progress)
 		return 0;
 	return report_fail(
 		r->rep, ERA_SYS,
@@ -217,7 +227,8 @@ static int prepare(struct rollback *r)
 	int e;
 
 	r->was_active = r->cache.active;
-	r->resumes = r->step == STEP_COMMAND;
+	r->resumes = r->step >= STEP_COMMAND;
+	r->was_done = r->step == STEP_DONE && !r->options->done;
 	e = clean_cache(r);
 
 	if (!e)
@@ -270,7 +281,7 @@ static int empty_cache(struct rollback *r)
 /* What a run that was interrupted has done, COMMAND has not to do again. */
 static int refuse_same(struct rollback *r)
 {
-	if (r->resumes) {
+	if (r->resumes && r->use != USE_WRITTEN) {
 		report_note(
 			r->rep,
 			"%s: the command has changed nothing, so the interrupted run had done it",
@@ -335,6 +346,15 @@ static int run_command(struct rollback *r)
 	return e ? e : progress_write(r, STEP_DONE);
 }
 
+static int take_earlier(struct rollback *r)
+{
+	tool_say(r->tool,
+		 "%s: the storage was rolled back by an earlier run, and nothing was written since",
+		 r->cache.name);
+	r->nr_marked = 0;
+	return progress_write(r, STEP_DONE);
+}
+
 static int finish(struct rollback *r)
 {
 	int e = stack_start(r);
@@ -369,12 +389,6 @@ static int roll_back(struct rollback *r)
 		e = check_progress(r);
 	if (!e)
 		e = refuse_old_tables(r);
-	if (!e && r->step == STEP_DONE && !r->options->dry_run) {
-		tool_say(r->tool, "%s: the storage was rolled back by an earlier run",
-			 r->cache.name);
-		e = finish(r);
-		return e ? e : print_answer(r);
-	}
 	if (!e)
 		e = check_discards(r);
 	if (!e && r->options->dry_run)
@@ -382,7 +396,7 @@ static int roll_back(struct rollback *r)
 	if (!e)
 		e = prepare(r);
 	if (!e)
-		e = run_command(r);
+		e = r->is_over ? take_earlier(r) : run_command(r);
 	if (!e)
 		e = finish(r);
 	return e ? e : print_answer(r);

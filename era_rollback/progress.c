@@ -55,7 +55,9 @@ const char *progress_advice(const struct rollback *r)
 			"the command was begun: see what has become of the storage; run it again, "
 			"with --done if the command has done its work, or put the devices back by "
 			"--cancel if it has done nothing",
-		[STEP_DONE] = "the storage has been rolled back: run it again to start the devices",
+		[STEP_DONE] = "the storage has been rolled back: run it again, or --cancel, to "
+			      "start the devices; if they have been used since, only --cancel "
+			      "keeps what was written",
 	};
 
 	return advice[r->step];
@@ -92,10 +94,19 @@ static int make_directory(const struct rollback *r)
 	return e;
 }
 
-/* That a command was begun is known until it has ended well. */
+/* That a command was begun is known until it has ended well; and that it has ended well, until it
+ * is seen that it must be run again. */
 static const char *step_in_file(const struct rollback *r, enum rollback_step step)
 {
-	return names[r->resumes && step < STEP_COMMAND ? STEP_COMMAND : step];
+	if (step >= STEP_COMMAND || !r->resumes)
+		return names[step];
+	return names[r->was_done ? STEP_DONE : STEP_COMMAND];
+}
+
+/* Of this run, or else of the earlier one. */
+static uint32_t marks_in_file(const struct rollback *r)
+{
+	return r->marked_era ? r->marked_era : r->marks;
 }
 
 int progress_write(struct rollback *r, enum rollback_step step)
@@ -107,8 +118,10 @@ int progress_write(struct rollback *r, enum rollback_step step)
 	if (e)
 		return e;
 	read_boot(boot);
-	sink_printf(&sink, FIRST_LINE "\nboot %s\nstep %s\nera %" PRIu32 "\npasses-discards %s\n",
-		    boot, step_in_file(r, step), r->options->era,
+	sink_printf(&sink,
+		    FIRST_LINE "\nboot %s\nstep %s\nera %" PRIu32 "\nmarked-era %" PRIu32
+			       "\npasses-discards %s\n",
+		    boot, step_in_file(r, step), r->options->era, marks_in_file(r),
 		    r->passes_discards ? "yes" : "no");
 	put_layer(&sink, "cache", &r->cache);
 	put_layer(&sink, "era-device", &r->era);
@@ -124,18 +137,21 @@ int progress_write(struct rollback *r, enum rollback_step step)
 	return e;
 }
 
+/* For good: a file that comes back when the power fails would be taken for a run that was
+ * interrupted. */
 int progress_forget(struct rollback *r)
 {
-	if (!unlink(r->file) || errno == ENOENT) {
-		r->step = STEP_NONE;
-		return 0;
-	}
-	return report_errno(r->rep, r->file, "cannot remove");
+	if (!unlink(r->file))
+		errno = io_flush_directory(r->file);
+	if (errno && errno != ENOENT)
+		return report_errno(r->rep, r->file, "cannot remove");
+	r->step = STEP_NONE;
+	return 0;
 }
 
 struct found {
 	struct rollback *r;
-	char boot[BOOT_BYTES], step[16], era[16], passes[8];
+	char boot[BOOT_BYTES], step[16], era[16], marks[16], passes[8];
 	char cache_table[LAYER_PARAMS + 32], era_table[LAYER_PARAMS + 32];
 	char cache_discards[8], era_discards[8];
 	bool ended;
@@ -152,6 +168,7 @@ static bool take(struct found *found, const char *key, const char *value)
 		{"boot", found->boot, sizeof(found->boot)},
 		{"step", found->step, sizeof(found->step)},
 		{"era", found->era, sizeof(found->era)},
+		{"marked-era", found->marks, sizeof(found->marks)},
 		{"passes-discards", found->passes, sizeof(found->passes)},
 		{"cache", r->cache.name, sizeof(r->cache.name)},
 		{"cache-uuid", r->cache.uuid, sizeof(r->cache.uuid)},
@@ -210,16 +227,19 @@ static bool take_table(const char *text, struct layer *layer)
 static bool take_found(struct found *found)
 {
 	struct rollback *r = found->r;
-	uint64_t era;
+	uint64_t era, marks = 0;
 
 	for (unsigned step = STEP_STOPPING; step < NR_STEPS; step++)
 		if (!strcmp(found->step, names[step]))
 			r->step = (enum rollback_step)step;
 	if (r->step == STEP_NONE ||
 	    !decimal_parse(found->era, strlen(found->era), UINT32_MAX, &era) ||
+	    (*found->marks &&
+	     !decimal_parse(found->marks, strlen(found->marks), UINT32_MAX, &marks)) ||
 	    !take_table(found->cache_table, &r->cache) || !take_table(found->era_table, &r->era))
 		return false;
 	r->since = (uint32_t)era;
+	r->marks = (uint32_t)marks;
 	r->has_progress = true;
 	r->passes_discards = strcmp(found->passes, "no") != 0;
 	r->cache.no_discards = !strcmp(found->cache_discards, "off");

@@ -50,6 +50,9 @@ struct layer {
 	bool had_no_discards; /* before a run that was killed */
 };
 
+/* Was any block written after the marks of an earlier run? */
+enum rollback_use { USE_UNKNOWN, USE_NONE, USE_WRITTEN };
+
 enum rollback_step {
 	STEP_NONE,
 	STEP_STOPPING, /* nothing has been written */
@@ -101,12 +104,16 @@ struct rollback {
 	bool is_cleaning; /* the cache has the table that cleans it, not its own */
 	bool was_active;  /* when this run began */
 	bool resumes;	  /* COMMAND was begun by a run that was interrupted */
+	bool was_done;	  /* it has ended well, and whether it must be run again is not known yet */
+	bool is_over;	  /* it need not: nothing is left to do but to start the devices */
 
 	char *file; /* of the progress */
 	int lock;
 	enum rollback_step step;
 	bool has_progress; /* of an earlier run */
 	uint32_t since;	   /* of that */
+	uint32_t marks;	   /* the era of the marks that it has made; 0: unknown */
+	enum rollback_use use;
 
 	/* What comes of it. */
 	uint64_t nr_cleaned, nr_mapped, nr_dirty, nr_kept, nr_blocks, nr_marked, block_size;
@@ -161,7 +168,7 @@ struct work_paths {
 	char era[PATH_MAX], cache[PATH_MAX];
 };
 
-/* Lists, chooses and, unless it is a dry run, writes. */
+/* Lists, chooses, and writes: not in a dry run, nor if an earlier run has done it all (is_over). */
 int work_prepare(struct rollback *r, const struct work_paths *paths) must_check;
 /* The same by copies of the metadata of devices that are active. */
 int work_dry(struct rollback *r) must_check;

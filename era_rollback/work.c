@@ -35,6 +35,41 @@ struct work {
 	int error;		       /* of a choice */
 };
 
+static int count_since(struct dmera *era, uint32_t since, const struct dmera_facts *facts,
+		       uint64_t *nr)
+{
+	struct dmera_changes *found;
+	int e = dmera_changes_in_blocks(era, since, &found);
+
+	if (e)
+		return e;
+	*nr = bits_count(dmera_changes_bits(found), facts->nr_blocks);
+	dmera_changes_free(found);
+	return 0;
+}
+
+/* Each start of the era device begins an era, so what was written after the marks has a later one,
+ * and metadata of an earlier one are not those that were marked. */
+static int look_at_use(struct work *w, struct dmera *era)
+{
+	struct rollback *r = w->r;
+	struct dmera_facts facts;
+	uint64_t nr = 0;
+	int e;
+
+	if (!r->marks || r->passes_discards)
+		return 0;
+	e = dmera_open(era, w->paths->era, 0);
+	if (!e)
+		e = dmera_get_facts(era, &facts, sizeof(facts));
+	if (!e && facts.era > r->marks)
+		e = count_since(era, r->marks + 1, &facts, &nr);
+	dmera_close(era);
+	if (!e && facts.era >= r->marks)
+		r->use = nr ? USE_WRITTEN : USE_NONE;
+	return e;
+}
+
 static int list(struct work *w, struct dmera *era)
 {
 	struct rollback *r = w->r;
@@ -78,7 +113,8 @@ static int list_with_witness(struct work *w)
 	if (!era)
 		return report_nomem(w->r->rep);
 	tool_listen(w->r->tool, era);
-	if (path)
+	e = look_at_use(w, era);
+	if (!e && path)
 		e = dmera_witness_load(era, path, &witness);
 	dmera_set_witness(era, witness);
 	if (!e)
@@ -204,11 +240,29 @@ static int write_all(struct work *w, struct cache_rebuild *rebuild)
 	struct rollback *r = w->r;
 	int e = storage_sample(r);
 
+	r->marks = 0;
 	if (!e)
 		e = progress_write(r, STEP_READY);
 	if (!e)
 		e = cache_rebuild_commit(rebuild);
 	return e ? e : mark(w);
+}
+
+/* What an earlier run has finished is the rollback that is asked for now if nothing was written
+ * since, to the cache alone either; otherwise another one is. */
+static bool is_over(struct rollback *r, const struct cache_rebuild_facts *facts)
+{
+	if (!r->was_done)
+		return false;
+	r->was_done = false;
+	r->is_over =
+		r->is_trusted && r->use == USE_NONE && facts->cache.is_clean && !facts->nr_dirty;
+	if (!r->is_over)
+		tool_say(r->tool,
+			 "%s: an earlier run has rolled the storage back to era %" PRIu32
+			 ", and it may have been written to since: it is rolled back again",
+			 r->cache.name, r->since);
+	return r->is_over;
 }
 
 static int choose(struct work *w, struct cache_rebuild *rebuild)
@@ -217,7 +271,7 @@ static int choose(struct work *w, struct cache_rebuild *rebuild)
 	const struct cache_rebuild_facts *facts = cache_rebuild_facts(rebuild);
 	int e = refuse_cache(w, facts);
 
-	if (e)
+	if (e || is_over(r, facts))
 		return e;
 	w->cache_block_size = (uint64_t)facts->cache.block_size * SECTOR;
 	e = make(w, rebuild);

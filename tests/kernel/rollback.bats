@@ -164,6 +164,27 @@ in_steps() {
 	in_steps
 }
 
+# over [WORD=VALUE...]
+over() {
+	stack over steps="$steps_so" "$@"
+	coherent at-once 3
+	coherent stopped-unused 3
+	coherent stopped-again 3
+	coherent used 3
+	coherent unknown 3
+	coherent by-hand 3
+	coherent another 3
+	coherent elsewhere 0
+}
+
+@test "stopped when all was done: not taken for a later rollback, but for one that is repeated" {
+	over
+}
+
+@test "stopped when all was done, a writeback cache" {
+	over mode=writeback
+}
+
 # power_cuts [WORD=VALUE...]: before a step that comes after the command.
 power_cuts() {
 	local cut=40 by=40 round=1 booted=0 boot=cut_first name since=

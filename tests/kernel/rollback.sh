@@ -366,7 +366,8 @@ run_killed() {
 	[ $status = 137 ] || die "$1: status $status: $(cat /run/out)"
 }
 
-# stopped_at N HOW: a run that is stopped before its Nth step, as tests/lib/steps.c counts them.
+# stopped_at N HOW: a run that is stopped before its Nth step, as tests/lib/steps.c counts them, or
+# before it removes the file N.
 # False: it had no such step.
 stopped_at() {
 	rm -f /run/steps
@@ -490,6 +491,115 @@ boot_steps() {
 	rolled_back
 	coherent whole
 	sound
+}
+
+# stopped_done: of a rollback nothing but the file is left, which is to be removed.
+stopped_done() {
+	generation=3
+	put_blocks 3 2
+	put_blocks 107 1
+	stopped_at $progress kill || die "the progress was not removed"
+	ends 0 rollback --status cache
+	has "the storage has been rolled back"
+	rolled_back
+}
+
+# used: as after days. The cache has taken in some of what is written.
+used() {
+	generation=2
+	put_blocks 4 1
+	use 2 put_blocks 150 4
+	[ "$(differing /dev/mapper/cache $vendor)" != 0 ] || die "nothing was written"
+}
+
+# over NAME [WORD...]: the request is repeated, and nothing was written: no command runs.
+over() {
+	name=$1
+	shift
+	ends 0 rollback --era "$since" --exec false "$@" cache
+	has "nothing was written since"
+	[ ! -e $progress ] || die "the progress stays"
+	rolled_back
+	coherent "$name"
+}
+
+# A run is stopped when all but the removal of its file is done, and another one is asked for.
+boot_over() {
+	in_use
+	stopped_done
+	over at-once
+	stopped_done
+	get_blocks 0 30
+	stop_all
+	over stopped-unused
+	for second in 2 10 18; do
+		stopped_done
+		stopped_at $second kill || die "no step $second"
+		over stopped-again
+	done
+
+	stopped_done
+	used
+	ends 0 rollback --era "$since" --exec /run/back cache
+	has "it is rolled back again"
+	rolled_back
+	coherent used
+
+	stopped_done
+	used
+	ends 3 rollback --era "$since" --exec true cache
+	has "has changed none of"
+	ends 0 rollback --cancel cache
+	as_before
+
+	# Of a run that has not noted the era of its marks it is not known.
+	stopped_done
+	sed -i '/^marked-era /d' $progress
+	ends 0 rollback --era "$since" --exec /run/back cache
+	has "it is rolled back again"
+	has "the command has changed nothing"
+	rolled_back
+	coherent unknown
+
+	# By hand: what the cache holds of the writes is not what the disk has.
+	stopped_done
+	used
+	[ "$mode" != writeback ] || clean_by_hand
+	copy $vendor $disk
+	ends 0 rollback --era "$since" --done cache
+	[ ! -e $progress ] || die "the progress stays"
+	rolled_back
+	coherent by-hand
+
+	stopped_done
+	earlier=$since
+	used
+	snapshot_to_era
+	overwrite
+	ends 0 rollback --era "$since" --exec /run/back cache
+	has "has rolled the storage back to era $earlier, and is over"
+	rolled_back
+	coherent another
+
+	# By hand, to another snapshot, while nothing was written.
+	stopped_done
+	/run/barely
+	ends 3 rollback --era "$since" --done cache
+	has "blocks have changed that were not written since era"
+	coherent elsewhere
+	sound
+}
+
+clean_by_hand() {
+	cache_mode writethrough cleaner
+	clean_up
+	cache_mode "$mode"
+}
+
+# snapshot_to_era: what the disk has of a cache that is clean.
+snapshot_to_era() {
+	[ "$mode" != writeback ] || clean_by_hand
+	snapshot_onto $vendor
 }
 
 boot_crash_before() {

@@ -6,6 +6,7 @@
  *
  *	STEPS=N:kill	before the Nth step the program is killed, with the child that was to do it
  *	STEPS=N:off	the power of the machine is cut there
+ *	STEPS=PATH:...	the same, before the file PATH is removed
  *	STEPS_LOG=FILE	the name of each step is appended
  *
  * Children count with their parent, but commands that are run do not.
@@ -31,7 +32,7 @@ static struct {
 } * shared;
 
 static unsigned wanted;
-static char how[8];
+static char where[128], how[8];
 static const char *log_path;
 
 __attribute__((constructor)) static void start(void)
@@ -41,7 +42,8 @@ __attribute__((constructor)) static void start(void)
 	log_path = getenv("STEPS_LOG");
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
-	if (shared == MAP_FAILED || (steps && sscanf(steps, "%u:%7s", &wanted, how) != 2))
+	if (shared == MAP_FAILED || (steps && sscanf(steps, "%127[^:]:%7s", where, how) != 2) ||
+	    (*where && *where != '/' && sscanf(where, "%u", &wanted) != 1))
 		_exit(98);
 	shared->program = getpid();
 	unsetenv("LD_PRELOAD");
@@ -61,15 +63,19 @@ static void note(const char *name)
 	syscall(SYS_close, fd);
 }
 
-static void step(const char *name)
+static void stop(void)
 {
-	note(name);
-	if (__atomic_add_fetch(&shared->nr, 1, __ATOMIC_SEQ_CST) != wanted)
-		return;
 	if (!strcmp(how, "off"))
 		reboot(RB_POWER_OFF);
 	kill(shared->program, SIGKILL);
 	kill(getpid(), SIGKILL);
+}
+
+static void step(const char *name)
+{
+	note(name);
+	if (__atomic_add_fetch(&shared->nr, 1, __ATOMIC_SEQ_CST) == wanted)
+		stop();
 }
 
 /* Not what is said to a reader. */
@@ -104,10 +110,17 @@ OF_FILE(int, ftruncate, (int fd, off_t size), (fd, size))
 	}
 
 OF_NAME(rename, (const char *from, const char *to), (from, to))
-OF_NAME(unlink, (const char *path), (path))
 OF_NAME(mknod, (const char *path, mode_t mode, dev_t dev), (path, mode, dev))
 OF_NAME(linkat, (int from_dir, const char *from, int to_dir, const char *to, int flags),
 	(from_dir, from, to_dir, to, flags))
+
+int unlink(const char *path)
+{
+	step("unlink");
+	if (!strcmp(path, where))
+		stop();
+	return NEXT(unlink)(path);
+}
 
 /* NULL: it changes nothing. */
 static const char *name_of(unsigned long request)
