@@ -265,6 +265,7 @@ static bool take_line(struct rollback *r, char *line)
 	return !start && copy_params(colon + 2 + used, layer->params);
 }
 
+/* In place of those that an earlier run has left. */
 static int read_tables(struct rollback *r)
 {
 	FILE *from = fopen(r->options->tables, "re");
@@ -274,6 +275,7 @@ static int read_tables(struct rollback *r)
 
 	if (!from)
 		return report_errno(r->rep, r->options->tables, "cannot open");
+	r->cache.sectors = r->era.sectors = 0;
 	while (good && getline(&line, &size, from) > 0)
 		good = take_line(r, line);
 	free(line);
