@@ -70,6 +70,19 @@ static int look_at_use(struct work *w, struct dmera *era)
 	return e;
 }
 
+/* Tables that were given may not be those of the metadata; then no device could be created. */
+static int check_block_size(const struct work *w, const struct dmera_facts *facts)
+{
+	uint32_t sectors = w->r->era_table.block_sectors;
+
+	if (facts->block_size == (uint64_t)sectors * SECTOR)
+		return 0;
+	return report_fail(w->r->rep, ERA_DAMAGED,
+			   "%s: era metadata of blocks of %" PRIu64
+			   " sectors, but the table has %" PRIu32,
+			   w->paths->era, facts->block_size / SECTOR, sectors);
+}
+
 static int list(struct work *w, struct dmera *era)
 {
 	struct rollback *r = w->r;
@@ -79,6 +92,8 @@ static int list(struct work *w, struct dmera *era)
 
 	if (!e)
 		e = dmera_get_facts(era, &facts, sizeof(facts));
+	if (!e)
+		e = check_block_size(w, &facts);
 	if (!e)
 		e = dmera_changes_in_blocks(era, r->options->era, &found);
 	dmera_close(era);

@@ -872,6 +872,11 @@ boot_crash_after() {
 		[ ! -e $progress ] || die "the progress stays"
 		set -- --drop-all
 	fi
+	sed "/ era /s/ [0-9]*$/ $((era_block * 2))/" $tables >/run/tables.other
+	ends 1 rollback --era "$since" --exec /run/back --tables /run/tables.other "$@" cache
+	has "sectors, but the table has $((era_block * 2))"
+	[ ! -e $progress ] || die "the progress stays"
+	disk_discards_off
 	ends 3 rollback --era "$since" --exec true --tables $tables "$@" cache
 	has "has changed none of"
 	figure differing "$(sed -n 's/.*: \([0-9]*\) cache blocks are not .*/\1/p' /run/out)"
