@@ -87,7 +87,7 @@ static int add_line(const struct setup *s, const struct eratab_entry *entry)
 /* So that writes before the first start of the target are noticed. */
 static int remember(struct setup *s, const struct tracked *t, uint64_t sectors)
 {
-	struct preparation p = {.s = s, .t = *t, .sectors = sectors};
+	struct preparation p = {.s = s, .t = *t, .is_new = true, .sectors = sectors};
 
 	return s->options->dry_run ? 0 : prepare_remember(&p);
 }

@@ -385,7 +385,7 @@ static int remember_origin(struct preparation *p, struct blk_dev *dev)
 		note_growth(p);
 	if (!r && fsync(p->origin.fd))
 		r = report_errno(p->s->rep, p->t.origin, "cannot flush");
-	if (!r)
+	if (!r && !p->is_new)
 		r = find_strange(p, &strange);
 	p->marks_all = strange;
 	if (!r && strange)

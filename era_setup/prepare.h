@@ -18,6 +18,7 @@ struct preparation {
 	struct setup *s;
 	struct tracked t;
 	bool may_shrink, marks_all; /* what was asked for */
+	bool is_new;		    /* the metadata, in which all blocks are written */
 	uint64_t sectors;	    /* how much of the origin was tracked, for prepare_remember() */
 
 	/* What is found, and stays when the devices have been closed. */

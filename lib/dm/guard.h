@@ -8,7 +8,7 @@
  * when its time is over.  It is in a session of its own and ignores signals, so that what ends the
  * process, its group or its shell does not end the guard; its memory is locked, and it holds no
  * file open that anybody waits for.  Only what kills both of them at once, as a cgroup's kill does,
- * leaves things as they are.
+ * leaves things as they are, for whoever began it all (suspend.c).
  *
  * Begin one before what it is to undo.
  */

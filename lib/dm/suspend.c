@@ -64,6 +64,7 @@ struct section {
 	const struct suspension *suspension;
 	pid_t parent, pid;
 	int result;
+	bool is_others; /* it was suspended before */
 };
 
 static bool look(struct mapper *m, const char *name, struct mapper_info *info)
@@ -247,19 +248,27 @@ static int take_outcome(const struct section *s, struct outcome *outcome)
 	return report_outcome(s, outcome);
 }
 
-/* After a failure: the guard resumes the device, or nobody can. */
-static void wait_for_guard(const struct section *s)
+/* The guard was killed, too. */
+static void resume_for_guard(const struct section *s)
 {
 	const char *name = s->suspension->name;
+
+	if (s->is_others || mapper_resume(s->m, name, MAPPER_WITHOUT_UDEV))
+		report_fail(s->m->rep, ERA_SYS,
+			    "%s: is suspended, and whatever writes to it waits: resume it "
+			    "by " ERA_PROGRAM " ctl %s resume",
+			    name, name);
+}
+
+/* After a failure the guard resumes the device. */
+static void wait_for_guard(const struct section *s)
+{
 	int64_t until = clock_ms() + GUARD_LIMIT_MS;
 	struct mapper_info info;
 
-	while (look(s->m, name, &info) && info.suspended) {
+	while (look(s->m, s->suspension->name, &info) && info.suspended) {
 		if (clock_ms() > until) {
-			report_fail(s->m->rep, ERA_SYS,
-				    "%s: is suspended, and whatever writes to it waits: resume it "
-				    "by " ERA_PROGRAM " ctl %s resume",
-				    name, name);
+			resume_for_guard(s);
 			return;
 		}
 		poll(NULL, 0, RESUME_TURN_MS);
@@ -297,11 +306,13 @@ static pid_t start(struct section *s, int result)
 int mapper_while_suspended(struct mapper *m, const struct suspension *suspension)
 {
 	struct section s = {.m = m, .suspension = suspension};
+	struct mapper_info info;
 	int fds[2], r;
 
 	if (pipe2(fds, O_CLOEXEC))
 		return report_errno(m->rep, suspension->name, "cannot open a pipe");
 	s.result = fds[0];
+	s.is_others = look(m, suspension->name, &info) && info.suspended;
 	s.pid = start(&s, fds[1]);
 	close(fds[1]);
 	r = s.pid < 0 ? report_errno(m->rep, suspension->name, "cannot start a process")

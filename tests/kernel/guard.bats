@@ -41,6 +41,11 @@ boot() {
 		= "$(awk '$1 == "status" { print $2 }' "$dir/answers")" ]
 }
 
+@test "both that resume are killed: what made the barrier does" {
+	boot 5
+	grep -qx 'barrier [0-9]*' "$dir/answers"
+}
+
 @test "a whole cgroup is killed: era ctl resume" {
 	boot 2
 	grep -qx 'left 1' "$dir/answers"

@@ -113,6 +113,34 @@ boot_1() {
 	answer "status $(dmsetup status era | cut -d ' ' -f 6)"
 }
 
+# The two that resume are killed while the device is suspended: what made the barrier resumes it. A
+# kill that comes too late hits nothing, so there are some tries.
+boot_5() {
+	make_stack
+	write_for_ever &
+	hit=0
+	for try in $(seq 50); do
+		status=0
+		era_ctl era barrier >/run/out 2>&1 &
+		until is_suspended || [ ! -e /proc/$! ]; do
+			:
+		done
+		find_process era-suspend
+		child=$found
+		find_process era-guard
+		[ -z "$child" ] || [ -z "$found" ] || kill -9 "$child" "$found" 2>/run/kill || continue
+		! is_suspended || hit=1
+		wait $! || status=$?
+		[ $hit = 0 ] || break
+	done
+	[ $hit = 1 ] || die "nothing was hit"
+	[ $status = 3 ] || die "status $status"
+	sed 's/^/said: /' /run/out
+	grep -q "the process that suspends it was killed" /run/out || die "not said"
+	! is_suspended || die "is left suspended"
+	answer "barrier $(era_ctl era barrier)"
+}
+
 # All that has to do with it is killed at once: here the device may be left suspended, and
 # "era ctl resume" is what a unit does after that.
 boot_2() {
