@@ -284,7 +284,8 @@ static int refuse_same(struct rollback *r)
 	if (r->resumes && r->use != USE_WRITTEN) {
 		report_note(
 			r->rep,
-			"%s: the command has changed nothing, so the interrupted run had done it",
+			"%s: the command has changed nothing, so the interrupted run had done it, "
+			"unless the storage was written to since",
 			r->cache.name);
 		return 0;
 	}

@@ -258,7 +258,8 @@ static int read_file(struct rollback *r)
 	if (found && from) {
 		found->r = r;
 		good = read_lines(found, from) && take_found(found);
-		r->is_trusted = good && *boot && !strcmp(boot, found->boot);
+		r->is_this_boot = good && *boot && !strcmp(boot, found->boot);
+		r->is_trusted = r->is_this_boot;
 	}
 	if (from)
 		fclose(from);

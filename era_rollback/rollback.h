@@ -111,6 +111,7 @@ struct rollback {
 	int lock;
 	enum rollback_step step;
 	bool has_progress; /* of an earlier run */
+	bool is_this_boot; /* that it was written in */
 	uint32_t since;	   /* of that */
 	uint32_t marks;	   /* the era of the marks that it has made; 0: unknown */
 	enum rollback_use use;

@@ -49,7 +49,8 @@ static int count_since(struct dmera *era, uint32_t since, const struct dmera_fac
 }
 
 /* Each start of the era device begins an era, so what was written after the marks has a later one,
- * and metadata of an earlier one are not those that were marked. */
+ * and metadata of an earlier one are not those that were marked.  After a crash the kernel writes
+ * all of the cache to the origin, which looks like any other write. */
 static int look_at_use(struct work *w, struct dmera *era)
 {
 	struct rollback *r = w->r;
@@ -66,7 +67,7 @@ static int look_at_use(struct work *w, struct dmera *era)
 		e = count_since(era, r->marks + 1, &facts, &nr);
 	dmera_close(era);
 	if (!e && facts.era >= r->marks)
-		r->use = nr ? USE_WRITTEN : USE_NONE;
+		r->use = !nr ? USE_NONE : r->is_this_boot ? USE_WRITTEN : USE_UNKNOWN;
 	return e;
 }
 
