@@ -55,7 +55,7 @@ static int open_kernels(struct online *o)
 
 static int open_served(struct backup *b)
 {
-	int r = copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
+	int r = online_open_source(b);
 
 	if (r || !b->source.frozen_era)
 		return r;

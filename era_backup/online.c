@@ -19,6 +19,7 @@
 
 #include "base/checked.h"
 #include "base/clock.h"
+#include "copy/served.h"
 #include "era_backup/backup.h"
 #include "era_backup/hook.h"
 #include "era_backup/online.h"
@@ -29,11 +30,20 @@
 #define ORIGIN_BYTES "origin_bytes " /* in the statistics of a target in userspace */
 #define MS_PER_S 1000u
 #define US_PER_MS 1000
+#define SILENT_S 60u /* a server that is the source, if nothing else is wanted */
 #define FROZEN_S 60u /* while a command runs, if nothing else is wanted */
 
 int online_cancelled(void)
 {
 	return cancel_noted ? ERA_CANCELLED : 0;
+}
+
+int online_open_source(struct backup *b)
+{
+	uint32_t s = b->options->timeout_s;
+	const struct served_patience patience = {s ? s : SILENT_S, &cancel_noted};
+
+	return copy_source_open_any(&b->source, b->options->source, &patience, b->rep);
 }
 
 /* Filesystems. */
@@ -302,7 +312,7 @@ static int run_command_frozen(struct online *o)
 /* What was written before the barrier is in no later list. */
 static int open_snapshot(struct backup *b)
 {
-	int r = copy_source_open(&b->source, b->options->source, COPY_SOURCE_SHARED, b->rep);
+	int r = online_open_source(b);
 
 	if (r || !b->source.frozen_era || b->source.frozen_era >= b->era_to_remember)
 		return r;

@@ -33,6 +33,9 @@ void online_close(struct online *o);
 /* Again, after target_close(). */
 int online_connect(struct online *o) must_check;
 
+/* Opens what --source says, for as long as a server answers within --timeout, or a minute. */
+int online_open_source(struct backup *b) must_check;
+
 /* Takes a metadata snapshot, lists, drops it. */
 int online_take_and_list(struct online *o) must_check;
 

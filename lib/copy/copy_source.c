@@ -93,16 +93,9 @@ static bool is_uri(const char *path)
 	return false;
 }
 
-static int open_served(struct copy_source *source)
+static void prepare(struct copy_source *source, const char *path, const struct report *rep)
 {
-	struct served_facts facts;
-	int r = served_open(&source->served, source->path, &facts, source->rep);
-
-	if (r)
-		return r;
-	source->size = facts.size;
-	source->frozen_era = facts.frozen_era;
-	return 0;
+	*source = (struct copy_source){.path = path, .rep = rep, .fd = -1};
 }
 
 int copy_source_open(struct copy_source *source, const char *path, enum copy_source_use use,
@@ -110,15 +103,30 @@ int copy_source_open(struct copy_source *source, const char *path, enum copy_sou
 {
 	bool holds = use == COPY_SOURCE_EXCLUSIVE;
 
-	*source = (struct copy_source){.path = path, .rep = rep, .fd = -1};
+	prepare(source, path, rep);
 	if (!is_uri(path))
 		return open_path(source, holds);
-	if (holds)
-		return report_fail(rep, ERA_SYS,
-				   "%s: of a server nobody can be kept off; wanted the path of "
-				   "what it serves",
-				   path);
-	return open_served(source);
+	return report_fail(rep, ERA_SYS,
+			   "%s: of a server nobody can be kept off; wanted the path of what it "
+			   "serves",
+			   path);
+}
+
+int copy_source_open_any(struct copy_source *source, const char *path,
+			 const struct served_patience *patience, const struct report *rep)
+{
+	struct served_facts facts;
+	int r;
+
+	if (!is_uri(path))
+		return copy_source_open(source, path, COPY_SOURCE_SHARED, rep);
+	prepare(source, path, rep);
+	r = served_open(&source->served, path, patience, &facts, rep);
+	if (r)
+		return r;
+	source->size = facts.size;
+	source->frozen_era = facts.frozen_era;
+	return 0;
 }
 
 void copy_source_close(struct copy_source *source)

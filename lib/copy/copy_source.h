@@ -29,6 +29,7 @@ enum copy_source_use {
 };
 
 struct served;
+struct served_patience;
 
 struct copy_source {
 	const char *path; /* the caller's; or a URI */
@@ -44,6 +45,12 @@ struct copy_source {
  */
 int copy_source_open(struct copy_source *source, const char *path, enum copy_source_use use,
 		     const struct report *rep) must_check;
+
+/* Opens what is shared, or the URI of what an NBD server has (served.h); then ERA_CANCELLED is not
+ * reported. */
+int copy_source_open_any(struct copy_source *source, const char *path,
+			 const struct served_patience *patience,
+			 const struct report *rep) must_check;
 
 /* Also of one that could not be opened.  A zeroed one must not be closed. */
 void copy_source_close(struct copy_source *source);

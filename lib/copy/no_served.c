@@ -5,10 +5,11 @@
 
 #include "copy/served.h"
 
-int served_open(struct served **out, const char *uri, struct served_facts *facts,
-		const struct report *rep)
+int served_open(struct served **out, const char *uri, const struct served_patience *patience,
+		struct served_facts *facts, const struct report *rep)
 {
 	(void)out;
+	(void)patience;
 	(void)facts;
 	return report_fail(rep, ERA_SYS,
 			   "%s: cannot connect: this program was built without libnbd; wanted a "

@@ -193,6 +193,8 @@ static int fail(const struct piece_reader *reader, const struct slot *slot)
 {
 	char text[100];
 
+	if (slot->error == ECANCELED)
+		return ERA_CANCELLED;
 	snprintf(text, sizeof(text), "cannot read %" PRIu32 " bytes at byte %" PRIu64,
 		 slot->piece.length, slot->piece.offset);
 	errno = slot->error;

@@ -16,12 +16,18 @@
 #include "copy/copy_source.h"
 
 #define MAX_CONNECTIONS 8u
+#define POLL_MS 1000
+#define MS_PER_S UINT64_C(1000)
 
 /* The functions of libnbd that are used here, each as a member of its own name. */
 #define CALLS(X) \
+	X(nbd_aio_command_completed) \
+	X(nbd_aio_connect_uri) \
+	X(nbd_aio_is_connecting) \
+	X(nbd_aio_is_ready) \
+	X(nbd_aio_pread) \
 	X(nbd_can_multi_conn) \
 	X(nbd_close) \
-	X(nbd_connect_uri) \
 	X(nbd_create) \
 	X(nbd_get_block_size) \
 	X(nbd_get_errno) \
@@ -29,7 +35,7 @@
 	X(nbd_get_export_description) \
 	X(nbd_get_size) \
 	X(nbd_get_version) \
-	X(nbd_pread) \
+	X(nbd_poll) \
 	X(nbd_set_full_info) \
 	X(nbd_set_uri_allow_local_file)
 
@@ -42,11 +48,13 @@ struct served {
 	struct library library;
 	const char *uri;
 	const struct report *rep;
+	struct served_patience patience;
 	uint64_t most; /* bytes of one request */
 	pthread_mutex_t lock;
 	pthread_cond_t has_free;
 	struct nbd_handle *free[MAX_CONNECTIONS];
 	unsigned nr_free;
+	int gave_up; /* an errno: nothing more is read */
 };
 
 static bool find_calls(struct library *l)
@@ -77,22 +85,66 @@ static int fail(const struct served *s, const char *what)
 	return report_fail(s->rep, ERA_SYS, "%s: %s: %s", s->uri, what, why ? why : "no reason");
 }
 
+/* Lets the connection do what it can, for up to POLL_MS.  *silent_ms: for how long there was
+ * nothing.  Returns 0, -1 for an error of libnbd's, or an errno when the patience has ended. */
+static int let_work(const struct served *s, struct nbd_handle *nbd, uint64_t *silent_ms)
+{
+	int r;
+
+	if (s->patience.cancelled && *s->patience.cancelled)
+		return ECANCELED;
+	r = s->library.nbd_poll(nbd, POLL_MS);
+	*silent_ms = r ? 0 : *silent_ms + POLL_MS;
+	if (r < 0)
+		return -1;
+	return *silent_ms < s->patience.silent_s * MS_PER_S ? 0 : ETIMEDOUT;
+}
+
+/* A URI may name a file with a secret. */
+static int begin_connecting(const struct served *s, struct nbd_handle *nbd)
+{
+	int r = s->library.nbd_set_uri_allow_local_file(nbd, true);
+
+	if (!r)
+		r = s->library.nbd_set_full_info(nbd, true);
+	return r ? r : s->library.nbd_aio_connect_uri(nbd, s->uri);
+}
+
+static int await_connection(const struct served *s, struct nbd_handle *nbd)
+{
+	uint64_t silent_ms = 0;
+	int r = 0;
+
+	while (!r && s->library.nbd_aio_is_connecting(nbd) > 0)
+		r = let_work(s, nbd, &silent_ms);
+	return r || s->library.nbd_aio_is_ready(nbd) > 0 ? r : -1;
+}
+
+static int explain(const struct served *s, int error)
+{
+	if (error == ECANCELED)
+		return ERA_CANCELLED;
+	if (error == ETIMEDOUT)
+		return report_fail(s->rep, ERA_SYS,
+				   "%s: cannot connect: no answer for %" PRIu32 " s", s->uri,
+				   s->patience.silent_s);
+	return fail(s, "cannot connect");
+}
+
 static int connect_once(struct served *s)
 {
 	struct nbd_handle *nbd = s->library.nbd_create();
-	int r;
+	int error = nbd ? begin_connecting(s, nbd) : -1;
 
-	if (!nbd)
-		return fail(s, "cannot connect");
-	/* A URI may name a file with a secret. */
-	if (!s->library.nbd_set_uri_allow_local_file(nbd, true) &&
-	    !s->library.nbd_set_full_info(nbd, true) && !s->library.nbd_connect_uri(nbd, s->uri)) {
+	if (!error)
+		error = await_connection(s, nbd);
+	if (!error) {
 		s->free[s->nr_free++] = nbd;
 		return 0;
 	}
-	r = fail(s, "cannot connect");
+	error = explain(s, error);
 	s->library.nbd_close(nbd);
-	return r;
+	return error;
 }
 
 /* A request is of whole blocks of the server's, and no larger than it takes. */
@@ -167,8 +219,8 @@ static int connect_all(struct served *s, struct served_facts *facts)
 	return r;
 }
 
-int served_open(struct served **out, const char *uri, struct served_facts *facts,
-		const struct report *rep)
+int served_open(struct served **out, const char *uri, const struct served_patience *patience,
+		struct served_facts *facts, const struct report *rep)
 {
 	struct served *s = calloc(1, sizeof(*s));
 	const char *why;
@@ -177,6 +229,7 @@ int served_open(struct served **out, const char *uri, struct served_facts *facts
 	if (!s)
 		return report_nomem(rep);
 	s->uri = uri;
+	s->patience = *patience;
 	s->rep = rep;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->has_free, NULL);
@@ -202,14 +255,16 @@ void served_close(struct served *s)
 	free(s);
 }
 
+/* NULL once the patience has ended. */
 static struct nbd_handle *take(struct served *s)
 {
-	struct nbd_handle *nbd;
+	struct nbd_handle *nbd = NULL;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->nr_free)
+	while (!s->nr_free && !s->gave_up)
 		pthread_cond_wait(&s->has_free, &s->lock);
-	nbd = s->free[--s->nr_free];
+	if (!s->gave_up)
+		nbd = s->free[--s->nr_free];
 	pthread_mutex_unlock(&s->lock);
 	return nbd;
 }
@@ -222,30 +277,68 @@ static void give(struct served *s, struct nbd_handle *nbd)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static int read_over(const struct served *s, struct nbd_handle *nbd, uint8_t *data, size_t len,
-		     uint64_t at)
+/* Its request has not ended, and must not be answered any more: the memory is the caller's. */
+static void give_up(struct served *s, struct nbd_handle *nbd, int error)
 {
-	while (len) {
+	s->library.nbd_close(nbd);
+	pthread_mutex_lock(&s->lock);
+	s->gave_up = error;
+	pthread_cond_broadcast(&s->has_free);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int last_errno(const struct served *s)
+{
+	int error = s->library.nbd_get_errno();
+
+	return error ? error : EIO;
+}
+
+/* *gave_up: the request has not ended. */
+static int read_part(const struct served *s, struct nbd_handle *nbd, uint8_t *data, size_t len,
+		     uint64_t at, bool *gave_up)
+{
+	int64_t id = s->library.nbd_aio_pread(nbd, data, len, at, NBD_NULL_COMPLETION, 0);
+	uint64_t silent_ms = 0;
+	int done = 0, error = 0;
+
+	if (id < 0)
+		return last_errno(s);
+	while (!error && !(done = s->library.nbd_aio_command_completed(nbd, (uint64_t)id)))
+		error = let_work(s, nbd, &silent_ms);
+	*gave_up = error;
+	return error > 0 ? error : error < 0 || done < 0 ? last_errno(s) : 0;
+}
+
+static int read_over(const struct served *s, struct nbd_handle *nbd, uint8_t *data, size_t len,
+		     uint64_t at, bool *gave_up)
+{
+	int error = 0;
+
+	while (len && !error) {
 		size_t part = (size_t)min_u64(len, s->most);
 
-		if (s->library.nbd_pread(nbd, data, part, at, 0)) {
-			int error = s->library.nbd_get_errno();
-
-			return error ? error : EIO;
-		}
+		error = read_part(s, nbd, data, part, at, gave_up);
 		data += part;
 		len -= part;
 		at += part;
 	}
-	return 0;
+	return error;
 }
 
 int served_read(struct served *s, void *data, size_t len, uint64_t at)
 {
 	struct nbd_handle *nbd = take(s);
-	int error = read_over(s, nbd, data, len, at);
+	bool gave_up = false;
+	int error;
 
-	give(s, nbd);
+	if (!nbd)
+		return s->gave_up;
+	error = read_over(s, nbd, data, len, at, &gave_up);
+	if (gave_up)
+		give_up(s, nbd, error);
+	else
+		give(s, nbd);
 	return error;
 }
 

@@ -106,7 +106,7 @@ refused() {
 @test "a server that can't be used, or fails" {
 	backup "$(serves file snap)"
 	write_random 20 3
-	refused 3 "cannot connect: nbd_connect_uri: " 'cp disk snap'
+	refused 3 "cannot connect: nbd_" 'cp disk snap'
 	refused 3 "reads blocks of 65536 bytes; wanted 4096 or less" \
 		"$(serves --filter=blocksize-policy file snap blocksize-minimum=64k \
 			blocksize-preferred=64k)"
@@ -115,6 +115,37 @@ refused() {
 	backup "$(serves file snap)"
 	[ "$(jq -r .backup json)" = incremental ]
 	refused 4 "has 1048576 bytes, but the metadata track 160 blocks" "$(serves memory 1M)"
+}
+
+@test "a server that answers no more: an error after a time, and a signal ends the wait" {
+	local slow pid watchdog n status=0
+	backup "$(serves file snap)"
+	write_random 20 3
+	cp T before
+	slow=$(serves --filter=delay file snap rdelay=600)
+	status_is 3 timeout -s KILL 60 "$(command -v era_backup)" --timeout 5 --snapshot "$slow" \
+		--source "$snap" ctl T
+	grep -q "cannot read 196608 bytes at byte 1310720: Connection timed out" "$stderr"
+	stop_serving
+	cmp before T
+	era_backup --snapshot "$slow" --source "$snap" ctl T 2>said 3>&- &
+	pid=$!
+	{ sleep 40; kill -9 "$pid"; } >/dev/null 2>&1 3>&- &
+	watchdog=$!
+	for ((n = 0; n < 200; n++)); do
+		[ ! -s snap.pid ] || break
+		sleep 0.05
+	done
+	sleep 2
+	kill "$pid"
+	wait "$pid" || status=$?
+	kill "$watchdog"
+	[ "$status" = 143 ]
+	stop_serving
+	cmp before T
+	[[ "$(era_ctl ctl status)" == *" -" ]]
+	backup "$(serves file snap)"
+	[ "$(jq -r .backup json)" = incremental ]
 }
 
 @test "a server's disk is not what is written to by nobody" {
