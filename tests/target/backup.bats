@@ -327,7 +327,7 @@ backup_after_kill() {
 	target_stop
 	rm meta
 	truncate -s 1M meta
-	fresh=(era-block-size=64k era-format=yes)
+	fresh=(era-block-size=64k era-format=yes era-first=1000)
 	start
 	write_random 80 1
 	backup

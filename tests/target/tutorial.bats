@@ -22,7 +22,7 @@ setup() {
 	chmod +x bin/*
 	PATH=$PWD/bin:$PATH
 	head -c 8M /dev/urandom >disk.img
-	status_is 0 era_format --block-size 64k --origin disk.img disk.meta
+	status_is 0 era_format --era 1000 --block-size 64k --origin disk.img disk.meta
 	serve
 }
 
@@ -159,7 +159,7 @@ alike() {
 	rm -f disk.meta nbd
 	head -c 3M /dev/urandom >disk.img
 	truncate -s 64M disk.img
-	sed -i 's/ "\$@"/ -P pid&/' bin/nbdkit
+	sed -i 's/ "\$@"/ -P pid& era-first=1000/' bin/nbdkit
 	typed 1
 	target_pid=$(cat pid)
 	typed 2
