@@ -128,7 +128,8 @@ boot_5() {
 		find_process era-suspend
 		child=$found
 		find_process era-guard
-		[ -z "$child" ] || [ -z "$found" ] || kill -9 "$child" "$found" 2>/run/kill || continue
+		[ -z "$child" ] || [ -z "$found" ] ||
+			kill -9 "$child" "$found" 2>/run/kill || continue
 		! is_suspended || hit=1
 		wait $! || status=$?
 		[ $hit = 0 ] || break
