@@ -117,10 +117,19 @@ static int find_bytes(struct online *o)
 				      o->target.path);
 }
 
-/* METADATA ORIGIN SECTORS.  What nbdkit serves has a name only there. */
+/* Leaves out the last word of text; false if it is the only one. */
+static bool leave_out_last_word(char *text)
+{
+	char *blank = strrchr(text, ' ');
+
+	if (blank)
+		*blank = '\0';
+	return blank != NULL;
+}
+
+/* METADATA ORIGIN SECTORS; METADATA may have blanks.  What nbdkit serves has a name only there. */
 static int find_ours(struct online *o)
 {
-	char *origin, *sectors;
 	int r = request_table(&o->target);
 
 	if (r)
@@ -128,14 +137,9 @@ static int find_ours(struct online *o)
 	o->metadata = strdup(o->target.peer.reply);
 	if (!o->metadata)
 		return report_nomem(o->b->rep);
-	origin = strchr(o->metadata, ' ');
-	sectors = origin ? strchr(origin + 1, ' ') : NULL;
-	if (!sectors || strchr(sectors + 1, ' '))
-		return report_fail(o->b->rep, ERA_SYS,
-				   "%s: its table is not understood, or a name in it has blanks: "
-				   "%s",
-				   o->target.path, o->metadata);
-	*origin = '\0';
+	if (!leave_out_last_word(o->metadata) || !leave_out_last_word(o->metadata))
+		return report_fail(o->b->rep, ERA_SYS, "%s: its table is not understood: %s",
+				   o->target.path, o->target.peer.reply);
 	r = identity_of_metadata(o->metadata, o->b->origin, o->b->rep);
 	return r ? r : find_bytes(o);
 }

@@ -20,7 +20,8 @@ setup() {
 	need_ours era_backup
 	need_ours hold_hook.so
 	! sanitized era || skip "what is preloaded must come after the sanitizers"
-	target_start --filter=delay file disk wdelay=20ms era-metadata=meta "${fresh[@]}" \
+	mv meta 'its meta'
+	target_start --filter=delay file disk wdelay=20ms era-metadata='its meta' "${fresh[@]}" \
 		era-socket=ctl
 	cat >hold <<-END
 		cp disk frozen

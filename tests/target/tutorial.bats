@@ -32,7 +32,8 @@ serve() {
 
 # here FILE: what is on the page, with the paths and the filter of this test.
 here() {
-	sed "/^PATH=/d; s,/srv/,$PWD/,g; s,/run/disk.nbd,$PWD/nbd,; s,/run/,$PWD/,g
+	sed "/^PATH=/d; s,^disk=.*,disk=../nbd,; s,/run/disk.nbd,/run/nbd,
+		s,^\([a-z]*=\|cd \)/\(srv\|run\)/\(.*\),\1'$PWD/\3',; s,/srv/,,g; s,/run/,,g
 		s,--filter=era,--filter=$ERA_FILTER,; s/--reflink=always/--reflink=auto/" "$1"
 }
 
