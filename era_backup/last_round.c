@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/checked.h"
 #include "base/clock.h"
@@ -27,6 +28,8 @@
 #define HELD_S 10u /* at most, if nothing else is wanted */
 #define MS_PER_S 1000u
 #define MAX_PAUSE_MS 60000u
+#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_US 1000u
 #define REQUEST_MAX 64
 #define RANGES_PER_BYTES 4096u /* a block has no fewer */
 #define NR_THREADS 15u
@@ -377,12 +380,24 @@ static int list_and_copy_paused(struct online *o, bool *done)
 	return collection_copy(b->collection, &task);
 }
 
+/* Since the target began to hold requests back, which the token says; before, it may have waited for
+ * the clock.  asked_us: when it was asked to. */
+static uint64_t held_us(uint64_t token, uint64_t asked_us)
+{
+	uint64_t most = clock_us() - asked_us, now;
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	now = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	return now > token ? min_u64((now - token) / NS_PER_US, most) : most;
+}
+
 /* The roll flushes, and what is older than its era is in the list.  "ok" for the unpause means that
  * the pause has held until then. */
 static int pause_and_copy(struct online *o, uint32_t limit_ms, bool *done)
 {
 	struct backup *b = o->b;
-	uint64_t began = clock_us(), token, era = 0;
+	uint64_t asked_us = clock_us(), token, era = 0;
 	int r = ask(o, "pause", min_u64(limit_ms, MAX_PAUSE_MS), &token);
 
 	if (!r)
@@ -398,7 +413,7 @@ static int pause_and_copy(struct online *o, uint32_t limit_ms, bool *done)
 		return r;
 	}
 	if (!b->options->freeze.nr)
-		b->waited_us += clock_us() - began;
+		b->waited_us += held_us(token, asked_us);
 	b->era_to_remember = (uint32_t)era;
 	return 0;
 }

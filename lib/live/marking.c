@@ -64,7 +64,7 @@ static int begin(struct marking *m, const char *path)
 		return refuse_last_era(m, path);
 	m->was_clean = !sb->current_root;
 	m->doubtful_since = sb->current_era ? sb->current_era - 1 : 0;
-	era_live_keep_pace(sb->current_era, clock_ms());
+	era_live_keep_pace(sb->current_era, 1, clock_ms());
 	era_live_leave_eras(m->live, m->least_era);
 	return era_live_resume(m->live, m->nr_blocks);
 }

@@ -28,10 +28,10 @@ static void sleep_ms(int64_t ms)
 		;
 }
 
-void era_live_keep_pace(uint32_t current_era, int64_t begun_ms)
+void era_live_keep_pace(uint32_t current_era, uint32_t nr, int64_t begun_ms)
 {
-	int64_t wait_ms = ms_until((uint64_t)current_era + 2);
-	int64_t left_ms = begun_ms + MOST_MS - clock_ms();
+	int64_t wait_ms = ms_until((uint64_t)current_era + nr + 1);
+	int64_t left_ms = begun_ms + (int64_t)nr * MOST_MS - clock_ms();
 
 	if (left_ms < wait_ms)
 		wait_ms = left_ms;

@@ -13,8 +13,8 @@
 
 #include <stdint.h>
 
-/* Waits until the era after this one may begin, which is not for long.  begun_ms: when this one
- * began, or else when its metadata were opened, by clock_ms(). */
-void era_live_keep_pace(uint32_t current_era, int64_t begun_ms);
+/* Waits until as many eras as nr may begin after this one, one right after the other; that is not
+ * for long.  begun_ms: when this one began, or else its metadata were opened, by clock_ms(). */
+void era_live_keep_pace(uint32_t current_era, uint32_t nr, int64_t begun_ms);
 
 #endif

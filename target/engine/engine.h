@@ -148,7 +148,8 @@ void engine_done(struct engine *e, struct engine_request req);
  * too.
  *
  * Eras do not get ahead of the time of day, in seconds since 1970 (live/pace.h): the next one waits
- * for up to two seconds, and so does a pause, before it begins.
+ * for up to two seconds, and a pause, before it begins, for up to four, so that an era and a
+ * metadata snapshot need not wait in it.
  *
  * A flush of the origin that fails is final for beginning eras: see engine_flush_failed().
  */
@@ -181,9 +182,10 @@ void engine_flush_failed(struct engine *e);
  *
  * engine_pause() holds new requests back and waits for those in flight; the pause lapses by itself
  * after `ms` milliseconds, within which it must also have begun.  There is one at a time, named by
- * *token. engine_roll() begins an era in it, as engine_begin_era() does.  engine_unpause() lets
- * requests proceed; if it returns 0, none has proceeded before.  With a token that has lapsed both
- * fail with ERA_NO_ANSWER, and then no era that any of the targets began counts as given out.
+ * *token, the nanoseconds since 1970 when it began.  engine_roll() begins an era in it, as
+ * engine_begin_era() does.  engine_unpause() lets requests proceed; if it returns 0, none has
+ * proceeded before.  With a token that has lapsed both fail with ERA_NO_ANSWER, and then no era
+ * that any of the targets began counts as given out.
  */
 int engine_pause(struct engine *e, uint32_t ms, uint64_t *token) must_check;
 int engine_roll(struct engine *e, uint64_t token, uint32_t *era) must_check;

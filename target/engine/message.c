@@ -105,7 +105,7 @@ int engine_begin_era(struct engine *e, bool snapshot, const _Atomic bool *cancel
 
 	order_take(ORDER_MESSAGES);
 	pthread_mutex_lock(&e->messages);
-	era_live_keep_pace(atomic_load(&e->era), atomic_load(&e->begun_ms));
+	era_live_keep_pace(atomic_load(&e->era), 1, atomic_load(&e->begun_ms));
 	r = wait_to_roll_over(e, snapshot, cancelled, &begun);
 	if (!r) {
 		engine_wake_digester(e);

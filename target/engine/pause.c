@@ -88,13 +88,19 @@ static bool see_requests_out(struct engine *e, uint64_t token)
 	return e->pause.token == token;
 }
 
+/* For two eras, of a roll and of a metadata snapshot, so that neither waits in the pause. */
+static void wait_for_clock(const struct engine *e)
+{
+	era_live_keep_pace(atomic_load(&e->era), 2, atomic_load(&e->begun_ms));
+}
+
 int engine_pause(struct engine *e, uint32_t ms, uint64_t *token)
 {
 	struct timespec until;
 	uint64_t mine;
 	bool paused;
 
-	era_live_keep_pace(atomic_load(&e->era), atomic_load(&e->begun_ms));
+	wait_for_clock(e);
 	until = clock_in(ms);
 	engine_lock(e);
 	mine = begin_pause(e, &until);

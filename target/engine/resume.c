@@ -82,7 +82,7 @@ int engine_resume(struct engine *e, uint64_t origin_bytes)
 	turns_give(&e->turns);
 	if (r)
 		return r;
-	era_live_keep_pace(era_live_sb(e->live)->current_era, atomic_load(&e->begun_ms));
+	era_live_keep_pace(era_live_sb(e->live)->current_era, 1, atomic_load(&e->begun_ms));
 	turns_take(&e->turns);
 	if (e->failed)
 		r = engine_refuse(e);
