@@ -380,7 +380,7 @@ static int list_and_copy_paused(struct online *o, bool *done)
 	return collection_copy(b->collection, &task);
 }
 
-/* Since the target began to hold requests back, which the token says; before, it may have waited for
+/* Since the target began to hold requests back, as the token says; before, it may have waited for
  * the clock.  asked_us: when it was asked to. */
 static uint64_t held_us(uint64_t token, uint64_t asked_us)
 {
