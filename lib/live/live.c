@@ -379,7 +379,7 @@ static int check_root(struct era_live *live, const struct live_writeset *ws, voi
 	return txn_problem(&live->txn, &p, "root of a writeset");
 }
 
-int era_live_resize(struct era_live *live, uint64_t nr_blocks)
+int era_live_resume(struct era_live *live, uint64_t nr_blocks)
 {
 	int r;
 
@@ -396,14 +396,9 @@ int era_live_resize(struct era_live *live, uint64_t nr_blocks)
 		r = free_blocks_to_resume(live, nr_blocks);
 	if (!r)
 		r = resize(live, (uint32_t)nr_blocks);
+	if (!r)
+		r = begin_era(live);
 	return r;
-}
-
-int era_live_resume(struct era_live *live, uint64_t nr_blocks)
-{
-	int r = era_live_resize(live, nr_blocks);
-
-	return r ? r : begin_era(live);
 }
 
 /* Sets bits first .. end - 1 of a bitset's block. */

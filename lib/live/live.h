@@ -69,9 +69,6 @@ void era_live_leave_eras(struct era_live *live, uint32_t least);
  * are too few free blocks, it first digests, with commits; ERA_NO_SPACE if there still are. */
 int era_live_resume(struct era_live *live, uint64_t nr_blocks) must_check;
 
-/* All of that but the rollover; so era_live_resume() is to follow before anything is marked. */
-int era_live_resize(struct era_live *live, uint64_t nr_blocks) must_check;
-
 /* Archives the current writeset and begins the next era with an empty one. */
 int era_live_roll_over(struct era_live *live) must_check;
 

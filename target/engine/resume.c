@@ -23,6 +23,7 @@ static int resume_live(struct engine *e, uint64_t nr_blocks)
 {
 	int r;
 
+	engine_begin_doubt(e, nr_blocks);
 	r = era_live_resume(e->live, nr_blocks);
 	if (!r)
 		r = engine_mark_doubtful_at_resume(e);
@@ -36,33 +37,6 @@ static int resume_live(struct engine *e, uint64_t nr_blocks)
 	return 0;
 }
 
-/* Less than a block may be missing, which the number of blocks does not tell. */
-static bool has_shrunk(const struct engine *e, uint64_t origin_bytes, uint64_t nr_blocks)
-{
-	uint64_t old_blocks = era_live_sb(e->live)->nr_blocks;
-
-	return nr_blocks < old_blocks ||
-	       (nr_blocks == old_blocks && era_live_has_whole_blocks(e->live) &&
-		origin_bytes % e->block_bytes);
-}
-
-/* The wait for the clock may end by a kill, and the origin be as large as before at the next start:
- * what it had past this size is lost all the same.  After a crash the writeset that it has left
- * says which blocks are in doubt, and stays until these are marked. */
-static int note_shrink(struct engine *e, uint64_t origin_bytes, uint64_t nr_blocks)
-{
-	int r;
-
-	if (e->failed || era_live_sb(e->live)->current_root ||
-	    !has_shrunk(e, origin_bytes, nr_blocks))
-		return 0;
-	r = era_live_resize(e->live, nr_blocks);
-	if (r)
-		return engine_give_up(e, r);
-	era_live_set_whole_blocks(e->live, origin_bytes % e->block_bytes == 0);
-	return engine_commit(e);
-}
-
 int engine_resume(struct engine *e, uint64_t origin_bytes)
 {
 	uint64_t nr_blocks = div_up(origin_bytes, e->block_bytes);
@@ -74,12 +48,6 @@ int engine_resume(struct engine *e, uint64_t origin_bytes)
 				   ", the most that dm-era can track",
 				   nr_blocks, ERA_MAX_BLOCKS);
 	r = engine_flush_origin(e);
-	if (r)
-		return r;
-	turns_take(&e->turns);
-	engine_begin_doubt(e, nr_blocks);
-	r = note_shrink(e, origin_bytes, nr_blocks);
-	turns_give(&e->turns);
 	if (r)
 		return r;
 	era_live_keep_pace(era_live_sb(e->live)->current_era, 1, atomic_load(&e->begun_ms));

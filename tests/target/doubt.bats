@@ -6,7 +6,6 @@
 # comes to the disk after an era was given out, and is listed since that era.
 
 load ../lib/common
-load ../lib/cases
 load target
 
 setup() {
@@ -134,50 +133,4 @@ grows() {
 	target_start file disk era-metadata=meta era-socket=ctl
 	target_stop
 	[ "$(era_invalidate --written-since 2 --format ranges meta)" = "65536 65536" ]
-}
-
-superblock() {
-	head -c 4096 meta | md5sum
-}
-
-# shrinks_and_dies TO: from 256 KiB. The target that finds it is killed when it has noted that, or
-# soon; false if it had not to wait for the clock to reach its first era.
-shrinks_and_dies() {
-	local before found n
-	rm -f meta
-	truncate -s 256k disk
-	target_start file disk era-metadata=meta era-block-size=64k era-format=yes era-socket=ctl
-	era=$(era_ctl ctl checkpoint) || return
-	target_stop
-	before=$(era_stat --json meta | jq .current_era)
-	found=$(superblock)
-	truncate -s "$1" disk
-	target_start file disk era-metadata=meta era-socket=ctl
-	for ((n = 0; n < 15; n++)); do
-		[ "$(superblock)" = "$found" ] || break
-		sleep 0.02
-	done
-	target_kill
-	[ "$(era_stat --json meta | jq .current_era)" = "$before" ]
-}
-
-# regrows TO: what is listed when it is as large as before.
-regrows() {
-	local n
-	for ((n = 0; n < 10; n++)); do
-		! shrinks_and_dies "$1" || break
-	done
-	[ "$n" -lt 10 ] || wrong "no start has waited" || return
-	truncate -s 256k disk
-	target_start file disk era-metadata=meta era-socket=ctl
-	target_stop
-	era_invalidate --written-since "$era" --format ranges meta
-}
-
-@test "a start that has found a smaller device is killed at once: what it had lost is listed" {
-	need jq
-	need_ours era_stat
-	[ "$(regrows 150k)" = "131072 131072" ]
-	[ "$(regrows 128k)" = "131072 131072" ]
-	[ "$(regrows 200k)" = "196608 65536" ]
 }
