@@ -34,10 +34,10 @@ static bool is_right(int64_t now)
 uint32_t first_era_of_unknown(uint32_t current_era)
 {
 	int64_t now = (int64_t)time(NULL);
-	uint64_t era = is_right(now) && current_era <= now
-			       ? (uint64_t)now
-			       : current_era + (uint64_t)ERA_SALVAGE_GAP;
+	uint64_t era = current_era + (uint64_t)ERA_SALVAGE_GAP;
 
+	if (is_right(now) && current_era <= now + FIRST_ERA_FAR)
+		era = max_u64((uint64_t)now, current_era) + FIRST_ERA_LEAD;
 	era = max_u64(min_u64(era, FIRST_ERA_MAX), current_era + UINT64_C(1));
 	return (uint32_t)min_u64(era, UINT32_MAX);
 }

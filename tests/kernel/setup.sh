@@ -737,7 +737,6 @@ boot_20() {
 	recorded=$first
 	direct_write_random /dev/mapper/data 12
 	ends 0 setup deactivate data
-	sleep 4
 	dd if=/run/older of=/dev/mapper/vg-meta bs=1M oflag=direct
 	activated
 	has "of the origin has changed without the target"
