@@ -93,7 +93,7 @@ static int damaged(struct source *source, const char *how)
 static int read_plain(struct source *source)
 {
 	struct source_input *in = source->input;
-	size_t n = min_u64(in->z.avail_in, in->z.avail_out);
+	size_t n = (size_t)min_u64(in->z.avail_in, in->z.avail_out);
 	ssize_t got = 0;
 
 	if (n) {
