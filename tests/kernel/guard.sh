@@ -17,9 +17,11 @@ answer() {
 	echo "answer: $*"
 }
 
+# make_stack [MS]: what a write of the metadata takes.
 make_stack() {
 	insert dm-delay
-	dmsetup create meta --noudevsync --table "0 512 delay $metadata_dev 0 0 $metadata_dev 0 20"
+	dmsetup create meta --noudevsync \
+		--table "0 512 delay $metadata_dev 0 0 $metadata_dev 0 ${1:-20}"
 	dmsetup create slow --noudevsync --table "0 8192 delay $origin_dev 0 0 $origin_dev 0 20"
 	dmsetup mknodes
 	dmsetup create era --noudevsync --table "0 8192 era /dev/mapper/meta /dev/mapper/slow 8"
@@ -116,7 +118,7 @@ boot_1() {
 # The two that resume are killed while the device is suspended: what made the barrier resumes it. A
 # kill that comes too late hits nothing, so there are some tries.
 boot_5() {
-	make_stack
+	make_stack 300
 	write_for_ever &
 	hit=0
 	for try in $(seq 50); do
