@@ -20,6 +20,7 @@
 #define NUMBERS_BYTES 32u
 #define SUFFIX ".untracked"
 #define TRACKED_AGAIN "-"
+#define UNKNOWN_TIME "an unknown time"
 #define TEXT_BYTES (UNTRACKED_SINCE_BYTES + 2 * PATH_MAX + NUMBERS_BYTES)
 
 struct note {
@@ -48,7 +49,7 @@ static bool read_note(const char *name, struct note *note)
 	ssize_t n;
 	int fd;
 
-	*note = (struct note){.since = "an unknown time"};
+	*note = (struct note){.since = UNKNOWN_TIME};
 	snprintf(note->name, sizeof(note->name), "%s", name);
 	find_path(name, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -125,18 +126,21 @@ static bool take_suffix(char *name)
 	return true;
 }
 
-static void each_note(note_fn *each, void *ctx)
+/* false: nobody can say which there are. */
+static bool each_note(note_fn *each, void *ctx)
 {
 	DIR *dir = opendir(STATE_DIRECTORY);
 	struct dirent *entry;
 	struct note note;
 	int r = 0;
 
-	while (dir && !r && (entry = readdir(dir)))
+	if (!dir)
+		return errno == ENOENT || errno == ENOTDIR;
+	while (!r && (entry = readdir(dir)))
 		if (take_suffix(entry->d_name) && read_note(entry->d_name, &note))
 			r = each(&note, ctx);
-	if (dir)
-		closedir(dir);
+	closedir(dir);
+	return true;
 }
 
 struct question {
@@ -159,9 +163,8 @@ bool untracked_since(const struct untracked *device, char since[UNTRACKED_SINCE_
 {
 	struct question q = {.device = device, .since = since};
 
-	*since = '\0';
-	each_note(compare, &q);
-	return q.was;
+	strcpy(since, UNKNOWN_TIME);
+	return !each_note(compare, &q) || q.was;
 }
 
 static void describe(const struct untracked *device, struct note *note)
