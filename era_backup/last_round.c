@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/checked.h"
 #include "base/clock.h"
@@ -28,7 +27,6 @@
 #define HELD_S 10u /* at most, if nothing else is wanted */
 #define MS_PER_S 1000u
 #define MAX_PAUSE_MS 60000u
-#define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_US 1000u
 #define REQUEST_MAX 64
 #define RANGES_PER_BYTES 4096u /* a block has no fewer */
@@ -384,11 +382,8 @@ static int list_and_copy_paused(struct online *o, bool *done)
  * the clock.  asked_us: when it was asked to. */
 static uint64_t held_us(uint64_t token, uint64_t asked_us)
 {
-	uint64_t most = clock_us() - asked_us, now;
-	struct timespec t;
+	uint64_t most = clock_us() - asked_us, now = clock_of_day_ns();
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	now = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 	return now > token ? min_u64((now - token) / NS_PER_US, most) : most;
 }
 

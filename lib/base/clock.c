@@ -28,6 +28,14 @@ uint64_t clock_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / NS_PER_US;
 }
 
+uint64_t clock_of_day_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
 struct timespec clock_in(uint32_t ms)
 {
 	struct timespec t = now();

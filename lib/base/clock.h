@@ -12,6 +12,9 @@
 int64_t clock_ms(void);
 uint64_t clock_us(void);
 
+/* The time of day, in nanoseconds since 1970. */
+uint64_t clock_of_day_ns(void);
+
 /* The time in `ms` milliseconds. */
 struct timespec clock_in(uint32_t ms);
 

@@ -48,11 +48,8 @@ void engine_hold_back(struct engine *e)
 /* Never given twice, not even in two lives of the target, as far as the clock goes forward. */
 static uint64_t next_token(struct engine *e)
 {
-	struct timespec now;
-	uint64_t token;
+	uint64_t token = clock_of_day_ns();
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	token = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	if (token <= e->pause.last_token)
 		token = e->pause.last_token + 1;
 	e->pause.last_token = token;
