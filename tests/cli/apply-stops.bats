@@ -168,10 +168,10 @@ kill_at_random() {
 	declare -A got=()
 	for name in file pipe full; do
 		learn "$name"
-		start=${EPOCHREALTIME/./}
+		start=${EPOCHREALTIME//[!0-9]/}
 		prepare
 		"${command[@]}" <"$input" 2>/dev/null
-		took=$((${EPOCHREALTIME/./} - start))
+		took=$((${EPOCHREALTIME//[!0-9]/} - start))
 		for ((n = 0; n < ${ERA_APPLY_KILLS:-10}; n++)); do
 			prepare
 			printf -v delay '0.%06d' $((took * n / ${ERA_APPLY_KILLS:-10} % 1000000))

@@ -315,9 +315,9 @@ delayed() {
 @test "--limit" {
 	local before after
 	write 0 16
-	before=${EPOCHREALTIME/./}
+	before=${EPOCHREALTIME//[!0-9]/}
 	backup --limit 2M
-	after=${EPOCHREALTIME/./}
+	after=${EPOCHREALTIME//[!0-9]/}
 	[ $((after - before)) -ge 480000 ]
 }
 

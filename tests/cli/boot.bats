@@ -193,6 +193,8 @@ origin() {
 	grep -q '/era setup -q --all remember ' "$boot/era.shutdown"
 	sh -n "$boot/initramfs/hook"
 	sh -n "$boot/initramfs/local-block"
-	fails grep -rnE '%[A-Z]+%' "$boot" --include=hook --include=local-block --include='era*e' \
-		--include=era.shutdown
+	sh -n "$boot/dracut/module-setup.sh"
+	sh -n "$boot/dracut/activate.sh"
+	fails grep -rnE '%[A-Z]+%' "$boot" --include=hook --include=local-block --include='*.sh' \
+		--include='era*e' --include=era.shutdown
 }

@@ -116,12 +116,13 @@ modules() {
 	END
 	"$abs_top_srcdir/configure" "${without[@]}" --without-systemdsystemunitdir \
 		--without-systemdsystemgeneratordir --without-udevrulesdir \
-		--without-initramfstoolsdir --without-python --disable-compat-names >out
+		--without-initramfstoolsdir --without-dracutdir --without-python \
+		--disable-compat-names >out
 	sed -n "/^configure: era-tools/,/names of/p" out | grep "  no$" >found
-	[ "$(wc -l <found)" = 11 ]
+	[ "$(wc -l <found)" = 12 ]
 	fails grep -E 'HAVE_(ISAL|BLKID) 1' config.h
 	fails grep -E '^#define (DEVMAPPER|NBD)_LIBRARY' config.h
-	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools)dir = .' Makefile
+	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools|dracut)dir = .' Makefile
 	fails grep '^pythondir = .' Makefile
 }
 

@@ -64,9 +64,9 @@ learn() {
 	local start
 	victim "$1"
 	prepare
-	start=${EPOCHREALTIME/./}
+	start=${EPOCHREALTIME//[!0-9]/}
 	"${wrapper[@]}" "${command[@]}" || return
-	took=$((${EPOCHREALTIME/./} - start))
+	took=$((${EPOCHREALTIME//[!0-9]/} - start))
 	rm -rf right
 	mv out right
 }

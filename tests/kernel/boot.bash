@@ -77,6 +77,7 @@ make_root() {
 	# Where nothing looks below /usr/local.
 	find "$tree/usr/local" -name era.shutdown -exec cp {} "$tree/lib/systemd/system-shutdown" \;
 	cp -r "$tree"/usr/local/share/initramfs-tools "$tree/usr/share"
+	cp -r "$tree"/usr/local/lib/dracut "$tree/usr/lib"
 	rm -f "$tree"/etc/{fstab,hostname,machine-id}
 	echo era >"$tree/etc/hostname"
 	echo 0123456789abcdef0123456789abcdef >"$tree/etc/machine-id"

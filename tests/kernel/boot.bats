@@ -68,19 +68,20 @@ listed() {
 
 by_path=/dev/disk/by-path/platform-uml-blkdev
 
-# make_initramfs TREE: and the table that it gets.
+# make_initramfs TREE: and the table that it gets. $make_image makes it, with options and version.
 make_initramfs() {
 	local version
 	version=$(ls "$1/lib/modules")
 	echo "root $by_path.0 $by_path.1 64k" >"$1/etc/eratab"
 	echo '/dev/mapper/root / ext4 defaults 0 0' >"$1/etc/fstab"
 	echo CONFIG_RD_GZIP=y >"$1/boot/config-$version"
-	chroot "$1" mkinitramfs -o /initrd "$version" >mkinitramfs.log 2>&1 ||
-		{ cat mkinitramfs.log; return 1; }
+	chroot "$1" "${make_image[@]}" "$version" >initrd.log 2>&1 ||
+		{ cat initrd.log; return 1; }
 	mv "$1/initrd" .
 }
 
-@test "a tracked root filesystem; what another system writes to it is noticed" {
+# Boots it three times. What another system writes to it is noticed.
+boot_tracked_root() {
 	[ -n "${ERA_BOOTS:-}" ] || skip "a tracked root: only with ERA_BOOTS=1"
 	local boot_words=(initrd=initrd root=/dev/mapper/root ro)
 	make_root root make_initramfs
@@ -97,4 +98,14 @@ make_initramfs() {
 	boot_system root3 root_era
 	grep -q 'root: block 0 of the origin has changed' console.root3
 	grep -q '9600 of 9600 blocks count as written' console.root3
+}
+
+@test "a tracked root filesystem, by initramfs-tools" {
+	local make_image=(mkinitramfs -o /initrd)
+	boot_tracked_root
+}
+
+@test "a tracked root filesystem, by dracut" {
+	local make_image=(dracut --no-hostonly /initrd)
+	boot_tracked_root
 }

@@ -465,6 +465,11 @@ again_stale() {
 	put_blocks "$1" 1
 }
 
+# is_over: what is written down first is removed, so nothing is left to do.
+is_over() {
+	[ ! -e $progress ] && grep -q unlink /run/steps
+}
+
 # Killed before every step, or every so many. After every second kill the devices are started as
 # they are, before it is run again.
 boot_steps() {
@@ -479,7 +484,7 @@ boot_steps() {
 			[ "$(cache_status dirty)" != 0 ] || reads started
 			name=started-again
 		fi
-		ends 0 rollback --era "$since" --exec /run/back cache
+		is_over || ends 0 rollback --era "$since" --exec /run/back cache
 		rolled_back
 		coherent $name
 		again_stale $round

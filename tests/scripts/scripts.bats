@@ -14,7 +14,7 @@ setup() {
 # compile ROOM HEADER: what the compiler says of a file of that room that includes it.
 compile() {
 	printf '#include "%s"\n' "$2" |
-		${CC:-cc} -fsyntax-only -include "$abs_top_builddir/config.h" \
+		LC_ALL=C ${CC:-cc} -fsyntax-only -include "$abs_top_builddir/config.h" \
 			-I"$abs_top_builddir/rooms/$1" \
 			-DROOM_"$(tr a-z- A-Z_ <<<"$1")" -x c - 2>&1
 }
