@@ -237,12 +237,32 @@ static int fit_source(const struct online *o)
 	return 0;
 }
 
+/* What the path names may be other metadata than those that the target has open: an older copy that
+ * was put in their place, with a metadata snapshot of its own. */
+static int is_just_taken(const struct online *o)
+{
+	const struct backup *b = o->b;
+	uint32_t era = b->facts.era, first = b->state->snapshot_era, last = o->status.era;
+
+	if (era >= first && era <= last)
+		return 0;
+	return report_fail(b->rep, ERA_NO_ANSWER,
+			   "%s: has a metadata snapshot of era %" PRIu32
+			   ", but %s has taken one between era %" PRIu32 " and %" PRIu32
+			   ": are these other metadata than the target's?",
+			   o->metadata, era, o->target.path, first, last);
+}
+
 /* If somebody else began an era meanwhile, it is not the expected one. */
 static int read_list(struct online *o)
 {
 	struct backup *b = o->b;
 	int r = question_open(b, o->metadata, DMERA_SNAPSHOT);
 
+	if (!r)
+		r = target_status(&o->target, &o->status);
+	if (!r)
+		r = is_just_taken(o);
 	if (!r && b->facts.era != b->state->snapshot_era)
 		r = note_snapshot(o, true, b->facts.era);
 	if (!r)
