@@ -122,7 +122,8 @@ modules() {
 	[ "$(wc -l <found)" = 12 ]
 	fails grep -E 'HAVE_(ISAL|BLKID) 1' config.h
 	fails grep -E '^#define (DEVMAPPER|NBD)_LIBRARY' config.h
-	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools|dracut)dir = .' Makefile
+	fails grep -E '^(systemdsystem(unit|generator)|udevrules|initramfstools|dracut)dir = .' \
+		Makefile
 	fails grep '^pythondir = .' Makefile
 }
 
