@@ -152,18 +152,28 @@ static int open_files(struct backup *b)
 	return r ? r : load(b);
 }
 
-/* A delta of an earlier run is complete, and TARGET is half way. */
+static bool is_delta_gone(const struct backup *b)
+{
+	return access(b->staging_path, F_OK) && errno == ENOENT;
+}
+
+/* A delta of an earlier run is complete, and TARGET is half way.  If the delta is gone, or is not
+ * what it was, TARGET stays half way. */
 static int finish(struct backup *b)
 {
 	const struct apply_ends ends = {&b->target, b->state, base_save_state, b};
 	const struct apply_task task = base_task(b);
 	struct apply_result result;
+	int r;
 
+	if (is_delta_gone(b))
+		return 0;
 	if (b->options->dry_run)
 		return base_give_up(b, "an earlier delta would be finished first");
 	report_note(b->rep, "%s: the delta that an earlier run has begun to apply is finished",
 		    b->options->target);
-	return apply_to(&task, &ends, &result);
+	r = apply_to(&task, &ends, &result);
+	return r == ERA_DAMAGED || r == ERA_NO_ANSWER ? 0 : r;
 }
 
 static bool has_size(const struct copy_target *target, uint64_t size)

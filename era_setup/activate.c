@@ -89,15 +89,41 @@ static int create_linear(struct setup *s, const struct tracked *t, const struct 
 	return mapper_create(s->mapper, name, uuid, &table, MAPPER_WITH_UDEV);
 }
 
+/* That metadata can't be opened may be why there is no target. */
+static int forget_found(const struct tracked *t)
+{
+	const struct report nobody = {.ctx = NULL};
+	struct blk_dev dev;
+	int r;
+
+	if (blk_dev_open(&dev, t->metadata, BLK_WRITE, &nobody))
+		return 0;
+	r = state_forget_found(&dev);
+	blk_dev_close(&dev);
+	return r;
+}
+
+/* The note is of the device by its names.  Where nothing is known of the origin, all blocks count
+ * as written, whatever the names are then. */
+static int note_untracked(const struct setup *s, const struct tracked *t)
+{
+	const struct untracked device = tracked_untracked(t);
+	int r = untracked_note(&device, s->rep);
+
+	if (!r && forget_found(t))
+		report_note(s->rep, "%s: what was known of the origin can't be removed",
+			    t->metadata);
+	return r ? r : state_forget_file(t->entry->name, s->rep);
+}
+
 /* If the line says so: the device is there without its target.  That is remembered before. */
 static int degrade(struct setup *s, const struct tracked *t)
 {
-	const struct untracked device = tracked_untracked(t);
 	struct origin origin;
 	int r = origin_open(&origin, t->origin, s->rep);
 
 	if (!r)
-		r = untracked_note(&device, s->rep);
+		r = note_untracked(s, t);
 	origin_close(&origin);
 	if (!r)
 		r = create_linear(s, t, &origin);
@@ -113,8 +139,7 @@ static int degrade(struct setup *s, const struct tracked *t)
 /* It may have been made where nothing could be remembered. */
 static int stay_untracked(struct setup *s, const struct tracked *t)
 {
-	const struct untracked device = tracked_untracked(t);
-	int r = s->options->dry_run ? 0 : untracked_note(&device, s->rep);
+	int r = s->options->dry_run ? 0 : note_untracked(s, t);
 
 	if (r)
 		return r;
@@ -206,7 +231,6 @@ static int find_length(const struct setup *s, const char *name, uint64_t *sector
 static int stop(struct preparation *p)
 {
 	const char *name = p->t.entry->name;
-	const struct untracked device = tracked_untracked(&p->t);
 	int r = find_length(p->s, name, &p->sectors);
 
 	if (!r && !p->s->options->dry_run)
@@ -218,7 +242,7 @@ static int stop(struct preparation *p)
 	if (!p->t.untracked)
 		r = prepare_remember(p);
 	if (!r && p->t.untracked)
-		r = untracked_note(&device, p->s->rep);
+		r = note_untracked(p->s, &p->t);
 	if (!r && !p->t.entry->noauto)
 		tool_say(p->s->tool,
 			 "%s: starts again at the next boot, unless " ERA_PROGRAM

@@ -220,6 +220,20 @@ int state_write(const struct state_place *place, struct state *state)
 	return r;
 }
 
+int state_forget_found(struct blk_dev *dev)
+{
+	const struct state_place place = {.dev = dev, .on_device = true};
+	struct state *state;
+	int r;
+
+	if (dev->nr_blocks < STATE_BLOCKS)
+		return 0;
+	state = malloc(sizeof(*state));
+	r = state ? state_read(&place, state) : report_nomem(dev->rep);
+	free(state);
+	return r > 0 ? state_forget(&place) : r;
+}
+
 static int forget_on_device(const struct state_place *place)
 {
 	void *data = blk_alloc(1);

@@ -55,7 +55,10 @@ int state_write(const struct state_place *place, struct state *state) must_check
 /* There is none any more. */
 int state_forget(const struct state_place *place) must_check;
 
-/* The same for one that lies in a file, whatever the metadata are. */
+/* The same for one that is found at the end of the device, whatever the metadata are. */
+int state_forget_found(struct blk_dev *dev) must_check;
+
+/* The same for one that lies in a file. */
 int state_forget_file(const char *name, const struct report *rep) must_check;
 
 #endif

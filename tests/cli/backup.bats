@@ -371,27 +371,40 @@ await_copy() {
 	is backup incremental
 }
 
-@test "what an earlier run has begun to apply is finished first" {
-	write 30 3
+# begin_to_apply: as it is when a run was stopped after the mark, for want of space here.
+begin_to_apply() {
 	era_apply --print-state T | era_backup -q --base - --offline meta --source disk - >T.delta
-	# As it is after the mark: applying fails for want of space.
-	cp T.era before.era
 	(
 		ulimit -f 1600
 		trap '' XFSZ
 		era_apply -q T.delta T || :
 	)
-	cmp -s T.era before.era || {
-		write 40 2
+	grep -q "^applying" T.era
+}
+
+@test "what an earlier run has begun to apply is finished first" {
+	write 30 3
+	begin_to_apply
+	write 40 2
+	backup
+	grep -q "an earlier run has begun to apply is finished" said
+	is backup incremental
+	is data_bytes $((2 * 65536))
+	[ ! -e T.delta ]
+}
+
+@test "where a delta that was begun is gone, or damaged, a full backup follows" {
+	local damage
+	for damage in 'rm T.delta' 'truncate -s 1000 T.delta' 'cp disk T.delta' ': >T.delta'; do
+		write 30 3
+		begin_to_apply
+		eval "$damage"
+		status_is 4 era_backup --incremental-only --offline meta --source disk T
 		backup
-		grep -q "an earlier run has begun to apply is finished" said
-		is backup incremental
-		is data_bytes $((2 * 65536))
+		grep -q "a full backup: an earlier delta was applied in part, and is gone" said
+		is backup full
 		[ ! -e T.delta ]
-		return
-	}
-	echo "nothing was begun"
-	false
+	done
 }
 
 @test "kills at random times" {

@@ -784,6 +784,28 @@ boot_21() {
 	lists "$recorded" "0+$all_blocks"
 	sed -i 's/^other /data /' $tab
 
+	# Nothing is called as it was.
+	activated
+	tracked 9
+	recorded=$first
+	untracked 33
+	dmsetup remove vg-meta
+	dmsetup remove vg-data
+	volume beta /dev/ubda 8192
+	volume gamma /dev/ubdb 32768
+	sed -i 's,^data .*-meta,other /dev/mapper/vg-gamma /dev/mapper/vg-beta,' $tab
+	activated other
+	has "$all_blocks of $all_blocks blocks count as written"
+	ends 0 setup deactivate other
+	dmsetup remove vg-beta
+	dmsetup remove vg-gamma
+	volume data /dev/ubdb 32768
+	volume meta /dev/ubda 8192
+	sed -i 's,^other .*-beta,data /dev/mapper/vg-data /dev/mapper/vg-meta,' $tab
+	activated
+	ends 0 setup deactivate data
+	lists "$recorded" "0+$all_blocks"
+
 	# The metadata move: all blocks count as written there.
 	tracked 9
 	recorded=$first
