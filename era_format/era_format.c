@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "build/build.h"
 #include "build/written.h"
+#include "open/untracked_mark.h"
 #include "salvage/first_era.h"
 #include "tools/document.h"
 #include "tools/human.h"
@@ -160,6 +161,8 @@ static int build(struct options *options, const struct report *rep)
 		r = era_build_feed_written(build, &header, rep);
 	if (!r)
 		r = era_build_commit(build);
+	if (!r)
+		r = untracked_mark_clear(era_build_dev(build));
 	era_build_close(build);
 	return r;
 }

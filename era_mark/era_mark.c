@@ -11,6 +11,7 @@
 #include "era_mark/ranges.h"
 #include "live/marking.h"
 #include "open/open.h"
+#include "open/untracked_mark.h"
 #include "salvage/first_era.h"
 #include "tools/document.h"
 #include "tools/human.h"
@@ -197,6 +198,8 @@ static int mark(struct tool *tool, struct blk_dev *dev, const struct options *op
 			    &answer.era);
 	answer.nr_marked = bits_count(bits, sb.nr_blocks);
 	free(bits);
+	if (!r && options->all)
+		r = untracked_mark_clear(dev);
 	if (!r)
 		r = print(tool, options, &answer);
 	return r;

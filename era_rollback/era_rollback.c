@@ -301,6 +301,23 @@ static int refuse_same(struct rollback *r)
 		r->cache.name);
 }
 
+/* What COMMAND has read by the cache before it rolled the storage back is there once more. */
+static int empty_used(struct rollback *r)
+{
+	int e = stack_refuse_active(r);
+
+	if (e)
+		return e;
+	report_note(r->rep,
+		    "%s: the command has used the devices, so what the cache holds may be stale: "
+		    "it is emptied",
+		    r->cache.name);
+	r->drops_all = true;
+	e = work_prepare(r, NULL);
+	r->was_used = e != 0;
+	return e;
+}
+
 /* What failed and changed nothing leaves everything usable. */
 static int command_failed(struct rollback *r, int e, enum storage_change change)
 {
@@ -323,13 +340,18 @@ static int judge(struct rollback *r, int e)
 		return refuse_pending(r);
 	if (!r->options->done)
 		compared = storage_compare(r, &change);
+	if (!compared)
+		compared = work_look_whether_used(r);
+	if (!compared && r->was_used)
+		compared = progress_write(r, STEP_COMMAND);
 	if (compared)
 		return compared;
 	if (change == STORAGE_UNEXPECTED || r->is_another)
 		return empty_cache(r);
 	if (e)
 		return command_failed(r, e, change);
-	return change == STORAGE_SAME ? refuse_same(r) : 0;
+	e = change == STORAGE_SAME ? refuse_same(r) : 0;
+	return e || !r->was_used ? e : empty_used(r);
 }
 
 static int run_command(struct rollback *r)
@@ -403,6 +425,14 @@ static int roll_back(struct rollback *r)
 	return e ? e : print_answer(r);
 }
 
+static int refuse_used(const struct rollback *r)
+{
+	return report_fail(r->rep, ERA_SYS,
+			   "%s: the command had used the devices, so what the cache holds may be "
+			   "stale: run it again, with --done if the command has done its work",
+			   r->cache.name);
+}
+
 static int cancel(struct rollback *r)
 {
 	int e = find(r);
@@ -413,6 +443,8 @@ static int cancel(struct rollback *r)
 	}
 	if (!e)
 		e = refuse_old_tables(r);
+	if (!e && r->was_used)
+		e = refuse_used(r);
 	if (!e && !r->cache.active && storage_is_pending(r))
 		return refuse_pending(r);
 	if (!e)

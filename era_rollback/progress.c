@@ -120,9 +120,9 @@ int progress_write(struct rollback *r, enum rollback_step step)
 	read_boot(boot);
 	sink_printf(&sink,
 		    FIRST_LINE "\nboot %s\nstep %s\nera %" PRIu32 "\nmarked-era %" PRIu32
-			       "\npasses-discards %s\n",
+			       "\npasses-discards %s\nwas-used %s\n",
 		    boot, step_in_file(r, step), r->options->era, marks_in_file(r),
-		    r->passes_discards ? "yes" : "no");
+		    r->passes_discards ? "yes" : "no", r->was_used ? "yes" : "no");
 	put_layer(&sink, "cache", &r->cache);
 	put_layer(&sink, "era-device", &r->era);
 	sink_printf(
@@ -151,7 +151,7 @@ int progress_forget(struct rollback *r)
 
 struct found {
 	struct rollback *r;
-	char boot[BOOT_BYTES], step[16], era[16], marks[16], passes[8];
+	char boot[BOOT_BYTES], step[16], era[16], marks[16], passes[8], used[8];
 	char cache_table[LAYER_PARAMS + 32], era_table[LAYER_PARAMS + 32];
 	char cache_discards[8], era_discards[8];
 	bool ended;
@@ -170,6 +170,7 @@ static bool take(struct found *found, const char *key, const char *value)
 		{"era", found->era, sizeof(found->era)},
 		{"marked-era", found->marks, sizeof(found->marks)},
 		{"passes-discards", found->passes, sizeof(found->passes)},
+		{"was-used", found->used, sizeof(found->used)},
 		{"cache", r->cache.name, sizeof(r->cache.name)},
 		{"cache-uuid", r->cache.uuid, sizeof(r->cache.uuid)},
 		{"cache-table", found->cache_table, sizeof(found->cache_table)},
@@ -242,6 +243,7 @@ static bool take_found(struct found *found)
 	r->marks = (uint32_t)marks;
 	r->has_progress = true;
 	r->passes_discards = strcmp(found->passes, "no") != 0;
+	r->was_used = !strcmp(found->used, "yes");
 	r->cache.no_discards = !strcmp(found->cache_discards, "off");
 	r->era.no_discards = !strcmp(found->era_discards, "off");
 	return true;

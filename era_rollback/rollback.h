@@ -106,6 +106,7 @@ struct rollback {
 	bool resumes;	  /* COMMAND was begun by a run that was interrupted */
 	bool was_done;	  /* it has ended well, and whether it must be run again is not known yet */
 	bool is_over;	  /* it need not: nothing is left to do but to start the devices */
+	bool was_used;	  /* COMMAND has used the devices: their metadata are not as they were */
 
 	char *file; /* of the progress */
 	int lock;
@@ -119,6 +120,7 @@ struct rollback {
 	/* What comes of it. */
 	uint64_t nr_cleaned, nr_mapped, nr_dirty, nr_kept, nr_blocks, nr_marked, block_size;
 	uint32_t marked_era;
+	uint64_t written; /* a hash of both superblocks, as they were written before COMMAND */
 	uint64_t *marked; /* one bit per block */
 	struct samples samples[NR_SAMPLE_SETS];
 };
@@ -143,6 +145,8 @@ const char *progress_advice(const struct rollback *r);
 /* Removes both; creates them again, with the same tables, and compares these. */
 int stack_stop(struct rollback *r) must_check;
 int stack_start(struct rollback *r) must_check;
+/* Has somebody else created one of them meanwhile? */
+int stack_refuse_active(const struct rollback *r) must_check;
 
 /* parts.c.  COMMAND may deactivate a volume and activate it again, with another number. */
 int parts_identify(struct rollback *r) must_check;
@@ -171,6 +175,9 @@ struct work_paths {
 
 /* Lists, chooses, and writes: not in a dry run, nor if an earlier run has done it all (is_over). */
 int work_prepare(struct rollback *r, const struct work_paths *paths) must_check;
+/* Are the metadata not those that were written?  Whoever has used the devices changed both: each
+ * start begins an era, and the cache counts what is read. */
+int work_look_whether_used(struct rollback *r) must_check;
 /* The same by copies of the metadata of devices that are active. */
 int work_dry(struct rollback *r) must_check;
 

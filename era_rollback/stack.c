@@ -429,3 +429,23 @@ int stack_start(struct rollback *r)
 		e = point_at_era(r);
 	return e ? e : start(r, &r->cache, "cache");
 }
+
+static int refuse_active(const struct rollback *r, const struct layer *layer)
+{
+	struct mapper_info info;
+	int e = mapper_info(r->mapper, layer->name, &info);
+
+	if (e || !info.exists)
+		return e;
+	return report_fail(r->rep, ERA_SYS,
+			   "%s: the command has left it active, and what the cache holds may be "
+			   "stale: run " ERA_PROGRAM " rollback --done once it is not in use",
+			   layer->name);
+}
+
+int stack_refuse_active(const struct rollback *r)
+{
+	int e = refuse_active(r, &r->cache);
+
+	return e ? e : refuse_active(r, &r->era);
+}

@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/scratch.h"
 #include "block/dev.h"
 #include "cache/stale.h"
@@ -215,7 +216,7 @@ static bool must_compare(const struct rollback *r, bool is_clean)
 		return false;
 	if (!r->is_trusted || !is_clean)
 		return true;
-	return (r->options->done || r->resumes) && !r->options->quick;
+	return r->was_used || ((r->options->done || r->resumes) && !r->options->quick);
 }
 
 /* Makes the new metadata on their stage. */
@@ -247,6 +248,47 @@ static int mark(struct work *w)
 	e = era_mark_blocks(&dev, r->marked, 0, &r->marked_era);
 	blk_dev_close(&dev);
 	r->nr_marked = bits_count(r->marked, r->nr_blocks);
+	return e;
+}
+
+static int add_superblock(const struct rollback *r, const char *numbers, void *block,
+			  uint64_t *hash)
+{
+	int e = 0, fd = mapper_open_device(r->mapper, numbers, O_RDONLY | O_DIRECT);
+
+	if (fd < 0)
+		return ERA_SYS;
+	if (pread(fd, block, META_BYTES, 0) == META_BYTES)
+		*hash = hash_mix(*hash) ^ hash_bytes(block, META_BYTES);
+	else
+		e = report_errno(r->rep, numbers, "cannot read its superblock");
+	close(fd);
+	return e;
+}
+
+static int hash_superblocks(const struct rollback *r, uint64_t *hash)
+{
+	void *block = blk_alloc(1);
+	int e;
+
+	if (!block)
+		return report_nomem(r->rep);
+	*hash = 0;
+	e = add_superblock(r, r->cache_table.metadata, block, hash);
+	if (!e)
+		e = add_superblock(r, r->era_table.metadata, block, hash);
+	free(block);
+	return e;
+}
+
+int work_look_whether_used(struct rollback *r)
+{
+	uint64_t now;
+	int e = parts_find(r);
+
+	if (!e)
+		e = hash_superblocks(r, &now);
+	r->was_used = e || now != r->written;
 	return e;
 }
 
@@ -294,7 +336,7 @@ static int choose(struct work *w, struct cache_rebuild *rebuild)
 	r->nr_mapped = facts->nr_mapped;
 	r->nr_dirty = facts->cache.is_clean ? facts->nr_dirty : 0;
 	r->nr_kept = facts->nr_kept;
-	r->is_another = w->nr_differing && r->is_trusted && facts->cache.is_clean;
+	r->is_another = w->nr_differing && r->is_trusted && facts->cache.is_clean && !r->was_used;
 	if (e)
 		return e;
 	rollback_say(r, "%s: %" PRIu64 " of %" PRIu64 " mappings are dropped, %" PRIu64 " stay",
@@ -345,7 +387,9 @@ int work_prepare(struct rollback *r, const struct work_paths *paths)
 		w.paths = &own;
 	if (!e)
 		e = list_with_witness(&w);
-	return e ? e : rebuild_cache(&w);
+	if (!e)
+		e = rebuild_cache(&w);
+	return e || r->options->dry_run ? e : hash_superblocks(r, &r->written);
 }
 
 /* The copies of a dry run. */

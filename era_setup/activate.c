@@ -11,6 +11,7 @@
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
+#include "open/untracked_mark.h"
 
 #define UNTRACKED_PREFIX "UNTRACKED-"
 
@@ -89,8 +90,9 @@ static int create_linear(struct setup *s, const struct tracked *t, const struct 
 	return mapper_create(s->mapper, name, uuid, &table, MAPPER_WITH_UDEV);
 }
 
-/* That metadata can't be opened may be why there is no target. */
-static int forget_found(const struct tracked *t)
+/* The note is of the device by its names, the mark goes where the metadata go.  That these can't be
+ * opened may be why there is no target. */
+static int mark_untracked(const struct tracked *t, const char *since)
 {
 	const struct report nobody = {.ctx = NULL};
 	struct blk_dev dev;
@@ -98,22 +100,25 @@ static int forget_found(const struct tracked *t)
 
 	if (blk_dev_open(&dev, t->metadata, BLK_WRITE, &nobody))
 		return 0;
-	r = state_forget_found(&dev);
+	r = state_is_at_end(&dev);
+	if (r > 0)
+		r = untracked_mark_write(&dev, since);
 	blk_dev_close(&dev);
 	return r;
 }
 
-/* The note is of the device by its names.  Where nothing is known of the origin, all blocks count
- * as written, whatever the names are then. */
 static int note_untracked(const struct setup *s, const struct tracked *t)
 {
 	const struct untracked device = tracked_untracked(t);
+	char since[UNTRACKED_SINCE_BYTES];
 	int r = untracked_note(&device, s->rep);
 
-	if (!r && forget_found(t))
-		report_note(s->rep, "%s: what was known of the origin can't be removed",
+	if (!r && untracked_since(&device, since) && mark_untracked(t, since))
+		report_note(s->rep,
+			    "%s: cannot be marked as untracked: if it gets another path, as the "
+			    "origin and the device, too, that is not noticed",
 			    t->metadata);
-	return r ? r : state_forget_file(t->entry->name, s->rep);
+	return r;
 }
 
 /* If the line says so: the device is there without its target.  That is remembered before. */

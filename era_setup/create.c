@@ -8,6 +8,7 @@
 #include "era_setup/origin.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
+#include "open/untracked_mark.h"
 #include "salvage/first_era.h"
 
 static int refuse(const struct setup *s, const struct eratab_entry *entry)
@@ -43,7 +44,9 @@ static int format(struct setup *s, const struct tracked *t, struct era_build *bu
 	if (s->options->dry_run)
 		return 0;
 	r = era_build_feed_written(build, &header, s->rep);
-	return r ? r : era_build_commit(build);
+	if (!r)
+		r = era_build_commit(build);
+	return r ? r : untracked_mark_clear(era_build_dev(build));
 }
 
 static int refuse_same(const struct setup *s, const struct tracked *t, const struct origin *origin)

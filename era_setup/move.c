@@ -20,6 +20,7 @@
 #include "era_setup/state.h"
 #include "metadata/stream.h"
 #include "open/open.h"
+#include "open/untracked_mark.h"
 #include "salvage/first_era.h"
 #include "tools/human.h"
 
@@ -99,7 +100,18 @@ static int copy(struct move *m, struct era_view *view, struct era_build *build)
 	if (r || m->s->options->dry_run)
 		return r;
 	r = feed(m, view, build);
-	return r ? r : era_build_commit(build);
+	if (!r)
+		r = era_build_commit(build);
+	return r ? r : untracked_mark_clear(era_build_dev(build));
+}
+
+static int find_mark(struct move *m, struct blk_dev *from)
+{
+	char since[UNTRACKED_SINCE_BYTES];
+	int r = untracked_mark_read(from, since);
+
+	m->was_untracked |= r > 0;
+	return r < 0 ? r : 0;
 }
 
 static int copy_metadata(struct move *m, struct blk_dev *from)
@@ -109,8 +121,10 @@ static int copy_metadata(struct move *m, struct blk_dev *from)
 	struct era_build *build;
 	struct era_view *view;
 	struct blk_dev dup;
-	int r = blk_dev_dup(from, &dup);
+	int r = find_mark(m, from);
 
+	if (!r)
+		r = blk_dev_dup(from, &dup);
 	if (!r)
 		r = era_view_open_dev(&view, &dup, ERA_VIEW_WHOLE);
 	if (r)

@@ -16,6 +16,7 @@
 #include "era_setup/samples.h"
 #include "live/marking.h"
 #include "open/open.h"
+#include "open/untracked_mark.h"
 #include "salvage/first_era.h"
 #include "tools/human.h"
 
@@ -106,6 +107,14 @@ static int choose_samples(struct preparation *p, struct era_view *view)
 	return samples_choose(view, p->origin.fd, &p->next, &p->state, p->eras);
 }
 
+static int find_mark(struct preparation *p, struct blk_dev *dev)
+{
+	int r = untracked_mark_read(dev, p->since);
+
+	p->is_marked = r > 0;
+	return r < 0 ? r : 0;
+}
+
 static int open_view(struct blk_dev *dev, unsigned flags, struct era_view **view)
 {
 	struct blk_dev copy;
@@ -157,10 +166,10 @@ static int judge_origin(struct preparation *p)
 	uint32_t differs = 0;
 	int r;
 
-	if (untracked_since(&device, since)) {
+	if (p->is_marked || untracked_since(&device, since)) {
 		p->marks_all = true;
-		setup_say(p->s, "%s: was there without its target since %s: %s", name, since,
-			  all_written);
+		setup_say(p->s, "%s: was there without its target since %s: %s", name,
+			  p->is_marked ? p->since : since, all_written);
 		return 0;
 	}
 	if (p->marks_all) {
@@ -278,6 +287,8 @@ static int bring_up_to_date(struct preparation *p, struct blk_dev *dev)
 		r = remember(p);
 	if (!r && p->marks_all)
 		untracked_forget(&device, p->s->rep);
+	if (!r && p->is_marked)
+		r = untracked_mark_clear(dev);
 	return r;
 }
 
@@ -303,6 +314,8 @@ static int prepare_metadata(struct preparation *p)
 		r = read_metadata(p, &dev, ERA_VIEW_WHOLE);
 	if (!r)
 		r = compare_sizes(p);
+	if (!r)
+		r = find_mark(p, &dev);
 	if (!r)
 		r = judge_origin(p);
 	if (!r)

@@ -31,7 +31,8 @@ struct preparation {
 	struct state_place place;
 	struct state state, next;	  /* as it was left, and as it will be */
 	uint32_t eras[STATE_MAX_SAMPLES]; /* of the samples of `state` */
-	bool has_state;
+	bool has_state, is_marked;
+	char since[UNTRACKED_SINCE_BYTES]; /* if is_marked: it was without its target */
 	bool is_doubted; /* this sample differed, and may have been written by the target */
 	uint32_t doubted;
 	struct era_changes unseen; /* blocks that were written after `state`; no bits: none */

@@ -186,6 +186,20 @@ int state_read(const struct state_place *place, struct state *state)
 	return r ? r : state->sequence != 0;
 }
 
+int state_is_at_end(struct blk_dev *dev)
+{
+	const struct state_place place = {.dev = dev, .on_device = true};
+	struct state *state;
+	int r;
+
+	if (dev->nr_blocks < STATE_BLOCKS)
+		return 0;
+	state = malloc(sizeof(*state));
+	r = state ? state_read(&place, state) : report_nomem(dev->rep);
+	free(state);
+	return r;
+}
+
 static int write_device(const struct state_place *place, const struct state *state,
 			const void *data)
 {
@@ -218,20 +232,6 @@ int state_write(const struct state_place *place, struct state *state)
 	r = place->on_device ? write_device(place, state, data) : write_file(place, data, len);
 	free(data);
 	return r;
-}
-
-int state_forget_found(struct blk_dev *dev)
-{
-	const struct state_place place = {.dev = dev, .on_device = true};
-	struct state *state;
-	int r;
-
-	if (dev->nr_blocks < STATE_BLOCKS)
-		return 0;
-	state = malloc(sizeof(*state));
-	r = state ? state_read(&place, state) : report_nomem(dev->rep);
-	free(state);
-	return r > 0 ? state_forget(&place) : r;
 }
 
 static int forget_on_device(const struct state_place *place)

@@ -48,6 +48,9 @@ struct state_place state_find(struct blk_dev *dev, const struct superblock *sb, 
 /* Returns 1, 0 if there is none that is sound, or an error, reported. */
 int state_read(const struct state_place *place, struct state *state) must_check;
 
+/* Is there one at the end of the device, whatever the metadata are?  Returns as state_read(). */
+int state_is_at_end(struct blk_dev *dev) must_check;
+
 /* Replaces the one that was read; if this is stopped, one of both is there.  Errors are reported.
  */
 int state_write(const struct state_place *place, struct state *state) must_check;
@@ -55,10 +58,7 @@ int state_write(const struct state_place *place, struct state *state) must_check
 /* There is none any more. */
 int state_forget(const struct state_place *place) must_check;
 
-/* The same for one that is found at the end of the device, whatever the metadata are. */
-int state_forget_found(struct blk_dev *dev) must_check;
-
-/* The same for one that lies in a file. */
+/* The same for one that lies in a file, whatever the metadata are. */
 int state_forget_file(const char *name, const struct report *rep) must_check;
 
 #endif

@@ -19,6 +19,7 @@
 #define PATH_BYTES 320u
 #define NUMBERS_BYTES 32u
 #define SUFFIX ".untracked"
+#define NOTE_LINES 4u
 #define TRACKED_AGAIN "-"
 #define UNKNOWN_TIME "an unknown time"
 #define TEXT_BYTES (UNTRACKED_SINCE_BYTES + 2 * PATH_MAX + NUMBERS_BYTES)
@@ -43,6 +44,16 @@ static void take_line(char **text, char *to, size_t size)
 	snprintf(to, size, "%s", line ? line : "");
 }
 
+static bool has_lines(const char *text, unsigned nr)
+{
+	while (nr && (text = strchr(text, '\n'))) {
+		text++;
+		nr--;
+	}
+	return !nr;
+}
+
+/* false: there is none.  One that is not understood has no metadata. */
 static bool read_note(const char *name, struct note *note)
 {
 	char path[PATH_BYTES], text[TEXT_BYTES] = "", *rest = text;
@@ -58,6 +69,8 @@ static bool read_note(const char *name, struct note *note)
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (n <= 0)
+		return true;
+	if (!has_lines(text, NOTE_LINES))
 		return true;
 	take_line(&rest, note->since, sizeof(note->since));
 	take_line(&rest, note->metadata, sizeof(note->metadata));
@@ -251,13 +264,20 @@ struct refusal {
 	int r;
 };
 
-static int refuse(const struct note *note, void *ctx)
+static int refuse_unknown(const struct refusal *refusal, const char *name)
 {
-	struct refusal *refusal = ctx;
+	return report_fail(
+		refusal->rep, ERA_NO_ANSWER,
+		"%s: there is no list, since " STATE_DIRECTORY "/%s" SUFFIX
+		" is not understood, which may say that the device of these metadata was "
+		"there without its target: start that by " ERA_PROGRAM
+		" setup activate %s, or remove the file if there is no such device",
+		refusal->metadata, name, name);
+}
 
-	if (!has_metadata(note, refusal->metadata))
-		return 0;
-	refusal->r = report_fail(
+static int refuse_noted(const struct refusal *refusal, const struct note *note)
+{
+	return report_fail(
 		refusal->rep, ERA_NO_ANSWER,
 		"%s: the device %s was there without its target since %s, and what was written "
 		"then is in no list: %s" ERA_PROGRAM " setup activate %s has started it again",
@@ -265,7 +285,37 @@ static int refuse(const struct note *note, void *ctx)
 		strcmp(note->origin, TRACKED_AGAIN) ? "all blocks count as written when "
 						    : "with other metadata, ",
 		note->name);
-	return 1;
+}
+
+static int refuse(const struct note *note, void *ctx)
+{
+	struct refusal *refusal = ctx;
+
+	if (!*note->metadata)
+		refusal->r = refuse_unknown(refusal, note->name);
+	else if (has_metadata(note, refusal->metadata))
+		refusal->r = refuse_noted(refusal, note);
+	return refusal->r;
+}
+
+static int refuse_marked(const char *metadata, const struct report *rep)
+{
+	char since[UNTRACKED_SINCE_BYTES];
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, metadata, BLK_READ_SHARED, rep);
+
+	if (r)
+		return r;
+	r = untracked_mark_read(&dev, since);
+	blk_dev_close(&dev);
+	return r <= 0 ? r
+		      : report_fail(rep, ERA_NO_ANSWER,
+				    "%s: the device of these metadata was there without its target "
+				    "since %s, and what was written then is in no list: all blocks "
+				    "count as written when " ERA_PROGRAM
+				    " setup activate has started it again, or after " ERA_PROGRAM
+				    " mark --all",
+				    metadata, since);
 }
 
 int untracked_refuse(const char *metadata, const struct report *rep)
@@ -273,5 +323,5 @@ int untracked_refuse(const char *metadata, const struct report *rep)
 	struct refusal refusal = {.metadata = metadata, .rep = rep};
 
 	each_note(refuse, &refusal);
-	return refusal.r;
+	return refusal.r ? refusal.r : refuse_marked(metadata, rep);
 }

@@ -19,8 +19,7 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
-
-#define UNTRACKED_SINCE_BYTES 32u
+#include "open/untracked_mark.h"
 
 struct untracked {
 	const char *name, *metadata, *origin; /* the latter two are paths */

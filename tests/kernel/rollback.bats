@@ -126,6 +126,8 @@ sound_and_hinted() {
 	coherent cancelled 15
 	coherent half 15
 	coherent elsewhere 0
+	coherent used 0
+	coherent left 0
 }
 
 @test "killed at any time: started as it is, it serves nothing stale; run again, it is done" {

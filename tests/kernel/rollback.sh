@@ -59,6 +59,20 @@ make_commands() {
 		/run/barely
 		kill -9 \$(cat /run/pid)
 	E
+	command_of left <<-E
+		dmsetup create era --noudevsync --table "\$(cat /run/table.era)"
+		dmsetup create cache --noudevsync --table "\$(cat /run/table.cache)"
+		dmsetup mknodes
+		for turn in 1 2 3 4; do
+			dd if=/dev/mapper/cache of=/dev/null bs=64k iflag=direct 2>/run/dd
+		done
+		/run/back
+	E
+	command_of used <<-E
+		/run/left
+		dmsetup remove --noudevsync cache
+		dmsetup remove --noudevsync era
+	E
 	command_of elsewhere <<-E
 		/run/back
 		dd if=/dev/zero of=$disk bs=4096 seek=1000 count=300 oflag=direct 2>/run/dd
@@ -354,6 +368,22 @@ boot_commands() {
 	has "blocks have changed that were not written since era"
 	has " 1024 of 1024 blocks "
 	coherent barely-done
+
+	# What the command has read is in the cache once more.
+	put_blocks 60 4
+	ends 0 rollback --quick --era "$since" --exec /run/used cache
+	has "the command has used the devices"
+	rolled_back
+	coherent used
+	put_blocks 60 4
+	ends 3 rollback --era "$since" --exec /run/left cache
+	has "the command has left it active"
+	ends 3 rollback --cancel cache
+	has "may be stale"
+	discards_off
+	ends 0 rollback --quick --era "$since" --done cache
+	rolled_back
+	coherent left
 	sound
 }
 

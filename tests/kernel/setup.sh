@@ -762,6 +762,17 @@ untracked() {
 	no_lists
 }
 
+# A note that is not understood may be of any metadata.
+bad_note() {
+	cp /var/lib/era-tools/data.untracked /run/note
+	for bad in '' '2026' "$(head -n 3 /run/note)"; do
+		printf %s "$bad" >/var/lib/era-tools/data.untracked
+		ends 4 era_invalidate --written-since "$recorded" /dev/mapper/vg-meta
+		has "data.untracked is not understood"
+	done
+	cp /run/note /var/lib/era-tools/data.untracked
+}
+
 # What was untracked stays so under another name, and with other metadata.
 boot_21() {
 	make_whole
@@ -771,6 +782,7 @@ boot_21() {
 	tracked 9
 	recorded=$first
 	untracked 30
+	bad_note
 	dmsetup rename vg-meta vg-other
 	ends 4 era_invalidate --written-since "$recorded" /dev/mapper/vg-other
 	dmsetup rename vg-other vg-meta
@@ -794,7 +806,17 @@ boot_21() {
 	volume beta /dev/ubda 8192
 	volume gamma /dev/ubdb 32768
 	sed -i 's,^data .*-meta,other /dev/mapper/vg-gamma /dev/mapper/vg-beta,' $tab
+	losetup /dev/loop1 /dev/mapper/vg-beta
+	dd if=/dev/mapper/vg-beta of=/run/marked bs=1M iflag=direct
+	for meta in /dev/mapper/vg-beta /dev/loop1 /run/marked; do
+		ends 4 era_invalidate --written-since "$recorded" $meta
+		has "the device of these metadata was there without its target since 2"
+	done
+	losetup -d /dev/loop1
+	ends 0 era_mark --all /run/marked
+	ends 0 era_invalidate --written-since "$recorded" /run/marked
 	activated other
+	has "was there without its target since 2"
 	has "$all_blocks of $all_blocks blocks count as written"
 	ends 0 setup deactivate other
 	dmsetup remove vg-beta
@@ -802,6 +824,7 @@ boot_21() {
 	volume data /dev/ubdb 32768
 	volume meta /dev/ubda 8192
 	sed -i 's,^other .*-beta,data /dev/mapper/vg-data /dev/mapper/vg-meta,' $tab
+	# The note is still there, and holds for the metadata by their number once more.
 	activated
 	ends 0 setup deactivate data
 	lists "$recorded" "0+$all_blocks"

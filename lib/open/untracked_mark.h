@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The era-tools authors */
+/*
+ * A mark in the last block of a metadata device: its device was there without its target, so there
+ * are no lists until all blocks count as written.  It goes where the metadata go, by whatever name;
+ * doc/state.md has the format.
+ *
+ * It is only written where a state was found (era_setup/state.h), which shows that the metadata
+ * leave the end of the device free.
+ */
+#ifndef ERA_OPEN_UNTRACKED_MARK_H
+#define ERA_OPEN_UNTRACKED_MARK_H
+
+#include "base/compiler.h"
+#include "block/dev.h"
+
+#define UNTRACKED_SINCE_BYTES 32u
+
+/* since: a text.  Errors are reported. */
+int untracked_mark_write(struct blk_dev *dev, const char *since) must_check;
+
+/* Returns 1, 0 if there is none, or an error, reported. */
+int untracked_mark_read(struct blk_dev *dev, char since[UNTRACKED_SINCE_BYTES]) must_check;
+
+/* Of a device that is open for writing; without a mark nothing is written.  Errors are reported. */
+int untracked_mark_clear(struct blk_dev *dev) must_check;
+
+#endif
