@@ -24,6 +24,7 @@
 #include "era_backup/hook.h"
 #include "era_backup/online.h"
 #include "era_ctl/requests.h"
+#include "open/untracked.h"
 
 #define PROC_FD_BYTES 32
 #define SECTOR_BYTES 512u
@@ -98,6 +99,8 @@ static int find_kernels(struct online *o)
 	r = find_path(o, o->fd, o->table.metadata, &o->metadata);
 	if (!r)
 		r = find_path(o, o->origin_fd, o->table.origin, &o->origin);
+	if (!r)
+		r = untracked_refuse_origin(o->origin, o->b->rep);
 	return r ? r : identity_of(o->origin, o->b->origin, o->b->rep);
 }
 
@@ -281,6 +284,12 @@ static int drop(struct online *o)
 	return r ? r : note_snapshot(o, false, 0);
 }
 
+/* Without a reply it may have been taken all the same. */
+static bool is_refused(const struct online *o)
+{
+	return target_is_kernels(&o->target) || peer_refused(&o->target.peer);
+}
+
 /* If it cannot be taken, that may be because a target has just carried out what a run that was
  * killed had asked for: the note of that one must stay. */
 int online_take_and_list(struct online *o)
@@ -295,8 +304,10 @@ int online_take_and_list(struct online *o)
 	if (r)
 		return r;
 	r = request_take_metadata_snap(&o->target);
-	if (r)
+	if (r && is_refused(o))
 		return note_snapshot(o, had, era) ? ERA_SYS : r;
+	if (r)
+		return r;
 	r = read_list(o);
 	if (!r)
 		r = online_cancelled();

@@ -7,6 +7,7 @@
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
+#include "open/untracked_mark.h"
 #include "tools/input.h"
 #include "tools/program.h"
 #include "tools/salvage.h"
@@ -137,6 +138,21 @@ static enum exit_status dump_salvaged(const struct options *options, struct blk_
 	return status;
 }
 
+/* XML has no place for it. */
+static int note_untracked(struct blk_dev *dev)
+{
+	char since[UNTRACKED_SINCE_BYTES];
+	int r = untracked_mark_read(dev, since);
+
+	if (r > 0)
+		report_note(dev->rep,
+			    "%s: its device was there without its target since %s, and what was "
+			    "written then is in no list: metadata that are restored from this do "
+			    "not say so",
+			    dev->path, since);
+	return r < 0 ? r : 0;
+}
+
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
@@ -151,6 +167,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 			 &tool->report);
 	if (r)
 		return status_of(r);
+	r = note_untracked(&dev);
 	if (options->repair && !options->snapshot)
 		r = era_salvage_is_needed(&dev);
 	if (r < 0) {

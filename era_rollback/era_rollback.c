@@ -254,7 +254,7 @@ static int refuse_pending(const struct rollback *r)
 		"the next time, so nothing is started: find what holds the volume open, "
 		"deactivate and activate it, then run " ERA_PROGRAM " rollback --era %" PRIu32
 		" --done %s",
-		r->cache.name, r->options->era, r->cache.name);
+		r->cache.name, rollback_era(r), r->cache.name);
 }
 
 /* It was another snapshot, so nothing that the cache holds can be believed, and everything may have
@@ -267,7 +267,7 @@ static int empty_cache(struct rollback *r)
 		    "%s: blocks have changed that were not written since era %" PRIu32
 		    ": the storage was not rolled back to that era; the cache is emptied, and all "
 		    "blocks are marked",
-		    r->cache.name, r->options->era);
+		    r->cache.name, rollback_era(r));
 	r->drops_all = true;
 	r->marks_all = true;
 	e = work_prepare(r, NULL);
@@ -289,6 +289,7 @@ static int refuse_same(struct rollback *r)
 			r->cache.name);
 		return 0;
 	}
+	r->has_begun = false;
 	if (progress_write(r, STEP_READY))
 		return ERA_SYS;
 	return report_fail(
@@ -297,7 +298,7 @@ static int refuse_same(struct rollback *r)
 		"era %" PRIu32
 		", so nothing is started: if it had nothing to do, or will change nothing any "
 		"more, run " ERA_PROGRAM " rollback --era %" PRIu32 " --done %s, otherwise see why",
-		r->cache.name, r->samples[SAMPLES_LISTED].nr, r->options->era, r->options->era,
+		r->cache.name, r->samples[SAMPLES_LISTED].nr, rollback_era(r), rollback_era(r),
 		r->cache.name);
 }
 
@@ -363,6 +364,7 @@ static int run_command(struct rollback *r)
 		return e;
 	}
 	mapper_rest(r->mapper);
+	r->has_begun = true;
 	if (!r->options->done)
 		e = hook_run_kept(r->options->exec, r->rep);
 	e = judge(r, e);
@@ -425,12 +427,12 @@ static int roll_back(struct rollback *r)
 	return e ? e : print_answer(r);
 }
 
-static int refuse_used(const struct rollback *r)
+/* COMMAND may have changed the storage, to another snapshot even, or have used the devices. */
+static int compare_again(struct rollback *r)
 {
-	return report_fail(r->rep, ERA_SYS,
-			   "%s: the command had used the devices, so what the cache holds may be "
-			   "stale: run it again, with --done if the command has done its work",
-			   r->cache.name);
+	int e = prepare(r);
+
+	return e || !r->is_another ? e : empty_cache(r);
 }
 
 static int cancel(struct rollback *r)
@@ -443,10 +445,10 @@ static int cancel(struct rollback *r)
 	}
 	if (!e)
 		e = refuse_old_tables(r);
-	if (!e && r->was_used)
-		e = refuse_used(r);
 	if (!e && !r->cache.active && storage_is_pending(r))
 		return refuse_pending(r);
+	if (!e && r->step == STEP_COMMAND && (!r->cache.active || r->was_used))
+		e = compare_again(r);
 	if (!e)
 		e = clean_undo(r);
 	if (!e)

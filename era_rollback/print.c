@@ -21,7 +21,7 @@ static void put_answer(struct json *json, const void *ctx)
 	json_string(json, "reached", progress_name(r->step));
 	put_layer(json, "cache", &r->cache);
 	put_layer(json, "era_device", &r->era);
-	json_number(json, "since", r->options->has_era ? r->options->era : r->since);
+	json_number(json, "since", rollback_era(r));
 	json_number_or_null(json, "marked_era", r->marked_era);
 	json_number(json, "cleaned_blocks", r->nr_cleaned);
 	json_begin_object(json, "mappings");

@@ -98,7 +98,7 @@ static int make_directory(const struct rollback *r)
  * is seen that it must be run again. */
 static const char *step_in_file(const struct rollback *r, enum rollback_step step)
 {
-	if (step >= STEP_COMMAND || !r->resumes)
+	if (step >= STEP_COMMAND || !(r->resumes || r->has_begun))
 		return names[step];
 	return names[r->was_done ? STEP_DONE : STEP_COMMAND];
 }
@@ -121,7 +121,7 @@ int progress_write(struct rollback *r, enum rollback_step step)
 	sink_printf(&sink,
 		    FIRST_LINE "\nboot %s\nstep %s\nera %" PRIu32 "\nmarked-era %" PRIu32
 			       "\npasses-discards %s\nwas-used %s\n",
-		    boot, step_in_file(r, step), r->options->era, marks_in_file(r),
+		    boot, step_in_file(r, step), rollback_era(r), marks_in_file(r),
 		    r->passes_discards ? "yes" : "no", r->was_used ? "yes" : "no");
 	put_layer(&sink, "cache", &r->cache);
 	put_layer(&sink, "era-device", &r->era);

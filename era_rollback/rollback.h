@@ -106,6 +106,7 @@ struct rollback {
 	bool resumes;	  /* COMMAND was begun by a run that was interrupted */
 	bool was_done;	  /* it has ended well, and whether it must be run again is not known yet */
 	bool is_over;	  /* it need not: nothing is left to do but to start the devices */
+	bool has_begun;	  /* COMMAND, in this run */
 	bool was_used;	  /* COMMAND has used the devices: their metadata are not as they were */
 
 	char *file; /* of the progress */
@@ -124,6 +125,12 @@ struct rollback {
 	uint64_t *marked; /* one bit per block */
 	struct samples samples[NR_SAMPLE_SETS];
 };
+
+/* What is rolled back to; for --cancel, by the earlier run. */
+static inline uint32_t rollback_era(const struct rollback *r)
+{
+	return r->options->has_era ? r->options->era : r->since;
+}
 
 /* All return 0 or an error, reported, unless they say otherwise. */
 

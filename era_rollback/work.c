@@ -97,7 +97,7 @@ static int list(struct work *w, struct dmera *era)
 	if (!e)
 		e = check_block_size(w, &facts);
 	if (!e)
-		e = dmera_changes_in_blocks(era, r->options->era, &found);
+		e = dmera_changes_in_blocks(era, rollback_era(r), &found);
 	dmera_close(era);
 	if (e)
 		return e;

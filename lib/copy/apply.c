@@ -135,6 +135,8 @@ static void fill_state(struct apply *a, struct backup_state *state)
 	state->reverted_era = 0;
 	state->under_way = state->is_staged = false;
 	state->going = (struct delta_header){0};
+	if (!a->has_facts && apply_is_full(a))
+		*state->origin = '\0';
 	if (!a->has_facts)
 		return;
 	state->block_size = a->facts.block_size;

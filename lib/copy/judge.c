@@ -174,17 +174,19 @@ int judge_samples_after(struct apply *a)
 
 /* The trailer. */
 
+/* A delta that was merged by another program does not say what it is of. */
 static int check_origin(const struct apply *a)
 {
 	const struct backup_state *state = a->ends->state;
+	const char *wanted = a->has_facts ? a->facts.origin : "";
 
 	if (!apply_is_full(a) || a->task->force || !state->has_base || !*state->origin ||
-	    !*a->facts.origin || !strcmp(state->origin, a->facts.origin))
+	    a->result.end == APPLY_ALREADY || !strcmp(state->origin, wanted))
 		return 0;
 	return report_fail(a->rep, ERA_NO_ANSWER,
 			   "%s: is a backup of another origin: found %s, wanted %s; --force "
 			   "overwrites it",
-			   a->task->target, state->origin, a->facts.origin);
+			   a->task->target, state->origin, *wanted ? wanted : "an unknown one");
 }
 
 int judge_facts(struct apply *a)
@@ -195,7 +197,7 @@ int judge_facts(struct apply *a)
 	if (!facts && !delta_reader_covers(a->reader, apply_is_full(a) ? 0 : state->size))
 		return refuse(a, "is smaller, and what was added is not in the delta");
 	if (!facts && a->task->no_checksum)
-		return 0;
+		return check_origin(a);
 	if (!facts)
 		return report_fail(a->rep, ERA_DAMAGED,
 				   "%s: delta: ends without a checksum: if rbd has merged it, "

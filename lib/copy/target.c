@@ -241,6 +241,11 @@ int copy_target_open(struct copy_target *target, const char *path, enum target_a
 	if (stat(path, &st)) {
 		if (errno != ENOENT)
 			return fail(target, "cannot open");
+		if (!lstat(path, &st))
+			return report_fail(rep, ERA_SYS,
+					   "%s: is a link to a file that is not there; wanted a "
+					   "file, or the name of a new one",
+					   path);
 		return access == TARGET_WRITE ? claim(target) : 0;
 	}
 	target->is_device = S_ISBLK(st.st_mode);

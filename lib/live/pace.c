@@ -10,6 +10,7 @@
 #define MS_PER_S 1000
 #define NS_PER_MS 1000000
 #define MOST_MS 2000
+#define EARLY 2
 
 /* Until that second of the time of day begins: 0 or less when it has. */
 static int64_t ms_until(uint64_t second)
@@ -26,6 +27,15 @@ static void sleep_ms(int64_t ms)
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
+}
+
+int64_t era_live_pace_begun(int64_t earlier_ms)
+{
+	int64_t now = clock_ms(), due = earlier_ms + MOST_MS, least = now - EARLY * MOST_MS;
+
+	if (due > now)
+		return now;
+	return due > least ? due : least;
 }
 
 void era_live_keep_pace(uint32_t current_era, uint32_t nr, int64_t begun_ms)

@@ -259,7 +259,7 @@ void untracked_forget(const struct untracked *device, const struct report *rep)
 }
 
 struct refusal {
-	const char *metadata;
+	const char *path; /* of the metadata, or of the origin */
 	const struct report *rep;
 	int r;
 };
@@ -272,7 +272,7 @@ static int refuse_unknown(const struct refusal *refusal, const char *name)
 		" is not understood, which may say that the device of these metadata was "
 		"there without its target: start that by " ERA_PROGRAM
 		" setup activate %s, or remove the file if there is no such device",
-		refusal->metadata, name, name);
+		refusal->path, name, name);
 }
 
 static int refuse_noted(const struct refusal *refusal, const struct note *note)
@@ -281,7 +281,7 @@ static int refuse_noted(const struct refusal *refusal, const struct note *note)
 		refusal->rep, ERA_NO_ANSWER,
 		"%s: the device %s was there without its target since %s, and what was written "
 		"then is in no list: %s" ERA_PROGRAM " setup activate %s has started it again",
-		refusal->metadata, note->name, note->since,
+		refusal->path, note->name, note->since,
 		strcmp(note->origin, TRACKED_AGAIN) ? "all blocks count as written when "
 						    : "with other metadata, ",
 		note->name);
@@ -293,7 +293,7 @@ static int refuse(const struct note *note, void *ctx)
 
 	if (!*note->metadata)
 		refusal->r = refuse_unknown(refusal, note->name);
-	else if (has_metadata(note, refusal->metadata))
+	else if (has_metadata(note, refusal->path))
 		refusal->r = refuse_noted(refusal, note);
 	return refusal->r;
 }
@@ -320,8 +320,25 @@ static int refuse_marked(const char *metadata, const struct report *rep)
 
 int untracked_refuse(const char *metadata, const struct report *rep)
 {
-	struct refusal refusal = {.metadata = metadata, .rep = rep};
+	struct refusal refusal = {.path = metadata, .rep = rep};
 
 	each_note(refuse, &refusal);
 	return refusal.r ? refusal.r : refuse_marked(metadata, rep);
+}
+
+static int refuse_note_of_origin(const struct note *note, void *ctx)
+{
+	struct refusal *refusal = ctx;
+
+	if (strcmp(note->origin, TRACKED_AGAIN) && is_same(refusal->path, note->origin, ""))
+		refusal->r = refuse_noted(refusal, note);
+	return refusal->r;
+}
+
+int untracked_refuse_origin(const char *origin, const struct report *rep)
+{
+	struct refusal refusal = {.path = origin, .rep = rep};
+
+	each_note(refuse_note_of_origin, &refusal);
+	return refusal.r;
 }

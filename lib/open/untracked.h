@@ -40,4 +40,7 @@ void untracked_forget(const struct untracked *device, const struct report *rep);
  * otherwise. */
 int untracked_refuse(const char *metadata, const struct report *rep) must_check;
 
+/* The same of an origin, for who asks other metadata for a list of what was written to it. */
+int untracked_refuse_origin(const char *origin, const struct report *rep) must_check;
+
 #endif

@@ -34,10 +34,13 @@ static bool is_right(int64_t now)
 uint32_t first_era_of_unknown(uint32_t current_era)
 {
 	int64_t now = (int64_t)time(NULL);
-	uint64_t era = current_era + (uint64_t)ERA_SALVAGE_GAP;
+	uint64_t turn = (uint64_t)now % FIRST_ERA_TURN;
+	uint64_t era = current_era + (uint64_t)ERA_SALVAGE_GAP + turn;
 
-	if (is_right(now) && current_era <= now + FIRST_ERA_FAR)
-		era = max_u64((uint64_t)now, current_era) + FIRST_ERA_LEAD;
+	if (is_right(now) && current_era < now)
+		era = (uint64_t)now + FIRST_ERA_LEAD;
+	else if (is_right(now) && current_era <= now + FIRST_ERA_FAR)
+		era = current_era + (uint64_t)FIRST_ERA_LEAD + turn;
 	era = max_u64(min_u64(era, FIRST_ERA_MAX), current_era + UINT64_C(1));
 	return (uint32_t)min_u64(era, UINT32_MAX);
 }

@@ -153,6 +153,6 @@ void engine_publish_era(struct engine *e)
 	order_must_have(ORDER_TURN);
 	for (uint64_t i = 0; i < nr_words; i++)
 		atomic_store_explicit(&e->marked[i], 0, memory_order_relaxed);
-	atomic_store(&e->begun_ms, clock_ms());
+	atomic_store(&e->begun_ms, era_live_pace_begun(atomic_load(&e->begun_ms)));
 	atomic_store(&e->era, era_live_sb(e->live)->current_era);
 }

@@ -336,6 +336,13 @@ teardown() {
 	rbd --no-progress merge-diff full1 m14 - 2>said | era_apply --no-checksum - newest
 	cmp newest disk1
 	status_is 4 era_apply --no-checksum m13 newest
+	# Which origin it is of, is unknown then: T says it.
+	rbd --no-progress merge-diff full1 d12 merged 2>said
+	refused 4 "is a backup of another origin: found .*, wanted an unknown one" \
+		--no-checksum merged T
+	era_apply --no-checksum --force merged T
+	cmp T disk2
+	fails grep -q '^origin' T.era
 }
 
 @test "the memory does not depend on the delta" {

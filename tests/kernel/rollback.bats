@@ -128,6 +128,8 @@ sound_and_hinted() {
 	coherent elsewhere 0
 	coherent used 0
 	coherent left 0
+	coherent left-cancelled 0
+	coherent barely-cancelled 0
 }
 
 @test "killed at any time: started as it is, it serves nothing stale; run again, it is done" {

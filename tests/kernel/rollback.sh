@@ -378,12 +378,27 @@ boot_commands() {
 	put_blocks 60 4
 	ends 3 rollback --era "$since" --exec /run/left cache
 	has "the command has left it active"
-	ends 3 rollback --cancel cache
-	has "may be stale"
 	discards_off
 	ends 0 rollback --quick --era "$since" --done cache
 	rolled_back
 	coherent left
+	put_blocks 60 4
+	ends 3 rollback --era "$since" --exec /run/left cache
+	discards_off
+	ends 0 rollback --cancel cache
+	coherent left-cancelled
+
+	# Killed when another snapshot was there already, and put back: the cache is emptied.
+	use 1 put_blocks 27 1
+	snapshot_onto $vendor
+	overwrite
+	run_killed barely_killed
+	ends 0 rollback --status cache
+	has "the command was begun"
+	ends 3 rollback --cancel cache
+	has "blocks have changed that were not written since era"
+	has " 1024 of 1024 blocks "
+	coherent barely-cancelled
 	sound
 }
 

@@ -813,6 +813,13 @@ boot_21() {
 		has "the device of these metadata was there without its target since 2"
 	done
 	losetup -d /dev/loop1
+	ends 0 era_dump -o /run/xml /run/marked
+	has "metadata that are restored from this do not say so"
+	ends 0 era_restore -q -i /run/xml -o /run/unmarked
+	ln -s vg-gamma /dev/mapper/vg-data
+	ends 4 era_backup --offline /run/unmarked --source /dev/mapper/vg-data /run/copy.of
+	has "the device data was there without its target"
+	rm /dev/mapper/vg-data
 	ends 0 era_mark --all /run/marked
 	ends 0 era_invalidate --written-since "$recorded" /run/marked
 	activated other
