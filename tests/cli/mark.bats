@@ -74,6 +74,11 @@ marked() {
 	cp meta later
 	status_is 0 era_mark --all later >last
 	[ "$(cat last)" -gt "$(($(cat got) + 3000))" ]
+	# The same older metadata, put back a second time.
+	cp meta again
+	sleep 1
+	status_is 0 era_mark --all again >third
+	[ "$(cat third)" -gt "$(cat last)" ]
 	# What era_invalidate prints is what it reads; blocks that are touched are marked.
 	printf '65535 2\n' >list
 	status_is 0 era_mark --ranges list meta >got
