@@ -119,14 +119,18 @@ image() {
 }
 
 @test "a program outside the tree is compiled against the installed library, and works" {
+	local outside
 	need gcc pkg-config
 	pkg-config --exists cmocka || skip_test "needs cmocka"
-	cp "$abs_top_srcdir"/tests/unit/{test_dmera.c,dmera_abi.h,unit.h} .
-	# shellcheck disable=SC2046
-	gcc "${flags[@]}" -o outside test_dmera.c $(pkg-config --cflags --libs libdmera) \
-		$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --cflags --libs cmocka zlib) -pthread
-	with_installed ldd outside | grep -F "$root$libdir/libdmera.so.0"
-	with_installed ./outside
+	cp "$abs_top_srcdir"/tests/unit/{test_dmera*.c,dmera_image.[ch],dmera_abi.h,unit.h} .
+	for outside in test_dmera test_dmera_witness; do
+		# shellcheck disable=SC2046
+		gcc "${flags[@]}" -o $outside $outside.c dmera_image.c \
+			$(pkg-config --cflags --libs libdmera) \
+			$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --cflags --libs cmocka zlib) -pthread
+		with_installed ldd $outside | grep -F "$root$libdir/libdmera.so.0"
+		with_installed ./$outside
+	done
 }
 
 @test "the header stands alone, in C and in C++ from the oldest on" {

@@ -21,7 +21,8 @@ load ../lib/common
 		sources+=("$abs_top_srcdir/lib/$room"/*.c)
 	done
 	# shellcheck disable=SC2046
-	gcc "${flags[@]}" -o threads "$abs_top_srcdir/tests/unit/test_dmera.c" "${sources[@]}" \
+	gcc "${flags[@]}" -o threads "$abs_top_srcdir"/tests/unit/{test_dmera,dmera_image}.c \
+		"${sources[@]}" \
 		$(pkg-config --cflags --libs cmocka libisal zlib)
 	TSAN_OPTIONS=exitcode=99 ./threads
 }

@@ -16,186 +16,17 @@
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "dmera_abi.h"
+#include "dmera_image.h"
 #include <dmera.h>
 
-#define BLOCK_BYTES 4096u
-#define IMAGE_MAX_BYTES (1u << 21)
-#define MAX_BLOCKS 32768u
 #define NR_THREADS 2u
 #define SUPERBLOCK_CSUM_XOR 146538381u /* of the kernel's target */
 
-struct image {
-	const char *name;
-	uint8_t data[IMAGE_MAX_BYTES];
-	size_t size;
-	uint64_t block_size, nr_blocks;
-	uint32_t era;
-	uint32_t eras[MAX_BLOCKS]; /* of each data block */
-	char path[UNIT_PATH_MAX];
-};
-
-static FILE *open_part(const char *image, const char *part, char path[UNIT_PATH_MAX])
-{
-	const char *top = getenv("abs_top_srcdir");
-
-	snprintf(path, UNIT_PATH_MAX, "%s/tests/images/%s/%s", top ? top : ".", image, part);
-	return fopen(path, "r");
-}
-
-static void read_truth(struct image *image, const char *part)
-{
-	uint64_t sectors, first, last;
-	char path[UNIT_PATH_MAX];
-	FILE *file = open_part(image->name, part, path);
-	uint32_t era;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file,
-				"# sectors %" SCNu64 " block %" SCNu64 " nr_blocks %" SCNu64
-				" era %" SCNu32,
-				&sectors, &image->block_size, &image->nr_blocks, &image->era),
-			 4);
-	image->block_size *= 512;
-	assert_true(image->nr_blocks <= MAX_BLOCKS);
-	while (fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu32, &first, &last, &era) == 3)
-		for (uint64_t b = first; b <= last; b++)
-			image->eras[b] = era;
-	fclose(file);
-}
-
-/* In this test's own file, which is there until the process ends. */
-static void write_image(const struct image *image, const void *data, size_t size)
-{
-	FILE *file = fopen(image->path, "r+");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(data, 1, size, file), size);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void read_image(const char *name, uint8_t *data, size_t *size)
-{
-	char path[UNIT_PATH_MAX];
-	FILE *file = open_part(name, "image.gz", path);
-	gzFile gz = gzopen(path, "rb");
-	int n;
-
-	assert_non_null(file);
-	fclose(file);
-	assert_non_null(gz);
-	n = gzread(gz, data, IMAGE_MAX_BYTES);
-	assert_true(n > 0 && gzeof(gz));
-	*size = (size_t)n;
-	gzclose(gz);
-}
-
-/* truth: "truth", or "truth.snap" for the metadata snapshot. */
-static struct image *load(const char *name, const char *truth)
-{
-	struct image *image = calloc(1, sizeof(*image));
-	int fd;
-
-	assert_non_null(image);
-	image->name = name;
-	read_image(name, image->data, &image->size);
-	read_truth(image, truth);
-	unit_temporary(image->path, "dmera");
-	fd = mkstemp(image->path);
-	assert_true(fd >= 0);
-	close(fd);
-	write_image(image, image->data, image->size);
-	return image;
-}
-
-static void unload(struct image *image)
-{
-	unlink(image->path);
-	free(image);
-}
-
-static struct dmera *create(void)
-{
-	struct dmera *era = dmera_create();
-
-	assert_non_null(era);
-	return era;
-}
-
-static struct dmera *open_sound(const struct image *image, unsigned flags)
-{
-	struct dmera *era = create();
-
-	assert_int_equal(dmera_open(era, image->path, flags), 0);
-	assert_string_equal(dmera_error(era), "");
-	return era;
-}
-
-static bool is_set(const uint8_t *bits, uint64_t block)
-{
-	return bits[block / 8] >> block % 8 & 1;
-}
-
-/* Runs and both bitmaps tell the same, and add up to the totals. */
-static void tells_one_thing(const struct image *image, const struct dmera_changes *changes)
-{
-	static uint8_t changed[MAX_BLOCKS / 8], unknown[MAX_BLOCKS / 8];
-	size_t size = (size_t)(image->nr_blocks + 7) / 8;
-	uint64_t nr_changed = 0, nr_unknown = 0, at = 0;
-	struct dmera_totals totals;
-	struct dmera_run run = {0};
-
-	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, 0, changed, sizeof(changed)),
-			 size);
-	assert_int_equal(dmera_changes_bitmap(changes, DMERA_UNKNOWN, 0, unknown, sizeof(unknown)),
-			 size);
-	while (dmera_changes_next(changes, &run)) {
-		assert_true(run.nr_blocks && run.block >= at);
-		for (; at < run.block; at++)
-			assert_false(is_set(changed, at) || is_set(unknown, at));
-		for (; at < run.block + run.nr_blocks; at++) {
-			assert_true(is_set(changed, at));
-			assert_int_equal(is_set(unknown, at), run.flags == DMERA_RUN_UNKNOWN);
-		}
-		assert_int_equal(run.offset, run.block * image->block_size);
-		assert_int_equal(run.length, run.nr_blocks * image->block_size);
-		nr_changed += run.nr_blocks;
-		nr_unknown += run.flags ? run.nr_blocks : 0;
-	}
-	for (; at < size * 8; at++)
-		assert_false(is_set(changed, at));
-	dmera_changes_get_totals(changes, &totals, sizeof(totals));
-	assert_int_equal(totals.nr_blocks, image->nr_blocks);
-	assert_int_equal(totals.nr_changed, nr_changed);
-	assert_int_equal(totals.nr_unknown, nr_unknown);
-}
-
-static bool lists(const struct dmera_changes *changes, uint64_t block)
-{
-	uint8_t byte = 0;
-
-	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, block / 8, &byte, 1), 1);
-	return byte >> block % 8 & 1;
-}
-
-static void is_truth(const struct image *image, uint32_t since, const struct dmera_changes *changes)
-{
-	for (uint64_t b = 0; b < image->nr_blocks; b++)
-		assert_int_equal(lists(changes, b), image->eras[b] >= since);
-}
-
-static void is_no_less(const struct image *image, uint32_t since,
-		       const struct dmera_changes *changes)
-{
-	for (uint64_t b = 0; b < image->nr_blocks; b++)
-		assert_true(lists(changes, b) || image->eras[b] < since);
-}
-
 static void asks_for_each_era(const struct image *image, unsigned flags)
 {
-	struct dmera *era = open_sound(image, flags);
+	struct dmera *era = image_open_sound(image, flags);
 	uint32_t last = image->era + (flags & DMERA_SNAPSHOT ? 0 : 1);
 	struct dmera_changes *changes, *none = NULL;
 
@@ -203,8 +34,8 @@ static void asks_for_each_era(const struct image *image, unsigned flags)
 		dmera_set_snapshot_era(era, image->era);
 	for (uint32_t since = 0; since <= last; since++) {
 		assert_int_equal(dmera_changes_since(era, since, &changes), 0);
-		tells_one_thing(image, changes);
-		is_truth(image, since, changes);
+		changes_tell_one_thing(image, changes);
+		changes_are_truth(image, since, changes);
 		dmera_changes_free(changes);
 	}
 	assert_int_equal(dmera_changes_since(era, last + 1, &none), DMERA_NO_ANSWER);
@@ -219,27 +50,27 @@ static void test_truth(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		struct image *image = load(names[i], "truth");
+		struct image *image = image_load(names[i], "truth");
 
 		asks_for_each_era(image, 0);
 		asks_for_each_era(image, DMERA_REPAIR);
-		unload(image);
+		image_unload(image);
 	}
 }
 
 static void test_snapshot(void **state)
 {
-	struct image *image = load("022-snapshot-moved-on", "truth.snap");
+	struct image *image = image_load("022-snapshot-moved-on", "truth.snap");
 
 	(void)state;
 	asks_for_each_era(image, DMERA_SNAPSHOT);
-	unload(image);
+	image_unload(image);
 }
 
 static void test_leftover_snapshot(void **state)
 {
-	struct image *image = load("022-snapshot-moved-on", "truth.snap");
-	struct dmera *era = open_sound(image, DMERA_SNAPSHOT);
+	struct image *image = image_load("022-snapshot-moved-on", "truth.snap");
+	struct dmera *era = image_open_sound(image, DMERA_SNAPSHOT);
 	struct dmera_changes *changes = NULL;
 
 	(void)state;
@@ -254,22 +85,23 @@ static void test_leftover_snapshot(void **state)
 	assert_int_equal(dmera_changes_since(era, image->era, &changes), DMERA_NO_ANSWER);
 	assert_null(changes);
 	dmera_destroy(era);
-	unload(image);
+	image_unload(image);
 
-	image = load("020-snapshot-held", "truth.snap");
+	image = image_load("020-snapshot-held", "truth.snap");
 	asks_for_each_era(image, DMERA_SNAPSHOT);
-	era = open_sound(image, DMERA_SNAPSHOT);
+	era = image_open_sound(image, DMERA_SNAPSHOT);
 	assert_int_equal(dmera_changes_since(era, image->era, &changes), 0);
 	dmera_changes_free(changes);
 	dmera_destroy(era);
-	unload(image);
+	image_unload(image);
 }
 
 static void test_facts(void **state)
 {
-	struct image *image = load("022-snapshot-moved-on", "truth");
-	struct image *snapshot = load("022-snapshot-moved-on", "truth.snap");
-	struct dmera *live = open_sound(image, 0), *held = open_sound(snapshot, DMERA_SNAPSHOT);
+	struct image *image = image_load("022-snapshot-moved-on", "truth");
+	struct image *snapshot = image_load("022-snapshot-moved-on", "truth.snap");
+	struct dmera *live = image_open_sound(image, 0),
+		     *held = image_open_sound(snapshot, DMERA_SNAPSHOT);
 	struct dmera_facts facts;
 	uint64_t more[32];
 
@@ -298,8 +130,8 @@ static void test_facts(void **state)
 	assert_true(more[1] == UINT64_MAX);
 	dmera_destroy(live);
 	dmera_destroy(held);
-	unload(image);
-	unload(snapshot);
+	image_unload(image);
+	image_unload(snapshot);
 }
 
 static void test_clean(void **state)
@@ -311,15 +143,15 @@ static void test_clean(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct image *image = load(rows[i].name, "truth");
-		struct dmera *era = open_sound(image, 0);
+		struct image *image = image_load(rows[i].name, "truth");
+		struct dmera *era = image_open_sound(image, 0);
 		struct dmera_facts facts;
 
 		assert_int_equal(dmera_get_facts(era, &facts, sizeof(facts)), 0);
 		assert_int_equal(!!(facts.flags & DMERA_IS_CLEAN), rows[i].clean);
 		assert_false(facts.flags & DMERA_IS_UNFLUSHED);
 		dmera_destroy(era);
-		unload(image);
+		image_unload(image);
 	}
 }
 
@@ -370,7 +202,7 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 
 static struct dmera *create_listening(struct heard *heard)
 {
-	struct dmera *era = create();
+	struct dmera *era = dmera_make();
 
 	*heard = (struct heard){0};
 	dmera_set_error_callback(era, on_error, heard);
@@ -396,16 +228,6 @@ static int ask(const struct image *image, unsigned flags, uint32_t since, struct
 	return r;
 }
 
-/* A byte of one block is another one. */
-static void damage(const struct image *image, uint64_t block)
-{
-	static uint8_t data[IMAGE_MAX_BYTES];
-
-	memcpy(data, image->data, image->size);
-	data[block * BLOCK_BYTES + 100] ^= 0x10;
-	write_image(image, data, image->size);
-}
-
 static bool repairs(const struct image *image, uint32_t since)
 {
 	struct dmera_changes *changes = NULL;
@@ -418,14 +240,14 @@ static bool repairs(const struct image *image, uint32_t since)
 		assert_null(changes);
 		return false;
 	}
-	tells_one_thing(image, changes);
-	is_no_less(image, since, changes);
+	changes_tell_one_thing(image, changes);
+	changes_are_no_less(image, since, changes);
 	dmera_changes_get_totals(changes, &totals, sizeof(totals));
 	assert_int_equal(!totals.nr_problems, !heard.nr_problems);
 	if (totals.nr_unknown)
 		assert_true(totals.nr_problems && heard.nr_notes);
 	else if (!totals.nr_problems)
-		is_truth(image, since, changes);
+		changes_are_truth(image, since, changes);
 	dmera_changes_free(changes);
 	return totals.nr_unknown;
 }
@@ -453,17 +275,17 @@ static void make_unflushed(struct image *image, uint32_t nr)
 {
 	put_le32(image->data + 4, 2 | nr << 8);
 	put_le32(image->data, crc32c(image->data + 4, BLOCK_BYTES - 4) ^ SUPERBLOCK_CSUM_XOR);
-	write_image(image, image->data, image->size);
+	image_write(image, image->data, image->size);
 }
 
 static void test_unflushed(void **state)
 {
-	struct image *image = load("001-clean-stop", "truth");
+	struct image *image = image_load("001-clean-stop", "truth");
 	struct dmera_changes *changes = NULL;
 	struct dmera_totals totals;
 	struct dmera_facts facts;
 	struct dmera_check check;
-	struct dmera *era = create();
+	struct dmera *era = dmera_make();
 
 	(void)state;
 	make_unflushed(image, 1);
@@ -482,24 +304,24 @@ static void test_unflushed(void **state)
 	assert_int_equal(totals.nr_unknown, image->nr_blocks);
 	dmera_changes_free(changes);
 	dmera_destroy(era);
-	unload(image);
+	image_unload(image);
 }
 
 /* A block of the array is read only for an answer, or with DMERA_REPAIR.  When damage has been
  * found there is no era to remember. */
 static void test_damage_that_opening_does_not_see(void **state)
 {
-	struct image *image = load("005-digested", "truth");
+	struct image *image = image_load("005-digested", "truth");
 	unsigned nr_late = 0;
 
 	(void)state;
 	for (uint64_t block = 1; block < image->size / BLOCK_BYTES; block++) {
 		struct dmera_changes *changes = NULL;
-		struct dmera *era = create(), *repairing = create();
+		struct dmera *era = dmera_make(), *repairing = dmera_make();
 		struct dmera_facts facts;
 		struct dmera_check check;
 
-		damage(image, block);
+		image_damage(image, block);
 		if (!dmera_open(era, image->path, 0) &&
 		    dmera_changes_since(era, 1, &changes) == DMERA_DAMAGED) {
 			nr_late++;
@@ -523,12 +345,12 @@ static void test_damage_that_opening_does_not_see(void **state)
 		dmera_destroy(repairing);
 	}
 	assert_true(nr_late);
-	unload(image);
+	image_unload(image);
 }
 
 static void test_damage(void **state)
 {
-	struct image *image = load("002-crash", "truth");
+	struct image *image = image_load("002-crash", "truth");
 	unsigned nr_refused = 0, nr_unknown = 0;
 	uint32_t since = image->era;
 
@@ -538,7 +360,7 @@ static void test_damage(void **state)
 		struct heard heard;
 		int r;
 
-		damage(image, block);
+		image_damage(image, block);
 		r = ask(image, 0, since, &heard, &changes);
 		if (r) {
 			nr_refused++;
@@ -546,28 +368,28 @@ static void test_damage(void **state)
 			assert_null(changes);
 			assert_true(heard.nr_problems);
 		} else {
-			is_truth(image, since, changes);
+			changes_are_truth(image, since, changes);
 		}
 		dmera_changes_free(changes);
 		nr_unknown += repairs(image, since);
 	}
 	assert_true(nr_refused > 5 && nr_unknown > 1);
-	unload(image);
+	image_unload(image);
 }
 
 /* What lies in the blocks of arrays is read last, and is still no part of an answer when it is
  * wrong. */
 static void test_nothing_before_the_end(void **state)
 {
-	struct image *image = load("002-crash", "truth");
+	struct image *image = image_load("002-crash", "truth");
 	unsigned nr_late = 0;
 
 	(void)state;
 	for (uint64_t block = 0; block < image->size / BLOCK_BYTES; block++) {
 		struct dmera_changes *changes = NULL;
-		struct dmera *era = create();
+		struct dmera *era = dmera_make();
 
-		damage(image, block);
+		image_damage(image, block);
 		if (!dmera_open(era, image->path, 0) && dmera_changes_since(era, 0, &changes)) {
 			nr_late++;
 			assert_null(changes);
@@ -580,34 +402,34 @@ static void test_nothing_before_the_end(void **state)
 		dmera_destroy(era);
 	}
 	assert_true(nr_late > 0);
-	unload(image);
+	image_unload(image);
 }
 
 static void test_snapshot_that_goes(void **state)
 {
-	struct image *image = load("020-snapshot-held", "truth.snap");
-	struct dmera *era = open_sound(image, DMERA_SNAPSHOT);
+	struct image *image = image_load("020-snapshot-held", "truth.snap");
+	struct dmera *era = image_open_sound(image, DMERA_SNAPSHOT);
 	struct dmera_changes *changes = NULL;
 	static uint8_t data[IMAGE_MAX_BYTES];
 	size_t size;
 
 	(void)state;
-	read_image("021-snapshot-dropped", data, &size);
+	image_read("021-snapshot-dropped", data, &size);
 	assert_int_equal(size, image->size);
-	write_image(image, data, size);
+	image_write(image, data, size);
 	assert_int_equal(dmera_changes_since(era, image->era, &changes), DMERA_NO_ANSWER);
 	assert_null(changes);
 	assert_true(*dmera_error(era));
 	dmera_close(era);
 	assert_int_equal(dmera_open(era, image->path, DMERA_SNAPSHOT), DMERA_NO_ANSWER);
 	dmera_destroy(era);
-	unload(image);
+	image_unload(image);
 }
 
 static void test_settings(void **state)
 {
-	struct image *image = load("022-snapshot-moved-on", "truth.snap");
-	struct dmera *era = open_sound(image, DMERA_SNAPSHOT);
+	struct image *image = image_load("022-snapshot-moved-on", "truth.snap");
+	struct dmera *era = image_open_sound(image, DMERA_SNAPSHOT);
 	uint64_t size = image->nr_blocks * image->block_size;
 	struct dmera_changes *changes = NULL;
 	struct dmera_run run = {0};
@@ -635,13 +457,13 @@ static void test_settings(void **state)
 	assert_true(run.nr_blocks >= 2);
 	dmera_changes_free(changes);
 	dmera_destroy(era);
-	unload(image);
+	image_unload(image);
 }
 
 static void test_places(void **state)
 {
-	struct image *image = load("002-crash", "truth");
-	struct dmera *era = open_sound(image, 0);
+	struct image *image = image_load("002-crash", "truth");
+	struct dmera *era = image_open_sound(image, 0);
 	struct dmera_changes *changes;
 	struct dmera_run run = {.block = 3001};
 	uint8_t bits[4] = {0xaa, 0xaa, 0xaa, 0xaa};
@@ -665,12 +487,12 @@ static void test_places(void **state)
 	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, 512, bits, 4), 0);
 	assert_int_equal(dmera_changes_bitmap(changes, DMERA_CHANGED, UINT64_MAX, bits, 4), 0);
 	dmera_changes_free(changes);
-	unload(image);
+	image_unload(image);
 }
 
 static void test_check(void **state)
 {
-	struct image *image = load("022-snapshot-moved-on", "truth");
+	struct image *image = image_load("022-snapshot-moved-on", "truth");
 	struct dmera_check check;
 	struct heard heard;
 	struct dmera *era = create_listening(&heard);
@@ -685,7 +507,7 @@ static void test_check(void **state)
 	assert_false(check.nr_fatal || check.nr_non_fatal || check.nr_refusals);
 	assert_true(heard.nr_progress && !heard.nr_errors);
 
-	damage(image, 0);
+	image_damage(image, 0);
 	assert_int_equal(dmera_check(era, image->path, DMERA_CHECK_ALL, &check, sizeof(check)),
 			 DMERA_DAMAGED);
 	assert_true(check.nr_fatal && heard.nr_problems && heard.nr_errors);
@@ -696,7 +518,7 @@ static void test_check(void **state)
 	assert_int_equal(check.nr_fatal, 0);
 	assert_non_null(strstr(dmera_error(era), "/nowhere/meta"));
 	dmera_destroy(era);
-	unload(image);
+	image_unload(image);
 }
 
 /* What is there instead of a superblock is the error, for an opening and for a check. */
@@ -718,27 +540,27 @@ static void says_instead(const struct image *image, const char *text)
 static void test_instead(void **state)
 {
 	static uint8_t zeroes[IMAGE_MAX_BYTES];
-	struct image *image = load("002-crash", "truth");
+	struct image *image = image_load("002-crash", "truth");
 	uint8_t magic_of_thin[] = {0xba, 0x52, 0x9c, 0x01};
 
 	(void)state;
-	damage(image, 0);
+	image_damage(image, 0);
 	says_instead(image, "the superblock is damaged: ");
-	write_image(image, zeroes, image->size);
+	image_write(image, zeroes, image->size);
 	says_instead(image, "its first block is all zeroes");
 	memcpy(zeroes + 32, magic_of_thin, sizeof(magic_of_thin));
-	write_image(image, zeroes, image->size);
+	image_write(image, zeroes, image->size);
 	says_instead(image, "holds metadata of dm-thin, and no dm-era metadata");
-	unload(image);
+	image_unload(image);
 }
 
 static void test_misuse(void **state)
 {
-	struct image *image = load("002-crash", "truth");
+	struct image *image = image_load("002-crash", "truth");
 	struct dmera_changes *changes = NULL;
 	struct dmera_facts facts;
 	struct dmera_check check;
-	struct dmera *era = create();
+	struct dmera *era = dmera_make();
 
 	(void)state;
 	assert_int_equal(dmera_changes_since(era, 0, &changes), DMERA_INVALID);
@@ -772,178 +594,7 @@ static void test_misuse(void **state)
 	dmera_destroy(era);
 	dmera_destroy(NULL);
 	dmera_changes_free(NULL);
-	unload(image);
-}
-
-/* Asks with a witness, or NULL, and makes another one. */
-static int ask_with_witness(struct dmera *era, uint32_t since, const struct dmera_witness *old,
-			    struct dmera_changes **changes)
-{
-	dmera_set_witness(era, old);
-	dmera_set_make_witness(era, 1);
-	return dmera_changes_since(era, since, changes);
-}
-
-static struct dmera_witness *witness_of(const struct image *image, unsigned flags)
-{
-	static uint8_t data[DMERA_WITNESS_MAX_BYTES];
-	struct dmera_witness *witness = NULL;
-	struct dmera *era = open_sound(image, flags);
-	struct dmera_changes *changes;
-	size_t size;
-
-	dmera_set_snapshot_era(era, flags & DMERA_SNAPSHOT ? image->era : DMERA_LIVE_ERA);
-	assert_int_equal(dmera_changes_since(era, 0, &changes), 0);
-	assert_null(dmera_changes_witness(changes)); /* none was wanted */
-	dmera_changes_free(changes);
-	assert_int_equal(ask_with_witness(era, 0, NULL, &changes), 0);
-	assert_non_null(dmera_changes_witness(changes));
-	size = dmera_witness_encode(dmera_changes_witness(changes), data, sizeof(data));
-	assert_true(size > 48 && size <= sizeof(data));
-	dmera_changes_free(changes);
-	assert_int_equal(dmera_witness_decode(era, "the old one", data, size, &witness), 0);
-	dmera_destroy(era);
-	return witness;
-}
-
-/* By the copy of an image, so that the witness is all that connects the two. */
-static void is_refused_by(const struct dmera_witness *witness, const char *name, uint32_t since,
-			  const char *why)
-{
-	struct image *image = load(name, "truth");
-	struct dmera_changes *changes = NULL;
-	struct dmera *era = open_sound(image, 0);
-
-	assert_int_equal(ask_with_witness(era, since, witness, &changes), DMERA_NO_ANSWER);
-	assert_null(changes);
-	assert_non_null(strstr(dmera_error(era), why));
-	assert_non_null(strstr(dmera_error(era), "the old one"));
-
-	/* Nothing of it stays. */
-	assert_int_equal(ask_with_witness(era, since, NULL, &changes), 0);
-	is_truth(image, since, changes);
-	dmera_changes_free(changes);
-	dmera_destroy(era);
-	unload(image);
-}
-
-static void test_witness(void **state)
-{
-	struct image *snapshot = load("022-snapshot-moved-on", "truth.snap");
-	struct image *live = load("022-snapshot-moved-on", "truth");
-	struct dmera_witness *before = witness_of(snapshot, DMERA_SNAPSHOT);
-	struct dmera_witness *now = witness_of(live, 0);
-	struct dmera *era = open_sound(live, 0);
-	struct dmera_changes *changes = NULL;
-	struct dmera_witness_facts facts;
-
-	(void)state;
-	dmera_witness_get_facts(before, &facts, sizeof(facts));
-	assert_int_equal(facts.flags, DMERA_IS_SNAPSHOT);
-	assert_int_equal(facts.era, snapshot->era);
-	dmera_witness_get_facts(now, &facts, sizeof(facts));
-	assert_int_equal(facts.flags, 0);
-	assert_int_equal(facts.era, live->era);
-	assert_int_equal(facts.nr_blocks, live->nr_blocks);
-	assert_int_equal(facts.block_size, live->block_size);
-
-	assert_int_equal(ask_with_witness(era, snapshot->era, before, &changes), 0);
-	is_truth(live, snapshot->era, changes);
-	dmera_changes_free(changes);
-	assert_int_equal(ask_with_witness(era, live->era, now, &changes), 0);
-	is_truth(live, live->era, changes);
-	dmera_changes_free(changes);
-	changes = NULL;
-	assert_int_equal(ask_with_witness(era, snapshot->era + 2, before, &changes),
-			 DMERA_NO_ANSWER);
-	assert_null(changes);
-	dmera_destroy(era);
-
-	era = open_sound(snapshot, DMERA_SNAPSHOT);
-	dmera_set_snapshot_era(era, snapshot->era);
-	assert_int_equal(ask_with_witness(era, snapshot->era, now, &changes), DMERA_NO_ANSWER);
-	assert_non_null(strstr(dmera_error(era), "taken before"));
-	dmera_destroy(era);
-	is_refused_by(now, "002-crash", 2, "");
-	dmera_witness_free(before);
-	dmera_witness_free(now);
-	dmera_witness_free(NULL);
-	unload(snapshot);
-	unload(live);
-}
-
-static void test_witness_file(void **state)
-{
-	static uint8_t data[DMERA_WITNESS_MAX_BYTES], again[DMERA_WITNESS_MAX_BYTES + 1];
-	struct image *image = load("002-crash", "truth");
-	struct dmera_witness *witness = witness_of(image, 0), *loaded = NULL;
-	struct dmera *era = create();
-	size_t size = dmera_witness_encode(witness, data, sizeof(data));
-
-	(void)state;
-	assert_int_equal(dmera_witness_save(era, witness, image->path), 0);
-	assert_int_equal(dmera_witness_load(era, image->path, &loaded), 0);
-	assert_int_equal(dmera_witness_encode(loaded, again, sizeof(again)), size);
-	assert_memory_equal(again, data, size);
-	again[0] = 'x';
-	assert_int_equal(dmera_witness_encode(loaded, again, size - 1), size);
-	assert_int_equal(again[0], 'x');
-	dmera_witness_free(loaded);
-
-	loaded = NULL;
-	for (size_t i = 0; i < size; i += i < 64 ? 1 : 97) {
-		data[i] ^= 0x20;
-		assert_int_equal(dmera_witness_decode(era, "it", data, size, &loaded),
-				 DMERA_DAMAGED);
-		data[i] ^= 0x20;
-		assert_int_equal(dmera_witness_decode(era, "it", data, i, &loaded), DMERA_DAMAGED);
-	}
-	assert_int_equal(dmera_witness_decode(era, "it", again, sizeof(again), &loaded),
-			 DMERA_DAMAGED);
-	assert_int_equal(dmera_witness_load(era, "/nowhere/witness", &loaded), DMERA_SYSTEM);
-	assert_non_null(strstr(dmera_error(era), "/nowhere/witness"));
-	assert_int_equal(dmera_witness_save(era, witness, "/nowhere/witness"), DMERA_SYSTEM);
-	assert_int_equal(dmera_witness_save(era, witness, "/dev/null"), DMERA_SYSTEM);
-	assert_int_equal(dmera_witness_load(era, NULL, &loaded), DMERA_INVALID);
-	assert_int_equal(dmera_witness_decode(era, NULL, data, size, &loaded), DMERA_INVALID);
-	assert_int_equal(dmera_witness_save(era, NULL, image->path), DMERA_INVALID);
-	assert_int_equal(dmera_witness_save(era, witness, NULL), DMERA_INVALID);
-	assert_int_equal(dmera_witness_load(era, image->path, NULL), DMERA_INVALID);
-	assert_int_equal(dmera_witness_decode(era, "it", data, size, NULL), DMERA_INVALID);
-	assert_null(loaded);
-	assert_true(*dmera_error(era));
-	dmera_witness_free(witness);
-	dmera_destroy(era);
-	unload(image);
-}
-
-/* What damage hides is no reason to refuse, and nothing to make a witness of. */
-static void test_witness_and_damage(void **state)
-{
-	struct image *image = load("002-crash", "truth");
-	struct dmera_witness *witness = witness_of(image, 0);
-	unsigned nr_repaired = 0;
-
-	(void)state;
-	for (uint64_t block = 1; block < image->size / BLOCK_BYTES; block++) {
-		struct dmera_changes *changes = NULL;
-		struct dmera_totals totals = {0};
-		struct dmera *era = create();
-
-		damage(image, block);
-		if (!dmera_open(era, image->path, DMERA_REPAIR)) {
-			assert_int_equal(ask_with_witness(era, image->era, witness, &changes), 0);
-			dmera_changes_get_totals(changes, &totals, sizeof(totals));
-			assert_int_equal(!dmera_changes_witness(changes), !!totals.nr_problems);
-			is_no_less(image, image->era, changes);
-			nr_repaired += !!totals.nr_problems;
-		}
-		dmera_changes_free(changes);
-		dmera_destroy(era);
-	}
-	assert_true(nr_repaired > 5);
-	dmera_witness_free(witness);
-	unload(image);
+	image_unload(image);
 }
 
 /* By a handle of its own, sound and damaged, over and over; and by an answer that all share. */
@@ -989,7 +640,8 @@ static void *keep_asking(void *arg)
 
 static void test_threads(void **state)
 {
-	struct image *sound = load("002-crash", "truth"), *damaged = load("002-crash", "truth");
+	struct image *sound = image_load("002-crash", "truth"),
+		     *damaged = image_load("002-crash", "truth");
 	struct asker askers[NR_THREADS];
 	pthread_t threads[NR_THREADS];
 	struct dmera_changes *shared;
@@ -999,7 +651,7 @@ static void test_threads(void **state)
 	(void)state;
 	assert_int_equal(ask(sound, 0, 3, &heard, &shared), 0);
 	do {
-		damage(damaged, block++);
+		image_damage(damaged, block++);
 	} while (!repairs(damaged, 3));
 	for (unsigned i = 0; i < NR_THREADS; i++) {
 		askers[i] = (struct asker){sound, damaged, shared, count(shared), 0};
@@ -1010,8 +662,8 @@ static void test_threads(void **state)
 		assert_int_equal(askers[i].nr_wrong, 0);
 	}
 	dmera_changes_free(shared);
-	unload(sound);
-	unload(damaged);
+	image_unload(sound);
+	image_unload(damaged);
 }
 
 int main(void)
@@ -1032,9 +684,6 @@ int main(void)
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_instead),
 		cmocka_unit_test(test_misuse),
-		cmocka_unit_test(test_witness),
-		cmocka_unit_test(test_witness_file),
-		cmocka_unit_test(test_witness_and_damage),
 		cmocka_unit_test(test_threads),
 	};
 
