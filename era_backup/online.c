@@ -263,8 +263,6 @@ static int read_list(struct online *o)
 	int r = question_open(b, o->metadata, DMERA_SNAPSHOT);
 
 	if (!r)
-		r = target_status(&o->target, &o->status);
-	if (!r)
 		r = is_just_taken(o);
 	if (!r && b->facts.era != b->state->snapshot_era)
 		r = note_snapshot(o, true, b->facts.era);
@@ -292,12 +290,12 @@ static bool is_refused(const struct online *o)
 
 /* If it cannot be taken, that may be because a target has just carried out what a run that was
  * killed had asked for: the note of that one must stay. */
-int online_take_and_list(struct online *o)
+static int take(struct online *o)
 {
 	const struct backup_state *state = o->b->state;
 	bool had = state->has_snapshot_era;
 	uint32_t era = state->snapshot_era;
-	int d, r = target_status(&o->target, &o->status);
+	int r = target_status(&o->target, &o->status);
 
 	if (!r)
 		r = note_snapshot(o, true, o->status.era + 1);
@@ -306,6 +304,21 @@ int online_take_and_list(struct online *o)
 	r = request_take_metadata_snap(&o->target);
 	if (r && is_refused(o))
 		return note_snapshot(o, had, era) ? ERA_SYS : r;
+	return r ? r : target_status(&o->target, &o->status);
+}
+
+/* A late request of a run that was killed may have dropped it. */
+static int take_once_more(struct online *o)
+{
+	int r = take(o);
+
+	return r || o->status.has_snapshot ? r : take(o);
+}
+
+int online_take_and_list(struct online *o)
+{
+	int d, r = take_once_more(o);
+
 	if (r)
 		return r;
 	r = read_list(o);

@@ -265,10 +265,11 @@ backup_after_kill() {
 	backup
 	for ((n = 0; n < ${ERA_KILLS:-16}; n++)); do
 		write_random $((RANDOM % 150)) $((RANDOM % 10 + 1))
-		era_backup -q --snapshot 'cp disk snap' --source snap ctl T &
+		# With the command, which would go on, and write to what the next run has made.
+		setsid "$(command -v era_backup)" -q --snapshot 'cp disk snap' --source snap ctl T &
 		pid=$!
 		sleep "0.0$((RANDOM % 50 + 10))"
-		kill -9 $pid 2>/dev/null || :
+		kill -9 -- -$pid 2>/dev/null || :
 		wait $pid 2>/dev/null || :
 		[ $((n % 2)) = 0 ] || continue
 		backup_after_kill
