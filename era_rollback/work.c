@@ -283,7 +283,7 @@ static int hash_superblocks(const struct rollback *r, uint64_t *hash)
 
 int work_look_whether_used(struct rollback *r)
 {
-	uint64_t now;
+	uint64_t now = 0;
 	int e = parts_find(r);
 
 	if (!e)
