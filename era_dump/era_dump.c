@@ -138,7 +138,7 @@ static enum exit_status dump_salvaged(const struct options *options, struct blk_
 	return status;
 }
 
-/* XML has no place for it. */
+/* XML has no place for it.  With --repair a last block that can't be read is no matter. */
 static int note_untracked(struct blk_dev *dev)
 {
 	char since[UNTRACKED_SINCE_BYTES];

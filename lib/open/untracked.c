@@ -68,9 +68,7 @@ static bool read_note(const char *name, struct note *note)
 		return errno != ENOENT && errno != ENOTDIR;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	if (n <= 0)
-		return true;
-	if (!has_lines(text, NOTE_LINES))
+	if (n <= 0 || !has_lines(text, NOTE_LINES))
 		return true;
 	take_line(&rest, note->since, sizeof(note->since));
 	take_line(&rest, note->metadata, sizeof(note->metadata));
@@ -118,12 +116,20 @@ static bool has_metadata(const struct note *note, const char *metadata)
 	return is_same(metadata, note->metadata, note->numbers);
 }
 
+static bool is_tracked_again(const struct note *note)
+{
+	return !strcmp(note->origin, TRACKED_AGAIN);
+}
+
+static bool has_origin(const struct note *note, const char *origin)
+{
+	return !is_tracked_again(note) && is_same(origin, note->origin, "");
+}
+
 static bool is_of(const struct note *note, const struct untracked *device)
 {
-	if (has_metadata(note, device->metadata))
-		return true;
-	return strcmp(note->origin, TRACKED_AGAIN) &&
-	       (!strcmp(note->name, device->name) || is_same(device->origin, note->origin, ""));
+	return has_metadata(note, device->metadata) || has_origin(note, device->origin) ||
+	       (!is_tracked_again(note) && !strcmp(note->name, device->name));
 }
 
 /* Returns 1 to end the walk. */
@@ -282,8 +288,8 @@ static int refuse_noted(const struct refusal *refusal, const struct note *note)
 		"%s: the device %s was there without its target since %s, and what was written "
 		"then is in no list: %s" ERA_PROGRAM " setup activate %s has started it again",
 		refusal->path, note->name, note->since,
-		strcmp(note->origin, TRACKED_AGAIN) ? "all blocks count as written when "
-						    : "with other metadata, ",
+		is_tracked_again(note) ? "with other metadata, "
+				       : "all blocks count as written when ",
 		note->name);
 }
 
@@ -330,7 +336,7 @@ static int refuse_note_of_origin(const struct note *note, void *ctx)
 {
 	struct refusal *refusal = ctx;
 
-	if (strcmp(note->origin, TRACKED_AGAIN) && is_same(refusal->path, note->origin, ""))
+	if (has_origin(note, refusal->path))
 		refusal->r = refuse_noted(refusal, note);
 	return refusal->r;
 }
