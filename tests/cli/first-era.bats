@@ -59,8 +59,8 @@ is_now() {
 	status_is 0 era_format -q --block-size 64k --origin disk meta
 	silent
 	rm meta
-	status_is 0 era_format --block-size 4k --device-size 1536G meta
-	says "for a device of 1.5 TiB (1649267441664 bytes): 402653184 blocks of 4 KiB (4096 bytes)"
+	status_is 0 era_format --block-size 1M --device-size 1536G meta
+	says "for a device of 1.5 TiB (1649267441664 bytes): 1572864 blocks of 1 MiB (1048576 bytes)"
 	fails says "no multiple"
 }
 

@@ -80,9 +80,9 @@ asked_untraced() {
 	zero_block wrong "$(era check --json snapped | jq .snapshot.block)"
 	document 1 check wrong
 	# Of more than a thousand problems.
-	need python3
+	need "$python"
 	era format -q --block-size 4k --device-size 20G many
-	python3 -c 'with open("many", "r+b") as meta:
+	"$python" -c 'with open("many", "r+b") as meta:
 	for block in range(10, 5000, 2):
 		meta.seek(4096 * block)
 		meta.write(bytes(4096))'

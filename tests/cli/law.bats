@@ -3,7 +3,7 @@
 # Copyright (C) 2026 The era-tools authors
 #
 # A list with status 0 has been checked against all that could contradict it: faults that hid each
-# other, each of a kind, and some at random (tests/lib/mix.c; many more in mix.bats).
+# other, each of a kind; at random they come in mix.bats.
 
 load ../lib/common
 load ../lib/cases
@@ -12,7 +12,7 @@ load ../lib/image
 load ../lib/truth
 
 setup() {
-	need_ours "${programs[@]}" mix
+	need_ours "${programs[@]}"
 	test_tool blkedit
 	scratch
 }
@@ -253,16 +253,4 @@ nothing_lost() {
 	take 002
 	blkedit image sb.sm-blocks=0
 	status_is 1 era_check --super-block-only -q image
-}
-
-@test "faults at random, some at a time" {
-	local name n=0
-	for name in "$abs_top_srcdir"/tests/images/*/image.gz; do
-		n=$((n + 1))
-		case $name in
-		*/013-*|*/020-*|*/022-*|*/023-*) continue ;; # large, or held: in mix.bats
-		esac
-		gzip -dc "$name" >image
-		mix image "$n" 20 3 >out || { cat out; false; }
-	done
 }

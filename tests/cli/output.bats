@@ -40,6 +40,10 @@ files_in() {
 
 # each_writer COMMAND: for both, in a new folder.
 each_writer() {
+	untraced try_each "$@"
+}
+
+try_each() {
 	local writer
 	for writer in dump invalidate; do
 		rm -rf work
@@ -87,7 +91,7 @@ old_file() {
 
 # xattr COMMAND FILE [ARGUMENT]...: of a file its names, or one's value in hexadecimal, or sets it.
 xattr() {
-	python3 -c 'import os, sys
+	"$python" -c 'import os, sys
 command, path, *rest = sys.argv[1:]
 if command == "names":
 	print(*sorted(os.listxattr(path)))
@@ -98,7 +102,7 @@ elif command == "set":
 }
 
 need_xattr() {
-	need python3
+	need "$python"
 	: >probe
 	xattr set probe user.probe 00 2>/dev/null || skip_test "the file system has no attributes"
 	xattr set probe system.posix_acl_access "$private_list" 2>/dev/null ||
@@ -309,8 +313,8 @@ linked() {
 	local n=0 killed=0 delay
 	cp "$images/027-many-writesets" large
 	era_dump large >large.want
-	for delay in .005 .01 .015 .02 .03 .04 .05 .07 .1 .2 .4 5; do
-		cp old work/out
+	cp old work/out
+	for delay in .01 .02 .04 .1; do
 		status=0
 		era_dump -o work/out large 3>&- &
 		sleep "$delay"
@@ -318,14 +322,16 @@ linked() {
 		wait $! 2>/dev/null || status=$?
 		n=$((n + 1))
 		if cmp -s work/out large.want; then
+			cp old work/out
 			continue
 		fi
 		[ "$status" = 137 ]
 		cmp work/out old
 		killed=$((killed + 1))
 	done
+	era_dump -o work/out large
 	cmp work/out large.want
-	[ "$n" = 12 ]
+	[ "$n" = 4 ]
 	[ "$killed" -ge 1 ]
 }
 

@@ -14,7 +14,7 @@ setup() {
 		'<era_array>' '<era block="0" era="1"/>' '<era block="1" era="5"/>' '</era_array>' \
 		'</superblock>' >xml
 	era_restore -q -i xml -o sound
-	truncate -s 64M dev
+	truncate -s 40M dev
 	writers=("era_format -q --block-size 4k --device-size 1M dev"
 		"era_restore -i xml -o dev" "era_repair -i sound -o dev")
 }
@@ -78,7 +78,7 @@ put() {
 	echo ',,' | sfdisk -q --label gpt dev
 	refused "$(named "a partition table of type gpt")"
 	truncate -s 0 dev
-	truncate -s 64M dev
+	truncate -s 40M dev
 	echo ',,' | sfdisk -q --label dos dev
 	refused "$(named "a partition table of type dos")"
 }
@@ -87,7 +87,7 @@ put() {
 @test "a partition table that was written over dm-era's superblock is refused" {
 	has_names || skip "without libblkid it looks like a damaged superblock"
 	cp sound dev
-	truncate -s 64M dev
+	truncate -s 40M dev
 	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\0\001\0' | put 446
 	printf '\125\252' | put 510
 	refused "a partition table of type dos"
@@ -98,7 +98,7 @@ put() {
 	refused "$(named "a LUKS volume")"
 	if command -v cryptsetup >/dev/null; then
 		truncate -s 0 dev
-		truncate -s 64M dev
+		truncate -s 40M dev
 		echo secret | cryptsetup -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
 			luksFormat dev -
 		refused "$(named "a LUKS volume")"
@@ -107,8 +107,8 @@ put() {
 
 # The label, in sector 1, has a checksum over all behind it.
 @test "physical volumes of LVM are refused" {
-	need python3
-	python3 - <<-'EOF' | put 512
+	need "$python"
+	"$python" - <<-'EOF' | put 512
 		import struct, sys, zlib
 		rest = struct.pack("<I8s32sQ", 32, b"LVM2 001", b"0123456789abcdefghijklmnopqrstuv", 64 << 20)
 		rest += bytes(512 - 20 - len(rest))
@@ -163,7 +163,7 @@ put() {
 
 @test "what has no signature is overwritten; without libblkid it is refused" {
 	echo text >dev
-	truncate -s 64M dev
+	truncate -s 40M dev
 	has_names || {
 		refused "something that can't be named without libblkid"
 		return
@@ -171,7 +171,7 @@ put() {
 	local writer
 	for writer in "${writers[@]}"; do
 		echo text >dev
-		truncate -s 64M dev
+		truncate -s 40M dev
 		$writer
 		era_check -q dev
 	done
@@ -179,7 +179,7 @@ put() {
 
 @test "sound metadata are refused by era_format alone" {
 	cp sound dev
-	truncate -s 64M dev
+	truncate -s 40M dev
 	refused "dm-era metadata: era 5, 2 blocks of 4096 bytes" "${writers[0]}"
 	${writers[1]}
 	${writers[2]}
@@ -191,7 +191,7 @@ put() {
 	local writer
 	for writer in "${writers[@]}"; do
 		cp sound dev
-		truncate -s 64M dev
+		truncate -s 40M dev
 		printf x | put 180
 		status_is 1 era_check -q dev
 		$writer
@@ -200,7 +200,7 @@ put() {
 		$writer
 		era_check -q dev
 		truncate -s 0 dev
-		truncate -s 64M dev
+		truncate -s 40M dev
 		$writer
 		era_check -q dev
 	done

@@ -239,7 +239,7 @@ install_data() {
 # have changed since.
 @test "the pictures of the README can be made anew" {
 	local name
-	need python3
+	need "$python"
 	need xmllint
 	need_ours era
 	"$abs_top_srcdir/scripts/pictures" "$(command -v era)" .

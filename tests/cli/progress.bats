@@ -27,8 +27,8 @@ setup() {
 }
 
 on_terminal() {
-	need python3
-	python3 "$abs_top_srcdir/tests/lib/terminal.py" "$@"
+	need "$python"
+	"$python" "$abs_top_srcdir/tests/lib/terminal.py" "$@"
 }
 
 # rows_left: what the terminal still shows at the end.
@@ -132,7 +132,7 @@ ends_of_steps() {
 }
 
 @test "JSON comes four times a second, with rates, and the end of each step" {
-	need python3
+	need "$python"
 	cat >feed.py <<-'EOF'
 		import json, os, subprocess, sys, time
 		data = open(sys.argv[1], "rb").read()
@@ -154,11 +154,11 @@ ends_of_steps() {
 		assert lines[-1]["bytes_per_second"] > 0
 		assert sorted(lines, key=lambda line: line["done_bytes"]) == lines
 	EOF
-	python3 feed.py "$xml"
+	"$python" feed.py "$xml"
 }
 
 @test "a reader of JSON that is behind, or gone, holds nothing up" {
-	need python3
+	need "$python"
 	cat >full.py <<-'EOF'
 		import os, subprocess, sys
 		into, to = os.pipe()
@@ -173,7 +173,7 @@ ends_of_steps() {
 		os.close(into)
 		assert subprocess.call(command, pass_fds=[to]) == 0
 	EOF
-	python3 full.py "$xml"
+	"$python" full.py "$xml"
 }
 
 @test "a descriptor that is none, or is for something else, is refused" {
@@ -214,8 +214,8 @@ created() {
 
 # has_holes FILE: does the file system tell of them?
 has_holes() {
-	need python3
-	python3 -c 'import os, sys
+	need "$python"
+	"$python" -c 'import os, sys
 fd = os.open(sys.argv[1], os.O_RDONLY)
 try:
     sys.exit(os.lseek(fd, 0, os.SEEK_DATA) == 0)

@@ -160,25 +160,6 @@ metadata() {
 	LC_ALL=C fails grep -E '^[ -~]{81}' got
 }
 
-@test "of more than a million different eras, the newest keep rows of their own" {
-	local n=1100000
-	need jq
-	awk -v n=$n 'BEGIN {
-		printf "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"%d\" current_era=\"%d\">", n, n
-		print "<era_array>"
-		for (i = 0; i < n; i++)
-			printf "<era block=\"%d\" era=\"%d\"/>\n", i, i + 1
-		print "</era_array></superblock>"
-	}' >many.xml
-	era_restore -q -i many.xml -o many
-	status_is 0 era_stat --json --all many >got
-	jq -e --argjson n $n '
-		([.eras[].blocks] | add) == $n and
-		([.eras[].last] | max) == $n and
-		[.eras[:64][] | [.first, .last]] == [range($n; $n - 64; -1) | [., .]] and
-		all(.eras[64:][]; .last <= $n - 64)' got
-}
-
 @test "the picture: well-formed, as many bars as eras, any name" {
 	need xmllint
 	metadata 2000 1999 7

@@ -602,7 +602,7 @@ own_input() {
 
 # names_are NAMES JSON MEMBER: in each line of JSON, one after the other.
 names_are() {
-	python3 -c 'import json, os, sys
+	"$python" -c 'import json, os, sys
 with open(sys.argv[1], "rb") as names, open(sys.argv[2], "rb") as lines:
 	got = [os.fsencode(json.loads(line)[sys.argv[3]]) for line in lines]
 	sys.exit(got != names.read().split(b"\0")[:-1])' "$@"
@@ -610,7 +610,7 @@ with open(sys.argv[1], "rb") as names, open(sys.argv[2], "rb") as lines:
 
 # The file is UTF-8 and has no control characters but the newlines between the lines.
 is_printable() {
-	python3 -c 'import sys, unicodedata
+	"$python" -c 'import sys, unicodedata
 with open(sys.argv[1], encoding="utf-8", errors="strict", newline="") as said:
 	sys.exit(any(unicodedata.category(c) == "Cc" and c != "\n" for c in said.read()))' "$1"
 }
@@ -627,7 +627,7 @@ odd_names=(
 
 @test "JSON has names as they are, and all of them can be found again" {
 	local name
-	need python3 jq
+	need "$python" jq
 	export PYTHONUTF8=1
 	for name in "${odd_names[@]}"; do
 		printf '%s\0' "$name" >>names
@@ -695,7 +695,7 @@ say_names() {
 }
 
 @test "messages are lines of printable text, whatever a name holds" {
-	need python3
+	need "$python"
 	export PYTHONUTF8=1
 	head -c 4096 /dev/zero >zero
 	untraced say_names

@@ -193,18 +193,18 @@ python() {
 	! is_sanitized || asan=$(gcc -print-file-name=libasan.so)
 	env LD_PRELOAD="$asan" ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
 		LD_LIBRARY_PATH="$root$libdir" \
-		PYTHONPATH="$abs_top_srcdir/python" PYTHONDONTWRITEBYTECODE=1 python3 "$@"
+		PYTHONPATH="$abs_top_srcdir/python" PYTHONDONTWRITEBYTECODE=1 "$python" "$@"
 }
 
 @test "the Python module does what its tests want" {
-	need python3
+	need "$python"
 	export ERA_TOOLS_IMAGES=$abs_top_srcdir/tests/images ERA_TOOLS_HEADER=$header
 	python -W error -m unittest discover -s "$abs_top_srcdir/tests/dmera/python" -t \
 		"$abs_top_srcdir/tests/dmera/python" 2>&1
 }
 
 @test "the example in Python does the same" {
-	need python3
+	need "$python"
 	copies_changes python "$abs_top_srcdir/examples/copy_changes.py"
 }
 

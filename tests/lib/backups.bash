@@ -26,7 +26,7 @@ checksum() {
 
 # crc32c: of standard input.
 crc32c() {
-	/usr/bin/python3 -c '
+	"$python" -c '
 import sys
 crc = 0xffffffff
 for byte in sys.stdin.buffer.read():

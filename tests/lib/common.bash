@@ -20,6 +20,10 @@ PATH=$era_path:$abs_top_builddir/tests/lib:$abs_top_builddir/tests/target:$PATH
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 
+# The distribution's, which has its modules, where there is one.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+
 for PEER_DIR in /usr/sbin /sbin /usr/local/sbin; do
 	[ ! -x "$PEER_DIR/era_check" ] || break
 done

@@ -151,7 +151,7 @@ def exact(seed, rounds):
         truth = open("disk", "rb").read()
         target.message("freeze")
         writers.go_on()
-        readers = [Reader(target, seed + i, truth, 1.2) for i in range(3)]
+        readers = [Reader(target, seed + i, truth, 0.8) for i in range(3)]
         for reader in readers:
             reader.start()
         time.sleep(0.3)

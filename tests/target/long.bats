@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# The long form of what tracking.bats and messages.bats do.
+# The long form of what tracking.bats, messages.bats and since.bats do.
 
 load ../lib/common
 load target
@@ -22,4 +22,9 @@ setup() {
 
 @test "messages while writes are in flight, again and again" {
 	play inflight "${ERA_TARGET_ROUNDS:-40}" "${ERA_TARGET_SEED:-2}"
+}
+
+@test "since=N shared by many, for longer" {
+	need_ours drive
+	play since law "${ERA_SINCE_SECONDS:-10}"
 }

@@ -151,5 +151,5 @@ except (BrokenPipeError, ConnectionResetError):
 }
 
 @test "a message waits for the writes of older eras, and holds up nobody" {
-	play inflight "${ERA_TARGET_ROUNDS:-6}" "${ERA_TARGET_SEED:-1}"
+	play inflight "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-1}"
 }

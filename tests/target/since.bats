@@ -13,7 +13,7 @@ setup() {
 }
 
 @test "since=N shared by many: what was written before an opening is in its list" {
-	play since law "${ERA_SINCE_SECONDS:-4}"
+	play since law "${ERA_SINCE_SECONDS:-2}"
 }
 
 @test "since=N opened by sixteen at once costs hardly more than one" {

@@ -10,19 +10,25 @@ target_dir=$abs_top_srcdir/tests/target
 ERA_FILTER=$abs_top_builddir/target/nbdkit-era-filter.so
 PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$target_dir
-python=/usr/bin/python3
 uri='nbd+unix:///?socket=nbd'
 # Parameters of metadata that are made.
 # shellcheck disable=SC2034 # for the tests
 fresh=(era-block-size=64k era-format=yes era-first=1)
 
+# look_once: in all tests of a file. What a filter with sanitizers is linked with must be there
+# before it.
+look_once() {
+	"$python" -c 'import nbd' 2>/dev/null || skip_test "needs python3-libnbd" || return
+	ldd "$ERA_FILTER" | awk '/lib(a|ub|t)san/ { printf "%s%s", s, $3; s = " " }' \
+		>"$BATS_FILE_TMPDIR/preload"
+}
+
 need_target() {
 	need nbdkit nbdinfo "$python"
 	[ -e "$ERA_FILTER" ] || skip_test "the filter is not built: needs nbdkit's headers"
-	"$python" -c 'import nbd' 2>/dev/null || skip_test "needs python3-libnbd"
-	need_ours era_check era_ctl era_dump era_invalidate
-	# What a filter with sanitizers is linked with must be there before it.
-	ERA_PRELOAD=$(ldd "$ERA_FILTER" | awk '/lib(a|ub|t)san/ { printf "%s%s", s, $3; s = " " }')
+	need_ours era_check era_ctl era_dump era_invalidate listens
+	[ -e "$BATS_FILE_TMPDIR/preload" ] || look_once || return
+	ERA_PRELOAD=$(<"$BATS_FILE_TMPDIR/preload")
 	# nbdkit leaves open connections as they are when it ends.
 	ASAN_OPTIONS=${ASAN_OPTIONS:-exitcode=99}:detect_leaks=0
 	export ASAN_OPTIONS ERA_FILTER ERA_PRELOAD PYTHONDONTWRITEBYTECODE PYTHONPATH
@@ -62,14 +68,6 @@ target_fails() {
 		--filter="$ERA_FILTER" "$@" >said 2>&1
 }
 
-# listens SOCKET: or there is none.
-listens() {
-	[ -z "$1" ] ||
-		"$python" -c 'import socket, sys
-socket.socket(socket.AF_UNIX).connect(sys.argv[1])' \
-		"$1" 2>/dev/null
-}
-
 # target_start ARGUMENT...: with our filter before these; $above is for those before it. When it
 # returns clients may connect, and wait until the origin is open.
 target_start() {
@@ -81,7 +79,9 @@ target_start() {
 		>>log 2>&1 3>&- &
 	target_pid=$!
 	for ((n = 0; n < 1000; n++)); do
-		[ ! -s pid ] || ! listens "$ctl" || return 0
+		if [ -s pid ] && { [ -z "$ctl" ] || listens "$ctl"; }; then
+			return 0
+		fi
 		kill -0 "$target_pid" 2>/dev/null || break
 		sleep 0.02
 	done
