@@ -215,6 +215,17 @@ is_name_of() {
 	grep -Fx 'compatdir = /opt/compat' Makefile
 	fails configured --with-compat-dir=compat
 	grep 'with-compat-dir takes an absolute path' configure.log
+	fails configured --with-nbdkit-filterdir=filters
+	grep 'with-nbdkit-filterdir takes an absolute path' configure.log
+	fails configured --with-systemdsystemunitdir=units
+	grep 'with-systemdsystemunitdir takes an absolute path' configure.log
+	fails configured --with-python=modules
+	grep 'with-python takes an absolute path' configure.log
+	configured --with-nbdkit-filterdir --without-compat-dir
+	grep -Fx 'nbdkitfilterdir = ${NBDKIT_FILTERDIR}' Makefile
+	grep -x 'compatdir = ' Makefile
+	configured --without-nbdkit-filterdir
+	grep -x 'nbdkitfilterdir = ' Makefile
 	fails configured --with-blkid=/opt
 	grep 'with-blkid takes no directory' configure.log
 }

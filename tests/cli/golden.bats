@@ -19,7 +19,7 @@ golden() {
 	for folder in "$abs_top_srcdir"/tests/golden/*/; do
 		mkdir "$BATS_TEST_TMPDIR/$((++nr))" || return
 		cd "$BATS_TEST_TMPDIR/$nr" || return
-		cp "$folder"* . || return
+		cp "$folder"* . && chmod u+w ./* || return
 		gzip -d ./*.gz || return
 		"$1" || return
 	done
