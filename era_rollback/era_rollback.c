@@ -278,10 +278,19 @@ static int empty_cache(struct rollback *r)
 	return e ? e : ERA_SYS;
 }
 
+/* The blocks are no longer what they were before the run that was interrupted began COMMAND. */
+static bool was_done_before(const struct rollback *r)
+{
+	const struct listed now = storage_listed(r);
+
+	return r->resumes && r->use != USE_WRITTEN && now.which == r->before.which &&
+	       now.held != r->before.held;
+}
+
 /* What a run that was interrupted has done, COMMAND has not to do again. */
 static int refuse_same(struct rollback *r)
 {
-	if (r->resumes && r->use != USE_WRITTEN) {
+	if (was_done_before(r)) {
 		report_note(
 			r->rep,
 			"%s: the command has changed nothing, so the interrupted run had done it, "
@@ -357,8 +366,11 @@ static int judge(struct rollback *r, int e)
 
 static int run_command(struct rollback *r)
 {
-	int e = progress_write(r, STEP_COMMAND);
+	int e;
 
+	if (!r->resumes)
+		r->before = storage_listed(r);
+	e = progress_write(r, STEP_COMMAND);
 	if (e) {
 		put_back(r);
 		return e;

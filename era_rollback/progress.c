@@ -123,6 +123,9 @@ int progress_write(struct rollback *r, enum rollback_step step)
 			       "\npasses-discards %s\nwas-used %s\n",
 		    boot, step_in_file(r, step), rollback_era(r), marks_in_file(r),
 		    r->passes_discards ? "yes" : "no", r->was_used ? "yes" : "no");
+	if (r->before.which)
+		sink_printf(&sink, "listed %016" PRIx64 " %016" PRIx64 "\n", r->before.which,
+			    r->before.held);
 	put_layer(&sink, "cache", &r->cache);
 	put_layer(&sink, "era-device", &r->era);
 	sink_printf(
@@ -153,7 +156,7 @@ struct found {
 	struct rollback *r;
 	char boot[BOOT_BYTES], step[16], era[16], marks[16], passes[8], used[8];
 	char cache_table[LAYER_PARAMS + 32], era_table[LAYER_PARAMS + 32];
-	char cache_discards[8], era_discards[8];
+	char cache_discards[8], era_discards[8], listed[40];
 	bool ended;
 };
 
@@ -171,6 +174,7 @@ static bool take(struct found *found, const char *key, const char *value)
 		{"marked-era", found->marks, sizeof(found->marks)},
 		{"passes-discards", found->passes, sizeof(found->passes)},
 		{"was-used", found->used, sizeof(found->used)},
+		{"listed", found->listed, sizeof(found->listed)},
 		{"cache", r->cache.name, sizeof(r->cache.name)},
 		{"cache-uuid", r->cache.uuid, sizeof(r->cache.uuid)},
 		{"cache-table", found->cache_table, sizeof(found->cache_table)},
@@ -225,6 +229,12 @@ static bool take_table(const char *text, struct layer *layer)
 	       (size_t)snprintf(layer->params, LAYER_PARAMS, "%s", rest + 1) < LAYER_PARAMS;
 }
 
+static bool take_listed(const char *text, struct listed *listed)
+{
+	return !*text ||
+	       sscanf(text, "%16" SCNx64 " %16" SCNx64, &listed->which, &listed->held) == 2;
+}
+
 static bool take_found(struct found *found)
 {
 	struct rollback *r = found->r;
@@ -237,7 +247,8 @@ static bool take_found(struct found *found)
 	    !decimal_parse(found->era, strlen(found->era), UINT32_MAX, &era) ||
 	    (*found->marks &&
 	     !decimal_parse(found->marks, strlen(found->marks), UINT32_MAX, &marks)) ||
-	    !take_table(found->cache_table, &r->cache) || !take_table(found->era_table, &r->era))
+	    !take_table(found->cache_table, &r->cache) || !take_table(found->era_table, &r->era) ||
+	    !take_listed(found->listed, &r->before))
 		return false;
 	r->since = (uint32_t)era;
 	r->marks = (uint32_t)marks;

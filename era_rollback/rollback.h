@@ -78,6 +78,11 @@ struct samples {
 	struct sample *all;
 };
 
+/* Which blocks there are in SAMPLES_LISTED, and what they held; which is 0: unknown. */
+struct listed {
+	uint64_t which, held;
+};
+
 enum sample_set {
 	SAMPLES_LISTED,	  /* some that COMMAND may change */
 	SAMPLES_UNLISTED, /* some that it must not change */
@@ -124,6 +129,7 @@ struct rollback {
 	uint64_t written; /* a hash of both superblocks, as they were written before COMMAND */
 	uint64_t *marked; /* one bit per block */
 	struct samples samples[NR_SAMPLE_SETS];
+	struct listed before; /* COMMAND was begun for the first time */
 };
 
 /* What is rolled back to; for --cancel, by the earlier run. */
@@ -193,6 +199,8 @@ int storage_choose(struct rollback *r) must_check;
 /* The cache will hold this one, of so many bytes. */
 int storage_keep(struct rollback *r, uint64_t origin_block, uint64_t size) must_check;
 int storage_sample(struct rollback *r) must_check;
+/* As they were read then. */
+struct listed storage_listed(const struct rollback *r);
 void storage_free(struct rollback *r);
 
 enum storage_change {

@@ -153,6 +153,18 @@ int storage_sample(struct rollback *r)
 	return read_all(r, NULL);
 }
 
+struct listed storage_listed(const struct rollback *r)
+{
+	const struct samples *samples = &r->samples[SAMPLES_LISTED];
+	struct listed listed = {0};
+
+	for (size_t i = 0; i < samples->nr; i++) {
+		listed.which = hash_mix(listed.which ^ (samples->all[i].block + 1));
+		listed.held = hash_mix(listed.held ^ samples->all[i].hash);
+	}
+	return listed;
+}
+
 int storage_compare(struct rollback *r, enum storage_change *change)
 {
 	uint64_t nr_changed[NR_SAMPLE_SETS] = {0};

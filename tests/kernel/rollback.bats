@@ -124,7 +124,9 @@ sound_and_hinted() {
 	stack commands
 	coherent failed 15
 	coherent cancelled 15
+	coherent idle 15
 	coherent half 15
+	coherent done-before 0
 	coherent elsewhere 0
 	coherent used 0
 	coherent left 0

@@ -337,11 +337,26 @@ boot_commands() {
 	ends 0 rollback --cancel cache
 	coherent cancelled
 
+	# Of a run that was killed it is known whether its command had done anything.
+	run_killed killed
+	ends 3 rollback --era "$since" --exec true cache
+	has "has changed none of"
+	ends 3 rollback --era "$since" --exec true cache
+	has "has changed none of"
+	ends 0 rollback --cancel cache
+	coherent idle
+
 	ends 3 rollback --era "$since" --exec /run/half cache
 	has "after it had changed blocks"
 	ends 0 rollback --era "$since" --exec /run/back cache
 	rolled_back
 	coherent half
+	put_blocks 60 4
+	run_killed back_killed
+	ends 0 rollback --era "$since" --exec true cache
+	has "the interrupted run had done it"
+	rolled_back
+	coherent done-before
 
 	generation=3
 	put_blocks 4 2
