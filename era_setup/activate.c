@@ -156,12 +156,31 @@ static int stay_untracked(struct setup *s, const struct tracked *t)
 	return 0;
 }
 
+/* Whoever loads its table anew lets discards pass. */
+static bool has_discarded(const struct setup *s, const struct tracked *t)
+{
+	struct mapper_info info;
+
+	return !mapper_info(s->mapper, t->entry->name, &info) && discards_were_done(&info);
+}
+
+static int stop_discards(struct setup *s, const struct tracked *t)
+{
+	const struct preparation p = {.s = s, .t = *t};
+	int r = setup_keep_discards_off(s, t);
+
+	if (r || t->entry->pass_discards || !has_discarded(s, t))
+		return r;
+	report_note(s->rep, "%s: discards have passed, and are not listed", t->entry->name);
+	return prepare_note_discards(&p);
+}
+
 static int stay_active(struct setup *s, const struct tracked *t)
 {
 	if (t->untracked)
 		return stay_untracked(s, t);
 	tool_say(s->tool, "%s: is active already", t->entry->name);
-	return s->options->dry_run ? 0 : setup_keep_discards_off(s, t);
+	return s->options->dry_run ? 0 : stop_discards(s, t);
 }
 
 static int activate(struct setup *s, struct tracked *t)
@@ -238,6 +257,7 @@ static int stop(struct preparation *p)
 	const char *name = p->t.entry->name;
 	int r = find_length(p->s, name, &p->sectors);
 
+	p->has_discarded = has_discarded(p->s, &p->t);
 	if (!r && !p->s->options->dry_run)
 		r = mapper_remove(p->s->mapper, name, MAPPER_WITH_UDEV);
 	if (!r)
@@ -350,6 +370,7 @@ static int remember_active(struct setup *s, struct tracked *t)
 		tool_say(s->tool, "%s: is not %s", t->entry->name, active ? "tracked" : "active");
 		return 0;
 	}
+	p.has_discarded = has_discarded(s, t);
 	r = find_length(s, t->entry->name, &p.sectors);
 	if (s->options->dry_run)
 		setup_say(s, "%s: what the origin is now is remembered", t->entry->name);

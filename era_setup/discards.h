@@ -20,6 +20,9 @@ enum discards {
 
 enum discards discards_look(const struct mapper_info *info);
 
+/* Has it taken any?  What is not known counts. */
+bool discards_were_done(const struct mapper_info *info);
+
 /* To be called whenever a table has come into use, which switches them on again. */
 int discards_switch_off(const char *name, const struct mapper_info *info,
 			const struct report *rep) must_check;

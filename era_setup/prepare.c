@@ -98,7 +98,8 @@ static int choose_samples(struct preparation *p, struct era_view *view)
 {
 	p->next = (struct state){
 		.sequence = p->state.sequence,
-		.discards_passed = p->state.discards_passed || p->t.entry->pass_discards,
+		.discards_passed =
+			p->state.discards_passed || p->t.entry->pass_discards || p->has_discarded,
 		.era = p->sb.current_era,
 		.block_sectors = p->sb.data_block_size,
 		.nr_blocks = p->nr_blocks,
@@ -496,6 +497,37 @@ int prepare_remember_active(struct preparation *p)
 	if (!r)
 		r = remember_beside(p, &dev);
 	origin_close(&p->origin);
+	blk_dev_close(&dev);
+	return r;
+}
+
+static int note_discards(const struct preparation *p, struct blk_dev *dev)
+{
+	struct superblock sb;
+	struct problem problem;
+	struct state_place place;
+	struct state state;
+	int r = superblock_read(dev, 0, BLOCK_SUPERBLOCK, &sb, &problem);
+
+	if (r)
+		return report_fail(p->s->rep, ERA_SYS, "%s: the superblock can't be read",
+				   p->t.metadata);
+	place = state_find(dev, &sb, p->t.entry->name);
+	r = state_read(&place, &state);
+	if (r <= 0 || state.discards_passed)
+		return r < 0 ? r : 0;
+	state.discards_passed = true;
+	return state_write(&place, &state);
+}
+
+int prepare_note_discards(const struct preparation *p)
+{
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, p->t.metadata, BLK_WRITE_SHARED, p->s->rep);
+
+	if (r)
+		return r;
+	r = note_discards(p, &dev);
 	blk_dev_close(&dev);
 	return r;
 }

@@ -20,6 +20,7 @@ struct preparation {
 	bool may_shrink, marks_all; /* what was asked for */
 	bool is_new;		    /* the metadata, in which all blocks are written */
 	uint64_t sectors;	    /* how much of the origin was tracked, for prepare_remember() */
+	bool has_discarded;	    /* the target, for the same */
 
 	/* What is found, and stays when the devices have been closed. */
 	struct origin origin;
@@ -51,5 +52,8 @@ int prepare_remember(struct preparation *p) must_check;
  * it.  Returns 1 if a newer snapshot is needed to tell what the target has written.  If it fails,
  * what was remembered before stays, or nothing does, so that all blocks will count as written. */
 int prepare_remember_active(struct preparation *p) must_check;
+
+/* While the target is active: discards may have passed it. */
+int prepare_note_discards(const struct preparation *p) must_check;
 
 #endif

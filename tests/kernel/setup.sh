@@ -459,6 +459,33 @@ boot_3() {
 	ends 4 era_revert data /run/T
 	has "discards have passed, and what was discarded is not listed"
 	ends 0 setup deactivate data
+
+	mount -t tmpfs none /var/lib
+	discarded_by_hand
+	ends 0 setup activate data
+	has "discards have passed, and are not listed"
+	ends 4 era_revert data /run/T
+	has "discards have passed, and what was discarded is not listed"
+	ends 0 setup deactivate data
+	discarded_by_hand
+	ends 0 setup deactivate data
+	activated
+	ends 4 era_revert data /run/T
+	has "discards have passed, and what was discarded is not listed"
+	ends 0 setup deactivate data
+}
+
+# With new metadata, by a table that was loaded by hand.
+discarded_by_hand() {
+	ends 0 setup disable data
+	dd if=/dev/zero of=/dev/mapper/vg-meta bs=1M oflag=direct 2>/run/dd || :
+	ends 0 setup create --origin vg-trimmed --metadata vg-meta data
+	activated
+	ends 0 era_backup --timeout 60 --full --converge data /run/T
+	dmsetup suspend data
+	dmsetup load data --table "$(dmsetup table data)"
+	dmsetup resume data
+	blkdiscard -o 1M -l 64K /dev/mapper/data || die "was not discarded"
 }
 
 # Metadata that are too small for what the origin becomes move to another device. Their eras stay.
