@@ -9,7 +9,9 @@
 
 int state_directory_make(const struct report *rep)
 {
-	if (mkdir(STATE_DIRECTORY, MODE) && errno != EEXIST)
-		return report_errno(rep, STATE_DIRECTORY, "cannot create");
-	return 0;
+	if (mkdir(STATE_DIRECTORY, MODE))
+		return errno == EEXIST ? 0 : report_errno(rep, STATE_DIRECTORY, "cannot create");
+	return chmod(STATE_DIRECTORY, MODE)
+		       ? report_errno(rep, STATE_DIRECTORY, "cannot let everybody read it")
+		       : 0;
 }

@@ -2,105 +2,40 @@
 /* Copyright (C) 2026 The era-tools authors */
 #include "open/untracked.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/io.h"
-#include "base/replacement.h"
 #include "base/state_directory.h"
+#include "open/notes.h"
 
-#define PATH_BYTES 320u
-#define NUMBERS_BYTES 32u
-#define SUFFIX ".untracked"
-#define NOTE_LINES 4u
-#define TRACKED_AGAIN "-"
+#define UNTRACKED_SUFFIX ".untracked"
+#define TRACKED_AGAIN '-' /* before the origin */
 #define UNKNOWN_TIME "an unknown time"
-#define TEXT_BYTES (UNTRACKED_SINCE_BYTES + 2 * PATH_MAX + NUMBERS_BYTES)
 
-struct note {
-	char name[NAME_MAX + 1];
-	char since[UNTRACKED_SINCE_BYTES];
-	char metadata[PATH_MAX], origin[PATH_MAX]; /* "": unknown */
-	char numbers[NUMBERS_BYTES];		   /* of the metadata device */
+static const struct notes_place places[] = {
+	{STATE_DIRECTORY, UNTRACKED_SUFFIX},
 };
 
-static void find_path(const char *name, char path[PATH_BYTES])
-{
-	snprintf(path, PATH_BYTES, STATE_DIRECTORY "/%s" SUFFIX, name);
-}
-
-/* A line of the text, which is moved behind it. */
-static void take_line(char **text, char *to, size_t size)
-{
-	const char *line = strsep(text, "\n");
-
-	snprintf(to, size, "%s", line ? line : "");
-}
-
-static bool has_lines(const char *text, unsigned nr)
-{
-	while (nr && (text = strchr(text, '\n'))) {
-		text++;
-		nr--;
-	}
-	return !nr;
-}
-
-/* false: there is none.  One that is not understood has no metadata. */
-static bool read_note(const char *name, struct note *note)
-{
-	char path[PATH_BYTES], text[TEXT_BYTES] = "", *rest = text;
-	ssize_t n;
-	int fd;
-
-	*note = (struct note){.since = UNKNOWN_TIME};
-	snprintf(note->name, sizeof(note->name), "%s", name);
-	find_path(name, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno != ENOENT && errno != ENOTDIR;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0 || !has_lines(text, NOTE_LINES))
-		return true;
-	take_line(&rest, note->since, sizeof(note->since));
-	take_line(&rest, note->metadata, sizeof(note->metadata));
-	take_line(&rest, note->origin, sizeof(note->origin));
-	take_line(&rest, note->numbers, sizeof(note->numbers));
-	return true;
-}
-
-static int write_note(const struct note *note, const struct report *rep)
-{
-	char path[PATH_BYTES], text[TEXT_BYTES];
-	int len = snprintf(text, sizeof(text), "%s\n%s\n%s\n%s\n", note->since, note->metadata,
-			   note->origin, note->numbers);
-
-	find_path(note->name, path);
-	return replacement_write(path, text, (size_t)len, rep);
-}
-
-static void print_numbers(const char *path, char numbers[NUMBERS_BYTES])
+static void print_numbers(const char *path, char numbers[NOTE_NUMBERS_BYTES])
 {
 	struct stat st;
 
 	*numbers = '\0';
 	if (!stat(path, &st) && S_ISBLK(st.st_mode))
-		snprintf(numbers, NUMBERS_BYTES, "%u:%u", major(st.st_rdev), minor(st.st_rdev));
+		snprintf(numbers, NOTE_NUMBERS_BYTES, "%u:%u", major(st.st_rdev),
+			 minor(st.st_rdev));
 }
 
 /* A path that leads nowhere may be of the same device, which has another name now, or whose links
  * udev has not made yet. */
 static bool is_same(const char *path, const char *noted, const char *noted_numbers)
 {
-	char numbers[NUMBERS_BYTES];
+	char numbers[NOTE_NUMBERS_BYTES];
 	struct stat found, st;
 
 	if (!strcmp(path, noted))
@@ -118,48 +53,25 @@ static bool has_metadata(const struct note *note, const char *metadata)
 
 static bool is_tracked_again(const struct note *note)
 {
-	return !strcmp(note->origin, TRACKED_AGAIN);
+	return *note->origin == TRACKED_AGAIN;
 }
 
 static bool has_origin(const struct note *note, const char *origin)
 {
-	return !is_tracked_again(note) && is_same(origin, note->origin, "");
+	return is_same(origin, note->origin + is_tracked_again(note), "");
 }
 
-static bool is_of(const struct note *note, const struct untracked *device)
+static bool has_name(const struct notes *notes, const struct untracked *device)
 {
+	return !strcmp(notes->name, device->name);
+}
+
+static bool is_of(const struct notes *notes, unsigned i, const struct untracked *device)
+{
+	const struct note *note = &notes->notes[i];
+
 	return has_metadata(note, device->metadata) || has_origin(note, device->origin) ||
-	       (!is_tracked_again(note) && !strcmp(note->name, device->name));
-}
-
-/* Returns 1 to end the walk. */
-typedef int note_fn(const struct note *note, void *ctx);
-
-static bool take_suffix(char *name)
-{
-	size_t len = strlen(name), suffix = strlen(SUFFIX);
-
-	if (len <= suffix || strcmp(name + len - suffix, SUFFIX))
-		return false;
-	name[len - suffix] = '\0';
-	return true;
-}
-
-/* false: nobody can say which there are. */
-static bool each_note(note_fn *each, void *ctx)
-{
-	DIR *dir = opendir(STATE_DIRECTORY);
-	struct dirent *entry;
-	struct note note;
-	int r = 0;
-
-	if (!dir)
-		return errno == ENOENT || errno == ENOTDIR;
-	while (!r && (entry = readdir(dir)))
-		if (take_suffix(entry->d_name) && read_note(entry->d_name, &note))
-			r = each(&note, ctx);
-	closedir(dir);
-	return true;
+	       (!is_tracked_again(note) && has_name(notes, device));
 }
 
 struct question {
@@ -168,13 +80,16 @@ struct question {
 	bool was;
 };
 
-static int compare(const struct note *note, void *ctx)
+static int compare(struct notes *notes, void *ctx)
 {
 	struct question *q = ctx;
 
-	q->was = is_of(note, q->device);
-	if (q->was)
-		memcpy(q->since, note->since, sizeof(note->since));
+	q->was = !notes->is_understood && has_name(notes, q->device);
+	for (unsigned i = 0; notes->is_understood && i < notes->nr && !q->was; i++) {
+		q->was = is_of(notes, i, q->device);
+		if (q->was)
+			memcpy(q->since, notes->notes[i].since, UNTRACKED_SINCE_BYTES);
+	}
 	return q->was;
 }
 
@@ -183,7 +98,10 @@ bool untracked_since(const struct untracked *device, char since[UNTRACKED_SINCE_
 	struct question q = {.device = device, .since = since};
 
 	strcpy(since, UNKNOWN_TIME);
-	return !each_note(compare, &q) || q.was;
+	for (unsigned i = 0; i < ARRAY_SIZE(places) && !q.was; i++)
+		if (notes_each(&places[i], compare, &q))
+			return true;
+	return q.was;
 }
 
 static void describe(const struct untracked *device, struct note *note)
@@ -194,28 +112,73 @@ static void describe(const struct untracked *device, struct note *note)
 	*note = (struct note){.since = ""};
 	if (gmtime_r(&clock, &tm))
 		strftime(note->since, sizeof(note->since), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	snprintf(note->name, sizeof(note->name), "%s", device->name);
 	snprintf(note->metadata, sizeof(note->metadata), "%s", device->metadata);
 	snprintf(note->origin, sizeof(note->origin), "%s", device->origin);
 	print_numbers(device->metadata, note->numbers);
 }
 
+static bool is_noted(const struct notes *notes, const struct note *note)
+{
+	for (unsigned i = 0; i < notes->nr; i++)
+		if (!strcmp(notes->notes[i].metadata, note->metadata) &&
+		    !strcmp(notes->notes[i].origin, note->origin))
+			return true;
+	return false;
+}
+
+/* Does a note say all that an older one does, which refuses its metadata? */
+static bool supersedes(const struct note *note, const struct note *old)
+{
+	return is_tracked_again(old) && !strcmp(note->metadata, old->metadata) &&
+	       (!old->origin[1] || !strcmp(note->origin, old->origin + 1));
+}
+
+static int add(struct notes *notes, const struct note *note, const struct report *rep)
+{
+	unsigned nr = 0;
+
+	if (is_noted(notes, note))
+		return 0;
+	for (unsigned i = 0; i < notes->nr; i++)
+		if (!supersedes(note, &notes->notes[i]))
+			notes_move(notes, i, nr++);
+	notes->notes[nr] = *note;
+	notes->nr = nr + 1;
+	return notes_write(notes, rep);
+}
+
+/* One that is not understood counts until it is gone, and refuses all lists. */
+static int add_to_file(const struct notes_place *place, const char *name, const struct note *note,
+		       const struct report *rep)
+{
+	struct notes notes;
+	int r = 0;
+
+	if (!notes_read(&notes, place, name)) {
+		notes.is_understood = true;
+		notes.notes = calloc(1, sizeof(*notes.notes));
+		r = notes.notes ? 0 : report_nomem(rep);
+	}
+	if (!r && notes.is_understood)
+		r = add(&notes, note, rep);
+	notes_free(&notes);
+	return r;
+}
+
 int untracked_note(const struct untracked *device, const struct report *rep)
 {
-	char since[UNTRACKED_SINCE_BYTES];
 	struct note note;
-	int r;
+	int r = state_directory_make(rep);
 
-	if (untracked_since(device, since))
-		return 0;
-	r = state_directory_make(rep);
 	if (r)
 		return r;
 	errno = io_flush_directory(STATE_DIRECTORY);
 	if (errno)
 		return report_errno(rep, STATE_DIRECTORY, "cannot flush its directory");
 	describe(device, &note);
-	return write_note(&note, rep);
+	for (unsigned i = 0; i < ARRAY_SIZE(places) && !r; i++)
+		r = add_to_file(&places[i], device->name, &note, rep);
+	return r;
 }
 
 struct forgetting {
@@ -223,37 +186,50 @@ struct forgetting {
 	const struct report *rep;
 };
 
-/* Other metadata than those that have all blocks now never will. */
-static bool keep_refusing(struct note note, const struct report *rep)
+/* Other metadata than those that have all blocks now never will.  The name and the origin have
+ * them, but another device may have got the name. */
+static void keep_refusing(struct note *note, const char *origin)
 {
-	strcpy(note.origin, TRACKED_AGAIN);
-	*note.numbers = '\0';
-	return !write_note(&note, rep);
+	char noted[PATH_MAX + 1];
+	bool is_other = !has_origin(note, origin);
+
+	strcpy(noted, note->origin + is_tracked_again(note));
+	snprintf(note->origin, sizeof(note->origin), "%c%.*s", TRACKED_AGAIN,
+		 is_other ? PATH_MAX : 0, noted);
+	if (!is_other)
+		*note->numbers = '\0';
 }
 
-static bool drop(const struct note *note)
+/* Returns whether there is anything to be written. */
+static bool remove_notes(struct notes *notes, const struct untracked *device)
 {
-	char path[PATH_BYTES];
+	bool found = !notes->is_understood && has_name(notes, device);
+	unsigned nr = 0;
 
-	find_path(note->name, path);
-	return !unlink(path) && !io_flush_directory(path);
+	for (unsigned i = 0; notes->is_understood && i < notes->nr; i++) {
+		struct note *note = &notes->notes[i];
+
+		if (is_of(notes, i, device)) {
+			found = true;
+			if (has_metadata(note, device->metadata))
+				continue;
+			keep_refusing(note, device->origin);
+		}
+		notes_move(notes, i, nr++);
+	}
+	notes->nr = nr;
+	return found;
 }
 
-static int forget(const struct note *note, void *ctx)
+static int forget(struct notes *notes, void *ctx)
 {
 	const struct forgetting *f = ctx;
-	bool is_last;
 
-	if (!is_of(note, f->device))
-		return 0;
-	is_last = !*note->metadata || has_metadata(note, f->device->metadata);
-	if (is_last ? !drop(note) : !keep_refusing(*note, f->rep))
+	if (remove_notes(notes, f->device) && notes_write(notes, f->rep))
 		report_note(f->rep,
-			    STATE_DIRECTORY
-			    "/%s" SUFFIX
-			    ": cannot remove: all blocks will count as written once more when the "
-			    "target starts again",
-			    note->name);
+			    "%s/%s%s: cannot remove: all blocks will count as written once more "
+			    "when the target starts again",
+			    notes->place->dir, notes->name, notes->place->suffix);
 	return 0;
 }
 
@@ -261,46 +237,77 @@ void untracked_forget(const struct untracked *device, const struct report *rep)
 {
 	struct forgetting f = {device, rep};
 
-	each_note(forget, &f);
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
+		if (notes_each(&places[i], forget, &f))
+			report_note(rep,
+				    "%s: cannot be read: what it says of devices that were there "
+				    "without their targets stays",
+				    places[i].dir);
 }
+
+typedef bool note_test(const struct note *note, const char *path);
 
 struct refusal {
 	const char *path; /* of the metadata, or of the origin */
+	note_test *test;
 	const struct report *rep;
 	int r;
 };
 
-static int refuse_unknown(const struct refusal *refusal, const char *name)
+static int refuse_unknown(const struct refusal *refusal, const struct notes *notes)
 {
 	return report_fail(
 		refusal->rep, ERA_NO_ANSWER,
-		"%s: there is no list, since " STATE_DIRECTORY "/%s" SUFFIX
+		"%s: there is no list, since %s/%s%s"
 		" is not understood, which may say that the device of these metadata was "
 		"there without its target: start that by " ERA_PROGRAM
 		" setup activate %s, or remove the file if there is no such device",
-		refusal->path, name, name);
+		refusal->path, notes->place->dir, notes->name, notes->place->suffix, notes->name);
 }
 
-static int refuse_noted(const struct refusal *refusal, const struct note *note)
+static int refuse_noted(const struct refusal *refusal, const struct note *note, const char *name)
 {
 	return report_fail(
 		refusal->rep, ERA_NO_ANSWER,
 		"%s: the device %s was there without its target since %s, and what was written "
 		"then is in no list: %s" ERA_PROGRAM " setup activate %s has started it again",
-		refusal->path, note->name, note->since,
+		refusal->path, name, note->since,
 		is_tracked_again(note) ? "with other metadata, "
 				       : "all blocks count as written when ",
-		note->name);
+		name);
 }
 
-static int refuse(const struct note *note, void *ctx)
+static int refuse(struct notes *notes, void *ctx)
 {
 	struct refusal *refusal = ctx;
 
-	if (!*note->metadata)
-		refusal->r = refuse_unknown(refusal, note->name);
-	else if (has_metadata(note, refusal->path))
-		refusal->r = refuse_noted(refusal, note);
+	if (!notes->is_understood)
+		refusal->r = refuse_unknown(refusal, notes);
+	for (unsigned i = 0; i < notes->nr && !refusal->r; i++)
+		if (refusal->test(&notes->notes[i], refusal->path))
+			refusal->r = refuse_noted(refusal, &notes->notes[i], notes->name);
+	return refusal->r;
+}
+
+static int refuse_unreadable(const struct refusal *refusal, const char *dir, int error)
+{
+	return report_fail(
+		refusal->rep, ERA_NO_ANSWER,
+		"%s: there is no list, since %s cannot be read: %s; it may be noted there that the "
+		"device of these metadata was there without its target: make it a directory that "
+		"you can read, as by chmod 755",
+		refusal->path, dir, strerror(error));
+}
+
+static int refuse_by(struct refusal *refusal)
+{
+	int error;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(places) && !refusal->r; i++) {
+		error = notes_each(&places[i], refuse, refusal);
+		if (error && !refusal->r)
+			refusal->r = refuse_unreadable(refusal, places[i].dir, error);
+	}
 	return refusal->r;
 }
 
@@ -326,25 +333,15 @@ static int refuse_marked(const char *metadata, const struct report *rep)
 
 int untracked_refuse(const char *metadata, const struct report *rep)
 {
-	struct refusal refusal = {.path = metadata, .rep = rep};
+	struct refusal refusal = {metadata, has_metadata, rep, 0};
+	int r = refuse_by(&refusal);
 
-	each_note(refuse, &refusal);
-	return refusal.r ? refusal.r : refuse_marked(metadata, rep);
-}
-
-static int refuse_note_of_origin(const struct note *note, void *ctx)
-{
-	struct refusal *refusal = ctx;
-
-	if (has_origin(note, refusal->path))
-		refusal->r = refuse_noted(refusal, note);
-	return refusal->r;
+	return r ? r : refuse_marked(metadata, rep);
 }
 
 int untracked_refuse_origin(const char *origin, const struct report *rep)
 {
-	struct refusal refusal = {.path = origin, .rep = rep};
+	struct refusal refusal = {origin, has_origin, rep, 0};
 
-	each_note(refuse_note_of_origin, &refusal);
-	return refusal.r;
+	return refuse_by(&refusal);
 }

@@ -4,11 +4,10 @@
  * A device whose target could not be started may be there all the same, if its line in eratab says
  * so; then it must be remembered that what was written to it is in no list.
  *
- * NAME.untracked in STATE_DIRECTORY has a line that says since when, and one each with the path of
- * the metadata, which were missing or damaged then, and may be whole again before the target is;
- * the path of the origin; and the numbers of the metadata device, or nothing.  Once all blocks
- * count as written, it is gone; in other metadata, "-" is in the place of the origin, and it holds
- * for those that it names alone.
+ * Files NAME.untracked in STATE_DIRECTORY have notes of it (open/notes.h), with the time since
+ * when; the metadata, which were missing or damaged then, and may be whole again before the target
+ * is; and the origin.  A note is gone once all blocks count as written in its metadata; when they
+ * do so in others, it holds for those that it names alone.
  */
 #ifndef ERA_OPEN_UNTRACKED_H
 #define ERA_OPEN_UNTRACKED_H
@@ -29,7 +28,7 @@ struct untracked {
  * others?  `since` is then when that began.  A note that can't be read counts. */
 bool untracked_since(const struct untracked *device, char since[UNTRACKED_SINCE_BYTES]);
 
-/* Remembers it permanently, but for a note that is there already.  Errors are reported. */
+/* Remembers it permanently, beside what is noted already.  Errors are reported. */
 int untracked_note(const struct untracked *device, const struct report *rep) must_check;
 
 /* To be called when all blocks count as written in the device's metadata.  If it fails, they do so

@@ -121,6 +121,10 @@ boot() {
 	boot 21
 }
 
+@test "one note of a device that was untracked beside another one" {
+	boot 22
+}
+
 @test "JSON" {
 	need jq
 	boot 6

@@ -898,6 +898,81 @@ boot_21() {
 	has "with other metadata, era setup activate data has started it again"
 }
 
+# half a|b: of the disks.
+half() {
+	case $1 in
+	a) first_sector=0 ;;
+	b) first_sector=8192 ;;
+	esac
+	dmsetup create "vg-meta$1" --table "0 8192 linear /dev/ubda $first_sector"
+}
+
+# without_metadata NAME META
+without_metadata() {
+	dmsetup remove "vg-$2"
+	ends 0 setup activate "$1"
+	has "NOT TRACKED"
+	direct_write_random "/dev/mapper/$1" 20
+	ends 0 setup deactivate "$1"
+}
+
+# all_listed META
+all_listed() {
+	[ "$(era_invalidate --written-since $((first - 1)) --format ranges "/dev/mapper/vg-$1")" = \
+		"0 4194304" ] || die "not all blocks are listed"
+}
+
+# A note is lost to no other one: of a device that had the name before, and of other metadata.
+boot_22() {
+	umask 077
+	mount -t tmpfs none /var/lib
+	dmsetup remove --noudevsync origin
+	for device in a b; do
+		half $device
+		dmsetup create vg-data$device --table "0 8192 linear /dev/ubdb $first_sector"
+		ends 0 setup create --origin vg-data$device --metadata vg-meta$device data
+		sed -i 's/ -$/ degraded/' $tab
+		tracked 9
+		without_metadata data meta$device
+		sed -i "s/^data /$device /" $tab
+	done
+	modes=$(cd /var/lib/era-tools && stat -c %a . data.untracked | paste -s -d ' ')
+	[ "$modes" = "755 644" ] || die "the notes have the modes $modes"
+	for device in a b; do
+		half $device
+		ends 4 era_invalidate --written-since 1 /dev/mapper/vg-meta$device
+		has "the device data was there without its target since 2"
+		activated $device
+		has "64 of 64 blocks count as written"
+		ends 0 setup deactivate $device
+		all_listed meta$device
+	done
+	fails [ -e /var/lib/era-tools/data.untracked ]
+
+	without_metadata a metaa
+	ends 0 setup disable a
+	ends 0 setup disable b
+	ends 0 setup --force create --origin vg-dataa --metadata vg-metab a
+	sed -i 's/ -$/ degraded/' $tab
+	activated a
+	ends 0 setup deactivate a
+	without_metadata a metab
+	for device in a b; do
+		half $device
+		ends 4 era_invalidate --written-since 1 /dev/mapper/vg-meta$device
+		has "the device a was there without its target since 2"
+	done
+	activated a
+	ends 0 setup deactivate a
+	all_listed metab
+	ends 4 era_invalidate --written-since 1 /dev/mapper/vg-metaa
+	sed -i 's/metab/metaa/' $tab
+	activated a
+	ends 0 setup deactivate a
+	all_listed metaa
+	fails [ -e /var/lib/era-tools/a.untracked ]
+}
+
 no_snapshot() {
 	dmsetup status data | grep -q ' -$'
 }
