@@ -29,6 +29,8 @@
 
 #define ADDITION "50-eratab.conf"
 #define MODE 0755
+#define DEVICE_UNIT "@.service"
+#define NOTES_UNIT "-notes.service"
 #define PATH_BYTES (PATH_MAX + 2 * UNIT_NAME_MAX)
 
 struct generator {
@@ -55,15 +57,17 @@ static bool make_dir(struct generator *g, const char *name, const char *suffix,
 	return false;
 }
 
-/* A unit `from` gets `to` as one that it wants or requires. */
-static void pull_in(struct generator *g, const char *from, const char *how, const char *to)
+/* A unit `from` gets `to` as one that it wants or requires; `installed` is its file, without the
+ * prefix. */
+static void pull_in(struct generator *g, const char *from, const char *how, const char *to,
+		    const char *installed)
 {
 	char dir[PATH_BYTES], path[2 * PATH_BYTES], target[PATH_BYTES];
 
 	if (!make_dir(g, from, how, dir))
 		return;
 	snprintf(path, sizeof(path), "%s/%s", dir, to);
-	snprintf(target, sizeof(target), "%s/%s@.service", g->unit_dir, g->unit);
+	snprintf(target, sizeof(target), "%s/%s%s", g->unit_dir, g->unit, installed);
 	if (symlink(target, path) && errno != EEXIST)
 		fail(g, path);
 }
@@ -139,9 +143,10 @@ static bool want(struct generator *g, const char *name, bool noauto, bool netdev
 		g->failed = true;
 		return false;
 	}
-	pull_in(g, device, ".requires", unit);
+	pull_in(g, device, ".requires", unit, DEVICE_UNIT);
 	if (!noauto)
-		pull_in(g, netdev ? "remote-fs.target" : "local-fs.target", ".wants", unit);
+		pull_in(g, netdev ? "remote-fs.target" : "local-fs.target", ".wants", unit,
+			DEVICE_UNIT);
 	return true;
 }
 
@@ -198,6 +203,14 @@ static void look_at_mounts(struct generator *g, const struct eratab *tab)
 	endmntent(from);
 }
 
+static void want_notes(struct generator *g)
+{
+	char unit[UNIT_NAME_MAX];
+
+	snprintf(unit, sizeof(unit), "%s" NOTES_UNIT, g->unit);
+	pull_in(g, "sysinit.target", ".wants", unit, NOTES_UNIT);
+}
+
 static void generate(struct generator *g)
 {
 	char unit[UNIT_NAME_MAX];
@@ -213,6 +226,8 @@ static void generate(struct generator *g)
 			add_dependencies(g, &tab.entries[i], unit);
 	for (unsigned i = 0; i < tab.nr_wrong; i++)
 		g->failed |= !want(g, tab.wrong[i], false, false, unit);
+	if (tab.nr)
+		want_notes(g);
 	look_at_mounts(g, &tab);
 	eratab_free(&tab);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/state_directory.h"
 #include "dm/era.h"
 #include "dm/guard.h"
 #include "era_setup/device_name.h"
@@ -380,4 +381,10 @@ static int remember_active(struct setup *s, struct tracked *t)
 int setup_remember(struct setup *s)
 {
 	return for_each(s, remember_active);
+}
+
+int setup_settle(struct setup *s)
+{
+	setup_say(s, "what was noted before " STATE_DIRECTORY " was there is noted in it");
+	return s->options->dry_run ? 0 : untracked_settle(s->rep);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/state_directory.h"
 #include "dm/era.h"
 #include "era_setup/device_name.h"
 #include "era_setup/origin.h"
@@ -21,22 +22,24 @@ static const struct {
 	setup_request *request;
 	bool takes_name, wants_name, creates, is_brief;
 	bool takes_all; /* --all; and one wrong line of the table leaves the others */
+	bool no_table;
 } requests[] = {
-	{"create", setup_create, true, true, true, true, false},
-	{"activate", setup_activate, true, true, false, false, true},
-	{"deactivate", setup_deactivate, true, true, false, false, true},
-	{"disable", setup_disable, true, true, false, true, false},
-	{"remember", setup_remember, true, true, false, true, true},
-	{"resize", setup_resize, true, true, false, true, false},
-	{"mark", setup_mark, true, true, false, true, false},
-	{"move", setup_move, true, true, false, true, false},
-	{"list", setup_list, false, false, false, true, false},
-	{"status", setup_status, true, false, false, false, false},
+	{"create", setup_create, true, true, true, true, false, false},
+	{"activate", setup_activate, true, true, false, false, true, false},
+	{"deactivate", setup_deactivate, true, true, false, false, true, false},
+	{"disable", setup_disable, true, true, false, true, false, false},
+	{"remember", setup_remember, true, true, false, true, true, false},
+	{"resize", setup_resize, true, true, false, true, false, false},
+	{"mark", setup_mark, true, true, false, true, false, false},
+	{"move", setup_move, true, true, false, true, false, false},
+	{"settle", setup_settle, false, false, false, true, false, true},
+	{"list", setup_list, false, false, false, true, false, false},
+	{"status", setup_status, true, false, false, false, false, false},
 };
 
 static const char *const request_names[] = {
 	"create", "activate", "deactivate", "disable", "remember", "resize",
-	"mark",	  "move",     "list",	    "status",  NULL,
+	"mark",	  "move",     "settle",	    "list",    "status",   NULL,
 };
 _Static_assert(ARRAY_SIZE(request_names) == ARRAY_SIZE(requests) + 1, "a name each");
 
@@ -152,7 +155,7 @@ static const struct option_table table = {
 	.check = check_options,
 	.args_doc = "create --origin=DEV --metadata=DEV NAME\n"
 		    "activate|deactivate|remember NAME|--all\ndisable|resize|mark NAME\n"
-		    "move --metadata=DEV NAME\nlist\nstatus [NAME]",
+		    "move --metadata=DEV NAME\nsettle\nlist\nstatus [NAME]",
 	.example = "activate data",
 	.doc = "Creates, starts and stops the kernel's era target NAME, as " ERATAB_PATH
 	       " has it.\v"
@@ -162,7 +165,9 @@ static const struct option_table table = {
 	       "target is. resize follows an origin that has grown, "
 	       "or one that has become smaller while the target was stopped. mark lets all "
 	       "blocks count as written, and move copies the metadata to another device; these "
-	       "want a target that is stopped. list and status print what there is.\n\n"
+	       "want a target that is stopped. settle, which is run at boot, carries notes of "
+	       "devices that are not tracked to " STATE_DIRECTORY
+	       ". list and status print what there is.\n\n"
 	       "An origin that is mounted or used by another device is refused. Blocks by which "
 	       "it has grown count as written. Discards, which the kernel does not track, are "
 	       "switched off.",
@@ -332,7 +337,7 @@ static int make(struct setup *s)
 
 	if (requests[options->request].creates)
 		return create(s);
-	r = read_table(s);
+	r = requests[options->request].no_table ? 0 : read_table(s);
 	if (!r && s->tab.nr)
 		r = mapper_open(&s->mapper, 0, s->rep);
 	if (!r)

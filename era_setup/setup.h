@@ -62,7 +62,7 @@ int tracked_is_active(const struct setup *s, struct tracked *t, bool *active) mu
 typedef int setup_request(struct setup *s);
 
 setup_request setup_create, setup_activate, setup_deactivate, setup_disable, setup_remember,
-	setup_resize, setup_mark, setup_move, setup_list, setup_status;
+	setup_resize, setup_mark, setup_move, setup_settle, setup_list, setup_status;
 
 /* A line has come or gone: where systemd and udev run, they are told, and it is said what was done.
  * Nothing fails of it but what would come at the next boot anyway. */

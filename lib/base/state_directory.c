@@ -4,14 +4,23 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MODE 0755
 
+static int make(const char *dir, const struct report *rep)
+{
+	if (mkdir(dir, MODE))
+		return errno == EEXIST ? 0 : report_errno(rep, dir, "cannot create");
+	return chmod(dir, MODE) ? report_errno(rep, dir, "cannot let everybody read it") : 0;
+}
+
 int state_directory_make(const struct report *rep)
 {
-	if (mkdir(STATE_DIRECTORY, MODE))
-		return errno == EEXIST ? 0 : report_errno(rep, STATE_DIRECTORY, "cannot create");
-	return chmod(STATE_DIRECTORY, MODE)
-		       ? report_errno(rep, STATE_DIRECTORY, "cannot let everybody read it")
-		       : 0;
+	return make(STATE_DIRECTORY, rep);
+}
+
+int run_directory_make(const struct report *rep)
+{
+	return access("/run", F_OK) ? 1 : make(RUN_DIRECTORY, rep);
 }

@@ -9,7 +9,14 @@
 
 #define STATE_DIRECTORY "/var/lib/era-tools"
 
+/* What is noted before the directory above is there, or while another filesystem is to be mounted
+ * over it; it is gone after a restart. */
+#define RUN_DIRECTORY "/run/era-tools"
+
 /* Makes it, if it is not there; everybody can read it.  Errors are reported. */
 int state_directory_make(const struct report *rep) must_check;
+
+/* The same.  Returns 1 where there is no /run. */
+int run_directory_make(const struct report *rep) must_check;
 
 #endif

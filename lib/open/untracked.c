@@ -3,11 +3,15 @@
 #include "open/untracked.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/state_directory.h"
@@ -15,11 +19,18 @@
 
 #define UNTRACKED_SUFFIX ".untracked"
 #define TRACKED_AGAIN '-' /* before the origin */
+#define LOCK RUN_DIRECTORY "/lock"
+#define LOCK_MODE 0600
 #define UNKNOWN_TIME "an unknown time"
 
+/* The first one is there at any time, and the second one after a restart. */
 static const struct notes_place places[] = {
+	{RUN_DIRECTORY, UNTRACKED_SUFFIX},
 	{STATE_DIRECTORY, UNTRACKED_SUFFIX},
 };
+
+/* Devices that were forgotten since the restart. */
+static const struct notes_place tracked_place = {RUN_DIRECTORY, ".tracked"};
 
 static void print_numbers(const char *path, char numbers[NOTE_NUMBERS_BYTES])
 {
@@ -147,7 +158,7 @@ static int add(struct notes *notes, const struct note *note, const struct report
 	return notes_write(notes, rep);
 }
 
-/* One that is not understood counts until it is gone, and refuses all lists. */
+/* Returns 1 for one that is not understood: it counts until it is gone, and refuses all lists. */
 static int add_to_file(const struct notes_place *place, const char *name, const struct note *note,
 		       const struct report *rep)
 {
@@ -159,15 +170,70 @@ static int add_to_file(const struct notes_place *place, const char *name, const 
 		notes.notes = calloc(1, sizeof(*notes.notes));
 		r = notes.notes ? 0 : report_nomem(rep);
 	}
-	if (!r && notes.is_understood)
-		r = add(&notes, note, rep);
+	if (!r)
+		r = notes.is_understood ? add(&notes, note, rep) : 1;
 	notes_free(&notes);
 	return r;
 }
 
-int untracked_note(const struct untracked *device, const struct report *rep)
+struct result {
+	const struct report *rep;
+	int r;
+};
+
+static void unlock_notes(int lock)
+{
+	if (lock >= 0)
+		close(lock);
+}
+
+/* Of who changes notes.  Returns 0, or 1 where there is no /run. */
+static int lock_notes(int *lock, const struct report *rep)
+{
+	int r = run_directory_make(rep);
+
+	*lock = -1;
+	if (r)
+		return r;
+	*lock = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
+	if (*lock >= 0 && !flock(*lock, LOCK_EX))
+		return 0;
+	r = report_errno(rep, LOCK, "cannot lock");
+	unlock_notes(*lock);
+	return r;
+}
+
+static int drop_file(struct notes *notes, void *ctx)
+{
+	struct result *result = ctx;
+
+	notes->nr = 0;
+	result->r = notes_write(notes, result->rep);
+	return result->r;
+}
+
+static int drop_files(const struct notes_place *place, const struct report *rep)
+{
+	struct result result = {.rep = rep};
+
+	errno = notes_each(place, drop_file, &result);
+	return errno ? report_errno(rep, place->dir, "cannot be read") : result.r;
+}
+
+static int note_in(const struct notes_place *place, const struct untracked *device,
+		   const struct report *rep)
 {
 	struct note note;
+	int r;
+
+	describe(device, &note);
+	r = add_to_file(place, device->name, &note, rep);
+	return r < 0 ? r : 0;
+}
+
+/* In the state directory, which may be that of a filesystem that is not there yet. */
+static int note_permanently(const struct untracked *device, const struct report *rep)
+{
 	int r = state_directory_make(rep);
 
 	if (r)
@@ -175,9 +241,21 @@ int untracked_note(const struct untracked *device, const struct report *rep)
 	errno = io_flush_directory(STATE_DIRECTORY);
 	if (errno)
 		return report_errno(rep, STATE_DIRECTORY, "cannot flush its directory");
-	describe(device, &note);
-	for (unsigned i = 0; i < ARRAY_SIZE(places) && !r; i++)
-		r = add_to_file(&places[i], device->name, &note, rep);
+	return note_in(&places[1], device, rep);
+}
+
+/* No device that was forgotten before may be forgotten afterwards. */
+int untracked_note(const struct untracked *device, const struct report *rep)
+{
+	int lock, r = lock_notes(&lock, rep);
+
+	if (!r)
+		r = drop_files(&tracked_place, rep);
+	if (!r)
+		r = note_in(&places[0], device, rep);
+	if (r >= 0)
+		r = note_permanently(device, rep);
+	unlock_notes(lock);
 	return r;
 }
 
@@ -186,18 +264,20 @@ struct forgetting {
 	const struct report *rep;
 };
 
-/* Other metadata than those that have all blocks now never will.  The name and the origin have
- * them, but another device may have got the name. */
+/* Other metadata than those that have all blocks now never will, and an origin may be of another
+ * device, which had the name before. */
 static void keep_refusing(struct note *note, const char *origin)
 {
-	char noted[PATH_MAX + 1];
-	bool is_other = !has_origin(note, origin);
+	const char *noted = note->origin + is_tracked_again(note);
+	size_t len = strnlen(noted, PATH_MAX - 1);
 
-	strcpy(noted, note->origin + is_tracked_again(note));
-	snprintf(note->origin, sizeof(note->origin), "%c%.*s", TRACKED_AGAIN,
-		 is_other ? PATH_MAX : 0, noted);
-	if (!is_other)
+	if (has_origin(note, origin)) {
 		*note->numbers = '\0';
+		len = 0;
+	}
+	memmove(note->origin + 1, noted, len);
+	note->origin[len + 1] = '\0';
+	*note->origin = TRACKED_AGAIN;
 }
 
 /* Returns whether there is anything to be written. */
@@ -233,16 +313,92 @@ static int forget(struct notes *notes, void *ctx)
 	return 0;
 }
 
-void untracked_forget(const struct untracked *device, const struct report *rep)
+static void forget_in(const struct notes_place *place, const struct untracked *device,
+		      const struct report *rep)
 {
 	struct forgetting f = {device, rep};
 
+	if (notes_each(place, forget, &f))
+		report_note(rep,
+			    "%s: cannot be read: what it says of devices that were there without "
+			    "their targets stays",
+			    place->dir);
+}
+
+void untracked_forget(const struct untracked *device, const struct report *rep)
+{
+	int lock, r = lock_notes(&lock, rep);
+
+	if (!r && note_in(&tracked_place, device, rep))
+		report_note(rep,
+			    "%s: what is noted in a " STATE_DIRECTORY
+			    " that is not there yet stays",
+			    device->name);
 	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
-		if (notes_each(&places[i], forget, &f))
-			report_note(rep,
-				    "%s: cannot be read: what it says of devices that were there "
-				    "without their targets stays",
-				    places[i].dir);
+		forget_in(&places[i], device, rep);
+	unlock_notes(lock);
+}
+
+static int forget_tracked(struct notes *notes, void *ctx)
+{
+	struct untracked device = {.name = notes->name};
+	const struct result *result = ctx;
+
+	for (unsigned i = 0; notes->is_understood && i < notes->nr; i++) {
+		device.metadata = notes->notes[i].metadata;
+		device.origin = notes->notes[i].origin;
+		forget_in(&places[1], &device, result->rep);
+	}
+	return 0;
+}
+
+/* What is not understood stays where it is, on either side. */
+static int carry(struct notes *notes, void *ctx)
+{
+	struct result *result = ctx;
+	int r = !notes->is_understood;
+
+	for (unsigned i = 0; i < notes->nr && !r; i++)
+		r = add_to_file(&places[1], notes->name, &notes->notes[i], result->rep);
+	if (r > 0)
+		r = report_fail(result->rep, ERA_NO_ANSWER,
+				"%s/%s" UNTRACKED_SUFFIX ": cannot be carried to " STATE_DIRECTORY
+				", since one of the two is not understood",
+				notes->place->dir, notes->name);
+	result->r = r;
+	return r;
+}
+
+static int carry_all(const struct report *rep)
+{
+	struct result result = {.rep = rep};
+
+	errno = notes_each(&places[0], carry, &result);
+	return errno ? report_errno(rep, RUN_DIRECTORY, "cannot be read") : result.r;
+}
+
+static int settle_locked(const struct report *rep)
+{
+	struct result result = {.rep = rep};
+	int r = state_directory_make(rep);
+
+	if (r)
+		return r;
+	errno = notes_each(&tracked_place, forget_tracked, &result);
+	r = errno ? report_errno(rep, RUN_DIRECTORY, "cannot be read") : carry_all(rep);
+	if (!r)
+		r = drop_files(&tracked_place, rep);
+	return r ? r : drop_files(&places[0], rep);
+}
+
+int untracked_settle(const struct report *rep)
+{
+	int lock, r = lock_notes(&lock, rep);
+
+	if (!r)
+		r = settle_locked(rep);
+	unlock_notes(lock);
+	return r > 0 ? 0 : r;
 }
 
 typedef bool note_test(const struct note *note, const char *path);

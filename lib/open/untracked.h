@@ -8,6 +8,10 @@
  * when; the metadata, which were missing or damaged then, and may be whole again before the target
  * is; and the origin.  A note is gone once all blocks count as written in its metadata; when they
  * do so in others, it holds for those that it names alone.
+ *
+ * At boot that directory may not be the one that is there later, above all in an initramfs.  So
+ * all notes are in RUN_DIRECTORY, too, and what is forgotten is noted there, until they are
+ * settled.
  */
 #ifndef ERA_OPEN_UNTRACKED_H
 #define ERA_OPEN_UNTRACKED_H
@@ -34,6 +38,10 @@ int untracked_note(const struct untracked *device, const struct report *rep) mus
 /* To be called when all blocks count as written in the device's metadata.  If it fails, they do so
  * again at the next start, which is noted. */
 void untracked_forget(const struct untracked *device, const struct report *rep);
+
+/* To be called when the STATE_DIRECTORY is there to stay: what was noted and forgotten before is so
+ * there, too, and RUN_DIRECTORY has no notes any more.  Errors are reported. */
+int untracked_settle(const struct report *rep) must_check;
 
 /* Returns ERA_NO_ANSWER, reported, if these are the metadata of a device that was untracked, and 0
  * otherwise. */

@@ -60,6 +60,7 @@ links() {
 		dev-mapper-own\x2der.x.device.requires/era-setup@own\x2der.x.service
 		local-fs.target.wants/era-setup@data.service
 		remote-fs.target.wants/era-setup@mail.service
+		sysinit.target.wants/era-setup-notes.service
 	END
 	)
 	[ "$(readlink units/local-fs.target.wants/*)" = \
@@ -86,7 +87,7 @@ links() {
 	grep -q "tab: line 5: '../evil' is no name" said
 	links | grep -c '@\(data\|mail\|own\\x2der.x\|disk\)\.service$' | grep -qx 7
 	links | grep -qx 'dev-mapper-disk.device.requires/era-setup@disk.service'
-	[ "$(links | wc -l)" = 7 ]
+	[ "$(links | wc -l)" = 8 ]
 	status_is 1 era setup --eratab tab activate disk
 	grep -q "tab: line 1: '/dev/sda' may be another device" "$stderr"
 	grep -q "disk: its line in tab is wrong" "$stderr"
@@ -116,10 +117,13 @@ verified() {
 	mkdir -p verify/bin
 	sed "s,^\(Exec[A-Za-z]*=-\?\).*/,\1$PWD/verify/bin/," "$boot/era-setup@.service" \
 		>"verify/era-setup@.service"
+	sed "s,^\(ExecStart=\).*/,\1$PWD/verify/bin/," "$boot/era-setup-notes.service" \
+		>verify/era-setup-notes.service
 	ln -s "$(type -P era)" verify/bin/era
 	cp -r units/*.d verify
 	(cd verify && systemd-analyze verify --man=no ./era-setup@data.service \
-		./era-setup@mail.service './era-setup@own\x2der.x.service') >found 2>&1 || return
+		./era-setup@mail.service './era-setup@own\x2der.x.service' \
+		./era-setup-notes.service) >found 2>&1 || return
 	fails grep . found
 }
 

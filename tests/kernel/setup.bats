@@ -125,6 +125,10 @@ boot() {
 	boot 22
 }
 
+@test "notes that are written before their directory is mounted" {
+	boot 23
+}
+
 @test "JSON" {
 	need jq
 	boot 6

@@ -809,6 +809,7 @@ boot_21() {
 	tracked 9
 	recorded=$first
 	untracked 30
+	ends 0 setup settle
 	bad_note
 	dmsetup rename vg-meta vg-other
 	ends 4 era_invalidate --written-since "$recorded" /dev/mapper/vg-other
@@ -971,6 +972,49 @@ boot_22() {
 	ends 0 setup deactivate a
 	all_listed metaa
 	fails [ -e /var/lib/era-tools/a.untracked ]
+}
+
+# Where notes are, another filesystem is mounted later in a boot, and the next one doesn't see it.
+boot_23() {
+	make_whole
+	ends 0 setup create --origin vg-data --metadata vg-meta data
+	sed -i 's/ -$/ degraded/' $tab
+	tracked 9
+	without_metadata data meta
+	ends 0 setup activate data
+	mount -t tmpfs later /var/lib
+	volume meta /dev/ubda 8192
+	no_lists
+	ends 0 setup settle
+	fails [ -e /run/era-tools/data.untracked ]
+	[ -s /var/lib/era-tools/data.untracked ] || die "the note is not where it stays"
+	no_lists
+	dmsetup remove data
+
+	# In the next boot, and with nothing but /run.
+	mkdir /run/later
+	mount -o move /var/lib /run/later
+	rm -r /run/era-tools
+	activated
+	has "data: was there without its target since 2"
+	has "$all_blocks of $all_blocks blocks count as written"
+	ends 0 setup deactivate data
+	mount -o bind /run/later /var/lib
+	no_lists
+	ends 0 setup settle
+	lists $((first - 1)) "0+$all_blocks"
+	activated
+	fails has_said "count as written"
+	ends 0 setup deactivate data
+	fails [ -e /var/lib/era-tools/data.untracked ]
+
+	# Forgotten, and noted once more: that stays.
+	ends 0 setup mark data
+	[ -s /run/era-tools/data.tracked ] || die "it is not noted that all blocks are marked"
+	without_metadata data meta
+	volume meta /dev/ubda 8192
+	ends 0 setup settle
+	no_lists
 }
 
 no_snapshot() {
