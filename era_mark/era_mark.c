@@ -11,7 +11,7 @@
 #include "era_mark/ranges.h"
 #include "live/marking.h"
 #include "open/open.h"
-#include "open/untracked_mark.h"
+#include "open/untracked.h"
 #include "salvage/first_era.h"
 #include "tools/document.h"
 #include "tools/human.h"
@@ -181,6 +181,19 @@ static int refuse_empty(struct tool *tool)
 		tool->path);
 }
 
+/* While a note says that its device is there without its target, it may be written to still. */
+static int clear_mark(struct tool *tool, struct blk_dev *dev)
+{
+	if (!untracked_is_noted(tool->path))
+		return untracked_mark_clear(dev);
+	report_note(&tool->report,
+		    "%s: the device of these metadata was there without its target, and may still "
+		    "be: there are no lists until " ERA_PROGRAM
+		    " setup activate has started it again",
+		    tool->path);
+	return 0;
+}
+
 static int mark(struct tool *tool, struct blk_dev *dev, const struct options *options)
 {
 	struct superblock sb;
@@ -199,7 +212,7 @@ static int mark(struct tool *tool, struct blk_dev *dev, const struct options *op
 	answer.nr_marked = bits_count(bits, sb.nr_blocks);
 	free(bits);
 	if (!r && options->all)
-		r = untracked_mark_clear(dev);
+		r = clear_mark(tool, dev);
 	if (!r)
 		r = print(tool, options, &answer);
 	return r;

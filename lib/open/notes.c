@@ -108,6 +108,8 @@ bool notes_read(struct notes *notes, const struct notes_place *place, const char
 	close(fd);
 	notes->is_understood = text && parse(notes, text);
 	free(text);
+	if (!notes->is_understood)
+		notes->nr = 0;
 	return true;
 }
 

@@ -244,25 +244,48 @@ static int note_permanently(const struct untracked *device, const struct report 
 	return note_in(&places[1], device, rep);
 }
 
-/* No device that was forgotten before may be forgotten afterwards. */
+struct change {
+	const struct untracked *device;
+	const struct report *rep;
+	int r;
+};
+
+/* What was forgotten before is not forgotten any more. */
+static int drop_notes(struct notes *notes, void *ctx)
+{
+	struct change *change = ctx;
+	unsigned was = notes->nr, nr = 0;
+
+	for (unsigned i = 0; i < was; i++)
+		if (!is_of(notes, i, change->device))
+			notes_move(notes, i, nr++);
+	notes->nr = nr;
+	if (!notes->is_understood || nr < was)
+		change->r = notes_write(notes, change->rep);
+	return change->r;
+}
+
+static int note_at_once(const struct untracked *device, const struct report *rep)
+{
+	struct change change = {.device = device, .rep = rep};
+
+	errno = notes_each(&tracked_place, drop_notes, &change);
+	if (errno)
+		return report_errno(rep, RUN_DIRECTORY, "cannot be read");
+	return change.r ? change.r : note_in(&places[0], device, rep);
+}
+
 int untracked_note(const struct untracked *device, const struct report *rep)
 {
 	int lock, r = lock_notes(&lock, rep);
 
 	if (!r)
-		r = drop_files(&tracked_place, rep);
-	if (!r)
-		r = note_in(&places[0], device, rep);
+		r = note_at_once(device, rep);
 	if (r >= 0)
 		r = note_permanently(device, rep);
 	unlock_notes(lock);
 	return r;
 }
-
-struct forgetting {
-	const struct untracked *device;
-	const struct report *rep;
-};
 
 /* Other metadata than those that have all blocks now never will, and an origin may be of another
  * device, which had the name before. */
@@ -303,7 +326,7 @@ static bool remove_notes(struct notes *notes, const struct untracked *device)
 
 static int forget(struct notes *notes, void *ctx)
 {
-	const struct forgetting *f = ctx;
+	const struct change *f = ctx;
 
 	if (remove_notes(notes, f->device) && notes_write(notes, f->rep))
 		report_note(f->rep,
@@ -316,7 +339,7 @@ static int forget(struct notes *notes, void *ctx)
 static void forget_in(const struct notes_place *place, const struct untracked *device,
 		      const struct report *rep)
 {
-	struct forgetting f = {device, rep};
+	struct change f = {.device = device, .rep = rep};
 
 	if (notes_each(place, forget, &f))
 		report_note(rep,
@@ -329,6 +352,8 @@ void untracked_forget(const struct untracked *device, const struct report *rep)
 {
 	int lock, r = lock_notes(&lock, rep);
 
+	if (r < 0)
+		return;
 	if (!r && note_in(&tracked_place, device, rep))
 		report_note(rep,
 			    "%s: what is noted in a " STATE_DIRECTORY
@@ -361,7 +386,7 @@ static int carry(struct notes *notes, void *ctx)
 	for (unsigned i = 0; i < notes->nr && !r; i++)
 		r = add_to_file(&places[1], notes->name, &notes->notes[i], result->rep);
 	if (r > 0)
-		r = report_fail(result->rep, ERA_NO_ANSWER,
+		r = report_fail(result->rep, ERA_SYS,
 				"%s/%s" UNTRACKED_SUFFIX ": cannot be carried to " STATE_DIRECTORY
 				", since one of the two is not understood",
 				notes->place->dir, notes->name);
@@ -498,6 +523,14 @@ int untracked_refuse(const char *metadata, const struct report *rep)
 int untracked_refuse_origin(const char *origin, const struct report *rep)
 {
 	struct refusal refusal = {origin, has_origin, rep, 0};
+
+	return refuse_by(&refusal);
+}
+
+bool untracked_is_noted(const char *metadata)
+{
+	const struct report nobody = {.ctx = NULL};
+	struct refusal refusal = {metadata, has_metadata, &nobody, 0};
 
 	return refuse_by(&refusal);
 }

@@ -50,4 +50,7 @@ int untracked_refuse(const char *metadata, const struct report *rep) must_check;
 /* The same of an origin, for who asks other metadata for a list of what was written to it. */
 int untracked_refuse_origin(const char *origin, const struct report *rep) must_check;
 
+/* Does a note name these metadata, or may one do so? */
+bool untracked_is_noted(const char *metadata);
+
 #endif

@@ -38,7 +38,8 @@ int first_era(struct blk_dev *dev, const char *option, uint32_t *era) must_check
  * been recorded with newer ones, too.  FIRST_ERA_LEAD above the seconds since 1970; if the eras are
  * ahead of these, so much above them, or a million if they are FIRST_ERA_FAR ahead or the clock
  * can't be right, and up to FIRST_ERA_TURN more, by the clock; near the last era the next, if there
- * is one. */
+ * is one.  Metadata that are older than two such marks know of neither: put back before the clock
+ * has reached the era of the second, they may get one below it. */
 uint32_t first_era_of_unknown(uint32_t current_era);
 
 /* The seconds since 1970 alone, with the same errors. */

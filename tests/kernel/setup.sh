@@ -810,6 +810,11 @@ boot_21() {
 	recorded=$first
 	untracked 30
 	ends 0 setup settle
+	# The note stands, and so does the mark, which a copy has, too.
+	ends 0 era_mark --all /dev/mapper/vg-meta
+	has "there are no lists until era setup activate has started it again"
+	dd if=/dev/mapper/vg-meta of=/run/marked bs=1M iflag=direct
+	ends 4 era_invalidate --written-since "$recorded" /run/marked
 	bad_note
 	dmsetup rename vg-meta vg-other
 	ends 4 era_invalidate --written-since "$recorded" /dev/mapper/vg-other
@@ -1012,6 +1017,7 @@ boot_23() {
 	ends 0 setup mark data
 	[ -s /run/era-tools/data.tracked ] || die "it is not noted that all blocks are marked"
 	without_metadata data meta
+	fails [ -e /run/era-tools/data.tracked ]
 	volume meta /dev/ubda 8192
 	ends 0 setup settle
 	no_lists
