@@ -6,7 +6,8 @@
  *
  * All that it makes are additions to units: of the instances of era-setup@.service; of devices
  * /dev/mapper/NAME, which want theirs; of mounts in /etc/fstab that name an origin, which must fail
- * whatever becomes of the tracked device.  It opens no device, and reads two files.
+ * whatever becomes of the tracked device; and of sysinit.target, which wants
+ * era-setup-notes.service.  It opens no device, and reads two files.
  *
  * A line that is wrong has been said to be so in the log; if its name is known, its unit is wanted
  * like the others, and fails with the reason.

@@ -249,6 +249,9 @@ has_target() {
 check_untracked() {
 	check has_target lv linear
 	check said "lv: is NOT TRACKED" -u era-setup@lv.service
+	check [ "$(systemctl show -P Result era-setup-notes.service)" = success ]
+	check test -s /var/lib/era-tools/lv.untracked
+	fails test -e /run/era-tools/lv.untracked
 	era setup status lv >/run/status
 	check grep -q "^lv: NOT TRACKED since 2" /run/status
 	fails era backup --json lv /run/backup
