@@ -21,6 +21,7 @@
 
 #include "base/checked.h"
 #include "base/export_text.h"
+#include "open/untracked.h"
 #include "salvage/first_era.h"
 #include "target/below.h"
 #include "target/cmdline.h"
@@ -183,6 +184,8 @@ static int open_metadata(void)
 		return open_passively();
 	if (metadata_open(&metadata, config.metadata, BLK_WRITE, config.format, &log_report))
 		return -1;
+	if (!metadata.is_new && untracked_refuse_dev(&metadata.dev))
+		return -1;
 	if (compare_with_witness())
 		return -1;
 	return metadata.is_new ? 0 : open_engine();
@@ -248,7 +251,7 @@ static int format(uint64_t origin_bytes)
 		return -1;
 	if (!config.first_era && choose_first_era())
 		return -1;
-	return open_engine();
+	return untracked_mark_clear(&metadata.dev) ? -1 : open_engine();
 }
 
 static enum engine_doubt doubt(const struct origin_conn *conn)

@@ -6,6 +6,7 @@
 
 #include "base/report.h"
 #include "open/open.h"
+#include "open/untracked.h"
 #include "target/log.h"
 
 static int open_view(const struct target_view *v, struct era_view **view)
@@ -13,7 +14,13 @@ static int open_view(const struct target_view *v, struct era_view **view)
 	struct blk_dev dev;
 	int r = blk_dev_dup(&v->metadata->dev, &dev);
 
-	return r ? r : era_view_open_dev(view, &dev, v->is_snapshot ? ERA_VIEW_SNAPSHOT : 0);
+	if (r)
+		return r;
+	r = untracked_refuse_dev(&dev);
+	if (!r)
+		return era_view_open_dev(view, &dev, v->is_snapshot ? ERA_VIEW_SNAPSHOT : 0);
+	blk_dev_close(&dev);
+	return r;
 }
 
 void target_view_live(struct target_view *v, const struct metadata *metadata)

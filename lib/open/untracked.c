@@ -492,32 +492,39 @@ static int refuse_by(struct refusal *refusal)
 	return refusal->r;
 }
 
-static int refuse_marked(const char *metadata, const struct report *rep)
+static int refuse_marked(struct blk_dev *dev)
 {
 	char since[UNTRACKED_SINCE_BYTES];
-	struct blk_dev dev;
-	int r = blk_dev_open(&dev, metadata, BLK_READ_SHARED, rep);
+	int r = untracked_mark_read(dev, since);
 
-	if (r)
-		return r;
-	r = untracked_mark_read(&dev, since);
-	blk_dev_close(&dev);
 	return r <= 0 ? r
-		      : report_fail(rep, ERA_NO_ANSWER,
+		      : report_fail(dev->rep, ERA_NO_ANSWER,
 				    "%s: the device of these metadata was there without its target "
 				    "since %s, and what was written then is in no list: all blocks "
 				    "count as written when " ERA_PROGRAM
 				    " setup activate has started it again, or after " ERA_PROGRAM
 				    " mark --all",
-				    metadata, since);
+				    dev->path, since);
+}
+
+int untracked_refuse_dev(struct blk_dev *dev)
+{
+	struct refusal refusal = {dev->path, has_metadata, dev->rep, 0};
+	int r = refuse_by(&refusal);
+
+	return r ? r : refuse_marked(dev);
 }
 
 int untracked_refuse(const char *metadata, const struct report *rep)
 {
-	struct refusal refusal = {metadata, has_metadata, rep, 0};
-	int r = refuse_by(&refusal);
+	struct blk_dev dev;
+	int r = blk_dev_open(&dev, metadata, BLK_READ_SHARED, rep);
 
-	return r ? r : refuse_marked(metadata, rep);
+	if (r)
+		return r;
+	r = untracked_refuse_dev(&dev);
+	blk_dev_close(&dev);
+	return r;
 }
 
 int untracked_refuse_origin(const char *origin, const struct report *rep)

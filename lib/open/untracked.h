@@ -47,6 +47,9 @@ int untracked_settle(const struct report *rep) must_check;
  * otherwise. */
 int untracked_refuse(const char *metadata, const struct report *rep) must_check;
 
+/* The same of metadata that are open. */
+int untracked_refuse_dev(struct blk_dev *dev) must_check;
+
 /* The same of an origin, for who asks other metadata for a list of what was written to it. */
 int untracked_refuse_origin(const char *origin, const struct report *rep) must_check;
 

@@ -88,6 +88,16 @@ fails() {
 	fi
 }
 
+# mark_untracked FILE: its last block says what doc/state.md has of a device without its target.
+mark_untracked() {
+	local blocks=$(($(stat -c %s "$1") / 4096))
+	{
+		printf 'era-tools untracked 1\n\0\0'
+		printf '2026-01-01 00:00:00 UTC\0\0\0\0\0\0\0\0\0'
+		printf '\004\037\366\330'
+	} | dd of="$1" bs=4096 seek=$((blocks - 1)) conv=notrunc status=none
+}
+
 # The folder of this test alone; bats removes it.
 scratch() {
 	cd "$BATS_TEST_TMPDIR" || return

@@ -123,3 +123,54 @@ no_origin() {
 	kill "$(cat layer.pid)"
 	fails grep "Interrupted" log
 }
+
+# is_not_served PARAMETER...
+is_not_served() {
+	target_fails "$@" || return
+	grep -q "was there without its target since 2026-01-01 00:00:00 UTC" said || return
+	cmp meta marked
+}
+
+@test "metadata of a device that was untracked are not served until all blocks count as written" {
+	local era
+	target_start file disk "${parameters[@]}"
+	write_random 3 1
+	era_ctl ctl checkpoint
+	era_ctl ctl take_metadata_snap
+	target_stop
+	truncate -s 2M meta
+	mark_untracked meta
+	cp meta marked
+	is_not_served file disk era-metadata=meta
+	is_not_served file disk era-metadata=meta era-witness=none
+	is_not_served -r file disk era-metadata=meta
+	is_not_served file disk era-metadata=meta era-snapshot=yes
+	status_is 4 era_invalidate --written-since 1 meta
+
+	era=$(era_mark -q --all meta)
+	target_start file disk era-metadata=meta
+	nbdinfo --map "nbd+unix:///since=$era?socket=nbd" >map
+	target_stop
+	[ "$(awk '{ print $1, $2, $3 }' map)" = "0 67108864 0" ]
+}
+
+@test "a mark that comes while a server without a target runs ends its lists" {
+	target_start file disk "${parameters[@]}"
+	era_ctl ctl take_metadata_snap
+	target_stop
+	truncate -s 2M meta
+	target_start file disk era-metadata=meta era-snapshot=yes
+	nbdinfo --map "nbd+unix:///since=1?socket=nbd" >map
+	mark_untracked meta
+	fails nbdinfo --map "nbd+unix:///since=1?socket=nbd"
+	target_stop
+	grep -q "since=1': .*was there without its target" log
+}
+
+@test "new metadata in the place of blank ones have no mark" {
+	truncate -s 2M meta
+	mark_untracked meta
+	target_start file disk "${parameters[@]}"
+	target_stop
+	status_is 0 era_invalidate --written-since 1 meta >list
+}
