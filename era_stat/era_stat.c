@@ -75,8 +75,8 @@ static const struct option_table table = {
 			[STATUS_DAMAGED] = "damaged",
 			[STATUS_SYSTEM] = "system error",
 			[STATUS_NO_ANSWER] =
-				"no metadata snapshot is held, no safe answer (--since), or a "
-				"flush of the origin has failed",
+				"no metadata snapshot is held, no safe answer (--since), a device "
+				"that was untracked, or a flush of the origin has failed",
 			[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
 		},
 	.check = check_options,

@@ -5,6 +5,7 @@
 #include "dmera/dmera_internal.h"
 #include "dmera/own.h"
 #include "metadata/superblock.h"
+#include "open/untracked.h"
 
 static int list_waiting(const struct dmera *era, struct dmera_stat *stat)
 {
@@ -40,11 +41,16 @@ static int read_view(struct dmera *era, const struct era_chunk_listener *listene
 int dmera_get_stat(struct dmera *era, const struct era_chunk_listener *listener,
 		   struct dmera_stat *stat)
 {
+	int r;
+
 	*stat = (struct dmera_stat){0};
 	dmera_begin(era, era->view_path);
 	if (!era->view)
 		return dmera_misused(era, "dmera_get_stat: no metadata are open");
-	return dmera_end(era, read_view(era, listener, stat));
+	r = untracked_refuse(era->view_path, &era->report);
+	if (!r)
+		r = read_view(era, listener, stat);
+	return dmera_end(era, r);
 }
 
 void dmera_stat_free(struct dmera_stat *stat)

@@ -72,6 +72,18 @@ same_as_the_dump() {
 	status_is 2 era_stat --svg "$image" "$image"
 }
 
+@test "metadata of a device that was untracked: nothing is counted" {
+	cp "$images/002-crash" meta
+	truncate -s +2M meta
+	status_is 0 era_stat meta >table
+	mark_untracked meta
+	for options in "" --json --map --repair "--since 1"; do
+		# shellcheck disable=SC2086
+		status_is 4 era_stat $options meta >got || return
+		grep -q "was there without its target since 2026" "$stderr"
+	done
+}
+
 @test "the table: what is current, what waits, what was never written; in 80 columns" {
 	status_is 0 era_stat "$images/022-snapshot-moved-on" >got
 	grep -q '^tracked device:    78.1 MiB (81920000 bytes), 20000 blocks of 4 KiB$' got
