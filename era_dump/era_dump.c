@@ -4,10 +4,11 @@
 #include "base/compiler.h"
 #include "base/sink.h"
 #include "block/dev.h"
+#include "era_repair/all_written.h"
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
-#include "open/untracked_mark.h"
+#include "open/untracked.h"
 #include "tools/input.h"
 #include "tools/program.h"
 #include "tools/salvage.h"
@@ -60,8 +61,8 @@ static const struct option_table table = {
 			[STATUS_DAMAGED] = "damaged",
 			[STATUS_SYSTEM] = "system error",
 			[STATUS_NO_ANSWER] =
-				"no metadata snapshot is held, or metadata that changed "
-				"meanwhile, or a flush of the origin has failed",
+				"no metadata snapshot is held, metadata that changed meanwhile, a "
+				"device that was untracked, or a flush of the origin has failed",
 			[STATUS_UNKNOWN] = "done but something was unknown (--repair)",
 		},
 	.check = check_options,
@@ -103,13 +104,17 @@ static int produce_view(void *ctx, const struct era_stream *to)
 	return era_view_revalidate(dump->view, r);
 }
 
+static unsigned view_flags(const struct options *options)
+{
+	return ERA_VIEW_WHOLE | (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
+	       (options->repair ? ERA_VIEW_REPAIR : 0);
+}
+
 static enum exit_status dump_view(const struct options *options, struct blk_dev *dev,
 				  struct tool *tool)
 {
 	struct dump dump = {.logical = options->logical};
-	unsigned flags = ERA_VIEW_WHOLE | (options->snapshot ? ERA_VIEW_SNAPSHOT : 0) |
-			 (options->repair ? ERA_VIEW_REPAIR : 0);
-	int r = era_view_open_dev(&dump.view, dev, flags);
+	int r = era_view_open_dev(&dump.view, dev, view_flags(options));
 	uint64_t nr_problems;
 
 	if (r)
@@ -138,19 +143,44 @@ static enum exit_status dump_salvaged(const struct options *options, struct blk_
 	return status;
 }
 
-/* XML has no place for it.  With --repair a last block that can't be read is no matter. */
-static int note_untracked(struct blk_dev *dev)
+static enum exit_status dump_written(const struct options *options, struct blk_dev *dev,
+				     bool is_destroyed, struct tool *tool)
 {
-	char since[UNTRACKED_SINCE_BYTES];
-	int r = untracked_mark_read(dev, since);
+	struct all_written all;
+	int r = all_written_find(&all, dev, view_flags(options),
+				 is_destroyed ? &options->salvage : NULL, tool);
 
-	if (r > 0)
-		report_note(dev->rep,
-			    "%s: its device was there without its target since %s, and what was "
-			    "written then is in no list: metadata that are restored from this do "
-			    "not say so",
-			    dev->path, since);
-	return r < 0 ? r : 0;
+	if (!r)
+		r = write_xml(options, tool, all_written_produce, &all);
+	return r ? status_of(r) : all_written_status(&all, tool);
+}
+
+static enum exit_status dump_repaired(const struct options *options, struct blk_dev *dev,
+				      struct tool *tool)
+{
+	int r = options->snapshot ? 0 : era_salvage_is_needed(dev);
+
+	if (r < 0) {
+		blk_dev_close(dev);
+		return status_of(r);
+	}
+	if (untracked_noted(dev))
+		return dump_written(options, dev, r, tool);
+	return r ? dump_salvaged(options, dev, tool) : dump_view(options, dev, tool);
+}
+
+/* XML has no place for what a device was without its target. */
+static enum exit_status dump_strictly(const struct options *options, struct blk_dev *dev,
+				      struct tool *tool)
+{
+	int r = untracked_refuse_dev(dev);
+
+	if (!r)
+		return dump_view(options, dev, tool);
+	if (r == ERA_NO_ANSWER)
+		tool_say(tool, "%s: --repair counts every block as written", tool->path);
+	blk_dev_close(dev);
+	return status_of(r);
 }
 
 static enum exit_status run(struct tool *tool, void *arg)
@@ -167,14 +197,8 @@ static enum exit_status run(struct tool *tool, void *arg)
 			 &tool->report);
 	if (r)
 		return status_of(r);
-	r = note_untracked(&dev);
-	if (options->repair && !options->snapshot)
-		r = era_salvage_is_needed(&dev);
-	if (r < 0) {
-		blk_dev_close(&dev);
-		return status_of(r);
-	}
-	return r ? dump_salvaged(options, &dev, tool) : dump_view(options, &dev, tool);
+	return options->repair ? dump_repaired(options, &dev, tool)
+			       : dump_strictly(options, &dev, tool);
 }
 
 const struct program program_dump = {

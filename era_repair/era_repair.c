@@ -9,10 +9,12 @@
 #include "base/sink.h"
 #include "block/dev.h"
 #include "build/build.h"
+#include "era_repair/all_written.h"
 #include "metadata/map.h"
 #include "metadata/stream.h"
 #include "metadata/view.h"
 #include "open/open.h"
+#include "open/untracked.h"
 #include "tools/document.h"
 #include "tools/human.h"
 #include "tools/program.h"
@@ -234,6 +236,40 @@ static enum exit_status repair(const struct options *options, struct blk_dev *de
 	return tool_repair_status(tool, nr_unknown, nr_problems, "bits and eras");
 }
 
+static enum exit_status write_all(const struct options *options, struct blk_dev *dev,
+				  bool is_destroyed, struct outcome *outcome, struct tool *tool)
+{
+	struct all_written all;
+	int r = all_written_find(&all, dev, ERA_VIEW_REPAIR,
+				 is_destroyed ? &options->salvage : NULL, tool);
+
+	if (!r)
+		r = era_build_all(options->output, build_flags(options), all_written_produce, &all,
+				  &tool->report);
+	if (r)
+		return status_of(r);
+	*outcome = (struct outcome){
+		.header = all.header,
+		.superblock_lost = is_destroyed,
+		.nr_lost = all.header.nr_blocks,
+	};
+	return all_written_status(&all, tool);
+}
+
+static enum exit_status make(const struct options *options, struct blk_dev *dev,
+			     struct outcome *outcome, struct tool *tool)
+{
+	int r = era_salvage_is_needed(dev);
+
+	if (r < 0) {
+		blk_dev_close(dev);
+		return status_of(r);
+	}
+	if (untracked_noted(dev))
+		return write_all(options, dev, r, outcome, tool);
+	return r ? salvage(options, dev, outcome, tool) : repair(options, dev, outcome, tool);
+}
+
 static enum exit_status run(struct tool *tool, void *arg)
 {
 	const struct options *options = arg;
@@ -250,13 +286,7 @@ static enum exit_status run(struct tool *tool, void *arg)
 	r = blk_dev_open(&dev, options->input, BLK_READ, &tool->report);
 	if (r)
 		return status_of(r);
-	r = era_salvage_is_needed(&dev);
-	if (r < 0) {
-		blk_dev_close(&dev);
-		return status_of(r);
-	}
-	status = r ? salvage(options, &dev, &outcome, tool) : repair(options, &dev, &outcome, tool);
-	r = 0;
+	status = make(options, &dev, &outcome, tool);
 	if (status == STATUS_OK || status == STATUS_UNKNOWN)
 		tell_created(&outcome, options->output, tool);
 	if (status == STATUS_UNKNOWN)

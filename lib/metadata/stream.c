@@ -14,6 +14,7 @@
 #include "metadata/view_internal.h"
 
 #define BUFFER_BLOCKS 256u
+#define WRITTEN_PIECE 4096u
 #define PIECE_BLOCKS (CURSOR_MAX_WORDS * BITS_PER_WORD)
 
 void era_header_of(const struct superblock *sb, struct era_header *header)
@@ -337,4 +338,31 @@ int era_stream_logical(struct era_view *view, const struct era_stream *to,
 	era_header_of(&view->sb, &header);
 	r = to->begin(to->ctx, &header);
 	return r ? r : stream_array(view, to, stream_map, losses);
+}
+
+static int written_array(const struct era_stream *to, const struct era_header *header,
+			 const struct report *rep)
+{
+	uint32_t eras[WRITTEN_PIECE], nr;
+	int r = to->array_begin(to->ctx);
+
+	for (uint32_t i = 0; i < WRITTEN_PIECE; i++)
+		eras[i] = header->current_era;
+	for (uint32_t done = 0; done < header->nr_blocks && !r; done += nr) {
+		nr = (uint32_t)min_u64(WRITTEN_PIECE, header->nr_blocks - done);
+		r = to->eras(to->ctx, eras, nr);
+		report_progress(rep, PROGRESS_BUILD, (uint64_t)(done + nr) * sizeof(eras[0]),
+				(uint64_t)header->nr_blocks * sizeof(eras[0]));
+	}
+	return r ? r : to->array_end(to->ctx);
+}
+
+int era_stream_written(const struct era_header *header, const struct era_stream *to,
+		       const struct report *rep)
+{
+	int r = to->begin(to->ctx, header);
+
+	if (!r)
+		r = written_array(to, header, rep);
+	return r ? r : to->end(to->ctx);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "base/report.h"
 
 struct era_view;
 struct superblock;
@@ -57,5 +58,9 @@ int era_stream_view(struct era_view *view, const struct era_stream *to,
 /* The same with all writesets folded into the array. */
 int era_stream_logical(struct era_view *view, const struct era_stream *to,
 		       struct era_losses *losses) must_check;
+
+/* Streams metadata in which every block counts as written in the current era.  rep may be NULL. */
+int era_stream_written(const struct era_header *header, const struct era_stream *to,
+		       const struct report *rep) must_check;
 
 #endif

@@ -515,6 +515,22 @@ int untracked_refuse_dev(struct blk_dev *dev)
 	return r ? r : refuse_marked(dev);
 }
 
+static void note_error(void *ctx, const char *text)
+{
+	const struct blk_dev *dev = ctx;
+
+	report_note(dev->rep, "%s", text);
+}
+
+bool untracked_noted(struct blk_dev *dev)
+{
+	const struct report rep = {.ctx = dev, .error = note_error};
+	struct blk_dev noting = *dev;
+
+	noting.rep = &rep;
+	return untracked_refuse_dev(&noting);
+}
+
 int untracked_refuse(const char *metadata, const struct report *rep)
 {
 	struct blk_dev dev;

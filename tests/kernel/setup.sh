@@ -789,6 +789,12 @@ untracked() {
 	no_lists
 }
 
+# lists_all METADATA
+lists_all() {
+	[ "$(era_invalidate --written-since "$recorded" --unit blocks --format ranges "$1")" = \
+		"0 $all_blocks" ] || die "$1: not all blocks are listed"
+}
+
 # A note that is not understood may be of any metadata.
 bad_note() {
 	cp /var/lib/era-tools/data.untracked /run/note
@@ -846,9 +852,12 @@ boot_21() {
 		has "the device of these metadata was there without its target since 2"
 	done
 	losetup -d /dev/loop1
-	ends 0 era_dump -o /run/xml /run/marked
-	has "metadata that are restored from this do not say so"
+	ends 4 era_dump -o /run/xml /run/marked
+	ends 5 era_repair -i /run/marked -o /run/repaired
+	lists_all /run/repaired
+	ends 5 era_dump --repair -o /run/xml /run/marked
 	ends 0 era_restore -q -i /run/xml -o /run/unmarked
+	lists_all /run/unmarked
 	ln -s vg-gamma /dev/mapper/vg-data
 	ends 4 era_backup --offline /run/unmarked --source /dev/mapper/vg-data /run/copy.of
 	has "the device data was there without its target"
