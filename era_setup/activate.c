@@ -102,8 +102,8 @@ static int mark_untracked(const struct tracked *t, const char *since)
 	if (blk_dev_open(&dev, t->metadata, BLK_WRITE, &nobody))
 		return 0;
 	r = state_is_at_end(&dev);
-	if (r > 0)
-		r = untracked_mark_write(&dev, since);
+	if (r >= 0)
+		r = untracked_mark_write(&dev, since, r);
 	blk_dev_close(&dev);
 	return r;
 }

@@ -11,6 +11,9 @@
 #include "block/validate.h"
 #include "ondisk/era_disk.h"
 
+_Static_assert(sizeof(struct superblock_disk) == SUPERBLOCK_REST_AT, "behind the fields");
+_Static_assert(SUPERBLOCK_REST_AT + SUPERBLOCK_REST_BYTES == SECTOR_SIZE, "written as one");
+
 uint64_t superblock_block_bytes(const struct superblock *sb)
 {
 	return (uint64_t)sb->data_block_size * SECTOR_SIZE;
@@ -37,6 +40,7 @@ static void decode(const struct superblock_disk *disk, struct superblock *sb)
 		.era_array_root = le64_get(disk->era_array_root),
 		.metadata_snap = le64_get(disk->metadata_snap),
 	};
+	memcpy(sb->rest, disk + 1, sizeof(sb->rest));
 }
 
 static struct space_map_root_disk encode_space_map(const struct space_map_root *sm)
@@ -67,6 +71,7 @@ void superblock_encode(const struct superblock *sb, void *block)
 		.era_array_root = le64_make(sb->era_array_root),
 		.metadata_snap = le64_make(sb->metadata_snap),
 	};
+	memcpy(disk + 1, sb->rest, sizeof(sb->rest));
 }
 
 int superblock_read(struct blk_dev *dev, uint64_t nr, enum block_type type, struct superblock *sb,
@@ -146,7 +151,9 @@ int superblock_write(struct blk_dev *dev, const struct superblock *sb)
 	return r;
 }
 
-int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_root *sm)
+typedef void change_fn(struct superblock_disk *disk, const void *to);
+
+static int replace(struct blk_dev *dev, change_fn *change, const void *to)
 {
 	struct superblock_disk *disk = blk_alloc(1);
 	struct problem p;
@@ -161,12 +168,32 @@ int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_roo
 		r = report_fail(dev->rep, ERA_SYS,
 				"%s: the superblock is read differently than before", dev->path);
 	} else {
-		disk->sm = encode_space_map(sm);
+		change(disk, to);
 		blk_seal((struct blk_rw){0, disk}, BLOCK_SUPERBLOCK);
 		r = write_block_zero(dev, disk);
 	}
 	free(disk);
 	return r;
+}
+
+static void change_space_map(struct superblock_disk *disk, const void *to)
+{
+	disk->sm = encode_space_map(to);
+}
+
+int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_root *sm)
+{
+	return replace(dev, change_space_map, sm);
+}
+
+static void change_rest(struct superblock_disk *disk, const void *to)
+{
+	memcpy(disk + 1, to, SUPERBLOCK_REST_BYTES);
+}
+
+int superblock_replace_rest(struct blk_dev *dev, const uint8_t rest[SUPERBLOCK_REST_BYTES])
+{
+	return replace(dev, change_rest, rest);
 }
 
 int superblock_invalidate(struct blk_dev *dev)

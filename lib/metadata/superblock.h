@@ -14,6 +14,10 @@
 
 struct blk_dev;
 
+/* What is behind the fields, in the sector that they are in. */
+#define SUPERBLOCK_REST_AT 224u
+#define SUPERBLOCK_REST_BYTES 288u
+
 struct superblock {
 	uint32_t csum; /* as found; distinguishes versions of the block */
 	uint32_t flags;
@@ -25,7 +29,8 @@ struct superblock {
 	uint64_t current_root; /* of the current writeset; 0: none */
 	uint64_t writeset_tree_root;
 	uint64_t era_array_root;
-	uint64_t metadata_snap; /* 0: none */
+	uint64_t metadata_snap;		     /* 0: none */
+	uint8_t rest[SUPERBLOCK_REST_BYTES]; /* kept as it was found, as by the kernel */
 };
 
 /* The size of a data block in bytes. */
@@ -57,6 +62,10 @@ int superblock_write(struct blk_dev *dev, const struct superblock *sb) must_chec
 /* Replaces the space map of the valid superblock in block 0, leaves everything else unchanged, and
  * flushes.  Errors are reported. */
 int superblock_replace_space_map(struct blk_dev *dev, const struct space_map_root *sm) must_check;
+
+/* The same of what is behind the fields. */
+int superblock_replace_rest(struct blk_dev *dev,
+			    const uint8_t rest[SUPERBLOCK_REST_BYTES]) must_check;
 
 /* Overwrites block 0 with something that nothing takes for metadata, not even for unused ones
  * (those are zero), and flushes. */

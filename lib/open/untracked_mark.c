@@ -9,10 +9,13 @@
 
 #include "base/le.h"
 #include "block/crc.h"
+#include "metadata/superblock.h"
 
 #define MAGIC "era-tools untracked 1\n"
 #define MAGIC_BYTES 24u
 #define BLOCK_BYTES 4096u
+#define AT_IN_SUPERBLOCK 448u
+#define IN_REST (AT_IN_SUPERBLOCK - SUPERBLOCK_REST_AT)
 
 struct mark_disk {
 	char magic[MAGIC_BYTES];
@@ -21,6 +24,7 @@ struct mark_disk {
 };
 
 _Static_assert(sizeof(struct mark_disk) == 60, "as doc/state.md has it");
+_Static_assert(IN_REST + sizeof(struct mark_disk) <= SUPERBLOCK_REST_BYTES, "has room there");
 
 static uint32_t checksum(const struct mark_disk *mark)
 {
@@ -35,7 +39,7 @@ static bool is_mark(const struct mark_disk *mark)
 	       le32_get(mark->csum) == checksum(mark);
 }
 
-static int write_block(struct blk_dev *dev, const struct mark_disk *mark)
+static int write_end(struct blk_dev *dev, const struct mark_disk *mark)
 {
 	void *block = blk_alloc(1);
 	int r;
@@ -49,39 +53,85 @@ static int write_block(struct blk_dev *dev, const struct mark_disk *mark)
 	return r ? r : blk_dev_flush(dev);
 }
 
-int untracked_mark_write(struct blk_dev *dev, const char *since)
+/* A damaged one is left as it is. */
+static int write_superblock(struct blk_dev *dev, const struct mark_disk *mark)
+{
+	struct superblock sb;
+	struct problem p;
+	int r = superblock_read(dev, 0, BLOCK_SUPERBLOCK, &sb, &p);
+
+	if (r)
+		return r == ERA_DAMAGED ? 0 : r;
+	memcpy(sb.rest + IN_REST, mark, sizeof(*mark));
+	return superblock_replace_rest(dev, sb.rest);
+}
+
+int untracked_mark_write(struct blk_dev *dev, const char *since, bool at_end)
 {
 	struct mark_disk mark = {.magic = MAGIC};
+	int r;
 
 	snprintf(mark.since, sizeof(mark.since), "%s", since);
 	mark.csum = le32_make(checksum(&mark));
-	return write_block(dev, &mark);
+	r = at_end ? write_end(dev, &mark) : 0;
+	return r ? r : write_superblock(dev, &mark);
+}
+
+/* Both places, or zeroes where there is none. */
+struct marks {
+	struct mark_disk end, superblock;
+};
+
+/* A superblock that can't be read has none. */
+static int read_places(struct blk_dev *dev, uint8_t *block, struct marks *marks)
+{
+	int r;
+
+	if (!blk_dev_read(dev, 0, 1, block))
+		memcpy(&marks->superblock, block + AT_IN_SUPERBLOCK, sizeof(marks->superblock));
+	r = blk_dev_read(dev, dev->nr_blocks - 1, 1, block);
+	if (r)
+		return report_fail(dev->rep, ERA_SYS, "%s: cannot read its last block: %s",
+				   dev->path, strerror(r));
+	memcpy(&marks->end, block, sizeof(marks->end));
+	return 0;
+}
+
+static int read_marks(struct blk_dev *dev, struct marks *marks)
+{
+	void *block = blk_alloc(1);
+	int r;
+
+	*marks = (struct marks){.end = {.magic = ""}};
+	if (!block)
+		return report_nomem(dev->rep);
+	r = dev->nr_blocks ? read_places(dev, block, marks) : 0;
+	free(block);
+	return r;
 }
 
 int untracked_mark_read(struct blk_dev *dev, char since[UNTRACKED_SINCE_BYTES])
 {
-	struct mark_disk *mark = blk_alloc(1);
-	int r, found = 0;
+	const struct mark_disk *mark;
+	struct marks marks;
+	int r = read_marks(dev, &marks);
 
-	if (!mark)
-		return report_nomem(dev->rep);
-	r = dev->nr_blocks ? blk_dev_read(dev, dev->nr_blocks - 1, 1, mark) : 0;
-	if (r) {
-		r = report_fail(dev->rep, ERA_SYS, "%s: cannot read its last block: %s", dev->path,
-				strerror(r));
-	} else if (dev->nr_blocks) {
-		found = is_mark(mark);
-		memcpy(since, mark->since, UNTRACKED_SINCE_BYTES);
-	}
-	free(mark);
-	return r ? r : found;
+	if (r)
+		return r;
+	mark = is_mark(&marks.end) ? &marks.end : &marks.superblock;
+	memcpy(since, mark->since, UNTRACKED_SINCE_BYTES);
+	return is_mark(mark);
 }
 
 int untracked_mark_clear(struct blk_dev *dev)
 {
 	static const struct mark_disk none;
-	char since[UNTRACKED_SINCE_BYTES];
-	int r = untracked_mark_read(dev, since);
+	struct marks marks;
+	int r = read_marks(dev, &marks);
 
-	return r > 0 ? write_block(dev, &none) : r;
+	if (!r && is_mark(&marks.end))
+		r = write_end(dev, &none);
+	if (!r && is_mark(&marks.superblock))
+		r = write_superblock(dev, &none);
+	return r;
 }

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
 /*
- * A mark in the last block of a metadata device: its device was there without its target, so there
- * are no lists until all blocks count as written.  It goes where the metadata go, by whatever name;
- * doc/state.md has the format.
+ * A mark in a metadata device: its device was there without its target, so there are no lists until
+ * all blocks count as written.  It goes where the metadata go, by whatever name; doc/state.md has
+ * the format.
  *
- * It is only written where a state was found (era_setup/state.h), which shows that the metadata
- * leave the end of the device free.
+ * It is in the superblock, behind the fields, where the kernel keeps it, and goes into copies of
+ * any length; and in the last block, where it survives damage of the superblock.
  */
 #ifndef ERA_OPEN_UNTRACKED_MARK_H
 #define ERA_OPEN_UNTRACKED_MARK_H
+
+#include <stdbool.h>
 
 #include "base/compiler.h"
 #include "block/dev.h"
 
 #define UNTRACKED_SINCE_BYTES 32u
 
-/* since: a text.  Errors are reported. */
-int untracked_mark_write(struct blk_dev *dev, const char *since) must_check;
+/* since: a text.  A superblock that is damaged gets none.  at_end: a state was found
+ * (era_setup/state.h), which shows that the metadata leave the end of the device free.  Errors are
+ * reported. */
+int untracked_mark_write(struct blk_dev *dev, const char *since, bool at_end) must_check;
 
 /* Returns 1, 0 if there is none, or an error, reported. */
 int untracked_mark_read(struct blk_dev *dev, char since[UNTRACKED_SINCE_BYTES]) must_check;

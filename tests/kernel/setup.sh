@@ -789,6 +789,43 @@ untracked() {
 	no_lists
 }
 
+# untracked_whole BLOCK: the same where the metadata are whole, and the line is wrong.
+untracked_whole() {
+	sed -i 's/ 64k / 32k /' $tab
+	ends 0 setup activate data
+	has "NOT TRACKED"
+	direct_write_random /dev/mapper/data "$1"
+	ends 0 setup deactivate data
+	sed -i 's/ 32k / 64k /' $tab
+	no_lists
+}
+
+# Copies that lack the last block, or have another one, are refused, too, and so after the kernel's
+# target has used them.
+other_lengths() {
+	dd if=/run/marked of=/run/short bs=4096 count=896
+	cp /run/marked /run/grown
+	truncate -s 5M /run/grown
+	losetup /dev/loop1 /run/grown
+	truncate -s 16M /run/origin
+	losetup /dev/loop2 /run/origin
+	dmsetup create tracked --table "0 32768 era /dev/loop1 /dev/loop2 128"
+	dd if=/dev/urandom of=/dev/mapper/tracked bs=64k count=3 seek=5 oflag=direct
+	dmsetup message tracked 0 checkpoint
+	dmsetup message tracked 0 take_metadata_snap
+	ends 4 era_invalidate -m --written-since 1 /dev/loop1
+	dmsetup message tracked 0 drop_metadata_snap
+	dmsetup remove tracked
+	losetup -d /dev/loop1
+	losetup -d /dev/loop2
+	for meta in /run/short /run/grown; do
+		ends 4 era_invalidate --written-since "$recorded" $meta
+		has "the device of these metadata was there without its target since 2"
+	done
+	ends 0 era_mark --all /run/grown
+	ends 0 era_invalidate --written-since "$recorded" /run/grown
+}
+
 # lists_all METADATA
 lists_all() {
 	[ "$(era_invalidate --written-since "$recorded" --unit blocks --format ranges "$1")" = \
@@ -840,6 +877,7 @@ boot_21() {
 	tracked 9
 	recorded=$first
 	untracked 33
+	untracked_whole 34
 	dmsetup remove vg-meta
 	dmsetup remove vg-data
 	volume beta /dev/ubda 8192
@@ -852,6 +890,7 @@ boot_21() {
 		has "the device of these metadata was there without its target since 2"
 	done
 	losetup -d /dev/loop1
+	other_lengths
 	ends 4 era_dump -o /run/xml /run/marked
 	ends 5 era_repair -i /run/marked -o /run/repaired
 	lists_all /run/repaired

@@ -16,6 +16,7 @@
 #include "live/marking.h"
 #include "metadata/map.h"
 #include "open/open.h"
+#include "open/untracked_mark.h"
 #include "tests/sim/simdev.h"
 
 #define NR_BLOCKS 40000u /* 40 blocks of the array, two of a bitset */
@@ -213,11 +214,82 @@ static void every_call_fails_once(void **state)
 	assert_true(nr > 3);
 }
 
+static int ask_mark(struct simdev *sim)
+{
+	char since[UNTRACKED_SINCE_BYTES];
+	struct blk_dev dev;
+	int r;
+
+	assert_int_equal(simdev_dev(sim, &dev, NULL), 0);
+	r = untracked_mark_read(&dev, since);
+	if (r)
+		assert_string_equal(since, "then");
+	blk_dev_close(&dev);
+	return r;
+}
+
+static void write_mark(struct simdev *sim, bool at_end)
+{
+	struct blk_dev dev;
+
+	assert_int_equal(simdev_dev(sim, &dev, NULL), 0);
+	assert_int_equal(untracked_mark_write(&dev, "then", at_end), 0);
+	blk_dev_close(&dev);
+}
+
+static void clear_mark(struct simdev *sim)
+{
+	struct blk_dev dev;
+
+	assert_int_equal(simdev_dev(sim, &dev, NULL), 0);
+	assert_int_equal(untracked_mark_clear(&dev), 0);
+	blk_dev_close(&dev);
+}
+
+static bool is_old_still(void *ctx, struct simdev_stop *stop)
+{
+	static uint32_t eras[NR_BLOCKS];
+
+	strcpy(stop->why, "not what it was");
+	return read_eras(stop->image, eras) && is_old(ctx, eras) &&
+	       (!stop->promise || ask_mark(stop->image) == 1);
+}
+
+/* Nothing but its end removes it, and it changes nothing else, wherever it is stopped. */
+static void untracked_stays(void **state)
+{
+	const struct simdev_how how = {.states = 64, .seed = 1};
+	static uint32_t eras[NR_BLOCKS];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(trials); i++) {
+		struct trial *trial = &trials[i];
+		struct simdev_result result;
+		struct simdev sim;
+
+		set_up(trial, &sim);
+		trial->old_era = read_eras(&sim, trial->old);
+		assert_int_equal(ask_mark(&sim), 0);
+		write_mark(&sim, i % 2);
+		simdev_promise(&sim, 1);
+		simdev_for_each_stop(&sim, &how, is_old_still, trial, &result);
+		assert_int_equal(result.bad, 0);
+		assert_int_equal(mark(trial, &sim), 0);
+		assert_int_equal(ask_mark(&sim), 1);
+		clear_mark(&sim);
+		assert_int_equal(ask_mark(&sim), 0);
+		assert_int_equal(read_eras(&sim, eras), trial->new_era);
+		assert_true(is_new(trial, eras));
+		simdev_close(&sim);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stopped_anywhere),
 		cmocka_unit_test(every_call_fails_once),
+		cmocka_unit_test(untracked_stays),
 	};
 
 	return cmocka_run_group_tests_name("marking", tests, NULL, NULL);
