@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/checked.h"
@@ -240,6 +241,18 @@ static int find_size(struct era_build *build, uint64_t *nr_blocks)
 	return needed > *nr_blocks ? too_small(build, needed) : 0;
 }
 
+/* What is behind its fields is of the device, as the blocks behind the space map are. */
+static int keep_rest(struct era_build *build)
+{
+	struct superblock old;
+	struct problem p;
+	int r = superblock_read(&build->dev, 0, BLOCK_SUPERBLOCK, &old, &p);
+
+	if (!r)
+		memcpy(build->sb.rest, old.rest, sizeof(old.rest));
+	return r == ERA_DAMAGED ? 0 : r;
+}
+
 static int write_device(struct era_build *build)
 {
 	int r = superblock_invalidate(&build->dev);
@@ -272,6 +285,8 @@ int era_build_commit(struct era_build *build)
 	}
 	if (!r && build->dev.nr_blocks < nr_blocks)
 		r = too_small(build, nr_blocks);
+	if (!r && build->exists)
+		r = keep_rest(build);
 	if (!r)
 		r = write_device(build);
 	if (!r)

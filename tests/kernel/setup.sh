@@ -822,6 +822,10 @@ other_lengths() {
 		ends 4 era_invalidate --written-since "$recorded" $meta
 		has "the device of these metadata was there without its target since 2"
 	done
+	ends 5 era_dump --repair -o /run/xml /run/grown
+	cp /run/grown /run/restored
+	ends 0 era_restore -q -i /run/xml -o /run/restored
+	ends 4 era_invalidate --written-since "$recorded" /run/restored
 	ends 0 era_mark --all /run/grown
 	ends 0 era_invalidate --written-since "$recorded" /run/grown
 }
