@@ -164,7 +164,7 @@ static enum exit_status dump_repaired(const struct options *options, struct blk_
 		blk_dev_close(dev);
 		return status_of(r);
 	}
-	if (untracked_noted(dev))
+	if (untracked_is_refused(dev))
 		return dump_written(options, dev, r, tool);
 	return r ? dump_salvaged(options, dev, tool) : dump_view(options, dev, tool);
 }

@@ -265,7 +265,7 @@ static enum exit_status make(const struct options *options, struct blk_dev *dev,
 		blk_dev_close(dev);
 		return status_of(r);
 	}
-	if (untracked_noted(dev))
+	if (untracked_is_refused(dev))
 		return write_all(options, dev, r, outcome, tool);
 	return r ? salvage(options, dev, outcome, tool) : repair(options, dev, outcome, tool);
 }

@@ -522,7 +522,7 @@ static void note_error(void *ctx, const char *text)
 	report_note(dev->rep, "%s", text);
 }
 
-bool untracked_noted(struct blk_dev *dev)
+bool untracked_is_refused(struct blk_dev *dev)
 {
 	const struct report rep = {.ctx = dev, .error = note_error};
 	struct blk_dev noting = *dev;

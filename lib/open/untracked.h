@@ -51,7 +51,7 @@ int untracked_refuse(const char *metadata, const struct report *rep) must_check;
 int untracked_refuse_dev(struct blk_dev *dev) must_check;
 
 /* Would it be refused, or can that not be told?  Why becomes a note. */
-bool untracked_noted(struct blk_dev *dev);
+bool untracked_is_refused(struct blk_dev *dev);
 
 /* The same of an origin, for who asks other metadata for a list of what was written to it. */
 int untracked_refuse_origin(const char *origin, const struct report *rep) must_check;
