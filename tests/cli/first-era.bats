@@ -107,11 +107,11 @@ is_now() {
 	# faketime preloads a library before the sanitizer's.
 	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
 	for time in "2019-01-01 00:00:00" "2104-01-01 00:00:00"; do
-		status_is 4 faketime -f "$time" era_format --block-size 4k --device-size 1M meta
+		status_is 4 at_time "$time" era_format --block-size 4k --device-size 1M meta
 		says "the clock says"
 		says "set the clock, or say the era (--era)"
 		dump 7 >xml
-		status_is 4 faketime -f "$time" era_restore --all-written -i xml -o meta
+		status_is 4 at_time "$time" era_restore --all-written -i xml -o meta
 		says "the clock says"
 		grep -q "set the clock$" "$stderr"
 		[ ! -e meta ]
