@@ -410,7 +410,7 @@ begin_to_apply() {
 @test "kills at random times" {
 	local n
 	RANDOM=${ERA_SEED:-1}
-	for ((n = 0; n < ${ERA_KILLS:-20}; n++)); do
+	for ((n = 0; n < ${ERA_KILLS:-10}; n++)); do
 		write $((RANDOM % 150)) $((RANDOM % 10 + 1))
 		era_backup -q --offline meta --source disk T &
 		pid=$!

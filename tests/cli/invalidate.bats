@@ -265,23 +265,23 @@ random_agrees() {
 }
 
 @test "N may be one past the current era; later is status 4 and no list" {
-	local image n=0 era
+	local image n=0 era formats=(xml json ranges bitmap)
 	for image in "$images"/*; do
 		era=$(truth_field era "$abs_top_srcdir/tests/images/${image##*/}/truth")
-		for format in xml json ranges bitmap; do
-			status_is 0 era_invalidate --written-since $((era + 1)) \
-				--format "$format" "$image" >got
-			silent
-			status_is 4 era_invalidate --written-since $((era + 2)) \
-				--format "$format" "$image" >got
-			no_answer got "$format"
-			says "every block"
-			n=$((n + 1))
-		done
+		# A format by turns.
+		formats=("${formats[@]:1}" "${formats[0]}")
+		status_is 0 era_invalidate --written-since $((era + 1)) --format "${formats[0]}" \
+			"$image" >got
+		silent
+		status_is 4 era_invalidate --written-since $((era + 2)) --format "${formats[0]}" \
+			"$image" >got
+		no_answer got "${formats[0]}"
+		says "every block"
+		n=$((n + 1))
 		status_is 4 era_invalidate --written-since 4294967295 -o list "$image"
 		[ ! -e list ]
 	done
-	[ "$n" -gt 100 ]
+	[ "$n" -gt 25 ]
 }
 
 @test "N at the end of u32" {

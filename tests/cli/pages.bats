@@ -185,6 +185,10 @@ leads_somewhere() {
 
 # links FILE...
 links() {
+	untraced lead_somewhere "$@"
+}
+
+lead_somewhere() {
 	local file target n=0 bad=0
 	for file; do
 		while read -r target; do

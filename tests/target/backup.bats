@@ -263,7 +263,7 @@ backup_after_kill() {
 	local n
 	RANDOM=${ERA_SEED:-1}
 	backup
-	for ((n = 0; n < ${ERA_KILLS:-16}; n++)); do
+	for ((n = 0; n < ${ERA_KILLS:-8}; n++)); do
 		write_random $((RANDOM % 150)) $((RANDOM % 10 + 1))
 		# With the command, which would go on, and write to what the next run has made.
 		setsid "$(command -v era_backup)" -q --snapshot 'cp disk snap' --source snap ctl T &

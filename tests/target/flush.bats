@@ -14,17 +14,17 @@ setup() {
 }
 
 @test "killed at any point: one cache for all connections" {
-	play lossy crash "${ERA_TARGET_ROUNDS:-6}" "${ERA_TARGET_SEED:-1}" multi=yes
+	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-1}" multi=yes
 }
 
 @test "killed at any point: a cache for each connection" {
-	play lossy crash "${ERA_TARGET_ROUNDS:-6}" "${ERA_TARGET_SEED:-2}"
+	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-2}"
 }
 
 @test "killed at any point: layers that are not parallel are never called twice at once" {
-	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-3}" model=all slow=300
-	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-4}" model=requests slow=300
-	play lossy crash "${ERA_TARGET_ROUNDS:-3}" "${ERA_TARGET_SEED:-5}" model=connections \
+	play lossy crash "${ERA_TARGET_ROUNDS:-1}" "${ERA_TARGET_SEED:-3}" model=all slow=300
+	play lossy crash "${ERA_TARGET_ROUNDS:-1}" "${ERA_TARGET_SEED:-4}" model=requests slow=300
+	play lossy crash "${ERA_TARGET_ROUNDS:-1}" "${ERA_TARGET_SEED:-5}" model=connections \
 		slow=300
 }
 

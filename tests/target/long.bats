@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The era-tools authors
 #
-# The long form of what tracking.bats, messages.bats and since.bats do.
+# The long form of what tracking.bats, messages.bats, since.bats and flush.bats do.
 
 load ../lib/common
 load target
@@ -27,4 +27,13 @@ setup() {
 @test "since=N shared by many, for longer" {
 	need_ours drive
 	play since law "${ERA_SINCE_SECONDS:-10}"
+}
+
+@test "killed at any point, with caches of all kinds below" {
+	local below
+	for below in multi=yes "" "model=all slow=300" "model=requests slow=300" \
+		"model=connections slow=300"; do
+		# shellcheck disable=SC2086
+		play lossy crash "${ERA_TARGET_ROUNDS:-6}" "${ERA_TARGET_SEED:-7}" $below
+	done
 }
