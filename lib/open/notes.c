@@ -196,21 +196,22 @@ static int walk(DIR *dir, const struct notes_place *place, notes_fn *each, void 
 	return errno;
 }
 
-/* Of a path that leads nowhere: is that because of a link in it? */
-static bool has_link(const char *path)
+/* Of a path that leads nowhere: 0 if nothing is there, or why else it does, as by a link. */
+static int why_nowhere(const char *path)
 {
 	char *part = strdup(path), *slash;
+	int error = part ? 0 : ENOMEM;
 	struct stat st;
-	bool found = !part;
 
-	while (!found && *part && lstat(part, &st)) {
-		found = errno != ENOENT;
+	while (!error && *part && lstat(part, &st)) {
+		error = errno == ENOENT ? 0 : errno;
 		slash = strrchr(part, '/');
 		*(slash ? slash : part) = '\0';
 	}
-	found = found || (*part && !S_ISDIR(st.st_mode) && stat(part, &st));
+	if (!error && *part && !S_ISDIR(st.st_mode) && stat(part, &st))
+		error = errno;
 	free(part);
-	return found;
+	return error;
 }
 
 int notes_each(const struct notes_place *place, notes_fn *each, void *ctx)
@@ -219,7 +220,7 @@ int notes_each(const struct notes_place *place, notes_fn *each, void *ctx)
 	int error = errno;
 
 	if (!dir)
-		return error == ENOENT && !has_link(place->dir) ? 0 : error;
+		return error == ENOENT ? why_nowhere(place->dir) : error;
 	error = walk(dir, place, each, ctx);
 	closedir(dir);
 	return error;

@@ -470,10 +470,17 @@ static int refuse(struct notes *notes, void *ctx)
 	return refusal->r;
 }
 
+/* Not by a failure of the system, but by what somebody has made of it. */
+static bool is_shut(int error)
+{
+	return error == EACCES || error == EPERM || error == ENOTDIR || error == ENOENT ||
+	       error == ELOOP;
+}
+
 static int refuse_unreadable(const struct refusal *refusal, const char *dir, int error)
 {
 	return report_fail(
-		refusal->rep, ERA_NO_ANSWER,
+		refusal->rep, is_shut(error) ? ERA_NO_ANSWER : ERA_SYS,
 		"%s: there is no list, since %s cannot be read: %s; it may be noted there that the "
 		"device of these metadata was there without its target: make it a directory that "
 		"you can read, as by chmod 755",

@@ -9,8 +9,7 @@ load target
 
 setup() {
 	target_setup
-	export LOSSY_PLUGIN=$abs_top_builddir/tests/target/lossy.so
-	[ -e "$LOSSY_PLUGIN" ] || skip_test "lossy.so is not built"
+	need_lossy
 }
 
 @test "killed at any point: one cache for all connections" {

@@ -31,6 +31,7 @@ setup() {
 
 @test "killed at any point, with caches of all kinds below" {
 	local below
+	need_lossy
 	for below in multi=yes "" "model=all slow=300" "model=requests slow=300" \
 		"model=connections slow=300"; do
 		# shellcheck disable=SC2086

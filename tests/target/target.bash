@@ -34,6 +34,12 @@ need_target() {
 	export ASAN_OPTIONS ERA_FILTER ERA_PRELOAD PYTHONDONTWRITEBYTECODE PYTHONPATH
 }
 
+# need_lossy: the layer below that forgets what was not flushed.
+need_lossy() {
+	export LOSSY_PLUGIN=$abs_top_builddir/tests/target/lossy.so
+	[ -e "$LOSSY_PLUGIN" ] || skip_test "lossy.so is not built"
+}
+
 # target_setup [FILE SIZE]...: a folder of its own with these files.
 target_setup() {
 	need_target
