@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "dm/child.h"
 #include "dm/dm_internal.h"
@@ -238,7 +239,7 @@ static int take_outcome(const struct section *s, struct outcome *outcome)
 				   s->suspension->work ? "was not suspended, worked on and resumed"
 						       : "cannot suspend: what is being written "
 							 "was not done",
-				   limit_ms(s) / 1000);
+				   (uint32_t)div_up(limit_ms(s), 1000));
 	}
 	if (read(s->result, outcome, sizeof(*outcome)) != (ssize_t)sizeof(*outcome))
 		return report_fail(s->m->rep, ERA_SYS,
