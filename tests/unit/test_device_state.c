@@ -34,8 +34,8 @@ static void make(struct state *state)
 		.nr = 5,
 	};
 	for (uint32_t i = 0; i < state->nr; i++)
-		state->samples[i] = (struct state_sample){
-			.block = i * 700000000, .hash = UINT64_C(0xfedcba9876543210) + i};
+		state->samples[i] = (struct state_sample){.block = i * 700000000,
+							  .hash = UINT64_C(0xfedcba9876543210) + i};
 }
 
 static void open_file(const char *name, struct blk_dev *dev, struct state_place *place)
