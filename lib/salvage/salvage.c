@@ -35,6 +35,16 @@ int era_salvage_is_needed(struct blk_dev *dev)
 	return 1;
 }
 
+/* A device of more blocks than the metadata know of has blocks of which nothing is said.  What
+ * tells of more may be from before the device shrank, or the end of the era array may be wrong. */
+static bool may_have_been_longer(const struct era_salvage *s)
+{
+	const struct scan *scan = &s->scan;
+	uint32_t nr_blocks = s->header.nr_blocks;
+
+	return scan->longest > nr_blocks || scan->max_bits > nr_blocks || scan->was_longer;
+}
+
 static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hints *hints)
 {
 	if (hints->nr_blocks) {
@@ -49,6 +59,11 @@ static int deduce_nr_blocks(struct era_salvage *s, const struct era_salvage_hint
 	for (size_t i = 0; i < s->nr_found; i++)
 		if (s->found[i].sb.nr_blocks > s->header.nr_blocks)
 			s->header.nr_blocks = s->found[i].sb.nr_blocks;
+	if (may_have_been_longer(s))
+		return report_fail(s->dev.rep, ERA_DAMAGED,
+				   "%s: cannot tell how many data blocks there were: the era array "
+				   "has %" PRIu32 ", other blocks tell of more: give --nr-blocks",
+				   s->dev.path, s->header.nr_blocks);
 	report_note(s->dev.rep, "%s: deduced --nr-blocks=%" PRIu32 " from the era array",
 		    s->dev.path, s->header.nr_blocks);
 	return 0;

@@ -88,10 +88,12 @@ static void keep_writesets(struct scan *scan, const struct le64 *keys, const voi
 
 	for (uint32_t i = 0; i < nr; i++) {
 		uint32_t era = (uint32_t)min_u64(le64_get(keys[i]), UINT32_MAX);
+		uint32_t nr_bits = le32_get(writesets[i].nr_bits);
 
 		note_era(scan, era);
+		raise_u32(&scan->max_bits, nr_bits);
 		push(scan, era);
-		push(scan, le32_get(writesets[i].nr_bits));
+		push(scan, nr_bits);
 		push(scan, block_number(scan, writesets[i].root));
 	}
 }
@@ -115,12 +117,25 @@ static int look_at_node(struct scan *scan, const void *data, struct scan_block *
 	return 0;
 }
 
+/* Is anything in an array's block behind its last entry? */
+static bool has_more(const void *data, uint32_t nr_bytes)
+{
+	const uint8_t *values = array_values(data);
+	const uint8_t *end = (const uint8_t *)data + META_BLOCK_SIZE;
+
+	for (const uint8_t *byte = values + nr_bytes; byte < end; byte++)
+		if (*byte)
+			return true;
+	return false;
+}
+
 static void look_at_eras(struct scan *scan, const void *data, struct scan_block *block)
 {
 	const struct array_block_disk *array = data;
 	const struct le32 *eras = (const void *)array_values(data);
 
 	block->nr = (uint16_t)le32_get(array->nr_entries);
+	scan->was_longer |= has_more(data, block->nr * ERA_VALUE_SIZE);
 	if (block->nr < ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE)) {
 		scan->resized |= scan->partial && scan->partial != block->nr;
 		scan->partial = block->nr;
@@ -133,12 +148,15 @@ static void look_at_eras(struct scan *scan, const void *data, struct scan_block 
 		scan->max_digested = block->value;
 }
 
+/* Sets of bits never shrink: with bits behind its end a block was another one. */
 static void look_at_bits(const void *data, struct scan_block *block)
 {
 	const struct array_block_disk *array = data;
 	const struct le64 *words = (const void *)array_values(data);
 
 	block->nr = (uint16_t)le32_get(array->nr_entries);
+	if (has_more(data, block->nr * WORD_VALUE_SIZE))
+		block->type = SCAN_DAMAGED;
 	for (uint32_t i = 0; i < block->nr; i++)
 		block->value += (uint32_t)__builtin_popcountll(le64_get(words[i]));
 }

@@ -64,6 +64,8 @@ struct scan {
 	bool resized;	       /* not all of these have as many: there were arrays of other sizes */
 	uint64_t longest; /* entries of the longest era array that a leaf or a block tells of, older
 			   * copies included, but for what its last block may lack */
+	bool was_longer;  /* an era array's block holds eras behind its end */
+	uint32_t max_bits; /* the most bits of any writeset in a tree, older copies included */
 	uint32_t data_block_size; /* in sectors, of the last clone found; 0: none */
 	uint64_t nr_looked_at; /* entries, pointers and words, by all that was done with it since */
 };

@@ -107,6 +107,36 @@ told() {
 	says "no generation is proven to be the newest: every block counts as written"
 }
 
+# wrong_length IMAGE PLACE ENTRIES: an array's block ends there, under a right checksum.
+wrong_length() {
+	cp "$images/$1" damaged
+	blkedit damaged "$2.entries=$3"
+	destroy damaged 0
+}
+
+@test "a writeset of more blocks than the era array has: the length must be given" {
+	wrong_length 003-crash-twice eras/4 2
+	salvage 1 --block-size 4k
+	says "the era array has 4074, other blocks tell of more: give --nr-blocks"
+	salvage 5 --block-size 4k --nr-blocks 4074
+}
+
+@test "eras behind the end of the era array: the length must be given" {
+	rm damaged
+	truncate -s 512K damaged
+	era_restore -i <(era_dump --logical "$images/006-rewritten") -o damaged
+	blkedit damaged eras/19.era.657=1 eras/19.entries=2
+	destroy damaged 0
+	salvage 1 --block-size 4k
+	says "the era array has 19344, other blocks tell of more: give --nr-blocks"
+}
+
+@test "a set of bits that goes on behind its end is damaged" {
+	wrong_length 028-regrown-rewritten current/0 2
+	salvage 5 --block-size 4k --nr-blocks 1024
+	says "no generation is proven to be the newest: every block counts as written"
+}
+
 @test "with several other blocks damaged nothing is proven: all blocks count as written" {
 	destroy damaged 50
 	destroy damaged 54

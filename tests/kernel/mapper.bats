@@ -60,7 +60,7 @@ answers() {
 		error: data: cannot remove the device: it is in use; stop what uses it
 		status 3
 		data:
-		error: data: was not suspended, worked on and resumed in 0 s; see what keeps the devices below it from working
+		error: data: was not suspended, worked on and resumed in 1 s; see what keeps the devices below it from working
 		status 3
 		data: exists table
 	END
