@@ -332,7 +332,7 @@ static const struct kind {
 	{"the first blocks", first_blocks, true, 0},
 	{"the superblock and the last blocks", last_blocks, true, 0},
 	{"the superblock of a truncated device", truncated, true, 30},
-	{"the superblock and the newest leaf", newest_leaf, true, 40},
+	{"the superblock and the newest leaf", newest_leaf, true, 30},
 	{"the superblock and the newest index", newest_index, true, 60},
 	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true, 0},
 	{"the superblock and a wrong field", one_field, true, 0},
