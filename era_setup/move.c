@@ -18,6 +18,7 @@
 #include "era_setup/origin.h"
 #include "era_setup/setup.h"
 #include "era_setup/state.h"
+#include "metadata/state_room.h"
 #include "metadata/stream.h"
 #include "open/open.h"
 #include "open/untracked_mark.h"
@@ -51,7 +52,7 @@ int setup_fit(const struct setup *s, const struct blk_dev *dev, uint32_t nr_bloc
 {
 	uint64_t needed = era_size_recommended(nr_blocks);
 
-	return dev->nr_blocks < needed ? too_small(s, dev, needed + STATE_BLOCKS) : 0;
+	return dev->nr_blocks < needed ? too_small(s, dev, needed + STATE_ROOM_BLOCKS) : 0;
 }
 
 /* What a copy would lose. */

@@ -14,12 +14,11 @@
 #include "base/replacement.h"
 #include "base/state_directory.h"
 #include "block/crc.h"
+#include "metadata/state_room.h"
 
-#define MAGIC "era-tools state\n"
 #define STATE_VERSION 1u
 #define FLAG_DISCARDS 1u
 #define BLOCK_BYTES 4096u
-#define SLOT_BLOCKS (STATE_BLOCKS / 2)
 #define PATH_BYTES 256u
 
 struct sample_disk {
@@ -28,7 +27,7 @@ struct sample_disk {
 };
 
 struct state_disk {
-	char magic[16];
+	char magic[STATE_ROOM_MAGIC_BYTES];
 	struct le32 version, length; /* length: bytes in all */
 	struct le64 sequence;
 	struct le32 csum; /* of all bytes, with 0 here */
@@ -42,21 +41,21 @@ _Static_assert(sizeof(struct state_disk) == 64, "as doc/state.md has it");
 
 #define MAX_BYTES (sizeof(struct state_disk) + STATE_MAX_SAMPLES * sizeof(struct sample_disk))
 #define READ_BLOCKS ((MAX_BYTES + BLOCK_BYTES - 1) / BLOCK_BYTES)
-_Static_assert(READ_BLOCKS <= SLOT_BLOCKS, "a slot");
+_Static_assert(READ_BLOCKS <= STATE_ROOM_SLOT_BLOCKS, "a slot");
 
 struct state_place state_find(struct blk_dev *dev, const struct superblock *sb, const char *name)
 {
 	return (struct state_place){
 		.dev = dev,
 		.name = name,
-		.on_device = dev->nr_blocks >= STATE_BLOCKS &&
-			     sb->sm.nr_blocks <= dev->nr_blocks - STATE_BLOCKS,
+		.on_device = dev->nr_blocks >= STATE_ROOM_BLOCKS &&
+			     sb->sm.nr_blocks <= dev->nr_blocks - STATE_ROOM_BLOCKS,
 	};
 }
 
 static uint64_t slot_block(const struct state_place *place, uint64_t sequence)
 {
-	return place->dev->nr_blocks - STATE_BLOCKS + sequence % 2 * SLOT_BLOCKS;
+	return place->dev->nr_blocks - STATE_ROOM_BLOCKS + sequence % 2 * STATE_ROOM_SLOT_BLOCKS;
 }
 
 static void find_path(const struct state_place *place, char path[PATH_BYTES])
@@ -93,7 +92,7 @@ static size_t encode(const struct state *state, void *data)
 		.nr_blocks = le32_make(state->nr_blocks),
 		.nr_samples = le32_make(state->nr),
 	};
-	memcpy(disk->magic, MAGIC, sizeof(disk->magic));
+	memcpy(disk->magic, STATE_ROOM_MAGIC, sizeof(disk->magic));
 	for (uint32_t i = 0; i < state->nr; i++)
 		samples[i] = (struct sample_disk){le64_make(state->samples[i].hash),
 						  le32_make(state->samples[i].block)};
@@ -106,7 +105,7 @@ static bool is_sound(void *data, size_t size)
 	struct state_disk *disk = data;
 	size_t len;
 
-	if (size < sizeof(*disk) || memcmp(disk->magic, MAGIC, sizeof(disk->magic)) ||
+	if (size < sizeof(*disk) || memcmp(disk->magic, STATE_ROOM_MAGIC, sizeof(disk->magic)) ||
 	    le32_get(disk->version) != STATE_VERSION ||
 	    le32_get(disk->nr_samples) > STATE_MAX_SAMPLES)
 		return false;
@@ -192,7 +191,7 @@ int state_is_at_end(struct blk_dev *dev)
 	struct state *state;
 	int r;
 
-	if (dev->nr_blocks < STATE_BLOCKS)
+	if (dev->nr_blocks < STATE_ROOM_BLOCKS)
 		return 0;
 	state = malloc(sizeof(*state));
 	r = state ? state_read(&place, state) : report_nomem(dev->rep);

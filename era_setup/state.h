@@ -15,10 +15,8 @@
 
 #include "base/compiler.h"
 #include "block/dev.h"
-#include "build/size.h"
 #include "metadata/superblock.h"
 
-#define STATE_BLOCKS ERA_SIZE_STATE_BLOCKS /* that it takes on the device */
 #define STATE_MAX_SAMPLES 2048u
 
 struct state_sample {

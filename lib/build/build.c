@@ -13,6 +13,7 @@
 #include "block/staging.h"
 #include "build/overwrite.h"
 #include "build/size.h"
+#include "metadata/state_room.h"
 #include "metadata/superblock.h"
 #include "ondisk/era_disk.h"
 #include "pdata/bulk.h"
@@ -217,9 +218,9 @@ static uint64_t usable_blocks(const struct era_build *build, uint64_t wanted)
 {
 	uint64_t all = build->dev.nr_blocks;
 	bool leaves_room =
-		(build->flags & ERA_BUILD_RECOMMENDED) && all >= wanted + ERA_SIZE_STATE_BLOCKS;
+		(build->flags & ERA_BUILD_RECOMMENDED) && all >= wanted + STATE_ROOM_BLOCKS;
 
-	return leaves_room ? all - ERA_SIZE_STATE_BLOCKS : all;
+	return leaves_room ? all - STATE_ROOM_BLOCKS : all;
 }
 
 /* How large the metadata are to be, in blocks, and whether the device is large enough. */

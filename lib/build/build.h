@@ -25,7 +25,7 @@ enum era_build_flag {
 	ERA_BUILD_FORCE = 2,	   /* what it holds is overwritten, whatever it is */
 	ERA_BUILD_KEEP_SOUND = 4,  /* unless forced, sound metadata are refused, too */
 	ERA_BUILD_RECOMMENDED = 8, /* a new file has the size that build/size.h recommends, and on a
-				      device larger than that ERA_SIZE_STATE_BLOCKS are left */
+				      device larger than that STATE_ROOM_BLOCKS are left */
 };
 
 /* path: a device or file.  The commit creates a file that doesn't exist, with enough space for the

@@ -24,10 +24,6 @@ uint64_t era_size_used(uint32_t nr_blocks, uint64_t nr_writesets);
 /* The recommendation for nr_blocks data blocks: enough for ERA_SIZE_WRITESETS. */
 uint64_t era_size_recommended(uint32_t nr_blocks);
 
-/* Blocks at the end of a device that are left to what is kept with the metadata: the state of a
- * tracked device (doc/state.md). */
-#define ERA_SIZE_STATE_BLOCKS 256u
-
 /* The most blocks that dm-era can use. */
 #define ERA_SIZE_MAX_BLOCKS UINT64_C(4161600)
 

@@ -13,6 +13,7 @@
 #include "base/checked.h"
 #include "base/grow.h"
 #include "block/validate.h"
+#include "metadata/state_room.h"
 #include "ondisk/era_disk.h"
 #include "pdata/btree.h"
 #include "pdata/node.h"
@@ -288,14 +289,43 @@ static void measure_leaves(struct scan *scan)
 	}
 }
 
+static bool has_state(struct blk_dev *dev, uint64_t first, void *data)
+{
+	for (uint64_t slot = 0; slot < STATE_ROOM_BLOCKS; slot += STATE_ROOM_SLOT_BLOCKS)
+		if (!blk_dev_read(dev, first + slot, 1, data) &&
+		    !memcmp(data, STATE_ROOM_MAGIC, STATE_ROOM_MAGIC_BYTES))
+			return true;
+	return false;
+}
+
+static bool may_have_metadata(struct blk_dev *dev, uint64_t first, void *data)
+{
+	for (uint64_t block = first; block < dev->nr_blocks; block++)
+		if (blk_dev_read(dev, block, 1, data) ||
+		    blk_recognise((struct blk_ro){block, data}) != BLOCK_NONE)
+			return true;
+	return false;
+}
+
+/* Where a state lies, the space map ended before it.  Had it not, a bitmap on the device would have
+ * those blocks in use, as any that are past the end. */
+static uint64_t find_limit(struct blk_dev *dev, void *data)
+{
+	uint64_t nr_blocks = dev->nr_blocks;
+
+	if (nr_blocks > STATE_ROOM_BLOCKS && has_state(dev, nr_blocks - STATE_ROOM_BLOCKS, data) &&
+	    !may_have_metadata(dev, nr_blocks - STATE_ROOM_BLOCKS, data))
+		nr_blocks -= STATE_ROOM_BLOCKS;
+	return space_map_limit(nr_blocks);
+}
+
 int scan_open(struct scan *scan, struct blk_dev *dev)
 {
-	uint64_t limit = space_map_limit(dev->nr_blocks);
 	uint8_t *data = blk_alloc(RUN_BLOCKS);
 	int r = 0;
 
-	*scan = (struct scan){.dev = dev, .limit = limit};
-	scan->blocks = calloc((size_t)limit, sizeof(*scan->blocks));
+	*scan = (struct scan){.dev = dev, .limit = data ? find_limit(dev, data) : 0};
+	scan->blocks = calloc((size_t)scan->limit + 1, sizeof(*scan->blocks));
 	if (!data || !scan->blocks)
 		r = report_nomem(dev->rep);
 	if (!r)

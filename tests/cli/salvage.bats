@@ -137,6 +137,28 @@ wrong_length() {
 	says "no generation is proven to be the newest: every block counts as written"
 }
 
+# put_state BLOCK: of a tracked device, as far as it is looked at.
+put_state() {
+	printf 'era-tools state\n' |
+		dd of=damaged bs=4096 seek="$1" conv=notrunc status=none
+}
+
+@test "the state of a tracked device behind the metadata is no damage" {
+	local nr_blocks=$(($(stat -c %s damaged) / 4096))
+	truncate -s $(((nr_blocks + 256) * 4096)) damaged
+	put_state $((nr_blocks + 128))
+	salvage 5 --block-size 4k
+	says "kept: 4096 of 4096 blocks, 16 MiB (16777216 bytes); lost: 0 blocks, 0 bytes"
+}
+
+@test "a state where blocks were in use proves nothing" {
+	truncate -s $((44 * 4096)) damaged
+	truncate -s $((300 * 4096)) damaged
+	put_state 172
+	salvage 5 --block-size 4k --nr-blocks 4096
+	says "no generation is proven to be the newest: every block counts as written"
+}
+
 @test "with several other blocks damaged nothing is proven: all blocks count as written" {
 	destroy damaged 50
 	destroy damaged 54

@@ -11,10 +11,11 @@
 
 #include "block/dev.h"
 #include "era_setup/state.h"
+#include "metadata/state_room.h"
 #include "ondisk/era_disk.h"
 
 #define GOLDEN "/tests/golden/1.0.0/device.gz"
-#define BYTES (STATE_BLOCKS * META_BLOCK_SIZE)
+#define BYTES (STATE_ROOM_BLOCKS * META_BLOCK_SIZE)
 
 static const struct report silent;
 static struct state wanted, found;
