@@ -17,24 +17,31 @@
 #include "era_setup/setup.h"
 #include "tools/program.h"
 
+enum request_trait {
+	TAKES_NAME = 1,
+	WANTS_NAME = 2 | TAKES_NAME,
+	CREATES = 4,
+	IS_BRIEF = 8,
+	TAKES_ALL = 16, /* --all; and one wrong line of the table leaves the others */
+	NO_TABLE = 32,
+};
+
 static const struct {
 	const char *name;
 	setup_request *request;
-	bool takes_name, wants_name, creates, is_brief;
-	bool takes_all; /* --all; and one wrong line of the table leaves the others */
-	bool no_table;
+	unsigned traits; /* of enum request_trait */
 } requests[] = {
-	{"create", setup_create, true, true, true, true, false, false},
-	{"activate", setup_activate, true, true, false, false, true, false},
-	{"deactivate", setup_deactivate, true, true, false, false, true, false},
-	{"disable", setup_disable, true, true, false, true, false, false},
-	{"remember", setup_remember, true, true, false, true, true, false},
-	{"resize", setup_resize, true, true, false, true, false, false},
-	{"mark", setup_mark, true, true, false, true, false, false},
-	{"move", setup_move, true, true, false, true, false, false},
-	{"settle", setup_settle, false, false, false, true, false, true},
-	{"list", setup_list, false, false, false, true, false, false},
-	{"status", setup_status, true, false, false, false, false, false},
+	{"create", setup_create, WANTS_NAME | CREATES | IS_BRIEF},
+	{"activate", setup_activate, WANTS_NAME | TAKES_ALL},
+	{"deactivate", setup_deactivate, WANTS_NAME | TAKES_ALL},
+	{"disable", setup_disable, WANTS_NAME | IS_BRIEF},
+	{"remember", setup_remember, WANTS_NAME | IS_BRIEF | TAKES_ALL},
+	{"resize", setup_resize, WANTS_NAME | IS_BRIEF},
+	{"mark", setup_mark, WANTS_NAME | IS_BRIEF},
+	{"move", setup_move, WANTS_NAME | IS_BRIEF},
+	{"settle", setup_settle, IS_BRIEF | NO_TABLE},
+	{"list", setup_list, IS_BRIEF},
+	{"status", setup_status, TAKES_NAME},
 };
 
 static const char *const request_names[] = {
@@ -98,12 +105,17 @@ static const struct option_row request_row = {
 	.choices = request_names,
 };
 
+static bool has_trait(const struct setup_options *options, enum request_trait trait)
+{
+	return (requests[options->request].traits & trait) == trait;
+}
+
 /* Options that go with some requests only; those that are required with them. */
 static void check_partners(const struct setup_options *options)
 {
 	const char *request = requests[options->request].name;
-	bool creates = requests[options->request].creates, moves = !strcmp(request, "move");
-	bool takes_all = requests[options->request].takes_all;
+	bool creates = has_trait(options, CREATES), moves = !strcmp(request, "move");
+	bool takes_all = has_trait(options, TAKES_ALL);
 	const struct {
 		const char *option;
 		bool given, allowed, required;
@@ -132,9 +144,9 @@ static void check_options(void *arg)
 
 	if (options->path && options->all)
 		options_error("%s: --all and a name exclude each other", request);
-	if (!options->path && !options->all && requests[options->request].wants_name)
+	if (!options->path && !options->all && has_trait(options, WANTS_NAME))
 		options_error("%s: the name of the device is missing", request);
-	if (options->path && !requests[options->request].takes_name)
+	if (options->path && !has_trait(options, TAKES_NAME))
 		options_error("%s: takes no name, found '%s'", request, options->path);
 	if (options->path && !*options->path)
 		options_error("%s: the name of the device is empty", request);
@@ -302,7 +314,7 @@ const char *setup_request_name(const struct setup *s)
 
 bool setup_is_brief(const struct setup *s)
 {
-	return requests[s->options->request].is_brief;
+	return has_trait(s->options, IS_BRIEF);
 }
 
 /* create reads the table when it is locked, and has no target. */
@@ -324,7 +336,7 @@ static int read_table(struct setup *s)
 	struct tracked t;
 	int r;
 
-	if (!requests[options->request].takes_all)
+	if (!has_trait(options, TAKES_ALL))
 		return eratab_read(&s->tab, options->eratab, s->rep);
 	r = eratab_read_good(&s->tab, options->eratab, s->rep);
 	return r || options->all ? r : setup_find(s, &t);
@@ -335,9 +347,9 @@ static int make(struct setup *s)
 	const struct setup_options *options = s->options;
 	int r;
 
-	if (requests[options->request].creates)
+	if (has_trait(options, CREATES))
 		return create(s);
-	r = requests[options->request].no_table ? 0 : read_table(s);
+	r = has_trait(options, NO_TABLE) ? 0 : read_table(s);
 	if (!r && s->tab.nr)
 		r = mapper_open(&s->mapper, 0, s->rep);
 	if (!r)

@@ -104,14 +104,10 @@ static int refuse_full(const struct growth *g)
 /* Of a size that the target got from others the new blocks have not been marked yet. */
 static int read_state(struct growth *g)
 {
-	struct superblock sb;
-	struct problem problem;
-	int r = superblock_read(&g->dev, 0, BLOCK_SUPERBLOCK, &sb, &problem);
+	int r = state_find_by_dev(&g->dev, g->name, &g->place);
 
 	if (r)
-		return report_fail(g->s->rep, ERA_SYS, "%s: the superblock can't be read",
-				   g->t->metadata);
-	g->place = state_find(&g->dev, &sb, g->name);
+		return r;
 	r = state_read(&g->place, &g->state);
 	g->has_state = r > 0;
 	g->tracked = g->table.sectors;

@@ -411,13 +411,8 @@ static int remember_origin(struct preparation *p, struct blk_dev *dev)
 static int forget(const struct preparation *p, struct blk_dev *dev, int r)
 {
 	struct state_place place;
-	struct superblock sb;
-	struct problem problem;
 
-	if (superblock_read(dev, 0, BLOCK_SUPERBLOCK, &sb, &problem))
-		return r;
-	place = state_find(dev, &sb, p->t.entry->name);
-	if (!state_forget(&place))
+	if (!state_find_by_dev(dev, p->t.entry->name, &place) && !state_forget(&place))
 		report_note(p->s->rep,
 			    "%s: nothing is known of the origin now: when the target starts again, "
 			    "%s",
@@ -503,16 +498,12 @@ int prepare_remember_active(struct preparation *p)
 
 static int note_discards(const struct preparation *p, struct blk_dev *dev)
 {
-	struct superblock sb;
-	struct problem problem;
 	struct state_place place;
 	struct state state;
-	int r = superblock_read(dev, 0, BLOCK_SUPERBLOCK, &sb, &problem);
+	int r = state_find_by_dev(dev, p->t.entry->name, &place);
 
 	if (r)
-		return report_fail(p->s->rep, ERA_SYS, "%s: the superblock can't be read",
-				   p->t.metadata);
-	place = state_find(dev, &sb, p->t.entry->name);
+		return r;
 	r = state_read(&place, &state);
 	if (r <= 0 || state.discards_passed)
 		return r < 0 ? r : 0;

@@ -53,6 +53,18 @@ struct state_place state_find(struct blk_dev *dev, const struct superblock *sb, 
 	};
 }
 
+int state_find_by_dev(struct blk_dev *dev, const char *name, struct state_place *place)
+{
+	struct superblock sb;
+	struct problem problem;
+
+	if (superblock_read(dev, 0, BLOCK_SUPERBLOCK, &sb, &problem))
+		return report_fail(dev->rep, ERA_SYS, "%s: the superblock can't be read",
+				   dev->path);
+	*place = state_find(dev, &sb, name);
+	return 0;
+}
+
 static uint64_t slot_block(const struct state_place *place, uint64_t sequence)
 {
 	return place->dev->nr_blocks - STATE_ROOM_BLOCKS + sequence % 2 * STATE_ROOM_SLOT_BLOCKS;

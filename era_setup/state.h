@@ -43,6 +43,9 @@ struct state_place {
 
 struct state_place state_find(struct blk_dev *dev, const struct superblock *sb, const char *name);
 
+/* The same by the superblock as it is now.  Errors are reported. */
+int state_find_by_dev(struct blk_dev *dev, const char *name, struct state_place *place) must_check;
+
 /* Returns 1, 0 if there is none that is sound, or an error, reported. */
 int state_read(const struct state_place *place, struct state *state) must_check;
 

@@ -67,15 +67,9 @@ old_is_kept() {
 	done < <(writers)
 }
 
-# Its reason is unshare's: in a chroot whose root is no mount point there is none either.
-need_mount_namespace() {
-	local why
-	why=$(unshare -m true 2>&1) || skip_test "needs a mount namespace: $why"
-}
-
 # on_small_disk COMMAND...: with work on a file system of 16 KiB, in a mount namespace of its own.
 on_small_disk() {
-	unshare -m bash -c 'mount -t tmpfs -o size=16k none work && "$@"' - "$@"
+	unshare $namespace bash -c 'mount -t tmpfs -o size=16k none work && "$@"' - "$@"
 }
 
 @test "a full disk" {

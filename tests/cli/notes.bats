@@ -12,9 +12,7 @@ notes=/var/lib/era-tools
 
 setup() {
 	need_ours era_format era_invalidate
-	space=-m
-	unshare $space true 2>/dev/null || space=-rm
-	why=$(unshare $space true 2>&1) || skip_test "needs a mount namespace: $why"
+	need_mount_namespace
 	scratch
 	truncate -s 1M meta
 	era_format -q --block-size 64k --device-size 1M meta
@@ -22,7 +20,7 @@ setup() {
 
 # listed STATUS COMMAND [PREFIX...]: after the shell's COMMAND, where /var/lib is empty.
 listed() {
-	status_is "$1" unshare $space bash -c '
+	status_is "$1" unshare $namespace bash -c '
 		mount -t tmpfs none /var/lib && mkdir -p "$1" && cd / && eval "$2" || exit 9
 		cd "$OLDPWD" && shift 2
 		exec "$@" era_invalidate --written-since 1 --format ranges meta

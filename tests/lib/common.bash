@@ -45,6 +45,15 @@ need() {
 	done
 }
 
+# need_mount_namespace: sets namespace, the options of unshare for one; who is not root becomes it
+# there. What it says why not is unshare's: in a chroot whose root is no mount point there is none.
+need_mount_namespace() {
+	local why
+	namespace=-m
+	unshare $namespace true 2>/dev/null || namespace=-rm
+	why=$(unshare $namespace true 2>&1) || skip_test "needs a mount namespace: $why"
+}
+
 # need_faketime: it needs shared memory, which a build root may lack.
 need_faketime() {
 	local said

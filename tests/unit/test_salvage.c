@@ -333,7 +333,7 @@ static const struct kind {
 	{"the superblock and a stretch", stretch_of_blocks, true, 0},
 	{"the first blocks", first_blocks, true, 0},
 	{"the superblock and the last blocks", last_blocks, true, 0},
-	{"the superblock of a truncated device", truncated, true, 15},
+	{"the superblock of a truncated device", truncated, true, 5},
 	{"the superblock and the newest leaf", newest_leaf, true, 15},
 	{"the superblock and the newest index", newest_index, true, 40},
 	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true, 0},
