@@ -16,7 +16,7 @@
  *
  * What is one wrong field away from being whole (salvage/near_miss.c) must moreover have all its
  * trees for that, and no more of them, since the field may be what hides an era.  Not so where
- * there is a hole, which is then what is wrong.
+ * there is a superblock, and a hole, which is then what is wrong.
  *
  * A bitmap that does not count itself was written for another place.
  *
@@ -37,10 +37,6 @@
 #include "pdata/space_map.h"
 
 #define NO_PLACE UINT32_MAX
-#define CURRENT UINT32_MAX
-
-/* Of so many data blocks the eras are held in memory: 64 MiB. */
-#define MAX_ANSWER_BLOCKS (UINT32_C(1) << 24)
 
 /* Of a block that is in use: where it lies in its array, and the era of the writeset whose root it
  * is. */
@@ -155,48 +151,17 @@ static void follow(struct challenge *c, enum scan_type type,
 			follow_block(c, b);
 }
 
-static bool has_bit(const struct salvage_answer *answer, uint64_t block, uint32_t era)
-{
-	uint32_t has = block < answer->nr_blocks ? answer->eras[block] : 0;
-
-	return era == CURRENT ? has == answer->current_era : has >= era;
-}
-
-static bool has_bits(const struct salvage_answer *answer, const void *data, uint32_t nr,
-		     uint64_t place, uint32_t era)
-{
-	const struct le64 *words = (const void *)array_values(data);
-	uint64_t first = place * ARRAY_MAX_ENTRIES(WORD_VALUE_SIZE) * BITS_PER_WORD;
-
-	for (uint32_t i = 0; i < nr; i++)
-		for (uint64_t word = le64_get(words[i]); word; word &= word - 1)
-			if (!has_bit(answer,
-				     first + i * BITS_PER_WORD + (uint64_t)__builtin_ctzll(word),
-				     era))
-				return false;
-	return true;
-}
-
-static bool has_eras(const struct salvage_answer *answer, const void *data, uint32_t nr,
-		     uint64_t place)
-{
-	const struct le32 *eras = (const void *)array_values(data);
-	uint64_t first = place * ARRAY_MAX_ENTRIES(ERA_VALUE_SIZE);
-
-	for (uint32_t i = 0; i < nr; i++)
-		if (le32_get(eras[i]) && !has_bit(answer, first + i, le32_get(eras[i])))
-			return false;
-	return true;
-}
-
 /* Does the answer say all that a block of an array does?  One without a bit or an era says
- * nothing, unless it has no entries at all; and one of eras in a writeset is not what was there. */
-static bool is_covered(struct challenge *c, uint64_t block)
+ * nothing, unless it has no entries at all; and one of eras in a writeset is not what was there.
+ * What the hole said nobody knows. */
+static bool is_covered(struct challenge *c, uint64_t block, bool is_near)
 {
 	const struct scan_block *b = &c->scan->blocks[block];
 	const struct use *use = &c->uses[block];
 
-	if (b->type == SCAN_ERAS && use->era != CURRENT)
+	if (block == c->scan->hole)
+		return !is_near;
+	if (b->type == SCAN_ERAS && use->era != SALVAGE_CURRENT)
 		return false;
 	if ((b->type == SCAN_ERAS || b->type == SCAN_BITS) && !b->nr)
 		return false;
@@ -205,8 +170,8 @@ static bool is_covered(struct challenge *c, uint64_t block)
 	if (use->place == NO_PLACE || !c->answer->eras || scan_read(c->scan, block, c->data))
 		return false;
 	if (b->type == SCAN_ERAS)
-		return has_eras(c->answer, c->data, b->nr, use->place);
-	return has_bits(c->answer, c->data, b->nr, use->place, use->era);
+		return salvage_answer_has_eras(c->answer, c->data, b->nr, use->place);
+	return salvage_answer_has_bits(c->answer, c->data, b->nr, use->place, use->era);
 }
 
 /* What there is of the trees of the space map that is looked at. */
@@ -293,11 +258,17 @@ static bool has_trees_too_many(const struct census *census, bool is_near)
 	       (is_near && census->nr_writeset_trees > 1 + census->nr_clones);
 }
 
+/* May a field be wrong, besides the superblock and the hole? */
+static bool is_doubtful(const struct challenge *c)
+{
+	return !c->scan->hole || !c->answer->has_superblock;
+}
+
 /* Of the space map whose blocks in use are known. */
 static bool may_be_newer(struct challenge *c)
 {
 	uint64_t end = c->scan->end, b;
-	bool is_near = !c->scan->hole && near_miss_is_one(&c->near, c->used);
+	bool is_near = is_doubtful(c) && near_miss_is_one(&c->near, c->used);
 	struct census census;
 
 	c->scan->nr_looked_at += end;
@@ -311,7 +282,7 @@ static bool may_be_newer(struct challenge *c)
 	if (has_trees_too_many(&census, is_near) || (is_near && census.is_short))
 		return true;
 	for (b = bits_next_set(c->used, 1, end); b < end; b = bits_next_set(c->used, b + 1, end))
-		if (!is_covered(c, b))
+		if (!is_covered(c, b, is_near))
 			return true;
 	return false;
 }
@@ -369,19 +340,6 @@ int salvage_is_unchallenged(struct scan *scan, const uint64_t *whole,
 			    "be wrong",
 			    scan->dev->path);
 	return r;
-}
-
-void salvage_answer_open(struct salvage_answer *answer, uint32_t nr_blocks, uint32_t current_era,
-			 uint32_t told_era)
-{
-	*answer = (struct salvage_answer){
-		.eras = nr_blocks <= MAX_ANSWER_BLOCKS
-				? calloc((size_t)nr_blocks + 1, sizeof(*answer->eras))
-				: NULL,
-		.nr_blocks = nr_blocks,
-		.current_era = current_era,
-		.told_era = told_era,
-	};
 }
 
 int salvage_open_whole(struct era_salvage *s)

@@ -7,6 +7,8 @@
  * and what it may have pointed to.
  *
  * Or its count alone is wrong: what is in use is not, or what is free is in use.
+ *
+ * The hole, if it is in use, may be any root, and may have led to all that nothing leads to.
  */
 #include "salvage/near_miss_internal.h"
 
@@ -88,9 +90,14 @@ static void add(struct near_miss *near, uint64_t block, int32_t n)
 	}
 }
 
+static void add_to(uint64_t *nr, int32_t n)
+{
+	*nr = n > 0 ? *nr + 1 : *nr - 1;
+}
+
 static void add_wrong(struct near_miss *near, int32_t n)
 {
-	near->nr_wrong = n > 0 ? near->nr_wrong + 1 : near->nr_wrong - 1;
+	add_to(&near->nr_wrong, n);
 }
 
 /* n: 1 for a pointer that is left out, -1 for one that is there. */
@@ -125,7 +132,7 @@ static void add_pointers(struct near_miss *near, uint64_t block, int32_t n)
 	switch ((enum scan_type)b->type) {
 	case SCAN_DAMAGED:
 	case SCAN_ZERO:
-		add_wrong(near, -n);
+		add_to(block == scan->hole ? &near->nr_holes : &near->nr_wrong, -n);
 		break;
 	case SCAN_SUPERBLOCK:
 		add_clone(near, block, n);
@@ -155,7 +162,7 @@ void near_miss_begin(struct near_miss *near)
 {
 	memset(near->balance, 0, (size_t)near->scan->limit * sizeof(*near->balance));
 	memset(near->nr_open, 0, sizeof(near->nr_open));
-	near->nr_short = near->nr_wrong = 0;
+	near->nr_short = near->nr_wrong = near->nr_holes = 0;
 }
 
 void near_miss_add_bitmap(struct near_miss *near, uint64_t bitmap)
@@ -211,8 +218,10 @@ static bool adds_up(const struct near_miss *near, const struct role *role)
 		missing |= (unsigned)(near->nr_open[kind] < roots[kind].least) << kind;
 		more |= (unsigned)(near->nr_open[kind] > roots[kind].most) << kind;
 	}
-	return !near->nr_wrong && !near->nr_short && !(missing & ~role->may_be) &&
-	       !(more & ~role->may_lead_to) && (there & role->leads_to) == role->leads_to;
+	if (near->nr_wrong || near->nr_short)
+		return false;
+	return near->nr_holes || (!(missing & ~role->may_be) && !(more & ~role->may_lead_to) &&
+				  (there & role->leads_to) == role->leads_to);
 }
 
 static bool may_have_role(const struct near_miss *near, uint64_t block)

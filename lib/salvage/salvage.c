@@ -241,11 +241,17 @@ static int is_unchallenged(struct era_salvage *s, const struct era_salvage_hints
 		(struct era_header){.nr_blocks = most_blocks(s, hints), .current_era = UINT32_MAX};
 	for (size_t i = 0; i < s->nr_found; i++)
 		s->found[i].sb.current_era = UINT32_MAX;
-	salvage_answer_open(&answer, s->header.nr_blocks, UINT32_MAX, least_told_era(s));
-	r = take_answer(s, &answer);
+	r = salvage_answer_open(&answer, &s->scan, s->header.nr_blocks, SALVAGE_CURRENT,
+				least_told_era(s));
+	for (size_t i = 0; i < s->nr_found && !r; i++)
+		salvage_answer_own(&answer, &s->scan, s->found[i].sb.sm.index);
+	if (!r)
+		r = take_answer(s, &answer);
 	if (!r)
 		r = salvage_is_unchallenged(&s->scan, s->whole, &answer);
-	free(answer.eras);
+	if (r > 0 && s->scan.hole)
+		r = salvage_leftovers_say_nothing(s, &answer);
+	salvage_answer_close(&answer);
 	s->header = (struct era_header){.nr_blocks = 0};
 	return r;
 }

@@ -114,12 +114,13 @@ static int read_answer(struct vouching *v, struct salvage_answer *answer)
 static int is_unchallenged(struct vouching *v)
 {
 	struct salvage_answer answer;
-	int r = 0;
+	int r = salvage_answer_open(&answer, &v->s.scan, v->sb->nr_blocks, v->sb->current_era,
+				    v->told_era);
 
-	salvage_answer_open(&answer, v->sb->nr_blocks, v->sb->current_era, v->told_era);
-	if (!answer.eras || !read_answer(v, &answer))
+	answer.has_superblock = true;
+	if (!r && (!answer.eras || !read_answer(v, &answer)))
 		r = salvage_is_unchallenged(&v->s.scan, v->s.whole, &answer);
-	free(answer.eras);
+	salvage_answer_close(&answer);
 	return r;
 }
 

@@ -245,8 +245,8 @@ static void newest_index_and_bitmap(struct victim *v)
 	newest_index(v);
 }
 
-/* A block of what is written last: of the current writeset, or a child of the array's root. */
-static void newest_leaf(struct victim *v)
+/* A block of what is written last: of the current writeset, or a child of the array's root; or 0. */
+static uint64_t block_of_newest_leaf(const struct victim *v)
 {
 	uint64_t root = pointer(v, 0, roll(2) ? 192 : 208);
 	uint64_t nr, max;
@@ -254,8 +254,15 @@ static void newest_leaf(struct victim *v)
 	root = root ? root : pointer(v, 0, 208);
 	nr = number32(v, root, 16);
 	max = number32(v, root, 20);
-	if (nr && nr <= max)
-		overwrite(v, pointer(v, root, (unsigned)(32 + 8 * max + 8 * roll(nr))));
+	return nr && nr <= max ? pointer(v, root, (unsigned)(32 + 8 * max + 8 * roll(nr))) : 0;
+}
+
+static void newest_leaf(struct victim *v)
+{
+	uint64_t block = block_of_newest_leaf(v);
+
+	if (block)
+		overwrite(v, block);
 }
 
 /* The block is what it was, but for 4 bytes at a place, under a checksum that is right. */
@@ -314,6 +321,40 @@ static void one_field(struct victim *v)
 		one_node(v);
 }
 
+/* The index, and where it puts the bitmap: a block of any type. */
+static void index_field(struct victim *v)
+{
+	put_field(v, pointer(v, 0, 60), 16, roll(3) ? roll(v->nr) : 0);
+}
+
+/* A block that the newest state has, or any. */
+static uint64_t block_in_use(const struct victim *v)
+{
+	uint64_t index = pointer(v, 0, 60);
+
+	switch (roll(4)) {
+	case 0:
+		return pointer(v, index, 16);
+	case 1:
+		return index;
+	case 2:
+		return block_of_newest_leaf(v);
+	default:
+		return any_block(v);
+	}
+}
+
+static void field_and_block(struct victim *v)
+{
+	uint64_t block = block_in_use(v);
+
+	if (roll(2))
+		one_field(v);
+	else
+		index_field(v);
+	overwrite(v, block);
+}
+
 static const struct kind {
 	const char *name;
 	void (*damage)(struct victim *v);
@@ -334,10 +375,11 @@ static const struct kind {
 	{"the first blocks", first_blocks, true, 0},
 	{"the superblock and the last blocks", last_blocks, true, 0},
 	{"the superblock of a truncated device", truncated, true, 5},
-	{"the superblock and the newest leaf", newest_leaf, true, 15},
-	{"the superblock and the newest index", newest_index, true, 40},
+	{"the superblock and the newest leaf", newest_leaf, true, 8},
+	{"the superblock and the newest index", newest_index, true, 20},
 	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true, 0},
 	{"the superblock and a wrong field", one_field, true, 0},
+	{"the superblock, a wrong field and one block", field_and_block, true, 0},
 };
 
 static bool is_zero(const uint8_t *block)
