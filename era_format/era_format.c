@@ -12,7 +12,7 @@
 #include "base/checked.h"
 #include "build/build.h"
 #include "build/written.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 #include "salvage/first_era.h"
 #include "tools/document.h"
 #include "tools/human.h"

@@ -12,7 +12,7 @@
 #include "era_setup/discards.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 
 #define UNTRACKED_PREFIX "UNTRACKED-"
 

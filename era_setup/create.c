@@ -8,7 +8,7 @@
 #include "era_setup/origin.h"
 #include "era_setup/prepare.h"
 #include "era_setup/setup.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 #include "salvage/first_era.h"
 
 static int refuse(const struct setup *s, const struct eratab_entry *entry)

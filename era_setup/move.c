@@ -21,7 +21,7 @@
 #include "metadata/state_room.h"
 #include "metadata/stream.h"
 #include "open/open.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 #include "salvage/first_era.h"
 #include "tools/human.h"
 
@@ -183,7 +183,7 @@ static int change_over(const struct move *m, struct blk_dev *from)
 	int r = eratab_put(m->s->options->eratab, &m->entry, m->s->rep);
 
 	if (!r)
-		r = superblock_invalidate(from);
+		r = superblock_invalidate(from, m->sb.rest);
 	if (!r && m->was_untracked)
 		untracked_forget(&device, m->s->rep);
 	return r;

@@ -16,7 +16,7 @@
 #include "era_setup/samples.h"
 #include "live/marking.h"
 #include "open/open.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 #include "salvage/first_era.h"
 #include "tools/human.h"
 

@@ -15,6 +15,7 @@
 #include "build/size.h"
 #include "metadata/state_room.h"
 #include "metadata/superblock.h"
+#include "metadata/untracked_mark.h"
 #include "ondisk/era_disk.h"
 #include "pdata/bulk.h"
 #include "pdata/space_map.h"
@@ -251,12 +252,12 @@ static int keep_rest(struct era_build *build)
 
 	if (!r)
 		memcpy(build->sb.rest, old.rest, sizeof(old.rest));
-	return r == ERA_DAMAGED ? 0 : r;
+	return r && r != ERA_DAMAGED ? r : untracked_mark_keep(&build->dev, &build->sb);
 }
 
 static int write_device(struct era_build *build)
 {
-	int r = superblock_invalidate(&build->dev);
+	int r = superblock_invalidate(&build->dev, build->sb.rest);
 
 	if (!r)
 		r = blk_staging_copy(&build->staging, &build->dev);

@@ -13,18 +13,18 @@
 #include "block/dev.h"
 #include "ondisk/era_disk.h"
 
-static bool is_filled(const uint8_t *block, uint8_t with)
+static bool is_filled(const uint8_t *block, size_t len, uint8_t with)
 {
-	return block[0] == with && !memcmp(block, block + 1, META_BLOCK_SIZE - 1);
+	return block[0] == with && !memcmp(block, block + 1, len - 1);
 }
 
 enum first_block first_block_judge(const void *block)
 {
 	const struct superblock_disk *sb = block;
 
-	if (is_filled(block, 0))
+	if (is_filled(block, META_BLOCK_SIZE, 0))
 		return FIRST_ZERO;
-	if (is_filled(block, 0xff))
+	if (is_filled(block, sizeof(*sb), 0xff))
 		return FIRST_STOPPED;
 	return le64_get(sb->magic) == ERA_MAGIC ? FIRST_DAMAGED : FIRST_OTHER;
 }

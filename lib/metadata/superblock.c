@@ -196,14 +196,15 @@ int superblock_replace_rest(struct blk_dev *dev, const uint8_t rest[SUPERBLOCK_R
 	return replace(dev, change_rest, rest);
 }
 
-int superblock_invalidate(struct blk_dev *dev)
+int superblock_invalidate(struct blk_dev *dev, const uint8_t rest[SUPERBLOCK_REST_BYTES])
 {
-	void *data = blk_alloc(1);
+	struct superblock_disk *data = blk_alloc(1);
 	int r;
 
 	if (!data)
 		return report_nomem(dev->rep);
 	memset(data, 0xff, META_BLOCK_SIZE);
+	memcpy(data + 1, rest, SUPERBLOCK_REST_BYTES);
 	r = write_block_zero(dev, data);
 	free(data);
 	return r;

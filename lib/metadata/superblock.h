@@ -68,7 +68,8 @@ int superblock_replace_rest(struct blk_dev *dev,
 			    const uint8_t rest[SUPERBLOCK_REST_BYTES]) must_check;
 
 /* Overwrites block 0 with something that nothing takes for metadata, not even for unused ones
- * (those are zero), and flushes. */
-int superblock_invalidate(struct blk_dev *dev) must_check;
+ * (those are zero), and flushes.  rest: what is behind the fields. */
+int superblock_invalidate(struct blk_dev *dev,
+			  const uint8_t rest[SUPERBLOCK_REST_BYTES]) must_check;
 
 #endif

@@ -16,7 +16,7 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 
 #define NOTE_NUMBERS_BYTES 32u
 

@@ -21,7 +21,6 @@
 #define TRACKED_AGAIN '-' /* before the origin */
 #define LOCK RUN_DIRECTORY "/lock"
 #define LOCK_MODE 0600
-#define UNKNOWN_TIME "an unknown time"
 
 /* The first one is there at any time, and the second one after a restart. */
 static const struct notes_place places[] = {
@@ -108,7 +107,7 @@ bool untracked_since(const struct untracked *device, char since[UNTRACKED_SINCE_
 {
 	struct question q = {.device = device, .since = since};
 
-	strcpy(since, UNKNOWN_TIME);
+	strcpy(since, UNTRACKED_UNKNOWN_TIME);
 	for (unsigned i = 0; i < ARRAY_SIZE(places) && !q.was; i++)
 		if (notes_each(&places[i], compare, &q))
 			return true;
@@ -303,13 +302,13 @@ static void keep_refusing(struct note *note, const char *origin)
 	*note->origin = TRACKED_AGAIN;
 }
 
-/* Returns whether there is anything to be written. */
+/* Of those that are understood.  Returns whether there is anything to be written. */
 static bool remove_notes(struct notes *notes, const struct untracked *device)
 {
-	bool found = !notes->is_understood && has_name(notes, device);
+	bool found = false;
 	unsigned nr = 0;
 
-	for (unsigned i = 0; notes->is_understood && i < notes->nr; i++) {
+	for (unsigned i = 0; i < notes->nr; i++) {
 		struct note *note = &notes->notes[i];
 
 		if (is_of(notes, i, device)) {
@@ -324,11 +323,18 @@ static bool remove_notes(struct notes *notes, const struct untracked *device)
 	return found;
 }
 
+/* One that is not understood may be of other metadata, too. */
 static int forget(struct notes *notes, void *ctx)
 {
 	const struct change *f = ctx;
 
-	if (remove_notes(notes, f->device) && notes_write(notes, f->rep))
+	if (!notes->is_understood && has_name(notes, f->device))
+		report_note(
+			f->rep,
+			"%s/%s%s: is not understood, and may be of other metadata: there are no "
+			"lists until it is removed",
+			notes->place->dir, notes->name, notes->place->suffix);
+	else if (remove_notes(notes, f->device) && notes_write(notes, f->rep))
 		report_note(f->rep,
 			    "%s/%s%s: cannot remove: all blocks will count as written once more "
 			    "when the target starts again",
@@ -441,9 +447,9 @@ static int refuse_unknown(const struct refusal *refusal, const struct notes *not
 		refusal->rep, ERA_NO_ANSWER,
 		"%s: there is no list, since %s/%s%s"
 		" is not understood, which may say that the device of these metadata was "
-		"there without its target: start that by " ERA_PROGRAM
-		" setup activate %s, or remove the file if there is no such device",
-		refusal->path, notes->place->dir, notes->name, notes->place->suffix, notes->name);
+		"there without its target: remove it when all blocks count as written in all "
+		"metadata that it may be of, as after " ERA_PROGRAM " setup mark",
+		refusal->path, notes->place->dir, notes->name, notes->place->suffix);
 }
 
 static int refuse_noted(const struct refusal *refusal, const struct note *note, const char *name)

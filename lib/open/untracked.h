@@ -22,7 +22,7 @@
 
 #include "base/compiler.h"
 #include "base/report.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 
 struct untracked {
 	const char *name, *metadata, *origin; /* the latter two are paths */

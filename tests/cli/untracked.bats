@@ -78,3 +78,58 @@ lists_all() {
 	dd if=/dev/zero of=meta bs=4096 count=1 conv=notrunc status=none
 	repairs --block-size "$bytes" --nr-blocks "$nr"
 }
+
+# move_mark: from the last block into the superblock, which then is the only one that has it.
+move_mark() {
+	local end=$(($(stat -c %s meta) - 4096))
+	blkedit meta 0 448 "$(tail -c 4096 meta | head -c 60 | od -An -v -tx1 | tr -d ' \n')"
+	dd if=/dev/zero of=meta bs=1 seek="$end" count=60 conv=notrunc status=none
+}
+
+# flip BYTE BIT
+flip() {
+	"$python" -c '
+import sys
+at, bit = int(sys.argv[1]), int(sys.argv[2])
+f = open("meta", "r+b")
+f.seek(at)
+byte = f.read(1)[0]
+f.seek(at)
+f.write(bytes([byte ^ 1 << bit]))' "$@"
+}
+
+@test "a mark with a wrong bit is one: in the last block" {
+	local at
+	for at in 0 7 20 24 40 57; do
+		cp marked meta
+		flip $(($(stat -c %s meta) - 4096 + at)) $((at % 8))
+		status_is 4 era_invalidate --written-since 1 meta || wrong "byte $at"
+	done
+	says "was there without its target since an unknown time"
+}
+
+@test "a mark with a wrong bit is one: in the superblock, which it damages" {
+	local at
+	move_mark
+	cp meta marked
+	refused era_invalidate --written-since 1 meta
+	for at in 0 7 20 24 40 57; do
+		cp marked meta
+		flip $((448 + at)) $((at % 8))
+		status_is 5 era_dump --repair meta --block-size "$bytes" --nr-blocks "$nr" >xml ||
+			wrong "byte $at"
+		rm -f new
+		era_restore -q -i xml -o new && lists_all new || wrong "byte $at: a list"
+	done
+}
+
+@test "new metadata keep the mark of a damaged superblock, also after a stop" {
+	status_is 5 era_dump --repair meta >xml
+	move_mark
+	flip 40 3
+	era_restore -q --force -i xml -o meta
+	refused era_invalidate --written-since 1 meta
+	head -c 224 /dev/zero | tr '\0' '\377' | dd of=meta conv=notrunc status=none
+	era_restore -q -i xml -o meta
+	refused era_invalidate --written-since 1 meta
+}

@@ -921,6 +921,15 @@ boot_21() {
 	ends 0 setup deactivate data
 	lists "$recorded" "0+$all_blocks"
 
+	# One that is not understood stays.
+	echo what >/var/lib/era-tools/data.untracked
+	activated
+	has "is not understood, and may be of other metadata: there are no lists until it is removed"
+	ends 0 setup deactivate data
+	ends 4 era_invalidate --written-since "$recorded" /dev/mapper/vg-meta
+	rm /var/lib/era-tools/data.untracked
+	lists "$recorded" "0+$all_blocks"
+
 	# The metadata move: all blocks count as written there.
 	tracked 9
 	recorded=$first

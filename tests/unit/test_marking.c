@@ -16,7 +16,7 @@
 #include "live/marking.h"
 #include "metadata/map.h"
 #include "open/open.h"
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 #include "tests/sim/simdev.h"
 
 #define NR_BLOCKS 40000u /* 40 blocks of the array, two of a bitset */

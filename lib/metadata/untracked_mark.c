@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
-#include "open/untracked_mark.h"
+#include "metadata/untracked_mark.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -31,12 +31,22 @@ static uint32_t checksum(const struct mark_disk *mark)
 	return ~crc32c(UINT32_MAX, mark, offsetof(struct mark_disk, csum));
 }
 
-/* Is it one that is sound? */
-static bool is_mark(const struct mark_disk *mark)
+static bool is_sound(const struct mark_disk *mark)
 {
 	return !strncmp(mark->magic, MAGIC, MAGIC_BYTES) &&
 	       memchr(mark->since, '\0', sizeof(mark->since)) &&
 	       le32_get(mark->csum) == checksum(mark);
+}
+
+/* Is it one, though it may be damaged? */
+static bool is_mark(const struct mark_disk *mark)
+{
+	static const char magic[MAGIC_BYTES] = MAGIC;
+	unsigned nr_right = 0;
+
+	for (unsigned i = 0; i < MAGIC_BYTES; i++)
+		nr_right += mark->magic[i] == magic[i];
+	return nr_right >= MAGIC_BYTES / 2;
 }
 
 static int write_end(struct blk_dev *dev, const struct mark_disk *mark)
@@ -118,9 +128,22 @@ int untracked_mark_read(struct blk_dev *dev, char since[UNTRACKED_SINCE_BYTES])
 
 	if (r)
 		return r;
-	mark = is_mark(&marks.end) ? &marks.end : &marks.superblock;
-	memcpy(since, mark->since, UNTRACKED_SINCE_BYTES);
-	return is_mark(mark);
+	mark = is_sound(&marks.end) ? &marks.end : &marks.superblock;
+	if (is_sound(mark))
+		memcpy(since, mark->since, UNTRACKED_SINCE_BYTES);
+	else
+		strcpy(since, UNTRACKED_UNKNOWN_TIME);
+	return is_mark(&marks.end) || is_mark(&marks.superblock);
+}
+
+int untracked_mark_keep(struct blk_dev *dev, struct superblock *sb)
+{
+	struct marks marks;
+	int r = read_marks(dev, &marks);
+
+	if (!r && is_mark(&marks.superblock))
+		memcpy(sb->rest + IN_REST, &marks.superblock, sizeof(marks.superblock));
+	return r;
 }
 
 int untracked_mark_clear(struct blk_dev *dev)
