@@ -274,6 +274,7 @@ static int check_device(struct sm_check *sm)
 	return 0;
 }
 
+/* The size is of the superblock, which was read whole, whatever was written since. */
 static bool begin(struct sm_check *sm, struct check *check)
 {
 	struct problem p;
@@ -287,6 +288,7 @@ static bool begin(struct sm_check *sm, struct check *check)
 	check->result->space_map_lost = true;
 	if (!space_map_check_size(sm->root, &p))
 		return true;
+	check->is_silent = false;
 	check_problem(check, &p);
 	return false;
 }

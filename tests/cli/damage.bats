@@ -392,6 +392,18 @@ reseal() {
 	EOF
 }
 
+@test "beside a space map of an impossible size nothing tells what the snapshot lost" {
+	local size
+	for size in 0 4161601; do
+		gzip -dc "$abs_top_srcdir/tests/images/020-snapshot-held/image.gz" >damaged
+		blkedit damaged sb.sm-blocks="$size"
+		status_is 1 era_check -m damaged
+		status_is 1 era_invalidate -m --written-since 1 damaged
+		status_is 1 era_dump -m -o out damaged
+		says "space map"
+	done
+}
+
 @test "problems are one line each, in JSON as well" {
 	need jq
 	hurt zero "$(value64 "$whole" "$(u64 "$whole" 0 208)" 3)"
