@@ -4,7 +4,7 @@
  * A superblock that is sound in itself, and of whose space map nothing is known, or not enough.
  * Its trees are the newest state when a space map on the device, wherever it lies, recomputes with
  * just these trees; when they say no less than all others that recompute; and when none is left
- * that may be newer.
+ * that may be newer.  So no block may be destroyed that may have been its bitmap, or any but one.
  */
 #include "salvage/salvage_internal.h"
 
@@ -124,12 +124,38 @@ static int is_unchallenged(struct vouching *v)
 	return r;
 }
 
+/* Does its index lead to a bitmap that is destroyed?  That may have been of other trees than those
+ * that the superblock names. */
+static bool has_lost_bitmap(struct scan *scan, const struct superblock *sb)
+{
+	struct index_disk *index = blk_alloc(1);
+	bool is_lost = !index;
+
+	if (index && sb->sm.index < scan->limit && scan->blocks[sb->sm.index].type == SCAN_INDEX &&
+	    !scan_read(scan, sb->sm.index, index))
+		for (uint64_t i = 0; i < INDEX_MAX_ENTRIES; i++) {
+			uint64_t bitmap = le64_get(index->entry[i].blocknr);
+
+			is_lost |= bitmap && bitmap < scan->limit &&
+				   (scan->blocks[bitmap].type == SCAN_DAMAGED ||
+				    scan->blocks[bitmap].type == SCAN_ZERO);
+		}
+	free(index);
+	return is_lost;
+}
+
+/* Besides the hole, which may lie in the zeroes at the end. */
+static bool has_other_holes(const struct scan *scan)
+{
+	return scan->nr_holes > (scan->hole && scan->hole < scan->end);
+}
+
 static int vouch(struct vouching *v)
 {
 	struct scan *scan = &v->s.scan;
 	int r;
 
-	if (!is_on_device(scan, v->sb))
+	if (!is_on_device(scan, v->sb) || has_other_holes(scan) || has_lost_bitmap(scan, v->sb))
 		return 0;
 	v->s.generations.nr_blocks = v->sb->nr_blocks;
 	r = look_at_all(v, look_for_ours);

@@ -22,7 +22,7 @@ run_unit() {
 }
 
 @test "no era is lost by random damage, or it is refused" {
-	run_unit test_salvage 20
+	run_unit test_salvage 22
 }
 
 @test "no era is lost by damage after a random history, or it is refused" {

@@ -344,6 +344,32 @@ static uint64_t block_in_use(const struct victim *v)
 	}
 }
 
+/* The superblock's own pointers, to another block of the same type: mostly an older one. */
+static void superblock_field(struct victim *v)
+{
+	static const unsigned fields[] = {60, 192, 200, 208};
+	unsigned at = fields[roll(ARRAY_SIZE(fields))];
+	uint64_t was = pointer(v, 0, at), block = 1 + roll(v->nr - 1);
+
+	while (was && blk_recognise((struct blk_ro){was, v->data + was * BLOCK}) !=
+			      blk_recognise((struct blk_ro){block, v->data + block * BLOCK}))
+		block = 1 + block % (v->nr - 1);
+	*(struct le64 *)(void *)(v->data + at) = le64_make(roll(8) ? block : 0);
+	blk_seal((struct blk_rw){0, v->data}, BLOCK_SUPERBLOCK);
+}
+
+/* And what may hide that: the index, the bitmap, or both. */
+static void superblock_field_and_blocks(struct victim *v)
+{
+	uint64_t index = pointer(v, 0, 60), bitmap = pointer(v, index, 16);
+
+	superblock_field(v);
+	if (roll(3))
+		overwrite(v, bitmap);
+	if (!roll(3))
+		overwrite(v, index);
+}
+
 static void field_and_block(struct victim *v)
 {
 	uint64_t block = block_in_use(v);
@@ -368,6 +394,8 @@ static const struct kind {
 	{"a truncated device", truncated, false, 20},
 	{"the newest leaf", newest_leaf, false, 20},
 	{"the newest index", newest_index, false, 65},
+	{"a field of the superblock", superblock_field, false, 0},
+	{"a field of the superblock, index or bitmap", superblock_field_and_blocks, false, 0},
 	{"the superblock", nothing, true, 55},
 	{"the superblock and one block", one_block, true, 5},
 	{"the superblock and several blocks", several_blocks, true, 0},
