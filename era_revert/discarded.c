@@ -14,13 +14,23 @@
 
 #define LISTED "what was discarded is not listed"
 
+static int refuse_passed(const struct online *o)
+{
+	return report_fail(o->b->rep, ERA_NO_ANSWER,
+			   "%s: discards have passed, and " LISTED ": copy all of %s to the disk",
+			   o->target.path, o->b->options->target);
+}
+
+/* What passed since the last activation the state does not know yet. */
 static int look_now(const struct online *o)
 {
 	struct mapper_info info;
 	int r = mapper_info(o->target.mapper, o->target.name, &info);
 
-	if (r || discards_look(&info) == DISCARDS_OFF)
+	if (r)
 		return r;
+	if (discards_look(&info) == DISCARDS_OFF)
+		return discards_were_done(&info) ? refuse_passed(o) : 0;
 	return report_fail(o->b->rep, ERA_NO_ANSWER,
 			   "%s: discards pass, and " LISTED
 			   ": copy all of %s to the disk, and let " ERA_PROGRAM
@@ -33,10 +43,7 @@ static int judge(const struct online *o, const struct state *state, int found, b
 	if (found < 0)
 		return found;
 	if (found && state->discards_passed)
-		return report_fail(o->b->rep, ERA_NO_ANSWER,
-				   "%s: discards have passed, and " LISTED ": copy all of %s to "
-				   "the disk",
-				   o->target.path, o->b->options->target);
+		return refuse_passed(o);
 	if (found || trusted)
 		return 0;
 	return report_fail(o->b->rep, ERA_NO_ANSWER,
