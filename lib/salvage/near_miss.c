@@ -162,7 +162,7 @@ void near_miss_begin(struct near_miss *near)
 {
 	memset(near->balance, 0, (size_t)near->scan->limit * sizeof(*near->balance));
 	memset(near->nr_open, 0, sizeof(near->nr_open));
-	near->nr_short = near->nr_wrong = near->nr_holes = 0;
+	near->nr_short = near->nr_wrong = near->nr_holes = near->in_tree = 0;
 }
 
 void near_miss_add_bitmap(struct near_miss *near, uint64_t bitmap)
@@ -172,8 +172,10 @@ void near_miss_add_bitmap(struct near_miss *near, uint64_t bitmap)
 
 void near_miss_add_count(struct near_miss *near, uint64_t block, uint32_t count)
 {
-	if (count == BITMAP_LOOK_IN_TREE)
+	if (count == BITMAP_LOOK_IN_TREE) {
 		near->nr_wrong++;
+		near->in_tree = block;
+	}
 	add(near, block, (int32_t)count);
 	add_pointers(near, block, -1);
 }
@@ -236,14 +238,17 @@ static bool may_have_role(const struct near_miss *near, uint64_t block)
 static bool adds_up_without(struct near_miss *near, uint64_t block)
 {
 	int32_t balance = near->balance[block];
+	uint64_t wrong_count = near->in_tree == block;
 	bool r;
 
+	near->nr_wrong -= wrong_count;
 	add(near, block, -balance);
 	r = adds_up(near, &no_role);
 	add_pointers(near, block, 1);
 	r = r || adds_up(near, &no_role) || may_have_role(near, block);
 	add_pointers(near, block, -1);
 	add(near, block, balance);
+	near->nr_wrong += wrong_count;
 	return r;
 }
 

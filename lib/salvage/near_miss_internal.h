@@ -37,6 +37,7 @@ struct near_miss {
 	int32_t *balance;  /* of each block: its count, less the pointers to it */
 	uint64_t nr_short; /* of a balance below 0 */
 	uint64_t nr_wrong; /* pointers to nowhere, counts too high, blocks of no type */
+	uint64_t in_tree;  /* the last block whose count should be there, or 0 */
 	uint64_t nr_holes; /* the scan's hole, if it is in use */
 	uint64_t nr_open[NR_NEAR_KINDS]; /* of a balance above 0 */
 };

@@ -284,7 +284,7 @@ static void one_count(struct victim *v)
 	unsigned at = 16 + 4 * roll(25), shift = 2 * roll(16);
 	uint32_t counts = number32(v, bitmap, at);
 
-	put_field(v, bitmap, at, (counts & ~(UINT32_C(3) << shift)) | roll(3) << shift);
+	put_field(v, bitmap, at, (counts & ~(UINT32_C(3) << shift)) | roll(4) << shift);
 }
 
 /* Of the root of the current writeset or of the era array: how many entries, a key or a pointer; or
