@@ -278,13 +278,23 @@ static int empty_cache(struct rollback *r)
 	return e ? e : ERA_SYS;
 }
 
-/* The blocks are no longer what they were before the run that was interrupted began COMMAND. */
+/* Are blocks no longer what they were before the run that was interrupted began COMMAND? */
+static bool has_changed(const struct rollback *r, enum sample_set set, const struct sampled *before)
+{
+	const struct sampled now = storage_sampled(r, set);
+
+	return r->resumes && r->use != USE_WRITTEN && now.which == before->which &&
+	       now.held != before->held;
+}
+
 static bool was_done_before(const struct rollback *r)
 {
-	const struct listed now = storage_listed(r);
+	return has_changed(r, SAMPLES_LISTED, &r->listed);
+}
 
-	return r->resumes && r->use != USE_WRITTEN && now.which == r->before.which &&
-	       now.held != r->before.held;
+static bool is_another(const struct rollback *r)
+{
+	return r->is_another || has_changed(r, SAMPLES_UNLISTED, &r->unlisted);
 }
 
 /* What a run that was interrupted has done, COMMAND has not to do again. */
@@ -356,7 +366,7 @@ static int judge(struct rollback *r, int e)
 		compared = progress_write(r, STEP_COMMAND);
 	if (compared)
 		return compared;
-	if (change == STORAGE_UNEXPECTED || r->is_another)
+	if (change == STORAGE_UNEXPECTED || is_another(r))
 		return empty_cache(r);
 	if (e)
 		return command_failed(r, e, change);
@@ -368,8 +378,10 @@ static int run_command(struct rollback *r)
 {
 	int e;
 
-	if (!r->resumes)
-		r->before = storage_listed(r);
+	if (!r->resumes) {
+		r->listed = storage_sampled(r, SAMPLES_LISTED);
+		r->unlisted = storage_sampled(r, SAMPLES_UNLISTED);
+	}
 	e = progress_write(r, STEP_COMMAND);
 	if (e) {
 		put_back(r);
@@ -444,7 +456,7 @@ static int compare_again(struct rollback *r)
 {
 	int e = prepare(r);
 
-	return e || !r->is_another ? e : empty_cache(r);
+	return e || !is_another(r) ? e : empty_cache(r);
 }
 
 static int cancel(struct rollback *r)

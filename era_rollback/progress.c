@@ -81,6 +81,13 @@ static void put_layer(struct sink *sink, const char *what, const struct layer *l
 		    layer->no_discards ? "off" : "on");
 }
 
+static void put_sampled(struct sink *sink, const char *what, const struct sampled *sampled)
+{
+	if (sampled->which)
+		sink_printf(sink, "%s %016" PRIx64 " %016" PRIx64 "\n", what, sampled->which,
+			    sampled->held);
+}
+
 static int make_directory(const struct rollback *r)
 {
 	char *dir = io_directory_of(r->file);
@@ -123,9 +130,8 @@ int progress_write(struct rollback *r, enum rollback_step step)
 			       "\npasses-discards %s\nwas-used %s\n",
 		    boot, step_in_file(r, step), rollback_era(r), marks_in_file(r),
 		    r->passes_discards ? "yes" : "no", r->was_used ? "yes" : "no");
-	if (r->before.which)
-		sink_printf(&sink, "listed %016" PRIx64 " %016" PRIx64 "\n", r->before.which,
-			    r->before.held);
+	put_sampled(&sink, "listed", &r->listed);
+	put_sampled(&sink, "unlisted", &r->unlisted);
 	put_layer(&sink, "cache", &r->cache);
 	put_layer(&sink, "era-device", &r->era);
 	sink_printf(
@@ -156,7 +162,7 @@ struct found {
 	struct rollback *r;
 	char boot[BOOT_BYTES], step[16], era[16], marks[16], passes[8], used[8];
 	char cache_table[LAYER_PARAMS + 32], era_table[LAYER_PARAMS + 32];
-	char cache_discards[8], era_discards[8], listed[40];
+	char cache_discards[8], era_discards[8], listed[40], unlisted[40];
 	bool ended;
 };
 
@@ -175,6 +181,7 @@ static bool take(struct found *found, const char *key, const char *value)
 		{"passes-discards", found->passes, sizeof(found->passes)},
 		{"was-used", found->used, sizeof(found->used)},
 		{"listed", found->listed, sizeof(found->listed)},
+		{"unlisted", found->unlisted, sizeof(found->unlisted)},
 		{"cache", r->cache.name, sizeof(r->cache.name)},
 		{"cache-uuid", r->cache.uuid, sizeof(r->cache.uuid)},
 		{"cache-table", found->cache_table, sizeof(found->cache_table)},
@@ -229,10 +236,10 @@ static bool take_table(const char *text, struct layer *layer)
 	       (size_t)snprintf(layer->params, LAYER_PARAMS, "%s", rest + 1) < LAYER_PARAMS;
 }
 
-static bool take_listed(const char *text, struct listed *listed)
+static bool take_sampled(const char *text, struct sampled *sampled)
 {
 	return !*text ||
-	       sscanf(text, "%16" SCNx64 " %16" SCNx64, &listed->which, &listed->held) == 2;
+	       sscanf(text, "%16" SCNx64 " %16" SCNx64, &sampled->which, &sampled->held) == 2;
 }
 
 static bool take_found(struct found *found)
@@ -248,7 +255,8 @@ static bool take_found(struct found *found)
 	    (*found->marks &&
 	     !decimal_parse(found->marks, strlen(found->marks), UINT32_MAX, &marks)) ||
 	    !take_table(found->cache_table, &r->cache) || !take_table(found->era_table, &r->era) ||
-	    !take_listed(found->listed, &r->before))
+	    !take_sampled(found->listed, &r->listed) ||
+	    !take_sampled(found->unlisted, &r->unlisted))
 		return false;
 	r->since = (uint32_t)era;
 	r->marks = (uint32_t)marks;

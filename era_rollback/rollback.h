@@ -78,16 +78,16 @@ struct samples {
 	struct sample *all;
 };
 
-/* Which blocks there are in SAMPLES_LISTED, and what they held; which is 0: unknown. */
-struct listed {
-	uint64_t which, held;
-};
-
 enum sample_set {
 	SAMPLES_LISTED,	  /* some that COMMAND may change */
 	SAMPLES_UNLISTED, /* some that it must not change */
 	SAMPLES_KEPT,	  /* all that the cache will still hold, in blocks of the cache */
 	NR_SAMPLE_SETS
+};
+
+/* Which blocks there are in a set, and what they held; which is 0: unknown. */
+struct sampled {
+	uint64_t which, held;
 };
 
 struct rollback {
@@ -129,7 +129,8 @@ struct rollback {
 	uint64_t written; /* a hash of both superblocks, as they were written before COMMAND */
 	uint64_t *marked; /* one bit per block */
 	struct samples samples[NR_SAMPLE_SETS];
-	struct listed before; /* COMMAND was begun for the first time */
+	/* As they were before COMMAND was begun for the first time. */
+	struct sampled listed, unlisted;
 };
 
 /* What is rolled back to; for --cancel, by the earlier run. */
@@ -200,7 +201,7 @@ int storage_choose(struct rollback *r) must_check;
 int storage_keep(struct rollback *r, uint64_t origin_block, uint64_t size) must_check;
 int storage_sample(struct rollback *r) must_check;
 /* As they were read then. */
-struct listed storage_listed(const struct rollback *r);
+struct sampled storage_sampled(const struct rollback *r, enum sample_set set);
 void storage_free(struct rollback *r);
 
 enum storage_change {

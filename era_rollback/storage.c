@@ -153,16 +153,16 @@ int storage_sample(struct rollback *r)
 	return read_all(r, NULL);
 }
 
-struct listed storage_listed(const struct rollback *r)
+struct sampled storage_sampled(const struct rollback *r, enum sample_set set)
 {
-	const struct samples *samples = &r->samples[SAMPLES_LISTED];
-	struct listed listed = {0};
+	const struct samples *samples = &r->samples[set];
+	struct sampled sampled = {0};
 
 	for (size_t i = 0; i < samples->nr; i++) {
-		listed.which = hash_mix(listed.which ^ (samples->all[i].block + 1));
-		listed.held = hash_mix(listed.held ^ samples->all[i].hash);
+		sampled.which = hash_mix(sampled.which ^ (samples->all[i].block + 1));
+		sampled.held = hash_mix(sampled.held ^ samples->all[i].hash);
 	}
-	return listed;
+	return sampled;
 }
 
 int storage_compare(struct rollback *r, enum storage_change *change)

@@ -77,6 +77,11 @@ make_commands() {
 		/run/back
 		dd if=/dev/zero of=$disk bs=4096 seek=1000 count=300 oflag=direct 2>/run/dd
 	E
+	command_of elsewhere_killed <<-E
+		/run/back
+		dd if=/dev/urandom of=$disk bs=4096 seek=1000 count=300 oflag=direct 2>/run/dd
+		kill -9 \$(cat /run/pid)
+	E
 }
 
 # in_use: the stack with mappings of all kinds, some stale; $since and $vendor are the snapshot.
@@ -384,7 +389,25 @@ boot_commands() {
 	has " 1024 of 1024 blocks "
 	coherent barely-done
 
+	# Nor was it cached.
+	for then in --done "--exec true" --cancel; do
+		use 1 put_blocks 27 1
+		snapshot_onto $vendor
+		overwrite
+		run_killed elsewhere_killed
+		to=--era=$since
+		[ "$then" != --cancel ] || to=
+		# shellcheck disable=SC2086
+		ends 3 rollback $to $then cache
+		has "blocks have changed that were not written since era"
+		has " 1024 of 1024 blocks "
+		coherent "elsewhere-killed $then"
+	done
+
 	# What the command has read is in the cache once more.
+	use 1 put_blocks 27 1
+	snapshot_onto $vendor
+	overwrite
 	put_blocks 60 4
 	ends 0 rollback --quick --era "$since" --exec /run/used cache
 	has "the command has used the devices"
