@@ -29,7 +29,7 @@ int untracked_mark_write(struct blk_dev *dev, const char *since, bool at_end) mu
  * can be told from what is none; so does one in a superblock that is damaged. */
 int untracked_mark_read(struct blk_dev *dev, char since[UNTRACKED_SINCE_BYTES]) must_check;
 
-/* A new superblock for dev keeps the mark of the one that is there, also if that is damaged.  Errors
+/* A new superblock for dev keeps the mark of the one that is there, also of a damaged one.  Errors
  * are reported. */
 int untracked_mark_keep(struct blk_dev *dev, struct superblock *sb) must_check;
 

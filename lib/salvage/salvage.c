@@ -13,6 +13,7 @@
 #include "metadata/superblocks.h"
 #include "metadata/view.h"
 #include "ondisk/era_disk.h"
+#include "salvage/first_era.h"
 #include "salvage/salvage_internal.h"
 
 #define CHUNK_BLOCKS 4096u
@@ -99,6 +100,25 @@ static int deduce_block_size(struct era_salvage *s, const struct era_salvage_hin
 	return 0;
 }
 
+/* Above the eras that may have been recorded.  Where none is left, these may keep to the clock. */
+static uint32_t new_current_era(const struct era_salvage *s)
+{
+	uint32_t found = s->scan.max_era;
+	uint32_t era = found ? found + ERA_SALVAGE_GAP : first_era_of_unknown(0);
+
+	if (found)
+		report_note(s->dev.rep,
+			    "%s: the new current era is %" PRIu32 ": the highest found, %" PRIu32
+			    ", plus %u",
+			    s->dev.path, era, found, ERA_SALVAGE_GAP);
+	else
+		report_note(s->dev.rep,
+			    "%s: the new current era is %" PRIu32
+			    ": none was found, so it is above the seconds since 1970",
+			    s->dev.path, era);
+	return era;
+}
+
 static int deduce_current_era(struct era_salvage *s, const struct era_salvage_hints *hints)
 {
 	uint64_t lowest = 0;
@@ -116,14 +136,7 @@ static int deduce_current_era(struct era_salvage *s, const struct era_salvage_hi
 		return report_fail(s->dev.rep, ERA_DAMAGED,
 				   "%s: the highest era found is %" PRIu32 ": give --current-era",
 				   s->dev.path, s->scan.max_era);
-	s->header.current_era = hints->current_era;
-	if (hints->current_era)
-		return 0;
-	s->header.current_era = s->scan.max_era + ERA_SALVAGE_GAP;
-	report_note(s->dev.rep,
-		    "%s: the new current era is %" PRIu32 ": the highest found, %" PRIu32
-		    ", plus %u",
-		    s->dev.path, s->header.current_era, s->scan.max_era, ERA_SALVAGE_GAP);
+	s->header.current_era = hints->current_era ? hints->current_era : new_current_era(s);
 	return 0;
 }
 

@@ -62,8 +62,8 @@ bool salvage_answer_has_bits(const struct salvage_answer *answer, const void *da
 bool salvage_answer_has_eras(const struct salvage_answer *answer, const void *data, uint32_t nr,
 			     uint64_t place);
 
-/* May blocks besides the answer's own be of a generation that is newer than all that were found, and
- * of which the hole was the bitmap?  And say more?  1 when not, 0 (noted), or ERA_SYS. */
+/* May blocks besides the answer's own be of a generation that is newer than all that were found,
+ * and of which the hole was the bitmap?  And say more?  1 when not, 0 (noted), or ERA_SYS. */
 int salvage_leftovers_say_nothing(struct era_salvage *s,
 				  const struct salvage_answer *answer) must_check;
 

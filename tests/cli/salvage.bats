@@ -220,6 +220,20 @@ without_block() {
 	says "2 blocks besides the superblock are damaged, or zero before others that are not, the first is 40"
 }
 
+@test "without any era the new one is above the clock" {
+	local eras
+	need jq
+	rm damaged
+	era_format -q --block-size 64k --device-size 64M damaged
+	era_check --json damaged >json
+	for eras in $(blkedit damaged eras.child.0) $(blkedit damaged eras.child.1) 0; do
+		destroy damaged "$eras"
+	done
+	salvage 5 --block-size 64k --nr-blocks 1024
+	says "none was found, so it is above the seconds since 1970"
+	[ "$(era_check --json fixed | jq .live.current_era)" -gt "$(jq .live.current_era json)" ]
+}
+
 @test "what is no metadata is refused" {
 	head -c 262144 /dev/urandom >damaged
 	salvage 1 --block-size 4k --nr-blocks 10

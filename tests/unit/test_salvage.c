@@ -245,7 +245,7 @@ static void newest_index_and_bitmap(struct victim *v)
 	newest_index(v);
 }
 
-/* A block of what is written last: of the current writeset, or a child of the array's root; or 0. */
+/* A block of what is written last, of the current writeset or a child of the array's root; or 0. */
 static uint64_t block_of_newest_leaf(const struct victim *v)
 {
 	uint64_t root = pointer(v, 0, roll(2) ? 192 : 208);
