@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
 /* The target comes and goes. */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/state_directory.h"
 #include "dm/era.h"
 #include "dm/guard.h"
@@ -15,6 +20,8 @@
 #include "metadata/untracked_mark.h"
 
 #define UNTRACKED_PREFIX "UNTRACKED-"
+#define BUSY_MS 5000
+#define BUSY_TURN_NS 50000000
 
 /* Where udev runs its rules have done so already, before anybody has heard of the device. */
 int setup_keep_discards_off(const struct setup *s, const struct tracked *t)
@@ -184,20 +191,59 @@ static int stay_active(struct setup *s, const struct tracked *t)
 	return s->options->dry_run ? 0 : stop_discards(s, t);
 }
 
-static int activate(struct setup *s, struct tracked *t)
+static int start(struct setup *s, const struct tracked *t)
 {
 	struct preparation a = {.s = s, .t = *t};
+	int r = prepare(&a);
+
+	return r ? r : create_target(&a);
+}
+
+static bool is_busy(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EBUSY;
+	close(fd);
+	return false;
+}
+
+/* Who reads the metadata, or marks blocks, has them for a moment.  Were they in use? */
+static bool wait_while_busy(const char *metadata)
+{
+	const struct timespec turn = {.tv_nsec = BUSY_TURN_NS};
+	struct timespec end = clock_in(BUSY_MS);
+	bool was_busy = false;
+
+	while (is_busy(metadata) && !clock_is_past(&end)) {
+		was_busy = true;
+		nanosleep(&turn, NULL);
+	}
+	return was_busy;
+}
+
+static int start_or_degrade(struct setup *s, const struct tracked *t)
+{
+	bool may_degrade = t->entry->degraded && !s->options->dry_run;
+	int r;
+
+	if (may_degrade)
+		(void)wait_while_busy(t->metadata);
+	r = start(s, t);
+	if (r && may_degrade && wait_while_busy(t->metadata))
+		r = start(s, t);
+	return r && may_degrade ? degrade(s, t) : r;
+}
+
+static int activate(struct setup *s, struct tracked *t)
+{
 	bool active;
 	int r = tracked_is_active(s, t, &active);
 
 	if (r)
 		return r;
-	if (active)
-		return stay_active(s, t);
-	r = prepare(&a);
-	if (!r)
-		r = create_target(&a);
-	return r && t->entry->degraded && !s->options->dry_run ? degrade(s, t) : r;
+	return active ? stay_active(s, t) : start_or_degrade(s, t);
 }
 
 int setup_activate(struct setup *s)

@@ -929,6 +929,17 @@ boot_21() {
 	ends 0 setup deactivate data
 	lists "$recorded" "0+$all_blocks"
 
+	# Metadata that somebody has for a moment are waited for.
+	dmsetup create user --table "0 8 linear /dev/mapper/vg-meta 0"
+	(
+		sleep 1
+		dmsetup remove user
+	) &
+	activated
+	wait
+	fails grep -q "NOT TRACKED" /run/out
+	ends 0 setup deactivate data
+
 	# One that is not understood stays.
 	echo what >/var/lib/era-tools/data.untracked
 	activated
