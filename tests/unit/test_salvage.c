@@ -13,6 +13,7 @@
  * A line for each kind says how many blocks have the era that they had, on average.
  */
 #include "repair.h"
+#include "salvage_damage.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -35,29 +36,13 @@
 #define ROOM_SALVAGE
 #include "salvage/generation_internal.h"
 
-#define BLOCK ((size_t)META_BLOCK_SIZE)
 #define MAX_IMAGES 1000u
 #define MAX_BYTES (16u << 20)
-
-struct image {
-	char *name;
-	uint8_t *data;
-	uint64_t nr; /* metadata blocks */
-	uint32_t block_size, nr_blocks, current_era;
-	uint32_t *eras;
-};
 
 static struct image images[MAX_IMAGES];
 static size_t nr_images;
 static char folder[UNIT_PATH_MAX];
 static char damaged[UNIT_PATH_MAX + 16], repaired[UNIT_PATH_MAX + 16];
-
-static uint64_t random_state;
-
-static uint32_t roll(uint64_t n)
-{
-	return n ? (uint32_t)(unit_random(&random_state) % n) : 0;
-}
 
 static void load_truth(struct image *image, const char *path)
 {
@@ -125,290 +110,6 @@ static void load_images(const char *dir)
 	if (nr >= 0)
 		free(names);
 }
-
-/* One device to be damaged: a copy of an image. */
-struct victim {
-	const struct image *image;
-	uint8_t *data;
-	uint64_t nr;
-	unsigned pattern;
-	bool has_state; /* behind the metadata, that of a tracked device */
-};
-
-static struct victim victim_of(const struct image *image)
-{
-	struct victim v = {image, malloc(image->nr * BLOCK), image->nr, 0, false};
-
-	assert_non_null(v.data);
-	memcpy(v.data, image->data, image->nr * BLOCK);
-	return v;
-}
-
-static void overwrite(struct victim *v, uint64_t block)
-{
-	uint8_t *data = v->data + block * BLOCK;
-
-	if (block >= v->nr)
-		return;
-	switch (v->pattern) {
-	case 0:
-		for (unsigned i = 0; i < BLOCK; i++)
-			data[i] = (uint8_t)(unit_random(&random_state) >> 8);
-		break;
-	case 1:
-		memset(data, 0, BLOCK);
-		break;
-	case 2: /* such as an inode table */
-		memset(data, 0, BLOCK);
-		for (unsigned i = 0; i < BLOCK; i += 256)
-			memcpy(data + i, "\xa4\x81\x00\x00\x00\x10\x00\x00", 8);
-		break;
-	default: /* one bit */
-		data[roll(BLOCK)] ^= (uint8_t)(1u << roll(8));
-		break;
-	}
-}
-
-static uint64_t any_block(const struct victim *v)
-{
-	return 1 + roll(v->nr - 1);
-}
-
-static void nothing(struct victim *v)
-{
-	(void)v;
-}
-
-static void one_block(struct victim *v)
-{
-	overwrite(v, any_block(v));
-}
-
-static void several_blocks(struct victim *v)
-{
-	for (uint32_t n = 2 + roll(6); n; n--)
-		overwrite(v, any_block(v));
-}
-
-static void stretch_of_blocks(struct victim *v)
-{
-	uint64_t first = any_block(v);
-
-	for (uint32_t n = 2 + roll(v->nr / 4); n; n--)
-		overwrite(v, first + n - 1);
-}
-
-static void first_blocks(struct victim *v)
-{
-	for (uint32_t n = roll(v->nr); n; n--)
-		overwrite(v, n);
-}
-
-static void last_blocks(struct victim *v)
-{
-	uint64_t first = any_block(v);
-
-	for (uint64_t block = first; block < v->nr; block++)
-		overwrite(v, block);
-}
-
-static void truncated(struct victim *v)
-{
-	v->nr = any_block(v);
-}
-
-static uint64_t pointer(const struct victim *v, uint64_t block, unsigned at)
-{
-	uint64_t value =
-		le64_get(*(const struct le64 *)(const void *)(v->data + block * BLOCK + at));
-	return value < v->nr ? value : 0;
-}
-
-static uint32_t number32(const struct victim *v, uint64_t block, unsigned at)
-{
-	return le32_get(*(const struct le32 *)(const void *)(v->data + block * BLOCK + at));
-}
-
-static void newest_index(struct victim *v)
-{
-	overwrite(v, pointer(v, 0, 60));
-}
-
-static void newest_bitmap(struct victim *v)
-{
-	overwrite(v, pointer(v, pointer(v, 0, 60), 16));
-}
-
-static void newest_index_and_bitmap(struct victim *v)
-{
-	newest_bitmap(v);
-	newest_index(v);
-}
-
-/* A block of what is written last, of the current writeset or a child of the array's root; or 0. */
-static uint64_t block_of_newest_leaf(const struct victim *v)
-{
-	uint64_t root = pointer(v, 0, roll(2) ? 192 : 208);
-	uint64_t nr, max;
-
-	root = root ? root : pointer(v, 0, 208);
-	nr = number32(v, root, 16);
-	max = number32(v, root, 20);
-	return nr && nr <= max ? pointer(v, root, (unsigned)(32 + 8 * max + 8 * roll(nr))) : 0;
-}
-
-static void newest_leaf(struct victim *v)
-{
-	uint64_t block = block_of_newest_leaf(v);
-
-	if (block)
-		overwrite(v, block);
-}
-
-/* The block is what it was, but for 4 bytes at a place, under a checksum that is right. */
-static void put_field(struct victim *v, uint64_t block, uint64_t at, uint32_t value)
-{
-	uint8_t *data = v->data + block * BLOCK;
-	enum block_type type = blk_recognise((struct blk_ro){block, data});
-
-	if (!block || block >= v->nr || at + sizeof(struct le32) > BLOCK || type == BLOCK_NONE)
-		return;
-	*(struct le32 *)(void *)(data + at) = le32_make(value);
-	blk_seal((struct blk_rw){block, data}, type);
-}
-
-/* Of a block below bit 400, which all images have room for: 16 counts are 4 bytes. */
-static void one_count(struct victim *v)
-{
-	uint64_t bitmap = pointer(v, pointer(v, 0, 60), 16);
-	unsigned at = 16 + 4 * roll(25), shift = 2 * roll(16);
-	uint32_t counts = number32(v, bitmap, at);
-
-	put_field(v, bitmap, at, (counts & ~(UINT32_C(3) << shift)) | roll(4) << shift);
-}
-
-/* Of the root of the current writeset or of the era array: how many entries, a key or a pointer; or
- * the entries of what it leads to. */
-static void one_node(struct victim *v)
-{
-	uint64_t root = pointer(v, 0, roll(2) ? 192 : 208);
-	uint64_t nr = number32(v, root, 16), max = number32(v, root, 20), i = nr ? roll(nr) : 0;
-	uint32_t near = roll(3), far = roll(v->nr), value = roll(2) ? near : far;
-
-	switch (root ? roll(4) : 4) {
-	case 0:
-		put_field(v, root, 16, near);
-		break;
-	case 1:
-		put_field(v, root, 32 + 8 * i, (uint32_t)i + 1 + near);
-		break;
-	case 2:
-		put_field(v, root, 32 + 8 * max + 8 * i, value);
-		break;
-	case 3:
-		put_field(v, pointer(v, root, (unsigned)(32 + 8 * max + 8 * i)), 8, value);
-		break;
-	default:
-		break;
-	}
-}
-
-static void one_field(struct victim *v)
-{
-	if (roll(2))
-		one_count(v);
-	else
-		one_node(v);
-}
-
-/* The index, and where it puts the bitmap: a block of any type. */
-static void index_field(struct victim *v)
-{
-	put_field(v, pointer(v, 0, 60), 16, roll(3) ? roll(v->nr) : 0);
-}
-
-/* A block that the newest state has, or any. */
-static uint64_t block_in_use(const struct victim *v)
-{
-	uint64_t index = pointer(v, 0, 60);
-
-	switch (roll(4)) {
-	case 0:
-		return pointer(v, index, 16);
-	case 1:
-		return index;
-	case 2:
-		return block_of_newest_leaf(v);
-	default:
-		return any_block(v);
-	}
-}
-
-/* The superblock's own pointers, to another block of the same type: mostly an older one. */
-static void superblock_field(struct victim *v)
-{
-	static const unsigned fields[] = {60, 192, 200, 208};
-	unsigned at = fields[roll(ARRAY_SIZE(fields))];
-	uint64_t was = pointer(v, 0, at), block = 1 + roll(v->nr - 1);
-
-	while (was && blk_recognise((struct blk_ro){was, v->data + was * BLOCK}) !=
-			      blk_recognise((struct blk_ro){block, v->data + block * BLOCK}))
-		block = 1 + block % (v->nr - 1);
-	*(struct le64 *)(void *)(v->data + at) = le64_make(roll(8) ? block : 0);
-	blk_seal((struct blk_rw){0, v->data}, BLOCK_SUPERBLOCK);
-}
-
-/* And what may hide that: the index, the bitmap, or both. */
-static void superblock_field_and_blocks(struct victim *v)
-{
-	uint64_t index = pointer(v, 0, 60), bitmap = pointer(v, index, 16);
-
-	superblock_field(v);
-	if (roll(3))
-		overwrite(v, bitmap);
-	if (!roll(3))
-		overwrite(v, index);
-}
-
-static void field_and_block(struct victim *v)
-{
-	uint64_t block = block_in_use(v);
-
-	if (roll(2))
-		one_field(v);
-	else
-		index_field(v);
-	overwrite(v, block);
-}
-
-static const struct kind {
-	const char *name;
-	void (*damage)(struct victim *v);
-	bool superblock; /* is destroyed, too */
-	unsigned least;	 /* percent of the blocks that keep their era, on average */
-} kinds[] = {
-	{"one block", one_block, false, 70},
-	{"several blocks", several_blocks, false, 40},
-	{"a stretch", stretch_of_blocks, false, 40},
-	{"the last blocks", last_blocks, false, 20},
-	{"a truncated device", truncated, false, 20},
-	{"the newest leaf", newest_leaf, false, 20},
-	{"the newest index", newest_index, false, 65},
-	{"a field of the superblock", superblock_field, false, 0},
-	{"a field of the superblock, index or bitmap", superblock_field_and_blocks, false, 0},
-	{"the superblock", nothing, true, 55},
-	{"the superblock and one block", one_block, true, 5},
-	{"the superblock and several blocks", several_blocks, true, 0},
-	{"the superblock and a stretch", stretch_of_blocks, true, 0},
-	{"the first blocks", first_blocks, true, 0},
-	{"the superblock and the last blocks", last_blocks, true, 0},
-	{"the superblock of a truncated device", truncated, true, 5},
-	{"the superblock and the newest leaf", newest_leaf, true, 8},
-	{"the superblock and the newest index", newest_index, true, 20},
-	{"the superblock, the newest index and bitmap", newest_index_and_bitmap, true, 0},
-	{"the superblock and a wrong field", one_field, true, 0},
-	{"the superblock, a wrong field and one block", field_and_block, true, 0},
-};
 
 static bool is_zero(const uint8_t *block)
 {
@@ -504,26 +205,26 @@ static bool is_sound(void)
 static void draw_hints(const struct image *image, struct era_salvage_hints *hints)
 {
 	*hints = (struct era_salvage_hints){.data_block_size = image->block_size};
-	if (roll(3))
+	if (damage_roll(3))
 		hints->nr_blocks = image->nr_blocks;
-	if (!roll(4))
+	if (!damage_roll(4))
 		hints->current_era = image->current_era;
 }
 
 /* block: to be destroyed besides, or UINT64_MAX. */
-static void one_case(const struct kind *kind, const struct image *image, uint64_t block,
+static void one_case(const struct damage *kind, const struct image *image, uint64_t block,
 		     struct tally *tally)
 {
 	struct victim v = victim_of(image);
 	struct era_salvage_hints hints;
-	uint64_t seed = random_state;
+	uint64_t seed = damage_random;
 
-	v.pattern = roll(4);
-	v.has_state = !roll(4);
+	v.pattern = damage_roll(4);
+	v.has_state = !damage_roll(4);
 	kind->damage(&v);
-	overwrite(&v, block);
+	victim_overwrite(&v, block);
 	if (kind->superblock)
-		overwrite(&v, 0);
+		victim_overwrite(&v, 0);
 	write_victim(&v);
 	draw_hints(image, &hints);
 	tally->nr_cases++;
@@ -554,19 +255,19 @@ static void random_damage(void **state)
 	uint64_t nr_cases = number("ERA_SALVAGE_CASES", 40), nr_wrong = 0;
 
 	(void)state;
-	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+	for (size_t k = 0; k < nr_damages; k++) {
 		struct tally tally = {0};
 
-		random_state = number("ERA_SALVAGE_SEED", 1) * 1000 + k;
+		damage_random = number("ERA_SALVAGE_SEED", 1) * 1000 + k;
 		for (uint64_t i = 0; i < nr_cases; i++)
-			one_case(&kinds[k], &images[roll(nr_images)], UINT64_MAX, &tally);
+			one_case(&damages[k], &images[damage_roll(nr_images)], UINT64_MAX, &tally);
 		printf("# %s: %" PRIu64 " cases, %" PRIu64 " refused, %" PRIu64
 		       " undecidable; %.2f %% of the blocks of the others kept exact\n",
-		       kinds[k].name, tally.nr_cases, tally.nr_refused, tally.nr_undecidable,
+		       damages[k].name, tally.nr_cases, tally.nr_refused, tally.nr_undecidable,
 		       percent_exact(&tally));
 		nr_wrong += tally.nr_wrong;
 		assert_true(getenv("ERA_SALVAGE_IMAGES") ||
-			    percent_exact(&tally) >= kinds[k].least);
+			    percent_exact(&tally) >= damages[k].least);
 	}
 	assert_int_equal(nr_wrong, 0);
 }
@@ -595,7 +296,7 @@ static void nothing_is_lost(bool has_state)
 		struct tally tally = {0};
 
 		v.has_state = has_state;
-		overwrite(&v, 0);
+		victim_overwrite(&v, 0);
 		write_victim(&v);
 		if (!image->nr_blocks) {
 			assert_int_equal(repair_metadata(damaged, repaired, &hints), ERA_DAMAGED);
@@ -629,16 +330,17 @@ static void superblock_beside_a_state(void **state)
  * kept. */
 static void superblock_and_each_block(void **state)
 {
-	const struct kind kind = {"the superblock and one block", nothing, true, 0};
+	const struct damage kind = {"the superblock and one block", damage_nothing, true, 0};
 	uint64_t step = 1 + 200 / number("ERA_SALVAGE_CASES", 40);
 	struct tally tally = {0};
 
 	(void)state;
-	random_state = number("ERA_SALVAGE_SEED", 1);
+	damage_random = number("ERA_SALVAGE_SEED", 1);
 	for (size_t i = 0; i < nr_images; i++) {
 		uint64_t end = end_of(images[i].data, images[i].nr);
 
-		for (uint64_t block = 1 + roll(step); block < end; block += 1 + roll(2 * step))
+		for (uint64_t block = 1 + damage_roll(step); block < end;
+		     block += 1 + damage_roll(2 * step))
 			one_case(&kind, &images[i], block, &tally);
 	}
 	printf("# the superblock and each block: %" PRIu64 " cases, %" PRIu64 " refused, %" PRIu64
@@ -713,7 +415,7 @@ static void what_covers_the_newest_says_no_less(void **state)
 		assert_int_equal(blk_dev_open(&dev, damaged, BLK_READ, NULL), 0);
 		assert_int_equal(scan_open(&scan, &dev), 0);
 		if (images[i].nr_blocks)
-			try_all(&scan, pointer(&v, 0, 60), &images[i], &covers, &others);
+			try_all(&scan, victim_pointer(&v, 0, 60), &images[i], &covers, &others);
 		scan_close(&scan);
 		blk_dev_close(&dev);
 		free(v.data);
@@ -757,7 +459,7 @@ static void zeroes_that_a_bitmap_knows(void **state)
 	(void)state;
 	for (size_t i = 0; i < nr_images; i++) {
 		struct victim v = victim_of(&images[i]);
-		uint64_t index = pointer(&v, 0, 60), bitmap = pointer(&v, index, 16);
+		uint64_t index = victim_pointer(&v, 0, 60), bitmap = victim_pointer(&v, index, 16);
 		uint64_t end = end_of(v.data, v.nr), before = index_before(&v, index);
 
 		if (index + 1 != end || end == v.nr || !before) {
@@ -765,10 +467,10 @@ static void zeroes_that_a_bitmap_knows(void **state)
 			continue;
 		}
 		memset(v.data + (before + 1) * BLOCK, 0, (end - before - 1) * BLOCK);
-		overwrite(&v, 0);
+		victim_overwrite(&v, 0);
 		for (uint64_t at = before - 1, here = 0; at && before - at <= 64 && here < 3;
 		     at--) {
-			if (salvage_with_bitmap(&v, pointer(&v, before, 16), at))
+			if (salvage_with_bitmap(&v, victim_pointer(&v, before, 16), at))
 				continue;
 			tried++;
 			here++;
