@@ -229,7 +229,7 @@ without_block() {
 	for eras in $(blkedit damaged eras.child.0) $(blkedit damaged eras.child.1) 0; do
 		destroy damaged "$eras"
 	done
-	salvage 5 --block-size 64k --nr-blocks 1024
+	told 5 --block-size 64k --nr-blocks 1024
 	says "none was found, so it is above the seconds since 1970"
 	[ "$(era_check --json fixed | jq .live.current_era)" -gt "$(jq .live.current_era json)" ]
 }
