@@ -252,7 +252,7 @@ static int keep_rest(struct era_build *build)
 
 	if (!r)
 		memcpy(build->sb.rest, old.rest, sizeof(old.rest));
-	return r && r != ERA_DAMAGED ? r : untracked_mark_keep(&build->dev, &build->sb);
+	return r == ERA_DAMAGED ? untracked_mark_keep(&build->dev, &build->sb) : r;
 }
 
 static int write_device(struct era_build *build)

@@ -138,12 +138,16 @@ int untracked_mark_read(struct blk_dev *dev, char since[UNTRACKED_SINCE_BYTES])
 
 int untracked_mark_keep(struct blk_dev *dev, struct superblock *sb)
 {
-	struct marks marks;
-	int r = read_marks(dev, &marks);
+	const struct mark_disk *mark;
+	uint8_t *block = blk_alloc(1);
 
-	if (!r && is_mark(&marks.superblock))
-		memcpy(sb->rest + IN_REST, &marks.superblock, sizeof(marks.superblock));
-	return r;
+	if (!block)
+		return report_nomem(dev->rep);
+	mark = (const void *)(block + AT_IN_SUPERBLOCK);
+	if (!blk_dev_read(dev, 0, 1, block) && is_mark(mark))
+		memcpy(sb->rest + IN_REST, mark, sizeof(*mark));
+	free(block);
+	return 0;
 }
 
 int untracked_mark_clear(struct blk_dev *dev)

@@ -29,8 +29,8 @@ int untracked_mark_write(struct blk_dev *dev, const char *since, bool at_end) mu
  * can be told from what is none; so does one in a superblock that is damaged. */
 int untracked_mark_read(struct blk_dev *dev, char since[UNTRACKED_SINCE_BYTES]) must_check;
 
-/* A new superblock for dev keeps the mark of the one that is there, also of a damaged one.  Errors
- * are reported. */
+/* A new superblock for dev keeps the mark of a damaged one that is there.  ERA_SYS when there is no
+ * memory (reported). */
 int untracked_mark_keep(struct blk_dev *dev, struct superblock *sb) must_check;
 
 /* Of a device that is open for writing; without a mark nothing is written.  Errors are reported. */

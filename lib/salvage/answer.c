@@ -2,7 +2,6 @@
 /* Copyright (C) 2026 The era-tools authors */
 /* What is to be said of each data block, and whether a block of an array says more. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/bits.h"
 #include "base/checked.h"

@@ -33,7 +33,6 @@
 #include "base/bits.h"
 #include "base/checked.h"
 #include "ondisk/era_disk.h"
-#include "pdata/node.h"
 #include "pdata/space_map.h"
 
 #define NO_PLACE UINT32_MAX

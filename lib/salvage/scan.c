@@ -26,11 +26,9 @@
 #define MAX_POOL (UINT64_C(1) << 31)
 #define LIST_WORDS 64u /* what a list costs, even an empty one */
 
-static bool is_zero(const void *data)
+static bool is_zero(const uint8_t *bytes, size_t len)
 {
-	const uint8_t *bytes = data;
-
-	return !bytes[0] && !memcmp(bytes, bytes + 1, META_BLOCK_SIZE - 1);
+	return !len || (!bytes[0] && !memcmp(bytes, bytes + 1, len - 1));
 }
 
 static int reserve(struct scan *scan, uint64_t more)
@@ -121,13 +119,10 @@ static int look_at_node(struct scan *scan, const void *data, struct scan_block *
 /* Is anything in an array's block behind its last entry? */
 static bool has_more(const void *data, uint32_t nr_bytes)
 {
-	const uint8_t *values = array_values(data);
+	const uint8_t *more = array_values(data) + nr_bytes;
 	const uint8_t *end = (const uint8_t *)data + META_BLOCK_SIZE;
 
-	for (const uint8_t *byte = values + nr_bytes; byte < end; byte++)
-		if (*byte)
-			return true;
-	return false;
+	return !is_zero(more, (size_t)(end - more));
 }
 
 static void look_at_eras(struct scan *scan, const void *data, struct scan_block *block)
@@ -185,7 +180,9 @@ static int look_at(struct scan *scan, uint64_t nr, const void *data)
 	struct scan_block *block = &scan->blocks[nr];
 	int r = 0;
 
-	block->type = is_zero(data) ? SCAN_ZERO : types[blk_recognise((struct blk_ro){nr, data})];
+	block->type = is_zero(data, META_BLOCK_SIZE)
+			      ? SCAN_ZERO
+			      : types[blk_recognise((struct blk_ro){nr, data})];
 	if (block->type != SCAN_ZERO)
 		scan->end = nr + 1;
 	if (block->type == SCAN_REF_LEAF || block->type == SCAN_WRITESETS ||
