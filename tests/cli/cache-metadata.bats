@@ -236,21 +236,12 @@ flipped_is_refused() {
 	local at
 	for at in "${@:2}"; do
 		cp whole bad
-		flip bad $(($1 * 4096 + at))
+		flip_bit bad $(($1 * 4096 + at))
 		exit_status from_metadata cache-xml bad >got
 		one_of 1 || return
 		[ ! -s got ] || return
 		bytes=$((bytes + 1))
 	done
-}
-
-# flip FILE OFFSET: one bit of that byte.
-flip() {
-	local byte
-	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
-	# shellcheck disable=SC2059
-	printf "\\x$(printf %02x $((byte ^ 16)))" |
-		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 @test "1: a byte that is wrong is missed nowhere" {

@@ -86,23 +86,11 @@ move_mark() {
 	dd if=/dev/zero of=meta bs=1 seek="$end" count=60 conv=notrunc status=none
 }
 
-# flip BYTE BIT
-flip() {
-	"$python" -c '
-import sys
-at, bit = int(sys.argv[1]), int(sys.argv[2])
-f = open("meta", "r+b")
-f.seek(at)
-byte = f.read(1)[0]
-f.seek(at)
-f.write(bytes([byte ^ 1 << bit]))' "$@"
-}
-
 @test "a mark with a wrong bit is one: in the last block" {
 	local at
 	for at in 0 7 20 24 40 57; do
 		cp marked meta
-		flip $(($(stat -c %s meta) - 4096 + at)) $((at % 8))
+		flip_bit meta $(($(stat -c %s meta) - 4096 + at)) $((at % 8))
 		status_is 4 era_invalidate --written-since 1 meta || wrong "byte $at"
 	done
 	says "was there without its target since an unknown time"
@@ -115,7 +103,7 @@ f.write(bytes([byte ^ 1 << bit]))' "$@"
 	refused era_invalidate --written-since 1 meta
 	for at in 0 7 20 24 40 57; do
 		cp marked meta
-		flip $((448 + at)) $((at % 8))
+		flip_bit meta $((448 + at)) $((at % 8))
 		status_is 5 era_dump --repair meta --block-size "$bytes" --nr-blocks "$nr" >xml ||
 			wrong "byte $at"
 		rm -f new
@@ -126,7 +114,7 @@ f.write(bytes([byte ^ 1 << bit]))' "$@"
 @test "new metadata keep the mark of a damaged superblock, also after a stop" {
 	status_is 5 era_dump --repair meta >xml
 	move_mark
-	flip 40 3
+	flip_bit meta 40 3
 	era_restore -q --force -i xml -o meta
 	refused era_invalidate --written-since 1 meta
 	head -c 224 /dev/zero | tr '\0' '\377' | dd of=meta conv=notrunc status=none

@@ -110,6 +110,14 @@ fails() {
 	fi
 }
 
+# flip_bit FILE OFFSET [BIT]: of that byte.
+flip_bit() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf '%b' "\\x$(printf %02x $((byte ^ 1 << ${3:-4})))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # mark_untracked FILE: its last block says what doc/state.md has of a device without its target.
 mark_untracked() {
 	local blocks=$(($(stat -c %s "$1") / 4096))

@@ -146,15 +146,13 @@ no_less() {
 
 # flip IMAGE COPY ROUND: one bit of a used block. Sets $flipped to say which.
 flip() {
-	local image=$1 blocks block bit byte
+	local image=$1 blocks block bit
 	mapfile -t blocks < <(used_blocks "$image")
 	block=${blocks[$(draw ${#blocks[@]} "block $3")]}
 	bit=$(draw 32768 "bit $3")
 	flipped="bit $bit of block $block"
 	cp "$image" "$2"
-	byte=$(($(peek "$block" $((bit / 8)) 1) ^ 1 << bit % 8))
-	printf '%b' "\\x$(printf %02x $byte)" |
-		dd of="$2" bs=1 seek=$((block * 4096 + bit / 8)) conv=notrunc status=none
+	flip_bit "$2" $((block * 4096 + bit / 8)) $((bit % 8))
 }
 
 # A damaged copy gives the whole truth or none; with -r never less than the truth.
