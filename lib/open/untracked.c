@@ -9,110 +9,18 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/state_directory.h"
-#include "open/notes.h"
+#include "open/untracked_internal.h"
 
-#define UNTRACKED_SUFFIX ".untracked"
-#define TRACKED_AGAIN '-' /* before the origin */
 #define LOCK RUN_DIRECTORY "/lock"
 #define LOCK_MODE 0600
 
-/* The first one is there at any time, and the second one after a restart. */
-static const struct notes_place places[] = {
-	{RUN_DIRECTORY, UNTRACKED_SUFFIX},
-	{STATE_DIRECTORY, UNTRACKED_SUFFIX},
-};
-
 /* Devices that were forgotten since the restart. */
 static const struct notes_place tracked_place = {RUN_DIRECTORY, ".tracked"};
-
-static void print_numbers(const char *path, char numbers[NOTE_NUMBERS_BYTES])
-{
-	struct stat st;
-
-	*numbers = '\0';
-	if (!stat(path, &st) && S_ISBLK(st.st_mode))
-		snprintf(numbers, NOTE_NUMBERS_BYTES, "%u:%u", major(st.st_rdev),
-			 minor(st.st_rdev));
-}
-
-/* A path that leads nowhere may be of the same device, which has another name now, or whose links
- * udev has not made yet. */
-static bool is_same(const char *path, const char *noted, const char *noted_numbers)
-{
-	char numbers[NOTE_NUMBERS_BYTES];
-	struct stat found, st;
-
-	if (!strcmp(path, noted))
-		return true;
-	if (!stat(noted, &found))
-		return !stat(path, &st) && io_is_same_file(&st, &found);
-	print_numbers(path, numbers);
-	return *numbers && !strcmp(numbers, noted_numbers);
-}
-
-static bool has_metadata(const struct note *note, const char *metadata)
-{
-	return is_same(metadata, note->metadata, note->numbers);
-}
-
-static bool is_tracked_again(const struct note *note)
-{
-	return *note->origin == TRACKED_AGAIN;
-}
-
-static bool has_origin(const struct note *note, const char *origin)
-{
-	return is_same(origin, note->origin + is_tracked_again(note), "");
-}
-
-static bool has_name(const struct notes *notes, const struct untracked *device)
-{
-	return !strcmp(notes->name, device->name);
-}
-
-static bool is_of(const struct notes *notes, unsigned i, const struct untracked *device)
-{
-	const struct note *note = &notes->notes[i];
-
-	return has_metadata(note, device->metadata) || has_origin(note, device->origin) ||
-	       (!is_tracked_again(note) && has_name(notes, device));
-}
-
-struct question {
-	const struct untracked *device;
-	char *since;
-	bool was;
-};
-
-static int compare(struct notes *notes, void *ctx)
-{
-	struct question *q = ctx;
-
-	q->was = !notes->is_understood && has_name(notes, q->device);
-	for (unsigned i = 0; notes->is_understood && i < notes->nr && !q->was; i++) {
-		q->was = is_of(notes, i, q->device);
-		if (q->was)
-			memcpy(q->since, notes->notes[i].since, UNTRACKED_SINCE_BYTES);
-	}
-	return q->was;
-}
-
-bool untracked_since(const struct untracked *device, char since[UNTRACKED_SINCE_BYTES])
-{
-	struct question q = {.device = device, .since = since};
-
-	strcpy(since, UNTRACKED_UNKNOWN_TIME);
-	for (unsigned i = 0; i < ARRAY_SIZE(places) && !q.was; i++)
-		if (notes_each(&places[i], compare, &q))
-			return true;
-	return q.was;
-}
 
 static void describe(const struct untracked *device, struct note *note)
 {
@@ -124,7 +32,7 @@ static void describe(const struct untracked *device, struct note *note)
 		strftime(note->since, sizeof(note->since), "%Y-%m-%d %H:%M:%S UTC", &tm);
 	snprintf(note->metadata, sizeof(note->metadata), "%s", device->metadata);
 	snprintf(note->origin, sizeof(note->origin), "%s", device->origin);
-	print_numbers(device->metadata, note->numbers);
+	untracked_print_numbers(device->metadata, note->numbers);
 }
 
 static bool is_noted(const struct notes *notes, const struct note *note)
@@ -139,7 +47,7 @@ static bool is_noted(const struct notes *notes, const struct note *note)
 /* Does a note say all that an older one does, which refuses its metadata? */
 static bool supersedes(const struct note *note, const struct note *old)
 {
-	return is_tracked_again(old) && !strcmp(note->metadata, old->metadata) &&
+	return untracked_is_tracked_again(old) && !strcmp(note->metadata, old->metadata) &&
 	       (!old->origin[1] || !strcmp(note->origin, old->origin + 1));
 }
 
@@ -240,7 +148,7 @@ static int note_permanently(const struct untracked *device, const struct report 
 	errno = io_flush_directory(STATE_DIRECTORY);
 	if (errno)
 		return report_errno(rep, STATE_DIRECTORY, "cannot flush its directory");
-	return note_in(&places[1], device, rep);
+	return note_in(&untracked_places[UNTRACKED_PERMANENT], device, rep);
 }
 
 struct change {
@@ -256,7 +164,7 @@ static int drop_notes(struct notes *notes, void *ctx)
 	unsigned was = notes->nr, nr = 0;
 
 	for (unsigned i = 0; i < was; i++)
-		if (!is_of(notes, i, change->device))
+		if (!untracked_is_of(notes, i, change->device))
 			notes_move(notes, i, nr++);
 	notes->nr = nr;
 	if (!notes->is_understood || nr < was)
@@ -271,7 +179,7 @@ static int note_at_once(const struct untracked *device, const struct report *rep
 	errno = notes_each(&tracked_place, drop_notes, &change);
 	if (errno)
 		return report_errno(rep, RUN_DIRECTORY, "cannot be read");
-	return change.r ? change.r : note_in(&places[0], device, rep);
+	return change.r ? change.r : note_in(&untracked_places[UNTRACKED_AT_ONCE], device, rep);
 }
 
 int untracked_note(const struct untracked *device, const struct report *rep)
@@ -290,16 +198,16 @@ int untracked_note(const struct untracked *device, const struct report *rep)
  * device, which had the name before. */
 static void keep_refusing(struct note *note, const char *origin)
 {
-	const char *noted = note->origin + is_tracked_again(note);
+	const char *noted = untracked_origin(note);
 	size_t len = strnlen(noted, PATH_MAX - 1);
 
-	if (has_origin(note, origin)) {
+	if (untracked_has_origin(note, origin)) {
 		*note->numbers = '\0';
 		len = 0;
 	}
 	memmove(note->origin + 1, noted, len);
 	note->origin[len + 1] = '\0';
-	*note->origin = TRACKED_AGAIN;
+	*note->origin = UNTRACKED_AGAIN;
 }
 
 /* Of those that are understood.  Returns whether there is anything to be written. */
@@ -311,9 +219,9 @@ static bool remove_notes(struct notes *notes, const struct untracked *device)
 	for (unsigned i = 0; i < notes->nr; i++) {
 		struct note *note = &notes->notes[i];
 
-		if (is_of(notes, i, device)) {
+		if (untracked_is_of(notes, i, device)) {
 			found = true;
-			if (has_metadata(note, device->metadata))
+			if (untracked_has_metadata(note, device->metadata))
 				continue;
 			keep_refusing(note, device->origin);
 		}
@@ -328,7 +236,7 @@ static int forget(struct notes *notes, void *ctx)
 {
 	const struct change *f = ctx;
 
-	if (!notes->is_understood && has_name(notes, f->device))
+	if (!notes->is_understood && untracked_has_name(notes, f->device))
 		report_note(
 			f->rep,
 			"%s/%s%s: is not understood, and may be of other metadata: there are no "
@@ -365,8 +273,8 @@ void untracked_forget(const struct untracked *device, const struct report *rep)
 			    "%s: what is noted in a " STATE_DIRECTORY
 			    " that is not there yet stays",
 			    device->name);
-	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
-		forget_in(&places[i], device, rep);
+	for (unsigned i = 0; i < UNTRACKED_PLACES; i++)
+		forget_in(&untracked_places[i], device, rep);
 	unlock_notes(lock);
 }
 
@@ -378,7 +286,7 @@ static int forget_tracked(struct notes *notes, void *ctx)
 	for (unsigned i = 0; notes->is_understood && i < notes->nr; i++) {
 		device.metadata = notes->notes[i].metadata;
 		device.origin = notes->notes[i].origin;
-		forget_in(&places[1], &device, result->rep);
+		forget_in(&untracked_places[UNTRACKED_PERMANENT], &device, result->rep);
 	}
 	return 0;
 }
@@ -390,7 +298,8 @@ static int carry(struct notes *notes, void *ctx)
 	int r = !notes->is_understood;
 
 	for (unsigned i = 0; i < notes->nr && !r; i++)
-		r = add_to_file(&places[1], notes->name, &notes->notes[i], result->rep);
+		r = add_to_file(&untracked_places[UNTRACKED_PERMANENT], notes->name,
+				&notes->notes[i], result->rep);
 	if (r > 0)
 		r = report_fail(result->rep, ERA_SYS,
 				"%s/%s" UNTRACKED_SUFFIX ": cannot be carried to " STATE_DIRECTORY
@@ -404,7 +313,7 @@ static int carry_all(const struct report *rep)
 {
 	struct result result = {.rep = rep};
 
-	errno = notes_each(&places[0], carry, &result);
+	errno = notes_each(&untracked_places[UNTRACKED_AT_ONCE], carry, &result);
 	return errno ? report_errno(rep, RUN_DIRECTORY, "cannot be read") : result.r;
 }
 
@@ -419,7 +328,7 @@ static int settle_locked(const struct report *rep)
 	r = errno ? report_errno(rep, RUN_DIRECTORY, "cannot be read") : carry_all(rep);
 	if (!r)
 		r = drop_files(&tracked_place, rep);
-	return r ? r : drop_files(&places[0], rep);
+	return r ? r : drop_files(&untracked_places[UNTRACKED_AT_ONCE], rep);
 }
 
 int untracked_settle(const struct report *rep)
@@ -430,143 +339,4 @@ int untracked_settle(const struct report *rep)
 		r = settle_locked(rep);
 	unlock_notes(lock);
 	return r > 0 ? 0 : r;
-}
-
-typedef bool note_test(const struct note *note, const char *path);
-
-struct refusal {
-	const char *path; /* of the metadata, or of the origin */
-	note_test *test;
-	const struct report *rep;
-	int r;
-};
-
-static int refuse_unknown(const struct refusal *refusal, const struct notes *notes)
-{
-	return report_fail(
-		refusal->rep, ERA_NO_ANSWER,
-		"%s: there is no list, since %s/%s%s"
-		" is not understood, which may say that the device of these metadata was "
-		"there without its target: remove it when all blocks count as written in all "
-		"metadata that it may be of, as after " ERA_PROGRAM " setup mark",
-		refusal->path, notes->place->dir, notes->name, notes->place->suffix);
-}
-
-static int refuse_noted(const struct refusal *refusal, const struct note *note, const char *name)
-{
-	return report_fail(
-		refusal->rep, ERA_NO_ANSWER,
-		"%s: the device %s was there without its target since %s, and what was written "
-		"then is in no list: %s" ERA_PROGRAM " setup activate %s has started it again",
-		refusal->path, name, note->since,
-		is_tracked_again(note) ? "with other metadata, "
-				       : "all blocks count as written when ",
-		name);
-}
-
-static int refuse(struct notes *notes, void *ctx)
-{
-	struct refusal *refusal = ctx;
-
-	if (!notes->is_understood)
-		refusal->r = refuse_unknown(refusal, notes);
-	for (unsigned i = 0; i < notes->nr && !refusal->r; i++)
-		if (refusal->test(&notes->notes[i], refusal->path))
-			refusal->r = refuse_noted(refusal, &notes->notes[i], notes->name);
-	return refusal->r;
-}
-
-/* Not by a failure of the system, but by what somebody has made of it. */
-static bool is_shut(int error)
-{
-	return error == EACCES || error == EPERM || error == ENOTDIR || error == ENOENT ||
-	       error == ELOOP;
-}
-
-static int refuse_unreadable(const struct refusal *refusal, const char *dir, int error)
-{
-	return report_fail(
-		refusal->rep, is_shut(error) ? ERA_NO_ANSWER : ERA_SYS,
-		"%s: there is no list, since %s cannot be read: %s; it may be noted there that the "
-		"device of these metadata was there without its target: make it a directory that "
-		"you can read, as by chmod 755",
-		refusal->path, dir, strerror(error));
-}
-
-static int refuse_by(struct refusal *refusal)
-{
-	int error;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(places) && !refusal->r; i++) {
-		error = notes_each(&places[i], refuse, refusal);
-		if (error && !refusal->r)
-			refusal->r = refuse_unreadable(refusal, places[i].dir, error);
-	}
-	return refusal->r;
-}
-
-static int refuse_marked(struct blk_dev *dev)
-{
-	char since[UNTRACKED_SINCE_BYTES];
-	int r = untracked_mark_read(dev, since);
-
-	return r <= 0 ? r
-		      : report_fail(dev->rep, ERA_NO_ANSWER,
-				    "%s: the device of these metadata was there without its target "
-				    "since %s, and what was written then is in no list: all blocks "
-				    "count as written when " ERA_PROGRAM
-				    " setup activate has started it again, or after " ERA_PROGRAM
-				    " mark --all",
-				    dev->path, since);
-}
-
-int untracked_refuse_dev(struct blk_dev *dev)
-{
-	struct refusal refusal = {dev->path, has_metadata, dev->rep, 0};
-	int r = refuse_by(&refusal);
-
-	return r ? r : refuse_marked(dev);
-}
-
-static void note_error(void *ctx, const char *text)
-{
-	const struct blk_dev *dev = ctx;
-
-	report_note(dev->rep, "%s", text);
-}
-
-bool untracked_is_refused(struct blk_dev *dev)
-{
-	const struct report rep = {.ctx = dev, .error = note_error};
-	struct blk_dev noting = *dev;
-
-	noting.rep = &rep;
-	return untracked_refuse_dev(&noting);
-}
-
-int untracked_refuse(const char *metadata, const struct report *rep)
-{
-	struct blk_dev dev;
-	int r = blk_dev_open(&dev, metadata, BLK_READ_SHARED, rep);
-
-	if (r)
-		return r;
-	r = untracked_refuse_dev(&dev);
-	blk_dev_close(&dev);
-	return r;
-}
-
-int untracked_refuse_origin(const char *origin, const struct report *rep)
-{
-	struct refusal refusal = {origin, has_origin, rep, 0};
-
-	return refuse_by(&refusal);
-}
-
-bool untracked_is_noted(const char *metadata)
-{
-	const struct report nobody = {.ctx = NULL};
-	struct refusal refusal = {metadata, has_metadata, &nobody, 0};
-
-	return refuse_by(&refusal);
 }
