@@ -87,6 +87,7 @@ boot() {
 }
 
 @test "an origin that grows: killed at any moment" {
+	truncate -s $(((64 + 4 * (kills + 1)) * 64))K disk
 	boot 13 kills="$kills" seed="${ERA_SEED:-1}"
 	read -r hit grown < <(sed -n 's/^answer: //p' console.13)
 	echo "# $kills kills, $hit of them while it was suspended; $grown times it had grown" >&3

@@ -1276,7 +1276,7 @@ boot_13() {
 		activated
 		resized data /dev/ubdb $(((nr + 4) * 128))
 		setup resize data &
-		random 600
+		random 900
 		usleep $((number * 1000))
 		kill_resize
 		direct_write /dev/mapper/data 3
