@@ -26,29 +26,44 @@ enum request_trait {
 	NO_TABLE = 32,
 };
 
-static const struct {
-	const char *name;
-	setup_request *request;
-	unsigned traits; /* of enum request_trait */
-} requests[] = {
-	{"create", setup_create, WANTS_NAME | CREATES | IS_BRIEF},
-	{"activate", setup_activate, WANTS_NAME | TAKES_ALL},
-	{"deactivate", setup_deactivate, WANTS_NAME | TAKES_ALL},
-	{"disable", setup_disable, WANTS_NAME | IS_BRIEF},
-	{"remember", setup_remember, WANTS_NAME | IS_BRIEF | TAKES_ALL},
-	{"resize", setup_resize, WANTS_NAME | IS_BRIEF},
-	{"mark", setup_mark, WANTS_NAME | IS_BRIEF},
-	{"move", setup_move, WANTS_NAME | IS_BRIEF},
-	{"settle", setup_settle, IS_BRIEF | NO_TABLE},
-	{"list", setup_list, IS_BRIEF},
-	{"status", setup_status, TAKES_NAME},
+enum request {
+	CREATE,
+	ACTIVATE,
+	DEACTIVATE,
+	DISABLE,
+	REMEMBER,
+	RESIZE,
+	MARK,
+	MOVE,
+	SETTLE,
+	LIST,
+	STATUS,
+	NR_REQUESTS
 };
 
-static const char *const request_names[] = {
-	"create", "activate", "deactivate", "disable", "remember", "resize",
-	"mark",	  "move",     "settle",	    "list",    "status",   NULL,
+static const char *const request_names[NR_REQUESTS + 1] = {
+	[CREATE] = "create",   [ACTIVATE] = "activate", [DEACTIVATE] = "deactivate",
+	[DISABLE] = "disable", [REMEMBER] = "remember", [RESIZE] = "resize",
+	[MARK] = "mark",       [MOVE] = "move",		[SETTLE] = "settle",
+	[LIST] = "list",       [STATUS] = "status",
 };
-_Static_assert(ARRAY_SIZE(request_names) == ARRAY_SIZE(requests) + 1, "a name each");
+
+static const struct {
+	setup_request *run;
+	unsigned traits; /* of enum request_trait */
+} requests[NR_REQUESTS] = {
+	[CREATE] = {setup_create, WANTS_NAME | CREATES | IS_BRIEF},
+	[ACTIVATE] = {setup_activate, WANTS_NAME | TAKES_ALL},
+	[DEACTIVATE] = {setup_deactivate, WANTS_NAME | TAKES_ALL},
+	[DISABLE] = {setup_disable, WANTS_NAME | IS_BRIEF},
+	[REMEMBER] = {setup_remember, WANTS_NAME | IS_BRIEF | TAKES_ALL},
+	[RESIZE] = {setup_resize, WANTS_NAME | IS_BRIEF},
+	[MARK] = {setup_mark, WANTS_NAME | IS_BRIEF},
+	[MOVE] = {setup_move, WANTS_NAME | IS_BRIEF},
+	[SETTLE] = {setup_settle, IS_BRIEF | NO_TABLE},
+	[LIST] = {setup_list, IS_BRIEF},
+	[STATUS] = {setup_status, TAKES_NAME},
+};
 
 static const struct option_row rows[] = {
 	{.name = "origin",
@@ -113,8 +128,8 @@ static bool has_trait(const struct setup_options *options, enum request_trait tr
 /* Options that go with some requests only; those that are required with them. */
 static void check_partners(const struct setup_options *options)
 {
-	const char *request = requests[options->request].name;
-	bool creates = has_trait(options, CREATES), moves = !strcmp(request, "move");
+	const char *request = request_names[options->request];
+	bool creates = has_trait(options, CREATES), moves = options->request == MOVE;
 	bool takes_all = has_trait(options, TAKES_ALL);
 	const struct {
 		const char *option;
@@ -140,7 +155,7 @@ static void check_partners(const struct setup_options *options)
 static void check_options(void *arg)
 {
 	struct setup_options *options = arg;
-	const char *request = requests[options->request].name;
+	const char *request = request_names[options->request];
 
 	if (options->path && options->all)
 		options_error("%s: --all and a name exclude each other", request);
@@ -309,7 +324,7 @@ int tracked_is_active(const struct setup *s, struct tracked *t, bool *active)
 
 const char *setup_request_name(const struct setup *s)
 {
-	return requests[s->options->request].name;
+	return request_names[s->options->request];
 }
 
 bool setup_is_brief(const struct setup *s)
@@ -353,7 +368,7 @@ static int make(struct setup *s)
 	if (!r && s->tab.nr)
 		r = mapper_open(&s->mapper, 0, s->rep);
 	if (!r)
-		r = requests[options->request].request(s);
+		r = requests[options->request].run(s);
 	if (!r && options->json)
 		r = setup_print_json(s);
 	mapper_close(s->mapper);

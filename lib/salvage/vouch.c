@@ -124,6 +124,12 @@ static int is_unchallenged(struct vouching *v)
 	return r;
 }
 
+static bool is_destroyed(const struct scan *scan, uint64_t block)
+{
+	return block && block < scan->limit &&
+	       (scan->blocks[block].type == SCAN_DAMAGED || scan->blocks[block].type == SCAN_ZERO);
+}
+
 /* Does its index lead to a bitmap that is destroyed?  That may have been of other trees than those
  * that the superblock names. */
 static bool has_lost_bitmap(struct scan *scan, const struct superblock *sb)
@@ -133,13 +139,8 @@ static bool has_lost_bitmap(struct scan *scan, const struct superblock *sb)
 
 	if (index && sb->sm.index < scan->limit && scan->blocks[sb->sm.index].type == SCAN_INDEX &&
 	    !scan_read(scan, sb->sm.index, index))
-		for (uint64_t i = 0; i < INDEX_MAX_ENTRIES; i++) {
-			uint64_t bitmap = le64_get(index->entry[i].blocknr);
-
-			is_lost |= bitmap && bitmap < scan->limit &&
-				   (scan->blocks[bitmap].type == SCAN_DAMAGED ||
-				    scan->blocks[bitmap].type == SCAN_ZERO);
-		}
+		for (unsigned i = 0; i < INDEX_MAX_ENTRIES && !is_lost; i++)
+			is_lost = is_destroyed(scan, le64_get(index->entry[i].blocknr));
 	free(index);
 	return is_lost;
 }

@@ -59,6 +59,11 @@ random() {
 	number=$((seed / 65536 % $1))
 }
 
+# queue_file NAME FILE: where the kernel says it of a device's queue.
+queue_file() {
+	echo "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor "$1")/queue/$2"
+}
+
 # An era has begun.
 era_rolled() {
 	era=$((era + 1))

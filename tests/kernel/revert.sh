@@ -32,8 +32,7 @@ make_era() {
 
 # The disks of this kernel may have none.
 discards() {
-	queue=/sys/block/dm-$(dmsetup info -c --noheadings -o minor era)/queue
-	echo "$1" >"$queue/discard_max_bytes" 2>/dev/null || :
+	echo "$1" >"$(queue_file era discard_max_bytes)" 2>/dev/null || :
 }
 
 # write FIRST COUNT: blocks, random.

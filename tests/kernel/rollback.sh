@@ -97,14 +97,8 @@ in_use() {
 	make_commands
 }
 
-# discards_at: where the limit of the era device is.
-discards_at() {
-	numbers=$(dmsetup info -c --noheadings --separator : -o major,minor era)
-	echo "/sys/dev/block/$numbers/queue/discard_max_bytes"
-}
-
 discards_off() {
-	echo 0 >"$(discards_at)"
+	echo 0 >"$(queue_file era discard_max_bytes)"
 }
 
 # discards_on: by a new load of the table; what is 0 can't be set in newer kernels.
@@ -114,7 +108,7 @@ discards_on() {
 	dmsetup load era --table "$(cat /run/table.era)"
 	dmsetup resume era
 	dmsetup resume cache
-	[ "$(cat "$(discards_at)")" != 0 ] || die "discards are off"
+	[ "$(cat "$(queue_file era discard_max_bytes)")" != 0 ] || die "discards are off"
 }
 
 # as_before: both tables are.
@@ -123,7 +117,7 @@ as_before() {
 		dmsetup table $name >/run/table
 		/usr/bin/cmp /run/table /run/table.$name || die "another table of $name"
 	done
-	[ "$(cat "$(discards_at)")" = 0 ] || die "discards are on"
+	[ "$(cat "$(queue_file era discard_max_bytes)")" = 0 ] || die "discards are on"
 }
 
 # reads NAME: through the cache as it is.

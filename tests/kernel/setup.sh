@@ -414,11 +414,6 @@ queue() {
 	cat "$(queue_file "$@")"
 }
 
-queue_file() {
-	numbers=$(dmsetup info -c --noheadings --separator : -o major,minor "$1")
-	echo "/sys/dev/block/$numbers/queue/$2"
-}
-
 # discards NAME: the most that it takes at once.
 discards() {
 	queue "$1" discard_max_bytes
