@@ -2,6 +2,7 @@
 /* Copyright (C) 2026 The era-tools authors */
 #include <inttypes.h>
 
+#include "base/checked.h"
 #include "era_backup/backup.h"
 
 int question_open(struct backup *b, const char *path, unsigned flags)
@@ -100,13 +101,34 @@ int question_ask_again(struct backup *b, uint32_t since, uint64_t size)
 	return r;
 }
 
+static bool is_as_tracked(const struct backup *b, uint64_t size)
+{
+	const struct dmera_facts *facts = &b->facts;
+
+	return !size || !facts->nr_blocks || div_up(size, facts->block_size) == facts->nr_blocks;
+}
+
+static int refuse_size(const struct backup *b, uint64_t size)
+{
+	return report_fail(b->rep, ERA_NO_ANSWER,
+			   "%s: has %" PRIu64 " bytes, but %" PRIu64 " blocks of %" PRIu64
+			   " bytes are tracked: there is no backup until the target has its size, "
+			   "as after " ERA_PROGRAM " setup resize",
+			   b->source.path, size, b->facts.nr_blocks, b->facts.block_size);
+}
+
+/* Another size is no word against the metadata.  But whether others are here must be seen each
+ * time, and noted. */
 int question_ask(struct backup *b, uint64_t size)
 {
+	bool fits = is_as_tracked(b, size);
 	int r = 0;
 
-	dmera_set_device_size(b->era, size);
+	dmera_set_device_size(b->era, fits ? size : 0);
 	if (!b->is_full)
 		r = ask_increment(b);
+	if (!r && !fits)
+		r = refuse_size(b, size);
 	if (!r && b->is_full)
 		r = dmera_changes_since(b->era, 0, &b->changes);
 	if (!r)

@@ -89,6 +89,8 @@ static int refuse_full(const struct growth *g)
 	int r = era_device_status(g->s->mapper, g->name, &status);
 	uint64_t needed;
 
+	if (!r)
+		r = era_wants_eras(g->s->mapper, g->name, status.era);
 	if (r)
 		return r;
 	needed = era_size_with_spare(status.nr_used, g->nr_blocks);

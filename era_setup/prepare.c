@@ -13,6 +13,7 @@
 #include "base/checked.h"
 #include "block/dev.h"
 #include "build/size.h"
+#include "dm/era.h"
 #include "era_setup/samples.h"
 #include "live/marking.h"
 #include "open/open.h"
@@ -313,6 +314,8 @@ static int prepare_metadata(struct preparation *p)
 	r = find_numbers(p, &dev);
 	if (!r)
 		r = read_metadata(p, &dev, ERA_VIEW_WHOLE);
+	if (!r)
+		r = era_wants_eras(p->s->mapper, p->t.entry->name, p->sb.current_era);
 	if (!r)
 		r = compare_sizes(p);
 	if (!r)

@@ -2,13 +2,12 @@
 /* Copyright (C) 2026 The era-tools authors */
 #include "block/suspended.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
-#define PATH_ROOM 400
+#include "base/holders.h"
+
 #define LINUX_MAJOR 5u
 #define LINUX_MINOR 19u
 
@@ -22,44 +21,12 @@ static bool commits_when_suspended(void)
 	return major > LINUX_MAJOR || (major == LINUX_MAJOR && minor >= LINUX_MINOR);
 }
 
-/* Of a device that holds another one. */
-static bool holder_is_suspended(const char *holders, const char *name)
-{
-	char path[PATH_ROOM];
-	FILE *file;
-	bool is_suspended;
-
-	if (snprintf(path, sizeof(path), "%s/%s/dm/suspended", holders, name) >= PATH_ROOM)
-		return false;
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	is_suspended = fgetc(file) == '1';
-	fclose(file);
-	return is_suspended;
-}
-
 /* There is at least one, and all are suspended. */
-static bool holders_are_suspended(const struct stat *st)
+static bool holders_are_suspended(dev_t dev)
 {
-	char path[PATH_ROOM];
-	struct dirent *entry;
-	bool found = false, all = true;
-	DIR *directory;
+	struct holders holders = holders_of(dev);
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(st->st_rdev),
-		 minor(st->st_rdev));
-	directory = opendir(path);
-	if (!directory)
-		return false;
-	while (all && (entry = readdir(directory))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		found = true;
-		all = holder_is_suspended(path, entry->d_name);
-	}
-	closedir(directory);
-	return found && all;
+	return holders.nr && holders.nr == holders.nr_suspended;
 }
 
 int suspended_check(const struct blk_dev *dev)
@@ -68,7 +35,7 @@ int suspended_check(const struct blk_dev *dev)
 
 	if (fstat(dev->fd, &st))
 		return report_errno(dev->rep, dev->path, "cannot find what it is");
-	if (!S_ISBLK(st.st_mode) || !holders_are_suspended(&st))
+	if (!S_ISBLK(st.st_mode) || !holders_are_suspended(st.st_rdev))
 		return report_fail(dev->rep, ERA_NO_ANSWER,
 				   "%s: is no metadata device of a target that is suspended",
 				   dev->path);
@@ -78,4 +45,22 @@ int suspended_check(const struct blk_dev *dev)
 				   "Linux 5.19 only: take a metadata snapshot",
 				   dev->path);
 	return 0;
+}
+
+int shared_check(const struct blk_dev *dev)
+{
+	struct stat st;
+	unsigned nr;
+
+	if (fstat(dev->fd, &st))
+		return report_errno(dev->rep, dev->path, "cannot find what it is");
+	nr = S_ISBLK(st.st_mode) ? holders_of(st.st_rdev).nr : 0;
+	if (nr <= 1)
+		return 0;
+	return report_fail(
+		dev->rep, ERA_NO_ANSWER,
+		"%s: is held by %u devices: of two targets with the same metadata neither "
+		"knows what the other one marks; remove one, and let all blocks count as "
+		"written, as by " ERA_PROGRAM " setup mark",
+		dev->path, nr);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
 /*
- * Metadata of a kernel's target that is suspended.
+ * Metadata that a kernel's target has, and of one that is suspended.
  *
  * Linux archives the current writeset and commits when an era device is suspended, after the last
  * write that it lets through has been marked.  From then on until the resume the live metadata are
@@ -18,5 +18,8 @@
  * one of these is not suspended, or Linux is older than 5.19: those commit before the last write
  * has been marked. */
 int suspended_check(const struct blk_dev *dev) must_check;
+
+/* ERA_NO_ANSWER, reported: more than one device holds it. */
+int shared_check(const struct blk_dev *dev) must_check;
 
 #endif

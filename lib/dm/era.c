@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/holders.h"
 #include "dm/dm_internal.h"
 
 #define BITS_PER_BLOCK (509 * 64)
@@ -88,6 +91,35 @@ static int wants_room(const struct mapper *m, const char *name, const struct era
 			   name, status->nr_total - status->nr_used, wanted);
 }
 
+/* Another target with the same metadata knows nothing of this era. */
+static int wants_to_be_alone(struct mapper *m, const char *name, const char *metadata)
+{
+	unsigned nr, numbers[2];
+
+	if (sscanf(metadata, "%u:%u", &numbers[0], &numbers[1]) != 2)
+		return 0;
+	nr = holders_of(makedev(numbers[0], numbers[1])).nr;
+	if (nr <= 1)
+		return 0;
+	return report_fail(
+		m->rep, ERA_SYS,
+		"%s: its metadata on %s are held by %u devices: of two targets with the "
+		"same metadata neither knows what the other one marks; remove one, and let "
+		"all blocks count as written, as by " ERA_PROGRAM " setup mark",
+		name, metadata, nr);
+}
+
+int era_wants_eras(struct mapper *m, const char *name, uint32_t era)
+{
+	if (era < UINT32_MAX - 1)
+		return 0;
+	return report_fail(m->rep, ERA_SYS,
+			   "%s: no era is left after %" PRIu32
+			   "; overwrite the metadata device with zeroes, make new metadata, and "
+			   "take full backups",
+			   name, era);
+}
+
 /* Suspend, resume, flush of the origin, which `fd` is. */
 static int end_era(struct mapper *m, const struct suspension *suspension, const char *origin,
 		   int fd)
@@ -112,12 +144,12 @@ int era_device_barrier_with(struct mapper *m, const struct suspension *suspensio
 		r = era_device_status(m, name, &before);
 	if (!r)
 		r = wants_room(m, name, &table, &before);
+	if (!r)
+		r = era_wants_eras(m, name, before.era);
+	if (!r)
+		r = wants_to_be_alone(m, name, table.metadata);
 	if (r)
 		return r;
-	if (before.era >= UINT32_MAX - 1)
-		return report_fail(m->rep, ERA_SYS,
-				   "%s: no era is left after %" PRIu32 "; make new metadata", name,
-				   before.era);
 	fd = mapper_open_device(m, table.origin, O_RDONLY);
 	if (fd < 0)
 		return fd;

@@ -14,6 +14,9 @@ int era_device_table(struct mapper *m, const char *name, struct era_table *table
 /* Fails, too, if the target can no longer write its metadata. */
 int era_device_status(struct mapper *m, const char *name, struct era_status *status) must_check;
 
+/* Refuses the last eras: whenever a target is resumed, one begins, and Linux goes on with 0. */
+int era_wants_eras(struct mapper *m, const char *name, uint32_t era) must_check;
+
 /*
  * The barrier: ends an era so that all writes of older eras are done and durable.
  *
@@ -25,7 +28,8 @@ int era_device_status(struct mapper *m, const char *name, struct era_status *sta
  * in between, and its writes in flight, would be left out.)  The suspend waits for writes in
  * flight, and does not flush; so at the end the origin is.
  *
- * A target whose metadata device is nearly full is refused: where no era can begin, a device that
+ * A target whose metadata another device holds, too, is refused, and so is one whose metadata
+ * device is nearly full: where no era can begin, a device that
  * was suspended can't be resumed.
  */
 int era_device_barrier(struct mapper *m, const char *name, uint32_t *era) must_check;

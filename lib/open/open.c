@@ -426,13 +426,23 @@ static int check_archived(const struct blk_dev *dev, const struct superblock *li
 			   dev->path);
 }
 
+/* Of a target's metadata: it must be the only one. */
+static int check_holders(const struct blk_dev *dev, unsigned flags)
+{
+	int r = flags & ERA_VIEW_SUSPENDED ? suspended_check(dev) : 0;
+
+	return !r && flags & (ERA_VIEW_SNAPSHOT | ERA_VIEW_SUSPENDED) ? shared_check(dev) : r;
+}
+
 int era_view_open_dev(struct era_view **view, struct blk_dev *dev, unsigned flags)
 {
 	struct era_superblocks sbs;
 	struct findings f = {.dev = dev};
 	bool wants_repair = flags & ERA_VIEW_REPAIR;
-	int r = era_read_superblocks(dev, flags, &sbs);
+	int r = check_holders(dev, flags);
 
+	if (!r)
+		r = era_read_superblocks(dev, flags, &sbs);
 	if (!r && flags & ERA_VIEW_SUSPENDED)
 		r = check_archived(dev, &sbs.live);
 	if (!r)
@@ -455,10 +465,5 @@ int era_view_open(struct era_view **view, const char *path, unsigned flags,
 	struct blk_dev dev;
 	int r = blk_dev_open(&dev, path, is_shared ? BLK_READ_SHARED : BLK_READ, rep);
 
-	if (!r && flags & ERA_VIEW_SUSPENDED) {
-		r = suspended_check(&dev);
-		if (r)
-			blk_dev_close(&dev);
-	}
 	return r ? r : era_view_open_dev(view, &dev, flags);
 }

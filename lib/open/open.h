@@ -31,7 +31,8 @@
  * they are exact, and nothing changes them (block/suspended.h).  That is seen before they are read,
  * and again when the reading is revalidated.
  *
- * ERA_NO_ANSWER: there is no snapshot, or the target is not suspended.  All errors are reported.
+ * ERA_NO_ANSWER: there is no snapshot, the target is not suspended, or it is not the only device
+ * that has these metadata.  All errors are reported.
  * rep must outlive the view.
  */
 int era_view_open(struct era_view **view, const char *path, unsigned flags,

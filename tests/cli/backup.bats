@@ -110,6 +110,13 @@ T.era" ]
 	truncate -s 10499999 disk
 	backup
 	is backup incremental
+	# Tracked it is not yet: there is none, and the next one is no full one for it.
+	truncate -s 10700000 disk
+	refused 4 "disk: has 10700000 bytes, but 161 blocks of 65536 bytes are tracked: there is no backup until the target has its size" \
+		--offline meta T
+	truncate -s 10499999 disk
+	backup
+	is backup incremental
 	# What was added has era 0, as with the kernel, and is in the backup.
 	era_dump --logical meta | sed 's/nr_blocks="161"/nr_blocks="163"/
 		s,</era_array>,<era block="161" era="0"/><era block="162" era="0"/>&,' >xml

@@ -20,8 +20,8 @@ setup_file() {
 
 setup() {
 	need_kernel
-	need_ours era_backup era_check era_format era_invalidate era_metadata_size
-	need_ours era_revert era_setup
+	need_ours era_backup era_check era_dump era_format era_invalidate era_metadata_size
+	need_ours era_restore era_revert era_setup
 	need_device_mapper
 	scratch
 	truncate -s 24M metadata

@@ -650,6 +650,11 @@ no_lists() {
 }
 
 # What others do to the origin, and to what is remembered.
+made_anew() {
+	ends 0 setup disable data
+	ends 0 setup create --force --origin vg-data --metadata vg-meta data
+}
+
 boot_16() {
 	make_whole
 	ends 0 setup create --origin vg-data --metadata vg-meta data
@@ -693,6 +698,30 @@ boot_16() {
 	has "data: is suspended: resume it"
 	dmsetup resume data
 	ends 0 setup deactivate data
+
+	# A second target has the same metadata: neither knows what the other one marks.
+	activated
+	dmsetup create second --table "$(dmsetup table data)"
+	ends 3 era_backup --converge data /run/T
+	has "are held by 2 devices"
+	dmsetup message data 0 take_metadata_snap
+	ends 4 era_invalidate -m --written-since "$first" /dev/mapper/vg-meta
+	has "is held by 2 devices"
+	# Their last commits destroy what they share, of which the target complains.
+	dmesg -n 1
+	dmsetup message data 0 drop_metadata_snap
+	dmsetup remove second
+	dmsetup remove data
+	dmesg -n 4
+
+	# After the last era Linux would go on with the first.
+	made_anew
+	era_dump /dev/mapper/vg-meta | sed 's/current_era="[0-9]*"/current_era="4294967294"/' >/run/xml
+	era_restore -q --force -i /run/xml -o /dev/mapper/vg-meta
+	ends 3 setup activate data
+	has "data: no era is left after 4294967294; overwrite the metadata device with zeroes"
+	dd if=/dev/zero of=/dev/mapper/vg-meta bs=1M count=4 oflag=direct
+	made_anew
 
 	# Without its metadata for a while.
 	sed -i 's/ -$/ degraded/' $tab
