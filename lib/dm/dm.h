@@ -105,7 +105,8 @@ enum mapper_udev { MAPPER_WITHOUT_UDEV, MAPPER_WITH_UDEV };
 int mapper_create(struct mapper *m, const char *name, const char *uuid,
 		  const struct mapper_table *table, enum mapper_udev udev) must_check;
 
-/* Fails if the device is in use, and if it is suspended: the kernel would take its name away, and
+/* With udev, whose rules may just be looking at it, the device has some seconds to come out of use.
+ * Fails if it is in use then, and if it is suspended: the kernel would take its name away, and
  * then wait for a request that waits for the resume. */
 int mapper_remove(struct mapper *m, const char *name, enum mapper_udev udev) must_check;
 

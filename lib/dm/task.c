@@ -25,6 +25,7 @@
 	X(dm_task_get_info) \
 	X(dm_task_get_name) \
 	X(dm_task_no_open_count) \
+	X(dm_task_retry_remove) \
 	X(dm_task_run) \
 	X(dm_task_get_uuid) \
 	X(dm_task_set_add_node) \
@@ -127,11 +128,18 @@ static bool set_device(struct library *l, struct dm_task *dmt, const struct task
 	       l->dm_task_set_minor(dmt, (int)task->minor);
 }
 
+/* What udev's rules run looks at a device for a moment. */
+static bool is_patient(const struct task *task)
+{
+	return task->kind == TASK_REMOVE && task->udev == MAPPER_WITH_UDEV;
+}
+
 static bool prepare(struct library *l, struct dm_task *dmt, const struct task *task)
 {
 	return set_device(l, dmt, task) && l->dm_task_no_open_count(dmt) &&
 	       add_targets(l, dmt, task->table) &&
 	       (!task->uuid || l->dm_task_set_uuid(dmt, task->uuid)) &&
+	       (!is_patient(task) || l->dm_task_retry_remove(dmt)) &&
 	       (!task->skip_lockfs || l->dm_task_skip_lockfs(dmt)) &&
 	       (task->kind != TASK_CREATE || l->dm_task_set_add_node(dmt, DM_ADD_NODE_ON_CREATE)) &&
 	       (!task->message ||

@@ -28,12 +28,14 @@ boot_1() {
 	answer break data
 	answer info data reload data "8192 nothing 1"
 	answer info data
-	# A device that is in use, and one that isn't.
-	sleep 5 </dev/mapper/data &
+	# A device that is in use, and one that is so for a moment only.
+	sleep 600 </dev/mapper/data &
 	answer remove data
 	kill $!
 	wait || :
+	sleep 1 </dev/mapper/data &
 	answer remove data info data
+	wait
 	[ ! -e /dev/mapper/data ]
 
 	# The time is over: the suspend waits for a write.
