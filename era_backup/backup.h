@@ -53,8 +53,10 @@ struct backup {
 	bool is_full;
 	char why[TEXT_LINE_MAX]; /* a full one is made */
 
-	/* The question. */
+	/* The question.  Meanwhile problems are those of the metadata, and named by their path. */
 	struct dmera *era;
+	char *asked;
+	const char *tool_path; /* for afterwards */
 	struct dmera_changes *changes;
 	struct dmera_facts facts;
 	uint64_t listed_bytes;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The era-tools authors */
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "era_backup/backup.h"
@@ -11,8 +13,11 @@ int question_open(struct backup *b, const char *path, unsigned flags)
 
 	question_close(b);
 	b->era = dmera_create();
-	if (!b->era)
+	b->asked = strdup(path);
+	if (!b->era || !b->asked)
 		return report_nomem(b->rep);
+	b->tool_path = b->tool->path;
+	b->tool->path = b->asked;
 	tool_listen(b->tool, b->era);
 	dmera_set_make_witness(b->era, 1);
 	r = dmera_open(b->era, path, flags);
@@ -25,6 +30,11 @@ void question_close(struct backup *b)
 	dmera_destroy(b->era);
 	b->changes = NULL;
 	b->era = NULL;
+	if (b->tool_path)
+		b->tool->path = b->tool_path;
+	b->tool_path = NULL;
+	free(b->asked);
+	b->asked = NULL;
 }
 
 static int ask_since(struct backup *b)

@@ -5,6 +5,8 @@
  * piece.  Of the pieces that were written those of the lowest ranks are taken.  So the choice needs
  * one pass and no total, and is even.  A range of zeroes may be of any length, so only some pieces
  * of it are offered.
+ *
+ * Samples do not say why they were chosen, but the edges and the random ones can be computed again.
  */
 #include "copy/samples.h"
 
@@ -33,13 +35,18 @@ static uint32_t piece_bytes(uint32_t block_size)
 	return piece;
 }
 
-void samples_begin(struct sample_chooser *chooser, const struct delta_header *header,
-		   uint32_t block_size)
+static uint64_t seed_of(const struct backup_name *name)
 {
 	struct le64 seed;
 
-	memcpy(&seed, header->to.id, sizeof(seed));
-	*chooser = (struct sample_chooser){.seed = le64_get(seed),
+	memcpy(&seed, name->id, sizeof(seed));
+	return le64_get(seed);
+}
+
+void samples_begin(struct sample_chooser *chooser, const struct delta_header *header,
+		   uint32_t block_size)
+{
+	*chooser = (struct sample_chooser){.seed = seed_of(&header->to),
 					   .size = header->size,
 					   .piece = piece_bytes(block_size)};
 }
@@ -54,9 +61,14 @@ static uint32_t find_worst(const struct sample_chooser *chooser)
 	return worst;
 }
 
+static uint64_t rank_of(const struct sample_chooser *chooser, uint64_t piece)
+{
+	return hash_mix(chooser->seed ^ hash_mix(piece));
+}
+
 static void offer(struct sample_chooser *chooser, uint64_t piece)
 {
-	uint64_t rank = hash_mix(chooser->seed ^ hash_mix(piece));
+	uint64_t rank = rank_of(chooser, piece);
 	uint32_t at = chooser->nr;
 
 	if (piece < chooser->next_piece)
@@ -88,6 +100,49 @@ void samples_offer(struct sample_chooser *chooser, const struct delta_record *re
 	}
 }
 
+static uint64_t random_piece(uint64_t seed, uint32_t i, uint64_t total)
+{
+	return hash_mix(seed - i) % total;
+}
+
+static bool was_written(uint64_t piece, uint64_t seed, uint64_t total)
+{
+	if (piece < EDGE_SAMPLES || piece + EDGE_SAMPLES >= total)
+		return false;
+	for (uint32_t i = 0; i < RANDOM_SAMPLES; i++)
+		if (piece == random_piece(seed, i, total))
+			return false;
+	return true;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ranked_piece *x = a, *y = b;
+
+	return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+void samples_keep(struct sample_chooser *chooser, const struct samples *old,
+		  const struct backup_name *base, uint64_t size)
+{
+	struct ranked_piece kept[SAMPLES_MAX];
+	uint64_t total = div_up(size, chooser->piece), seed = seed_of(base);
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < old->nr; i++) {
+		const struct sample *sample = &old->at[i];
+		uint64_t piece = sample->offset / chooser->piece;
+
+		if (sample->length == chooser->piece &&
+		    sample->offset + sample->length <= chooser->size &&
+		    was_written(piece, seed, total))
+			kept[nr++] = (struct ranked_piece){piece, rank_of(chooser, piece)};
+	}
+	qsort(kept, nr, sizeof(*kept), by_rank);
+	for (uint32_t i = 0; i < nr && chooser->nr < SAMPLES_WRITTEN; i++)
+		chooser->chosen[chooser->nr++] = kept[i];
+}
+
 static int by_number(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
@@ -108,7 +163,7 @@ static uint32_t choose(const struct sample_chooser *chooser, uint64_t pieces[SAM
 		pieces[nr++] = total - 1 - min_u64(i, total - 1);
 	}
 	for (uint32_t i = 0; i < RANDOM_SAMPLES; i++)
-		pieces[nr++] = hash_mix(chooser->seed - i) % total;
+		pieces[nr++] = random_piece(chooser->seed, i, total);
 	qsort(pieces, nr, sizeof(*pieces), by_number);
 	for (uint32_t i = 0; i < nr; i++)
 		if (!kept || pieces[kept - 1] != pieces[i])

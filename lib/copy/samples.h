@@ -4,9 +4,10 @@
  * Samples of a backup: checksums of some hundred pieces, by which it is noticed that TARGET is not,
  * or no longer, the backup that its state says.
  *
- * They are pieces of what the last delta wrote, since that is what an older backup lacks; and the
- * first, the last and some at random of all, for other backups and other devices.  Which ones they
- * are depends only on the delta.
+ * They are pieces of what the last delta wrote, since that is what an older backup lacks, and where
+ * that are few, of what the deltas before it wrote; and the first, the last and some at random of
+ * all, for other backups and other devices.  Which ones they are depends only on the delta and the
+ * state before it.
  *
  * A piece is a sixteenth of a data block, from 4 to 256 KiB: where a single page of a data block
  * was written, one of sixteen pieces of that block differs.
@@ -39,7 +40,7 @@ struct sample_chooser {
 	uint32_t piece;	     /* bytes */
 	uint64_t next_piece; /* the first that was not offered yet */
 	uint32_t nr, worst;  /* worst: index of the highest rank */
-	struct {
+	struct ranked_piece {
 		uint64_t piece, rank;
 	} chosen[SAMPLES_WRITTEN];
 };
@@ -50,6 +51,10 @@ void samples_begin(struct sample_chooser *chooser, const struct delta_header *he
 
 /* To be told each record, in order. */
 void samples_offer(struct sample_chooser *chooser, const struct delta_record *record);
+
+/* After all records: what the deltas before this one wrote, by the samples of their backup. */
+void samples_keep(struct sample_chooser *chooser, const struct samples *old,
+		  const struct backup_name *base, uint64_t size);
 
 /* Reads the pieces from the target, after everything has been written. */
 int samples_make(const struct sample_chooser *chooser, struct copy_target *target,

@@ -164,6 +164,17 @@ come_to_the_era() {
 	is backup incremental
 }
 
+@test "an older TARGET is noticed, though nothing was written since a newer one" {
+	cp T older
+	write 77 1
+	for _ in 1 2 3 4; do
+		backup
+		is backup incremental
+	done
+	cp older T
+	full "it was changed since it was made, or is another backup"
+}
+
 @test "metadata made anew, older ones, those of another size" {
 	cp meta older
 	write 20 3
