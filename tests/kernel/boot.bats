@@ -30,7 +30,7 @@ make_disks() {
 	truncate -s 20M part
 	mke2fs -q -F -t ext4 part
 	dd if=part of=parts bs=1M seek=1 conv=notrunc status=none
-	truncate -s 48M volumes
+	truncate -s 72M volumes
 }
 
 boot() {

@@ -98,6 +98,13 @@ boot_2() {
 	check said "fstab: /dev/mapper/vg-da--ta is the origin of lv, and can't be mounted" -k
 	label=$(readlink -f /dev/disk/by-label/lv)
 	check [ "$label" = "$(readlink -f /dev/mapper/lv)" ]
+	# A backup on a device has the same label, and doesn't get the link.
+	check lvcreate -q -y -W n -L 24m -n copy vg
+	dd if=/dev/mapper/lv of=/dev/vg/copy bs=1M oflag=direct 2>/dev/null
+	check udevadm trigger --settle /dev/vg/copy
+	label=$(readlink -f /dev/disk/by-label/lv)
+	check [ "$label" = "$(readlink -f /dev/mapper/lv)" ]
+	check lvremove -q -y vg/copy
 	# A table that is loaded by hand switches discards on, and the rule off again.
 	dmsetup suspend plain
 	dmsetup table plain | dmsetup load plain

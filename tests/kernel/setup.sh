@@ -716,7 +716,8 @@ boot_16() {
 
 	# After the last era Linux would go on with the first.
 	made_anew
-	era_dump /dev/mapper/vg-meta | sed 's/current_era="[0-9]*"/current_era="4294967294"/' >/run/xml
+	era_dump /dev/mapper/vg-meta |
+		sed 's/current_era="[0-9]*"/current_era="4294967294"/' >/run/xml
 	era_restore -q --force -i /run/xml -o /dev/mapper/vg-meta
 	ends 3 setup activate data
 	has "data: no era is left after 4294967294; overwrite the metadata device with zeroes"
