@@ -15,8 +15,23 @@ _era_choose() {
 	mapfile -t COMPREPLY < <(compgen -W "$(cut -f 1)" -- "$1")
 }
 
+# _era_has VALUES: one of them is on the line before the cursor.
+_era_has() {
+	local word
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		[[ $'\n'${1// /$'\n'}$'\n' != *$'\n'"$word"$'\n'* ]] || return 0
+	done
+	return 1
+}
+
+# _era_tracked: the names in eratab.
+_era_tracked() {
+	awk '$1 !~ /^#/ { print $1 }' "${ERA_ERATAB:-/etc/eratab}" 2>/dev/null
+}
+
 _era() {
 	local program=${COMP_WORDS[0]} cur=${COMP_WORDS[COMP_CWORD]} option= lines command=() values
+	local before=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	# "--option=value" is three words to bash.
 	if [ "$cur" = = ]; then
@@ -36,6 +51,8 @@ _era() {
 		fi
 	fi
 	lines=$(_era_words "$program" "${command[@]}")
+	# "--option value", of one that takes a value.
+	[[ $before != --* || ! $'\n'$lines =~ $'\n'"$before"$'\t'[^$'\t'] ]] || option=$before
 	if [ "$option" ]; then
 		values=$(awk -F '\t' -v name="$option" '$1 == name { print $3 }' <<<"$lines")
 		[ ! "$values" ] || mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
@@ -45,6 +62,10 @@ _era() {
 		[[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace 2>/dev/null
 	else
 		values=$(awk -F '\t' '!$1 { print $3 }' <<<"$lines")
+		if _era_has "$values"; then
+			values=
+			[[ ${command[0]:-$program} != *setup ]] || values=$(_era_tracked)
+		fi
 		[ ! "$values" ] || mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
 	fi
 }

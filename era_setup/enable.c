@@ -28,7 +28,7 @@ static void tell(const struct setup *s, const char *runs, char *const *command)
 {
 	char text[PATH_MAX + 64];
 
-	snprintf(text, sizeof(text), "%s %s %s", command[0], command[1],
+	snprintf(text, sizeof(text), "%s %s%s%s", command[0], command[1], command[2] ? " " : "",
 		 command[2] ? command[2] : "");
 	if (access(runs, F_OK)) {
 		setup_say(s, "%s: is not needed here", text);

@@ -91,22 +91,21 @@ static int wants_room(const struct mapper *m, const char *name, const struct era
 			   name, status->nr_total - status->nr_used, wanted);
 }
 
-/* Another target with the same metadata knows nothing of this era. */
-static int wants_to_be_alone(struct mapper *m, const char *name, const char *metadata)
+/* Another device above its metadata may be a target that knows nothing of this era, and one above
+ * its origin writes what is not tracked. */
+static int wants_alone(struct mapper *m, const char *name, const char *what, const char *numbers)
 {
-	unsigned nr, numbers[2];
+	unsigned major, minor;
 
-	if (sscanf(metadata, "%u:%u", &numbers[0], &numbers[1]) != 2)
-		return 0;
-	nr = holders_of(makedev(numbers[0], numbers[1])).nr;
-	if (nr <= 1)
+	if (sscanf(numbers, "%u:%u", &major, &minor) != 2 ||
+	    holders_of(makedev(major, minor)).nr <= 1)
 		return 0;
 	return report_fail(
 		m->rep, ERA_SYS,
-		"%s: its metadata on %s are held by %u devices: of two targets with the "
-		"same metadata neither knows what the other one marks; remove one, and let "
-		"all blocks count as written, as by " ERA_PROGRAM " setup mark",
-		name, metadata, nr);
+		"%s: its %s %s is in the table of another device, too, and what that one "
+		"writes is in no list: remove that one, and let all blocks count as "
+		"written, as by " ERA_PROGRAM " setup mark",
+		name, what, numbers);
 }
 
 int era_wants_eras(struct mapper *m, const char *name, uint32_t era)
@@ -147,7 +146,9 @@ int era_device_barrier_with(struct mapper *m, const struct suspension *suspensio
 	if (!r)
 		r = era_wants_eras(m, name, before.era);
 	if (!r)
-		r = wants_to_be_alone(m, name, table.metadata);
+		r = wants_alone(m, name, "metadata device", table.metadata);
+	if (!r)
+		r = wants_alone(m, name, "origin", table.origin);
 	if (r)
 		return r;
 	fd = mapper_open_device(m, table.origin, O_RDONLY);

@@ -47,6 +47,13 @@ completed() {
 	[ "$(completed era_invalidate --format = ca)" = "cache-xml " ]
 	[ "$(completed era ctl sock take)" = "take_metadata_snap " ]
 	[ "$(completed era stat a)" = " " ]
+	[ "$(completed era invalidate --format ca)" = "cache-xml " ]
+	[ "$(completed era invalidate --repair ca)" = " " ]
+	[ "$(completed era setup res)" = "resize " ]
+	printf '%s\n' "# a table" "data a b 64k -" "dada c d 64k -" >tab
+	export ERA_ERATAB=$PWD/tab
+	[ "$(completed era setup resize da)" = "dada data " ]
+	[ "$(completed era_setup -q activate dat)" = "data " ]
 }
 
 @test "bash: the file serves the command that it is named after" {

@@ -699,11 +699,18 @@ boot_16() {
 	dmsetup resume data
 	ends 0 setup deactivate data
 
-	# A second target has the same metadata: neither knows what the other one marks.
+	# Another device is above the origin, and writes to it.
 	activated
+	dmsetup create beside --table "0 32768 linear /dev/mapper/vg-data 0"
+	ends 3 era_backup --converge data /run/T
+	has "its origin 254:0 is in the table of another device, too"
+	dmsetup remove beside
+	ends 0 era_backup --converge data /run/T
+
+	# A second target has the same metadata: neither knows what the other one marks.
 	dmsetup create second --table "$(dmsetup table data)"
 	ends 3 era_backup --converge data /run/T
-	has "are held by 2 devices"
+	has "its metadata device 254:1 is in the table of another device, too"
 	dmsetup message data 0 take_metadata_snap
 	ends 4 era_invalidate -m --written-since "$first" /dev/mapper/vg-meta
 	has "is held by 2 devices"
