@@ -125,7 +125,7 @@ static int by_rank(const void *a, const void *b)
 void samples_keep(struct sample_chooser *chooser, const struct samples *old,
 		  const struct backup_name *base, uint64_t size)
 {
-	struct ranked_piece kept[SAMPLES_MAX];
+	struct ranked_piece kept[SAMPLES_MAX] = {0};
 	uint64_t total = div_up(size, chooser->piece), seed = seed_of(base);
 	uint32_t nr = 0;
 

@@ -136,7 +136,7 @@ int era_device_barrier_with(struct mapper *m, const struct suspension *suspensio
 {
 	const char *name = suspension->name;
 	struct era_table table;
-	struct era_status before;
+	struct era_status before = {0};
 	int fd, r = era_device_table(m, name, &table);
 
 	if (!r)
