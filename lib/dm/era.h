@@ -29,8 +29,8 @@ int era_wants_eras(struct mapper *m, const char *name, uint32_t era) must_check;
  * flight, and does not flush; so at the end the origin is.
  *
  * A target whose metadata or origin another device holds, too, is refused, and so is one whose
- * metadata device is nearly full: where no era can begin, a device that
- * was suspended can't be resumed.
+ * metadata device is nearly full: where no era can begin, a device that was suspended can't be
+ * resumed.
  */
 int era_device_barrier(struct mapper *m, const char *name, uint32_t *era) must_check;
 

@@ -32,8 +32,7 @@
  * and again when the reading is revalidated.
  *
  * ERA_NO_ANSWER: there is no snapshot, the target is not suspended, or it is not the only device
- * that has these metadata.  All errors are reported.
- * rep must outlive the view.
+ * that has these metadata.  All errors are reported.  rep must outlive the view.
  */
 int era_view_open(struct era_view **view, const char *path, unsigned flags,
 		  const struct report *rep) must_check;
