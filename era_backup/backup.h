@@ -102,6 +102,8 @@ int question_ask(struct backup *b, uint64_t size) must_check;
 /* What was written since an era of these same metadata; no answer is an error. */
 int question_ask_again(struct backup *b, uint32_t since, uint64_t size) must_check;
 void question_close(struct backup *b);
+/* From now on there is no increment until a full backup is complete. */
+int question_note_refuted(struct backup *b) must_check;
 
 /* offline.c, online.c and converge.c.  Each asks the question and opens b->source. */
 int offline_begin(struct backup *b) must_check;

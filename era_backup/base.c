@@ -57,7 +57,7 @@ int base_give_up(struct backup *b, const char *fmt, ...)
 static int give_up_refuted(struct backup *b)
 {
 	return base_give_up(b, "an earlier run has found metadata that are not those of the last "
-			       "backup, or older ones");
+			       "backup, or older ones, or another device beside the target");
 }
 
 /* Other programs that merge deltas leave out what ours alone have. */

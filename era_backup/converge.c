@@ -146,7 +146,7 @@ static int round_of(struct online *o, struct pace *pace)
 	int r = sync_filesystems(o);
 
 	if (!r)
-		r = target_barrier(&o->target, &era);
+		r = online_refused(o, target_barrier(&o->target, &era));
 	at = clock_us();
 	if (!r)
 		r = online_cancelled();

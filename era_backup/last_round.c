@@ -295,7 +295,7 @@ static int suspend(struct online *o, struct last_work *w, uint32_t limit_ms)
 
 	if (!b->options->freeze.nr)
 		b->waited_us += waited_us;
-	return r;
+	return online_refused(o, r);
 }
 
 static int suspend_and_copy(struct online *o, struct last_work *w, bool *done)

@@ -330,11 +330,18 @@ int online_take_and_list(struct online *o)
 
 /* The storage's snapshot. */
 
+int online_refused(const struct online *o, int r)
+{
+	int noted = r == ERA_NO_ANSWER ? question_note_refuted(o->b) : 0;
+
+	return noted ? noted : r;
+}
+
 /* A socket is not kept open for as long as a command may take. */
 static int run_command(struct online *o)
 {
 	struct backup *b = o->b;
-	int r = target_barrier(&o->target, &b->era_to_remember);
+	int r = online_refused(o, target_barrier(&o->target, &b->era_to_remember));
 
 	target_close(&o->target);
 	if (!r)

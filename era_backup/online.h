@@ -36,6 +36,9 @@ int online_connect(struct online *o) must_check;
 /* Opens what --source says, for as long as a server answers within --timeout, or a minute. */
 int online_open_source(struct backup *b) must_check;
 
+/* r, of a barrier.  That the target is not alone is noted. */
+int online_refused(const struct online *o, int r) must_check;
+
 /* Takes a metadata snapshot, lists, drops it. */
 int online_take_and_list(struct online *o) must_check;
 

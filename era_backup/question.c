@@ -58,10 +58,10 @@ static int ask_since(struct backup *b)
 	return r;
 }
 
-/* Other metadata come to the era of the witness in time, and then nothing contradicts it any more.
- * So if the full backup fails now, the next run must know.  What the receiver of a delta has can't
- * be changed from here. */
-static int note_refuted(struct backup *b)
+/* Other metadata come to the era of the witness in time, and then nothing contradicts it any more;
+ * and nothing tells of a device that was beside the target.  So if the full backup fails now, the
+ * next run must know.  What the receiver of a delta has can't be changed from here. */
+int question_note_refuted(struct backup *b)
 {
 	if (b->to_stdout || b->options->dry_run)
 		return 0;
@@ -71,7 +71,7 @@ static int note_refuted(struct backup *b)
 
 static int refuse_increment(struct backup *b)
 {
-	int r = note_refuted(b);
+	int r = question_note_refuted(b);
 
 	return r ? r : base_give_up(b, "%s", dmera_error(b->era));
 }

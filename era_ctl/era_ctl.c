@@ -180,6 +180,8 @@ static const struct option_table table = {
 			[STATUS_OK] = "done",
 			[STATUS_SYSTEM] = "there is no such target, it did not reply in time, or "
 					  "it refused, or COMMAND failed",
+			[STATUS_NO_ANSWER] = "another device is above the origin or the metadata, "
+					     "and what it writes is in no list",
 		},
 };
 

@@ -101,7 +101,7 @@ static int wants_alone(struct mapper *m, const char *name, const char *what, con
 	    holders_of(makedev(major, minor)).nr <= 1)
 		return 0;
 	return report_fail(
-		m->rep, ERA_SYS,
+		m->rep, ERA_NO_ANSWER,
 		"%s: its %s %s is in the table of another device, too, and what that one "
 		"writes is in no list: remove that one, and let all blocks count as "
 		"written, as by " ERA_PROGRAM " setup mark",

@@ -28,9 +28,9 @@ int era_wants_eras(struct mapper *m, const char *name, uint32_t era) must_check;
  * in between, and its writes in flight, would be left out.)  The suspend waits for writes in
  * flight, and does not flush; so at the end the origin is.
  *
- * A target whose metadata or origin another device holds, too, is refused, and so is one whose
- * metadata device is nearly full: where no era can begin, a device that was suspended can't be
- * resumed.
+ * A target whose metadata or origin another device holds, too, is refused with ERA_NO_ANSWER, and
+ * one whose metadata device is nearly full as well: where no era can begin, a device that was
+ * suspended can't be resumed.
  */
 int era_device_barrier(struct mapper *m, const char *name, uint32_t *era) must_check;
 

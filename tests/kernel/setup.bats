@@ -20,7 +20,7 @@ setup_file() {
 
 setup() {
 	need_kernel
-	need_ours era_backup era_check era_dump era_format era_invalidate era_metadata_size
+	need_ours era_backup era_check era_ctl era_dump era_format era_invalidate era_metadata_size
 	need_ours era_restore era_revert era_setup
 	need_device_mapper
 	scratch

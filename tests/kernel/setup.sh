@@ -701,15 +701,18 @@ boot_16() {
 
 	# Another device is above the origin, and writes to it.
 	activated
+	ends 0 era_backup --converge data /run/T
 	dmsetup create beside --table "0 32768 linear /dev/mapper/vg-data 0"
-	ends 3 era_backup --converge data /run/T
+	ends 4 era_backup --converge data /run/T
 	has "its origin 254:0 is in the table of another device, too"
+	ends 4 era_ctl data barrier
 	dmsetup remove beside
 	ends 0 era_backup --converge data /run/T
+	has "a full backup: an earlier run has found metadata that are not those of the last backup, or"
 
 	# A second target has the same metadata: neither knows what the other one marks.
 	dmsetup create second --table "$(dmsetup table data)"
-	ends 3 era_backup --converge data /run/T
+	ends 4 era_backup --converge data /run/T
 	has "its metadata device 254:1 is in the table of another device, too"
 	dmsetup message data 0 take_metadata_snap
 	ends 4 era_invalidate -m --written-since "$first" /dev/mapper/vg-meta
