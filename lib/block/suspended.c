@@ -50,11 +50,8 @@ int suspended_check(const struct blk_dev *dev)
 int shared_check(const struct blk_dev *dev)
 {
 	struct stat st;
-	unsigned nr;
+	unsigned nr = !fstat(dev->fd, &st) && S_ISBLK(st.st_mode) ? holders_of(st.st_rdev).nr : 0;
 
-	if (fstat(dev->fd, &st))
-		return report_errno(dev->rep, dev->path, "cannot find what it is");
-	nr = S_ISBLK(st.st_mode) ? holders_of(st.st_rdev).nr : 0;
 	if (nr <= 1)
 		return 0;
 	return report_fail(
