@@ -114,7 +114,8 @@ refused() {
 		"$(serves --filter=error file snap error=EIO error-rate=1)"
 	backup "$(serves file snap)"
 	[ "$(jq -r .backup json)" = incremental ]
-	refused 4 "has 1048576 bytes, but 160 blocks of 65536 bytes are tracked" "$(serves memory 1M)"
+	refused 4 "has 1048576 bytes, but 160 blocks of 65536 bytes are tracked" \
+		"$(serves memory 1M)"
 }
 
 @test "a server that answers no more: an error after a time, and a signal ends the wait" {
