@@ -140,6 +140,14 @@ boot_3() {
 	check umount /mnt
 	check systemctl start era-setup@plain.service
 	check said "320 of 320 blocks count as written" -u era-setup@plain.service
+	# What lies above a tracked device has its links, as a cache.
+	uuid=$(blkid -o value -s UUID /dev/mapper/plain)
+	dmsetup create above --table "0 $(blockdev --getsz /dev/mapper/plain) linear /dev/mapper/plain 0"
+	check udevadm trigger --settle /dev/mapper/plain
+	check [ "$(readlink -f "/dev/disk/by-uuid/$uuid")" = "$(readlink -f /dev/mapper/above)" ]
+	dmsetup remove above
+	check udevadm trigger --settle /dev/mapper/plain
+	check [ "$(readlink -f "/dev/disk/by-uuid/$uuid")" = "$(readlink -f /dev/mapper/plain)" ]
 	check mount /srv/plain
 	check_backups
 	check_cgroup_kill
