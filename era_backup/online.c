@@ -328,14 +328,14 @@ int online_take_and_list(struct online *o)
 	return r ? r : d;
 }
 
-/* The storage's snapshot. */
-
 int online_refused(const struct online *o, int r)
 {
 	int noted = r == ERA_NO_ANSWER ? question_note_refuted(o->b) : 0;
 
 	return noted ? noted : r;
 }
+
+/* The storage's snapshot. */
 
 /* A socket is not kept open for as long as a command may take. */
 static int run_command(struct online *o)

@@ -25,14 +25,15 @@ static bool is_suspended(const char *holders, const char *name)
 	return is;
 }
 
-struct holders holders_of(dev_t dev)
+struct holders holders_at(const char *device)
 {
 	struct holders holders = {0};
 	char path[PATH_ROOM];
 	struct dirent *entry;
 	DIR *directory;
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(dev), minor(dev));
+	if (snprintf(path, sizeof(path), "%s/holders", device) >= PATH_ROOM)
+		return holders;
 	directory = opendir(path);
 	while (directory && (entry = readdir(directory))) {
 		if (entry->d_name[0] == '.')
@@ -43,4 +44,12 @@ struct holders holders_of(dev_t dev)
 	if (directory)
 		closedir(directory);
 	return holders;
+}
+
+struct holders holders_of(dev_t dev)
+{
+	char directory[PATH_ROOM];
+
+	snprintf(directory, sizeof(directory), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	return holders_at(directory);
 }

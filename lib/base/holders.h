@@ -11,7 +11,8 @@ struct holders {
 	unsigned nr, nr_suspended;
 };
 
-/* None, where sysfs can't say. */
+/* None, where sysfs can't say.  By its number, or by its directory in sysfs. */
 struct holders holders_of(dev_t dev);
+struct holders holders_at(const char *device);
 
 #endif

@@ -24,6 +24,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/holders.h"
+
 #define SYSFS "/sys/block"
 #define DEVICES "/sys/dev/block"
 #define PATH_ROOM 4200
@@ -76,18 +78,10 @@ static bool path_leads_to(const char *name, const struct stat *file)
 
 static bool has_holders(const char *name)
 {
-	char path[PATH_ROOM];
-	struct dirent *entry;
-	bool found = false;
-	DIR *directory;
+	char device[DIRECTORY_MAX];
 
-	snprintf(path, sizeof(path), SYSFS "/%s/holders", name);
-	directory = opendir(path);
-	while (directory && !found && (entry = readdir(directory)))
-		found = entry->d_name[0] != '.';
-	if (directory)
-		closedir(directory);
-	return found;
+	snprintf(device, sizeof(device), SYSFS "/%s", name);
+	return holders_at(device).nr;
 }
 
 static enum loop_use use_without_opening(const char *name, const struct stat *file)

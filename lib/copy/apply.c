@@ -150,10 +150,11 @@ static int complete(struct apply *a)
 	struct backup_state *state = a->ends->state;
 	int r = clone_commit(&a->clone, a->ends->target);
 
+	if (r)
+		return r;
 	if (!apply_is_full(a))
 		samples_keep(&a->chooser, &state->samples, &state->base, state->size);
-	if (!r)
-		r = samples_make(&a->chooser, a->ends->target, &state->samples);
+	r = samples_make(&a->chooser, a->ends->target, &state->samples);
 	if (r)
 		return r;
 	fill_state(a, state);
